@@ -8,9 +8,9 @@ import { parseStackConfig } from "./config/index.ts";
 import type { RecordedKeys } from "./hosts/host-keys.ts";
 import { buildModel } from "./model/index.ts";
 import { observeBrokers } from "./observe/broker.ts";
+import { contactHosts } from "./observe/contact.ts";
 import { findDrift } from "./observe/find-drift.ts";
 import { type ManagementHosts, managementHosts } from "./observe/management-hosts.ts";
-import { meetHosts } from "./observe/meet.ts";
 import { reportDrift, reportHostKeys } from "./report.ts";
 import { buildArtifacts } from "./resources/artifacts.ts";
 import { ensureCertificates, type KeptTls, writeOperatorCa } from "./resources/certificates.ts";
@@ -18,7 +18,7 @@ import { requireLogins } from "./resources/connection.ts";
 import { declareModel } from "./resources/declare.ts";
 import { type KeptSteps, planSteps } from "./resources/plan.ts";
 
-/** Read config, build the model, check it, ask the hosts, declare what they should be. @returns the stack's outputs */
+/** Reads the config, builds and checks the model, observes the hosts, declares resources. @returns the stack's outputs */
 async function declareStack() {
   const checkout = join(import.meta.dirname, "..");
   const stack = pulumi.getStack();
@@ -38,12 +38,12 @@ async function declareStack() {
   );
 
   const [{ model, observations, hostKeys, notes }, brokers] = await Promise.all([
-    meetHosts(wanted, checkout, recorded),
+    contactHosts(wanted, checkout, recorded),
     observeBrokers(wanted, checkout),
   ]);
   await reportHostKeys(notes);
   const drift = findDrift(model, observations, brokers);
-  // Any secret of the stack would do. The first one stays: under another every step's digest would be another.
+  // Any secret of the stack is suitable. The first one stays, because another key would change every step's digest.
   const digestKey = keptKey ?? config.secrets.erlangCookie;
   const planned = planSteps(model, drift.hosts, kept, digestKey, new Date().toISOString());
   await reportDrift(observations, drift, planned);
@@ -55,15 +55,15 @@ async function declareStack() {
     hostKeys,
     management,
     ...pastOf(config),
-    // Secret only so that a hundred lines of digests don't bury what a person wants to see.
+    // Marked secret only to hide a hundred lines of digests from the outputs that people read.
     steps: pulumi.secret(steps),
     digestKey: pulumi.secret(digestKey),
-    // With the keys of the CA and of every server.
+    // Contains the keys of the CA and of every server.
     ...(tls.keep ? { tls: pulumi.secret(tls.keep) } : {}),
   };
 }
 
-/** The `warren:` keys, decrypted: the program is told secrets in the clear, and marks what holds them. */
+/** The `warren:` keys, decrypted: the engine passes secrets to the program in clear text, and the program marks values that contain them. */
 function warrenConfig(): Record<string, unknown> {
   const prefix = "warren:";
   return Object.fromEntries(
@@ -73,7 +73,7 @@ function warrenConfig(): Record<string, unknown> {
   );
 }
 
-/** Objects come as JSON; a plain word that isn't JSON is itself. */
+/** Objects are JSON; text that isn't JSON is a plain string. */
 function decoded(value: string): unknown {
   try {
     return JSON.parse(value);
@@ -86,16 +86,15 @@ interface OwnOutputs {
   readonly kept: KeptSteps;
   readonly recorded: RecordedKeys;
   readonly past: Past;
-  /** Which member of each cluster was asked. */
+  /** The member of each cluster whose management API was used. */
   readonly asked: ManagementHosts;
   readonly keptTls: KeptTls | undefined;
-  /** By which the digests of steps were made. */
+  /** Key of the digests of steps. */
   readonly keptKey: string | undefined;
 }
 
 /**
- * What the last run kept of each step, of host keys and certificates, and what it made of which series and release: the stack reads its
- * own outputs, as they were before this run.
+ * The stack's outputs before this run: what the last run recorded of steps, host keys, certificates, series and releases.
  */
 async function ownOutputs(stack: string): Promise<OwnOutputs> {
   const own = new pulumi.StackReference("own outputs", {
@@ -115,20 +114,20 @@ async function ownOutputs(stack: string): Promise<OwnOutputs> {
   };
 }
 
-/** A program that ends with this has failed, and everything about it was told (the SDK's own code). */
-const exitCodeTold = 32;
+/** The SDK's exit code for a failed program whose errors have all been reported. */
+const exitCodeReported = 32;
 
 /**
- * A resource that fails rejects everything that waits for it. The engine has told of the failure under the resource's name by then; the
- * SDK would tell it again, with a stack trace, once for each that waited. The program must fail all the same: the engine takes what a
- * program that succeeds didn't register for given up, and would delete it.
+ * A resource that fails rejects every promise that waits for it. The engine has by then reported the failure under the resource's name, and the
+ * SDK would report it again with a stack trace for each of them. The program must still fail: if it succeeded, the engine would delete
+ * resources that it had not registered.
  */
 function reportFailuresOnce(): void {
   const others = process.listeners("unhandledRejection");
   process.removeAllListeners("unhandledRejection");
   process.on("unhandledRejection", (reason, promise) => {
     if (reason instanceof Error && /resource .* failed to register$/.test(reason.message)) {
-      process.exitCode = exitCodeTold;
+      process.exitCode = exitCodeReported;
       return;
     }
     for (const other of others) other.call(process, reason, promise);
@@ -140,7 +139,7 @@ let outputs: Awaited<ReturnType<typeof declareStack>>;
 try {
   outputs = await declareStack();
 } catch (error) {
-  // A mistake of the person's: the engine shows the text and no stack trace.
+  // A user's mistake: the engine shows the message without a stack trace.
   const mistake = error instanceof UserError ? error : fileFault(error);
   if (mistake) throw new pulumi.RunError(mistake.format());
   throw error;

@@ -1,13 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Contact } from "./observe/contact.ts";
 import type { Drift } from "./observe/find-drift.ts";
 import type { Observations } from "./observe/index.ts";
-import type { Meeting } from "./observe/meet.ts";
 import type { PlannedStep } from "./resources/plan.ts";
 
-/** Things listed in one line at most; a hand-made broker may have thousands of queues. */
+/** Limit of things listed in a line, because a broker that was set up by hand may have thousands of queues. */
 const listedMax = 20;
 
-/** Says what differs: one warning each, with host or cluster, thing and difference; what is not managed in one line a place. */
+/** Logs one warning per difference, with host or cluster, thing and difference, and one line per place for unmanaged things. */
 export async function reportDrift(
   observations: Observations,
   drift: Drift,
@@ -28,10 +28,10 @@ export async function reportDrift(
   }
 }
 
-/** Says what was learnt and refused of host keys. */
-export async function reportHostKeys({ warnings, errors }: Meeting["notes"]): Promise<void> {
+/** Logs new and refused host keys. */
+export async function reportHostKeys({ warnings, errors }: Contact["notes"]): Promise<void> {
   for (const warning of warnings) await pulumi.log.warn(warning);
   for (const error of errors) await pulumi.log.error(error);
-  // Everything else is done first. With this exit code of the SDK's the run has failed, and nothing more is said of it.
+  // The run continues with the other hosts. With this exit code, the SDK fails the run at its end without another message.
   if (errors.length > 0) process.exitCode = 32;
 }

@@ -9,7 +9,7 @@ interface FoundFile {
   readonly group: string;
   /** Octal, four digits. */
   readonly mode: string;
-  /** Text in UTF-8 without a null, so that a stack file can have it to the byte. */
+  /** Whether it is UTF-8 text without a null character, so that a stack file can contain it byte for byte. */
   readonly isText: boolean;
 }
 
@@ -24,7 +24,7 @@ const clusterSchema = z.looseObject({
 });
 export type ClusterStatus = z.infer<typeof clusterSchema>;
 
-/** What one host told of itself. */
+/** The state of a host, as it reports it. */
 export interface FoundHost {
   readonly name: string;
   /** Debian's code name, e.g. `bookworm`. */
@@ -34,15 +34,15 @@ export interface FoundHost {
   readonly packages: ReadonlyMap<string, string>;
   readonly units: ReadonlyMap<string, UnitState>;
   readonly files: ReadonlyMap<string, FoundFile>;
-  /** Further files that the services read, by name alone. */
+  /** Names of additional files that the services read. */
   readonly names: readonly string[];
-  /** Absent: the broker didn't say; `brokerSaid` has its words. */
+  /** Absent if the broker did not answer; `brokerError` has its message. */
   readonly definitions?: Definitions;
   readonly cluster?: ClusterStatus;
-  readonly brokerSaid: string;
+  readonly brokerError: string;
 }
 
-/** Reads the answer to `question`. @returns undefined where it ends early */
+/** Parses the answer to `question`. @returns undefined if it is truncated */
 export function readAnswer(answer: string): FoundHost | undefined {
   const sections = readSections(answer);
   if (!sections) return undefined;
@@ -62,25 +62,25 @@ export function readAnswer(answer: string): FoundHost | undefined {
     names: lines("names"),
     ...(definitions.success ? { definitions: definitions.data } : {}),
     ...(cluster.success ? { cluster: cluster.data } : {}),
-    brokerSaid: definitions.success && cluster.success ? "" : wordsOf(lines("definitions")),
+    brokerError: definitions.success && cluster.success ? "" : errorIn(lines("definitions")),
   };
 }
 
-/** The one line that is a JSON object: the broker's program may say more before and after it. */
+/** The line that is a JSON object. The CLI may print other lines before and after it. */
 function jsonOf(lines: readonly string[]): unknown {
   for (const line of lines) {
     if (!line.startsWith("{")) continue;
     try {
       return JSON.parse(line);
     } catch {
-      // Erlang's own words may begin with a brace as well.
+      // Erlang's messages may begin with a brace as well.
     }
   }
   return undefined;
 }
 
-/** The first line that a person can make something of. */
-const wordsOf = (lines: readonly string[]): string =>
+/** The first line that looks like an error message. */
+const errorIn = (lines: readonly string[]): string =>
   lines.find((line) => /^(Error|runuser|sudo|env|.*unable)/i.test(line)) ?? lines[0] ?? "";
 
 function readPackages(lines: readonly string[]): Map<string, string> {
@@ -101,7 +101,7 @@ function readFiles(stats: readonly string[], lines: (name: string) => string[]):
   return files;
 }
 
-/** Whether a service runs and is enabled at boot, which is all that an adopted unit can be. */
+/** Whether a service runs and is enabled at boot. Only then can it be adopted. */
 export function isServing(host: FoundHost, service: Adoptable): boolean {
   const unit = host.units.get(`${service}.service`);
   return host.packages.has(service) && unit?.active === "active" && unit.file === "enabled";

@@ -1,9 +1,9 @@
 import type { FoundHost } from "./answer.ts";
 import type { GivenPasswords } from "./passwords.ts";
 
-/** A host that was asked, and how it is logged in to. */
+/** A host with its answer and its address. */
 export interface AskedHost {
-  /** As the person named it. */
+  /** As given on the command line. */
   readonly given: string;
   readonly address: string;
   readonly host: FoundHost;
@@ -14,8 +14,8 @@ export interface AdoptOptions {
   /** `warren:ssh` of the stack file. */
   readonly ssh: Readonly<Record<string, string | number>>;
   readonly passwords: GivenPasswords;
-  /** The user that warren works as; left out: an administrator whose password is given, `root` first. */
+  /** The user that warren logs in as; default: an administrator with a given password, preferably `root`. */
   readonly administrator?: string | undefined;
-  /** Queues whose names match are managed. */
+  /** Queues with matching names are managed. */
   readonly queues: RegExp;
 }

@@ -13,7 +13,7 @@ import { emptySettings, readTermsFile, type SettingsDraft } from "./settings.ts"
 import { staysUnmanaged, type Unexpressed } from "./unexpressed.ts";
 import type { VirtualIpInput } from "./virtual-ips.ts";
 
-/** One cluster as a stack file has it. */
+/** A cluster in the form of a stack file. */
 export interface AdoptedCluster {
   readonly name: string;
   readonly broker: z.input<typeof brokerSchema>;
@@ -22,7 +22,7 @@ export interface AdoptedCluster {
   readonly unexpressed: readonly Unexpressed[];
 }
 
-/** @throws UserError where warren could not work with this cluster: no management API, no administrator's password, wrong passwords */
+/** @throws UserError if warren could not manage this cluster: no management API, no administrator's password, wrong passwords */
 export function adoptCluster(
   members: readonly AskedHost[],
   virtualIps: Readonly<Record<string, VirtualIpInput>>,
@@ -78,15 +78,14 @@ export function adoptCluster(
   };
 }
 
-/** The API lets an administrator read everything and make users, permissions and policies; exchanges and queues it makes with the user's own rights. */
+/** Over the API an administrator can read everything and create users, permissions and policies, but exchanges and queues need permissions. */
 const withoutPermissions = (administrator: string, place: string): Unexpressed => ({
   place,
   what: `administrator ${administrator} has no permissions on vhost /`,
-  consequence:
-    "a lost exchange or queue can't be made again as this user; give it permissions in the stack file for that",
+  consequence: "this user can't recreate a lost exchange or queue; to allow it, add permissions in the stack file",
 });
 
-/** As the cluster calls itself; one that nobody has named is called after its first node, `rabbit@HOST`. */
+/** The cluster's name. A cluster without a name of its own has that of its first node, `rabbit@HOST`. */
 const clusterName = (first: AskedHost): string =>
   nameFrom(
     statusOf(first)
@@ -95,7 +94,7 @@ const clusterName = (first: AskedHost): string =>
     first.host.name,
   );
 
-/** The first member's settings; what is different on another one is listed. */
+/** The first member's settings. Differences on other members are listed. */
 function readSettings(members: readonly AskedHost[]): { settings: SettingsDraft; unexpressed: Unexpressed[] } {
   const settings = emptySettings();
   const unexpressed: Unexpressed[] = [];
@@ -115,7 +114,7 @@ function readSettings(members: readonly AskedHost[]): { settings: SettingsDraft;
       unexpressed.push({
         place: `${other.host.name}:${path}`,
         what: `differs from ${host.name}'s`,
-        consequence: `stays as it is on each; in the stack file, what ${host.name}'s says counts`,
+        consequence: `each file stays unchanged; the stack file has the settings of ${host.name}'s`,
       });
     }
   }
@@ -129,15 +128,15 @@ function administratorOf({ passwords }: FoundObjects, options: AdoptOptions, fir
   const wanted = options.administrator;
   const found = wanted === undefined ? usable[0] : usable.find((name) => name === wanted);
   if (found !== undefined) return found;
-  const who = wanted ?? (names.join(" or ") || "an administrator");
+  const missing = wanted ?? (names.join(" or ") || "an administrator");
   throw new UserError(
     `the broker on ${first.host.name}`,
-    `the password of ${who} is needed: warren manages users, permissions and policies as an administrator`,
-    `give it, e.g. in a file {"${names[0] ?? "root"}": "…"} of mode 0600: --passwords FILE; or on standard input: --passwords -`,
+    `the password of ${missing} is needed, because warren manages users, permissions and policies as an administrator`,
+    `pass it, e.g. in a file {"${names[0] ?? "root"}": "…"} of mode 0600: --passwords FILE; or on standard input: --passwords -`,
   );
 }
 
-/** Ports, as the first member listens on them now; the API must be one that can be reached from here. */
+/** Ports on which the first member listens. The management API must listen on an address other than loopback. */
 function readListeners(members: readonly AskedHost[], place: string) {
   const [first] = members;
   if (!first) throw new TypeError("a cluster without members");
@@ -149,9 +148,9 @@ function readListeners(members: readonly AskedHost[], place: string) {
     throw new UserError(
       `the broker on ${first.host.name}`,
       local
-        ? "its management API listens on loopback only, where warren can't reach it"
-        : "its management API is not there over HTTP, and warren manages users, permissions and policies through it",
-      local ? "let it listen on the host's address" : "on each member: rabbitmq-plugins enable rabbitmq_management",
+        ? "its management API listens on loopback only, so warren can't connect to it"
+        : "it has no management API over HTTP, which warren needs to manage users, permissions and policies",
+      local ? "make it listen on the host's address" : "on each member: rabbitmq-plugins enable rabbitmq_management",
     );
   }
   const amqp = of("amqp").filter((one) => !isLoopback(one.interface));

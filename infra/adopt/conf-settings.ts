@@ -4,11 +4,11 @@ import { readLdapTerm } from "./ldap.ts";
 import { putBackends, putPartitionHandling, type SettingsDraft } from "./settings.ts";
 import { keptInFile, type Unexpressed } from "./unexpressed.ts";
 
-/** Keys that say what warren knows from elsewhere: members, ports that the broker itself lists, the cluster's name. */
+/** Keys whose content warren knows from other sources: members, ports that the broker lists, the cluster's name. */
 const knownFromElsewhere =
   /^(listeners\.tcp\.[\w]+|cluster_name|cluster_formation\.(peer_discovery_backend|classic_config\.nodes\.\w+))$/;
 
-/** Reads `rabbitmq.conf`. @returns what the config has no words for */
+/** Reads `rabbitmq.conf`. @returns settings that the config can't express */
 export function readConfFile(text: string, place: string, settings: SettingsDraft): Unexpressed[] {
   const { entries, strange } = parseConf(text);
   const backends = readBackendEntries(entries, settings);
@@ -29,11 +29,11 @@ export function readConfFile(text: string, place: string, settings: SettingsDraf
   );
   return [
     ...unknown.map(({ key, value, line }) => ({ line, what: secretKey.test(key) ? key : `${key} = ${value}` })),
-    ...strange.map(({ line }) => ({ line, what: "a line that is no setting" })),
+    ...strange.map(({ line }) => ({ line, what: "a line that is not a setting" })),
   ].map(({ line, what }) => ({ place: `${place}:${line}`, what, consequence: keptInFile }));
 }
 
-/** What such a key says is not shown. */
+/** Values of these keys are not shown. */
 const secretKey = /pass|secret|cookie|token/;
 
 function readEntry(settings: SettingsDraft, { key, value }: ConfEntry): boolean {
@@ -61,10 +61,10 @@ function readEntry(settings: SettingsDraft, { key, value }: ConfEntry): boolean 
   }
 }
 
-/** Who may log in from the host itself alone, where RabbitMQ is told nothing. */
+/** RabbitMQ's default for users that may log in only from the broker's host. */
 export const usualLoopbackUsers: readonly string[] = ["guest"];
 
-/** `loopback_users.guest = true`, or `= false` for a user of the default that may come from anywhere. */
+/** `loopback_users.guest = true`, or `= false` for a default user that may log in from anywhere. */
 function putLoopback(settings: SettingsDraft, name: string, value: string): boolean {
   const before = settings.loopbackUsers ?? usualLoopbackUsers;
   if (value !== "true" && value !== "false") return false;
@@ -89,7 +89,7 @@ function readBackendEntries(entries: readonly ConfEntry[], settings: SettingsDra
   return putBackends(settings, terms) ? found : [];
 }
 
-/** A value as the same setting has it in Erlang terms. */
+/** A value in the form that the setting has in Erlang terms. */
 function termOf(value: string): Term {
   if (value === "true" || value === "false") return value === "true";
   if (/^\d+$/.test(value)) return Number(value);

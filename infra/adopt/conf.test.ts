@@ -4,7 +4,7 @@ import { readConfFile } from "./conf-settings.ts";
 import { emptySettings } from "./settings.ts";
 
 describe("rabbitmq.conf", () => {
-  it("is read line by line: keys, values, comments, quotes", () => {
+  it("is parsed line by line: keys, values, comments, quotes", () => {
     const text =
       "# head\nlisteners.tcp.default = 5672\n\nlog.file=a b.log # why\nauth_ldap.dn_lookup_bind.password = 'a#b'\n";
     expect(parseConf(text)).toEqual({
@@ -17,14 +17,14 @@ describe("rabbitmq.conf", () => {
     });
   });
 
-  it("keeps a hash inside a value, and says which line is no setting", () => {
+  it("keeps a hash inside a value, and reports a line that is not a setting", () => {
     expect(parseConf("a.b = ^cmc\\.#x\nnonsense\n")).toEqual({
       entries: [{ key: "a.b", value: "^cmc\\.#x", line: 1 }],
       strange: [{ line: 2, text: "nonsense" }],
     });
   });
 
-  it("gives the settings that a stack file has, and lists the rest with its line, without what is secret", () => {
+  it("gives the settings that a stack file can express, and lists the others with their lines, without secrets", () => {
     const settings = emptySettings();
     const text = [
       "cluster_name = bunny",
@@ -56,7 +56,7 @@ describe("rabbitmq.conf", () => {
     });
   });
 
-  it("takes a user out of those of loopback, or adds one", () => {
+  it("removes a user from the loopback users, or adds one", () => {
     const settings = emptySettings();
     readConfFile("loopback_users.guest = false\nloopback_users.root = true\n", "b", settings);
     expect(settings.loopbackUsers).toEqual(["root"]);

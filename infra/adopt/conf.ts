@@ -13,8 +13,8 @@ interface ConfText {
 }
 
 /**
- * Reads `rabbitmq.conf`: a key, `=`, a value up to the end of the line. `#` begins a comment at a line's start or after a blank; a value in single quotes
- * has it as a character.
+ * Parses `rabbitmq.conf`: a key, `=`, a value up to the end of the line. `#` starts a comment at the start of a line or after a blank, except in a
+ * value in single quotes.
  */
 export function parseConf(text: string): ConfText {
   const entries: ConfEntry[] = [];

@@ -5,15 +5,15 @@ import { brokerFiles, keepalivedFile } from "./question.ts";
 import { allOf, atomOf } from "./terms.ts";
 import { keptInFile, staysUnmanaged, type Unexpressed } from "./unexpressed.ts";
 
-/** What of a host's files is kept to the byte. */
+/** Files of a host that are kept byte for byte. */
 export interface KeptFiles {
   readonly adopted: AdoptedConfig;
-  /** Contents that have secrets of their own, by path. */
+  /** Contents with secrets, by path. */
   readonly secrets: Readonly<Record<string, string>>;
   readonly unexpressed: readonly Unexpressed[];
 }
 
-/** Words that stand beside a password in files of these two services. */
+/** Words that indicate a password in files of these two services. */
 const secretWords = /pass|secret|cookie|other_bind|dn_lookup_bind|token/i;
 
 export function keptFiles(host: FoundHost): KeptFiles {
@@ -51,7 +51,7 @@ export function keptFiles(host: FoundHost): KeptFiles {
   for (const path of host.names) {
     unexpressed.push({
       place: `${host.name}:${path}`,
-      what: "a file that a service reads, too",
+      what: "an additional file that a service reads",
       consequence: staysUnmanaged,
     });
   }
@@ -66,7 +66,7 @@ function keep(
 ): AdoptedFile | undefined {
   const file = host.files.get(path);
   if (!file?.isText) {
-    unexpressed.push({ place: `${host.name}:${path}`, what: "is no text in UTF-8", consequence: staysUnmanaged });
+    unexpressed.push({ place: `${host.name}:${path}`, what: "is not UTF-8 text", consequence: staysUnmanaged });
     return undefined;
   }
   const { owner, group, mode, content } = file;
@@ -81,7 +81,7 @@ const settingLines = (text: string) =>
 const hasSettings = (host: FoundHost, path: string): boolean =>
   settingLines(host.files.get(path)?.content ?? "").length > 0;
 
-/** Debian's own file has comments only; what a person has set in it has no place in a stack file. */
+/** Debian's own file has only comments. Settings in it can't be expressed in a stack file. */
 function environmentSettings(host: FoundHost): Unexpressed[] {
   const path = brokerFiles.environment;
   return settingLines(host.files.get(path)?.content ?? "").map(({ line, text }) => ({

@@ -6,11 +6,11 @@ import { type AdoptedStack, adoptStack } from "./stack.ts";
 
 function asked(answering: Answering, address: string): AskedHost {
   const host = readAnswer(answerOf(answering));
-  if (!host) throw new TypeError("half an answer");
+  if (!host) throw new TypeError("a truncated answer");
   return { given: address, address, host };
 }
 
-/** The two brokers of the installation notes, with what is said of both changed. */
+/** The two brokers of the installation notes, both changed by `more`. */
 export const notesPair = (more: Partial<Answering> = {}): AskedHost[] => [
   asked({ host: "bunny1", ...more }, "142.135.12.57"),
   asked(
@@ -23,7 +23,7 @@ export const notesPair = (more: Partial<Answering> = {}): AskedHost[] => [
   ),
 ];
 
-/** Passwords of the notes' users, as the fixture's hashes have them. */
+/** Passwords of the notes' users, which match the fixture's hashes. */
 export const notesPasswords: Readonly<Record<string, string>> = { root: "feeder-password", feeder: "feeder-password" };
 
 const notesOptions: AdoptOptions = {

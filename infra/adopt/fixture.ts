@@ -1,6 +1,6 @@
 import { section } from "../commands/sections.ts";
 
-/** The installation notes' `rabbitmq.config`, to the letter. */
+/** The installation notes' `rabbitmq.config`, verbatim. */
 export const notesConfig = `[
 {rabbit, [{auth_backends, [ {rabbit_auth_backend_ldap,rabbit_auth_backend_internal}, rabbit_auth_backend_internal]}]},
 {rabbitmq_auth_backend_ldap,
@@ -30,7 +30,7 @@ export const notesConfig = `[
 ].
 `;
 
-/** Their block about keepalived, to the letter; its first line is prose. */
+/** The notes' keepalived.conf, verbatim; its first line is prose. */
 export const notesKeepalived = `vip bunny-op 142.135.12.59 port 5672
 
 vrrp_script chk_rabbitmq {
@@ -62,7 +62,7 @@ vrrp_instance bunny-op {
 }
 `;
 
-/** base64(salt4 || sha256(salt4 || "feeder-password")), as a broker keeps it. */
+/** base64(salt4 || sha256(salt4 || "feeder-password")), as a broker stores it. */
 const feederHash = "AAECAx3e/L6mcfAx874zq3o8MIW0zr7DAJUet93LoyQEf3IF";
 
 const sha256 = "rabbit_password_hashing_sha256";
@@ -73,7 +73,7 @@ const old = {
 };
 const all = { configure: ".*", write: ".*", read: ".*" };
 
-/** What the notes' broker exports, with an administrator of the feeder's password. */
+/** The definitions of the notes' broker, with an administrator whose password is the feeder's. */
 export const notesDefinitions = {
   rabbitmq_version: "3.10.8",
   users: [
@@ -127,7 +127,7 @@ export interface Answering {
   readonly release?: string;
 }
 
-/** A host's answer to `question`, as bunny1 of the notes gives it but for what is said. */
+/** A host's answer to `question`: that of the notes' bunny1, with the given changes. */
 export function answerOf(answering: Answering): string {
   const { host, nodes = ["rabbit@bunny1", "rabbit@bunny2"], definitions = notesDefinitions } = answering;
   const files = {

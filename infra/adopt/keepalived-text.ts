@@ -1,4 +1,4 @@
-/** One statement of keepalived.conf: its words, and what stands in its braces. */
+/** A statement of keepalived.conf: its words, and the statements in its braces. */
 export interface Statement {
   readonly words: readonly string[];
   /** Counts from 1. */
@@ -9,14 +9,14 @@ export interface Statement {
 interface Token {
   readonly text: string;
   readonly line: number;
-  /** Begins a line: a new statement begins here. */
+  /** The first token of a line, which starts a new statement. */
   readonly first: boolean;
   readonly quoted: boolean;
 }
 
 /**
- * Reads keepalived.conf as keepalived reads it: a statement a line, `{` opens its block, `#` and `!` begin comments, words in double quotes
- * may have blanks. Braces that don't match are no error here: what is open at the end ends there.
+ * Parses keepalived.conf like keepalived: one statement per line, `{` opens its block, `#` and `!` start comments, words in double quotes may
+ * contain blanks. Unbalanced braces are no error: open blocks end at the end of the file.
  */
 export function parseKeepalived(text: string): Statement[] {
   const tokens = text.split("\n").flatMap((line, index) => tokensOf(line, index + 1));
@@ -44,7 +44,7 @@ export function parseKeepalived(text: string): Statement[] {
         at += 1;
         return { words, line, block: statements() };
       }
-      // A brace may stand on the line after its keyword.
+      // A brace may be on the line after its keyword.
       if (isSign(token, "}") || (token.first && words.length > 0)) break;
       words.push(token.text);
       at += 1;

@@ -2,7 +2,7 @@ import type { Term } from "../../templates/erlang-terms.ts";
 import type { LdapCase, LdapOperand, LdapQuery } from "../config/ldap-query.ts";
 import { allOf, atomOf, textOf, tupleOf } from "./terms.ts";
 
-/** A query of RabbitMQ's LDAP plugin as the config has it; undefined where the config has no words for it. */
+/** A query of RabbitMQ's LDAP plugin in the form of the config; undefined if the config can't express it. */
 export function readQuery(term: Term): LdapQuery | undefined {
   const [name, first, second, ...rest] = tupleOf(term) ?? [];
   if (rest.length > 0 || first === undefined) return undefined;

@@ -5,10 +5,10 @@ import type { LdapQuery } from "../config/ldap-query.ts";
 import { readQuery } from "./ldap-query.ts";
 import { allOf, atomOf, pairsOf, textOf, tupleOf } from "./terms.ts";
 
-/** The `ldap` section as a stack file has it. */
+/** The `ldap` section of a stack file. */
 type LdapInput = z.input<typeof ldapSchema>;
 
-/** Settings of LDAP gathered from a broker's files, in the plugin's own words. */
+/** LDAP settings from a broker's files. */
 export interface LdapFound {
   readonly values: Partial<LdapInput>;
   useSsl?: boolean;
@@ -17,7 +17,7 @@ export interface LdapFound {
 
 export const emptyLdap = (): LdapFound => ({ values: {} });
 
-/** One setting of `rabbitmq_auth_backend_ldap`. @returns whether the config has words for it */
+/** One setting of `rabbitmq_auth_backend_ldap`. @returns whether the config can express it */
 export function readLdapTerm(found: LdapFound, name: string, term: Term): boolean {
   const { values } = found;
   const put = (more: Partial<LdapInput>) => Object.assign(values, more) === values;
@@ -47,7 +47,7 @@ export function readLdapTerm(found: LdapFound, name: string, term: Term): boolea
     case "log":
       return putLog(found, term);
     case "network":
-      // What the old notes have; no version that warren knows reads it.
+      // From the old notes; no version that warren supports reads it.
       return false;
     case "vhost_access_query":
       return query("vhostAccess");
@@ -81,10 +81,10 @@ function readTags(term: Term): Record<string, LdapQuery> | undefined {
   return Object.fromEntries(pairs) as Record<string, LdapQuery>;
 }
 
-/** Who is asked for a password first, and who says what a user may do. */
+/** Which backend checks a password first, and which one authorizes a user. */
 export type Backends = Required<Pick<LdapInput, "first" | "authorization">>;
 
-/** Chains by who checks the password and who says what is allowed: `l` LDAP, `i` the broker itself. */
+/** Chains of backends, each a letter for the password check and one for authorization: `l` LDAP, `i` the broker itself. */
 const chains: Readonly<Record<string, Backends | "internal only">> = {
   ii: "internal only",
   "li ii": { first: "ldap", authorization: "internal" },
@@ -93,7 +93,7 @@ const chains: Readonly<Record<string, Backends | "internal only">> = {
   "ii ll": { first: "internal", authorization: "ldap" },
 };
 
-/** `auth_backends`; undefined where the config has no words for the chain. */
+/** `auth_backends`; undefined if the config can't express the chain. */
 export function readBackends(term: Term): Backends | "internal only" | undefined {
   const ldap = new Set(["rabbit_auth_backend_ldap", "ldap"]);
   const internal = new Set(["rabbit_auth_backend_internal", "internal"]);
@@ -109,10 +109,10 @@ export function readBackends(term: Term): Backends | "internal only" | undefined
   return chains[chain ?? ""];
 }
 
-/** The section, where what was found makes one. */
+/** The section; undefined if the settings found are incomplete. */
 export function ldapSection(found: LdapFound, backends: Backends): LdapInput | undefined {
   const encryption = found.useSsl ? "ldaps" : found.useStartTls ? "starttls" : "none";
-  // A broker verifies nothing unless its `ssl_options` say so, which are listed.
+  // A broker verifies nothing unless its `ssl_options` require it; these are listed.
   const verify = encryption === "none" ? {} : { verify: false };
   const section = { ...backends, log: "off", ...found.values, encryption, ...verify };
   return ldapSchema.safeParse(section).success ? (section as LdapInput) : undefined;

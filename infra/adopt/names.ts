@@ -1,4 +1,4 @@
-/** A name as warren takes them (a DNS label), from one that may have other signs: `bunny_OP` becomes `bunny-op`. */
+/** A valid name (a DNS label) from one that may have other characters: `bunny_OP` becomes `bunny-op`. */
 export function nameFrom(text: string, otherwise: string): string {
   const name = text
     .toLowerCase()

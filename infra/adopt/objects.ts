@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { exchangeTypes, policySchema, queueSchema, type userSchema } from "../config/brokers.ts";
-import { type GivenPasswords, judgePassword } from "./passwords.ts";
+import { checkPassword, type GivenPasswords } from "./passwords.ts";
 import { staysUnmanaged, type Unexpressed } from "./unexpressed.ts";
 
-/** What `rabbitmqctl export_definitions` gives, as far as it is read here; more is let be. */
+/** The parts of `rabbitmqctl export_definitions` that are used here; others are ignored. */
 const named = z.looseObject({ name: z.string(), vhost: z.string() });
 const values = z.record(z.string(), z.unknown());
 export const definitionsSchema = z.looseObject({
@@ -14,7 +14,7 @@ export const definitionsSchema = z.looseObject({
         name: z.string(),
         password_hash: z.string().default(""),
         hashing_algorithm: z.string().default(""),
-        // Brokers before 3.9 give one text with commas.
+        // Brokers before 3.9 give one string with commas.
         tags: z.union([z.array(z.string()), z.string().transform((text) => text.split(",").filter(Boolean))]),
         limits: values.optional(),
       }),
@@ -72,10 +72,10 @@ export const definitionsSchema = z.looseObject({
 });
 export type Definitions = z.infer<typeof definitionsSchema>;
 
-/** Objects of one broker as a stack file has them. */
+/** Objects of a broker in the form of a stack file. */
 export interface FoundObjects {
   readonly users: Record<string, z.input<typeof userSchema>>;
-  /** Passwords of those among them whose password the broker keeps, each verified. */
+  /** Verified passwords of the users whose passwords the broker stores. */
   readonly passwords: Record<string, string>;
   readonly exchanges: { name: string; type: (typeof exchangeTypes)[number] }[];
   readonly queues: z.input<typeof queueSchema>[];
@@ -84,44 +84,46 @@ export interface FoundObjects {
 }
 
 interface ObjectsOptions {
-  /** For what can't be expressed: `cluster bunny`. */
+  /** Place of what can't be expressed: `cluster bunny`. */
   readonly place: string;
   readonly passwords: GivenPasswords;
   /** Whether the broker's configuration has LDAP servers that the stack file can name. */
   readonly ldap: boolean;
-  /** Queues whose names match are managed. */
+  /** Queues with matching names are managed. */
   readonly queues: RegExp;
 }
 
 const vhost = "/";
 
-/** What of the definitions a stack file has words for, and what it hasn't. */
+/** The definitions that a stack file can express, and a list of the others. */
 export function readObjects(definitions: Definitions, options: ObjectsOptions): FoundObjects {
   const unexpressed: Unexpressed[] = [];
-  const say = (what: string, consequence = staysUnmanaged) =>
+  const list = (what: string, consequence = staysUnmanaged) =>
     unexpressed.push({ place: options.place, what, consequence });
-  sayOthers(definitions, say);
-  const { users, passwords } = readUsers(definitions, options, say);
+  listOthers(definitions, list);
+  const { users, passwords } = readUsers(definitions, options, list);
   const manageable = (kind: string) => (one: { readonly name: string; readonly vhost: string }) => {
     const fault = inVhost(one) ? nameFault(one.name) : undefined;
-    if (fault) say(`${kind} ${one.name}: ${fault}`);
+    if (fault) list(`${kind} ${one.name}: ${fault}`);
     return inVhost(one) && !fault;
   };
   const exchanges = definitions.exchanges.filter(manageable("exchange")).flatMap((exchange) => {
     const { name, durable, auto_delete: autoDelete, internal } = exchange;
     const type = exchangeTypes.find((one) => one === exchange.type);
     if (type && durable && !autoDelete && !internal && isEmpty(exchange.arguments)) return [{ name, type }];
-    say(`exchange ${name}: only durable ones without arguments, of type ${exchangeTypes.join(", ")}, can be said`);
+    list(
+      `exchange ${name}: a stack file supports only durable exchanges without arguments, of type ${exchangeTypes.join(", ")}`,
+    );
     return [];
   });
-  const queues = readQueues({ ...definitions, queues: definitions.queues.filter(manageable("queue")) }, options, say);
+  const queues = readQueues({ ...definitions, queues: definitions.queues.filter(manageable("queue")) }, options, list);
   const policies = definitions.policies.filter(manageable("policy")).flatMap((policy) => {
     const { name, pattern, priority, definition } = policy;
     const input = { name, pattern, applyTo: policy["apply-to"], priority, definition };
     const parsed = policySchema.safeParse(input);
     const sent = Object.values(definition).every((value) => isSent(value));
     if (parsed.success && sent) return [parsed.data];
-    say(`policy ${name}: only whole numbers and words that are no numbers can be said in it`);
+    list(`policy ${name}: a stack file supports only integers and non-numeric strings in a definition`);
     return [];
   });
   return { users, passwords, exchanges, queues, policies, unexpressed };
@@ -130,24 +132,26 @@ export function readObjects(definitions: Definitions, options: ObjectsOptions): 
 const inVhost = (one: { readonly vhost: string }): boolean => one.vhost === vhost;
 const isEmpty = (value: object): boolean => Object.keys(value).length === 0;
 
-/** The provider takes words and sends what looks like a whole number as one, truth values as words. */
+/** The provider expects strings, sends those that look like an integer as numbers, and booleans as strings. */
 const isSent = (value: unknown): boolean =>
   typeof value === "number" ? Number.isSafeInteger(value) : typeof value === "string" && !/^[+-]?\d+$/.test(value);
 
-type Say = (what: string, consequence?: string) => void;
+type List = (what: string, consequence?: string) => void;
 
-function readUsers(definitions: Definitions, options: ObjectsOptions, say: Say) {
+function readUsers(definitions: Definitions, options: ObjectsOptions, list: List) {
   const users: FoundObjects["users"] = {};
   const passwords: FoundObjects["passwords"] = {};
   for (const user of definitions.users) {
     const { name, tags } = user;
-    if (!isEmpty(user.limits ?? {})) say(`limits of user ${name}`);
-    const verdict = judgePassword(user, options.passwords);
+    if (!isEmpty(user.limits ?? {})) list(`limits of user ${name}`);
+    const verdict = checkPassword(user, options.passwords);
     const reason = verdict.kind === "unmanaged" ? verdict.reason : (nameFault(name) ?? tagFault(tags));
     const own = definitions.permissions.find((one) => one.user === name && inVhost(one));
     const ldapOnly = verdict.kind === "none" && !options.ldap;
     if (reason || ldapOnly) {
-      say(`user ${name}: ${reason ?? "has no password, and no LDAP servers that could be said check one"}`);
+      list(
+        `user ${name}: ${reason ?? "has no password, and the stack file can't express LDAP servers that check one"}`,
+      );
       continue;
     }
     if (verdict.kind === "given") passwords[name] = verdict.password;
@@ -168,16 +172,16 @@ const nameFault = (name: string): string | undefined => {
 
 const tagFault = (tags: readonly string[]): string | undefined => {
   const strange = tags.find((tag) => !/^[a-z_]+$/.test(tag));
-  return strange === undefined ? undefined : `tag ${strange} can't be said`;
+  return strange === undefined ? undefined : `tag ${strange} can't be expressed in a stack file`;
 };
 
-function readQueues(definitions: Definitions, options: ObjectsOptions, say: Say): FoundObjects["queues"] {
+function readQueues(definitions: Definitions, options: ObjectsOptions, list: List): FoundObjects["queues"] {
   const bindings = definitions.bindings.filter(inVhost);
   const managed = new Set<string>();
   const queues = definitions.queues.flatMap((queue) => {
     const { name, durable, auto_delete: autoDelete } = queue;
     if (!options.queues.test(name)) {
-      say(`queue ${name}, with its bindings: --queues leaves it out`);
+      list(`queue ${name}, with its bindings: excluded by --queues`);
       return [];
     }
     const own = bindings.filter((one) => one.destination_type === "queue" && one.destination === name);
@@ -189,33 +193,33 @@ function readQueues(definitions: Definitions, options: ObjectsOptions, say: Say)
     };
     const parsed = queueSchema.safeParse(input);
     if (!durable || autoDelete || !parsed.success) {
-      say(`queue ${name}: only durable ones whose arguments are words, numbers or truth values can be said`);
+      list(`queue ${name}: a stack file supports only durable queues whose arguments are strings, numbers or booleans`);
       return [];
     }
     for (const { source } of own.filter((one) => !plain.includes(one)))
-      say(`binding of ${source} to ${name}: has arguments`);
+      list(`binding of ${source} to ${name}: has arguments`);
     managed.add(name);
     return [parsed.data];
   });
   for (const binding of bindings.filter((one) => one.destination_type !== "queue")) {
-    say(`binding of exchange ${binding.source} to exchange ${binding.destination}`);
+    list(`binding of exchange ${binding.source} to exchange ${binding.destination}`);
   }
   return queues;
 }
 
-/** Everything outside vhost `/`, and kinds of things that a stack file has no words for. */
-function sayOthers(definitions: Definitions, say: Say): void {
+/** Everything outside vhost `/`, and kinds of objects that a stack file can't express. */
+function listOthers(definitions: Definitions, list: List): void {
   for (const { name, limits } of definitions.vhosts) {
-    if (name !== vhost) say(`vhost ${name}, with all that is in it`);
-    else if (limits && limits.length > 0) say(`limits of vhost ${name}`);
+    if (name !== vhost) list(`vhost ${name}, with everything in it`);
+    else if (limits && limits.length > 0) list(`limits of vhost ${name}`);
   }
   for (const { user, vhost: where } of definitions.topic_permissions)
-    say(`topic permissions of ${user} in vhost ${where}`);
-  for (const { component, name } of definitions.parameters.filter(inVhost)) say(`parameter ${component} ${name}`);
+    list(`topic permissions of ${user} in vhost ${where}`);
+  for (const { component, name } of definitions.parameters.filter(inVhost)) list(`parameter ${component} ${name}`);
   for (const { name, value } of definitions.global_parameters) {
-    // Every 4.x broker has tags of its cluster; mostly none.
+    // Every 4.x broker has tags of its cluster, usually an empty list.
     const usual =
       name === "cluster_name" || name === "internal_cluster_id" || (Array.isArray(value) && value.length === 0);
-    if (!usual) say(`global parameter ${name}`);
+    if (!usual) list(`global parameter ${name}`);
   }
 }

@@ -3,7 +3,7 @@ import { rabbitmqctl } from "../commands/rabbitmq.ts";
 import { section } from "../commands/sections.ts";
 import { adoptable } from "../config/adopted.ts";
 
-/** Files that hand-built brokers are made of. The cookie is read for the stack's secrets, and is no adopted file. */
+/** Configuration files of brokers that were set up by hand. The cookie is read for the stack's secrets, but is not an adopted file. */
 export const brokerFiles = {
   terms: "/etc/rabbitmq/rabbitmq.config",
   conf: "/etc/rabbitmq/rabbitmq.conf",
@@ -14,12 +14,12 @@ export const brokerFiles = {
 export const keepalivedFile = "/etc/keepalived/keepalived.conf";
 export const cookieFile = "/var/lib/rabbitmq/.erlang.cookie";
 
-/** Folders whose files belong to the service, too, and are read as one list of names. */
+/** Folders with additional files of a service, of which only the names are read. */
 const dropInFolders = ["/etc/rabbitmq/conf.d", "/etc/systemd/system/rabbitmq-server.service.d"] as const;
 
 const textFiles = [...Object.values(brokerFiles), keepalivedFile, cookieFile];
 
-/** One script that asks a host everything, as root, and changes nothing. Its answer is read by `readAnswer`. */
+/** A read-only script that reports everything about a host, run as root. `readAnswer` parses its output. */
 export function question(): string {
   const begin = (name: string) => `echo; echo ${quote(section(name))}`;
   const services = adoptable.map((service) => quote(`${service}.service`)).join(" ");

@@ -6,44 +6,44 @@ import type { AskedHost } from "./asked.ts";
 
 const service = "rabbitmq-server";
 
-/** @throws UserError where a host is no running broker of a series that warren knows */
+/** @throws UserError if a host is not a running broker of a supported series */
 export function requireBroker({ given, host }: AskedHost): void {
   const fail = (message: string, remedy: string) => {
     throw new UserError(given, message, remedy);
   };
   if (!nameSchema.safeParse(host.name).success) {
     fail(
-      `its name is ${JSON.stringify(host.name)}; lower-case letters, digits and hyphens are expected`,
-      "RabbitMQ's node name has it, so it can't be changed in place: the broker can't be adopted",
+      `its name is ${JSON.stringify(host.name)}; expected lower-case letters, digits and hyphens`,
+      "the broker can't be adopted, because the name is part of RabbitMQ's node name and can't be changed in place",
     );
   }
   if (!host.packages.has(service)) {
-    fail(`is no broker: Debian's package ${service} is not installed`, "give the hosts that run RabbitMQ");
+    fail(`is not a broker: Debian's package ${service} is not installed`, "name hosts that run RabbitMQ");
   }
   const unit = host.units.get(`${service}.service`);
   if (unit?.active !== "active") {
     fail(
-      `its broker is ${unit?.active ?? "not there"}, and a broker tells of its users and policies only while it runs`,
+      `its broker is ${unit?.active ?? "missing"}, but must run to export its users and policies`,
       `start it: systemctl start ${service}`,
     );
   }
   if (!host.definitions || !host.cluster) {
     fail(
-      `its broker doesn't say what it has: ${host.brokerSaid || "no answer"}`,
+      `its broker does not export its definitions: ${host.brokerError || "no answer"}`,
       "on the host, `rabbitmqctl export_definitions -` and `rabbitmqctl cluster_status` must work for root",
     );
   }
   if (!seriesOf(host.packages.get(service) ?? "")) {
     fail(
-      `its RabbitMQ is ${host.packages.get(service)}; ${seriesNames.join(" or ")} is expected`,
-      "a broker of another series can't be adopted: build a new one beside it from a stack file, and move clients over",
+      `its RabbitMQ is ${host.packages.get(service)}; expected ${seriesNames.join(" or ")}`,
+      "a broker of another series can't be adopted; deploy a new one beside it from a stack file, and move the clients",
     );
   }
   const series = seriesOf(host.packages.get(service) ?? "");
   if (series && rabbitmqSeries[series].release !== host.release) {
     fail(
-      `has RabbitMQ ${series} on ${host.release || "a system that is not Debian"}; Debian ${rabbitmqSeries[series].release} is expected`,
-      "a broker from another place than Debian's own packages can't be adopted",
+      `has RabbitMQ ${series} on ${host.release || "a system other than Debian"}; expected Debian ${rabbitmqSeries[series].release}`,
+      "only brokers from Debian's own packages can be adopted",
     );
   }
 }
@@ -60,8 +60,8 @@ export const statusOf = ({ host }: AskedHost): ClusterStatus => {
 };
 
 /**
- * The asked hosts, grouped by the clusters that they say they are members of.
- * @throws UserError where a member was not asked, doesn't run, or has a node name that isn't `rabbit@HOST`
+ * The hosts, grouped by cluster.
+ * @throws UserError if a member is missing among the hosts, doesn't run, or has a node name other than `rabbit@HOST`
  */
 export function membersByCluster(asked: readonly AskedHost[]): AskedHost[][] {
   const groups = new Map<string, AskedHost[]>();
@@ -72,15 +72,15 @@ export function membersByCluster(asked: readonly AskedHost[]): AskedHost[][] {
       if (!asked.some(({ host }) => node === `rabbit@${host.name}`)) {
         throw new UserError(
           one.given,
-          `its cluster has the member ${node}, which is none of the hosts given`,
+          `its cluster has the member ${node}, which is not among the given hosts`,
           `name all members: ./warren adopt ${asked.map(({ given }) => given).join(" ")} ${node.replace(/^.*@/, "")} …`,
         );
       }
       if (running.includes(node)) continue;
       throw new UserError(
         one.given,
-        `the member ${node} of its cluster doesn't run`,
-        "bring it up first, or take it out of the cluster",
+        `the member ${node} of its cluster is not running`,
+        "start it first, or remove it from the cluster",
       );
     }
     const key = nodes.join(" ");

@@ -7,7 +7,7 @@ const listed = (text: string, settings = emptySettings()) =>
   readTermsFile(text, "b:/f", settings).map(({ place, what }) => `${place} ${what}`);
 
 describe("rabbitmq.config of the installation notes", () => {
-  it("is read whole, but for the one setting that no broker knows any more", () => {
+  it("is read completely, except a setting that no supported broker has", () => {
     const settings = emptySettings();
     expect(listed(notesConfig, settings)).toEqual(["b:/f:10 rabbitmq_auth_backend_ldap.network"]);
     expect(settings.backends).toEqual({ first: "ldap", authorization: "internal" });
@@ -62,7 +62,7 @@ describe("Erlang terms of a broker", () => {
     });
   });
 
-  it("that can't be said are listed with their line, whatever else is said on others", () => {
+  it("that can't be expressed are listed with their lines", () => {
     const text = `% head
 [
  {rabbit, [
@@ -79,11 +79,11 @@ describe("Erlang terms of a broker", () => {
     ]);
   });
 
-  it("that can't be read are one entry with the line of the mistake", () => {
-    expect(listed("[\n{rabbit, [}\n].")).toEqual([expect.stringMatching(/^b:\/f:2 Erlang terms that can't be read/)]);
+  it("that can't be parsed are one entry with the line of the mistake", () => {
+    expect(listed("[\n{rabbit, [}\n].")).toEqual([expect.stringMatching(/^b:\/f:2 Erlang terms that can't be parsed/)]);
   });
 
-  it("of LDAP that are incomplete make no section", () => {
+  it("of an incomplete LDAP configuration give no section", () => {
     const settings = emptySettings();
     listed('[{rabbitmq_auth_backend_ldap, [{servers, ["a"]}, {user_dn_pattern, "cn=x"}]}].', settings);
     expect(ldapSection(settings.ldap, { first: "ldap", authorization: "internal" })).toBeUndefined();

@@ -4,12 +4,12 @@ import { type Backends, emptyLdap, type LdapFound, readBackends, readLdapTerm } 
 import { allOf, atomOf, listOf, pairsOf, textOf, tupleOf } from "./terms.ts";
 import { keptInFile, type Unexpressed } from "./unexpressed.ts";
 
-/** What a broker's configuration files say, as far as the config has words for it. */
+/** Settings from a broker's configuration files that the config can express. */
 export interface BrokerSettings {
   readonly partitionHandling?: "autoheal" | "ignore" | "pause_minority";
   readonly loopbackUsers?: readonly string[];
   readonly management: { readonly port?: number; readonly address?: string };
-  /** Absent: LDAP isn't asked. */
+  /** Absent if the broker doesn't use LDAP. */
   readonly backends?: Backends;
   readonly ldap: LdapFound;
 }
@@ -19,36 +19,36 @@ export type SettingsDraft = Mutable<BrokerSettings>;
 
 export const emptySettings = (): SettingsDraft => ({ management: {}, ldap: emptyLdap() });
 
-/** Keys that say what warren knows from elsewhere: members, and ports that the broker itself lists. */
+/** Keys whose content warren knows from other sources: members, and ports that the broker lists. */
 const knownFromElsewhere = new Set(["rabbit.tcp_listeners", "rabbit.cluster_nodes", "rabbit.cluster_formation"]);
 
 /**
  * Reads `rabbitmq.config`, or `advanced.config`: one list of applications with their settings.
  *
- * @param place the file, for what can't be expressed: `bunny1:/etc/rabbitmq/rabbitmq.config`
- * @returns what the config has no words for
+ * @param place the file of what can't be expressed: `bunny1:/etc/rabbitmq/rabbitmq.config`
+ * @returns settings that the config can't express
  */
 export function readTermsFile(text: string, place: string, settings: SettingsDraft): Unexpressed[] {
   const parsed = parseTerms(text);
   if (!parsed.ok) {
     const at = `${place}:${parsed.line}`;
-    return [{ place: at, what: `Erlang terms that can't be read: ${parsed.message}`, consequence: keptInFile }];
+    return [{ place: at, what: `Erlang terms that can't be parsed: ${parsed.message}`, consequence: keptInFile }];
   }
   const unexpressed: Unexpressed[] = [];
-  const say = (application: string, key: string | undefined, what: string) =>
+  const list = (application: string, key: string | undefined, what: string) =>
     unexpressed.push({ place: `${place}:${lineOf(text, application, key)}`, what, consequence: keptInFile });
   for (const item of listOf(parsed.terms[0]) ?? []) {
-    const [name, list] = tupleOf(item) ?? [];
+    const [name, settingsList] = tupleOf(item) ?? [];
     const application = atomOf(name);
-    const pairs = pairsOf(list);
+    const pairs = pairsOf(settingsList);
     if (application === undefined || pairs === undefined) {
-      unexpressed.push({ place, what: "a term that is no application with settings", consequence: keptInFile });
+      unexpressed.push({ place, what: "a term that is not an application with settings", consequence: keptInFile });
       continue;
     }
     for (const [key, value] of pairs) {
       const full = `${application}.${key}`;
       if (knownFromElsewhere.has(full) || readTerm(settings, full, value)) continue;
-      say(application, key, full);
+      list(application, key, full);
     }
   }
   return unexpressed;
@@ -96,7 +96,7 @@ function putListener(settings: SettingsDraft, term: Term): boolean {
   return [...listener.keys()].every((key) => ["port", "ip", "ssl"].includes(key)) && ssl !== true;
 }
 
-/** The line of a key after that of its application: the parser gives no places, and names are rarely elsewhere. */
+/** The line of a key after that of its application. The parser returns no positions, and a name rarely occurs elsewhere. */
 function lineOf(text: string, application: string, key: string | undefined): number {
   const word = (name: string) => new RegExp(`(?<![\\w'])'?${name.replaceAll(/[^\w]/g, "\\$&")}(?![\\w])`);
   const from = Math.max(0, text.search(new RegExp(`\\{\\s*'?${application}\\b`)));

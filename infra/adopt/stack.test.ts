@@ -18,8 +18,8 @@ const refusal = (hosts: AskedHost[], more: Partial<AdoptOptions> = {}): string =
   return "";
 };
 
-describe("a stack made of the installation notes' brokers", () => {
-  it("has everything that they have, in the stack file's own words", () => {
+describe("a stack adopted from the installation notes' brokers", () => {
+  it("has all their settings and objects in the form of a stack file", () => {
     const { brokers, virtualIps, hosts } = configOf(notesStack());
     expect(brokers.bunny).toMatchObject({
       members: ["bunny1", "bunny2"],
@@ -46,13 +46,13 @@ describe("a stack made of the installation notes' brokers", () => {
     );
   });
 
-  it("keeps a file that has a password among the secrets, and no secret anywhere else", () => {
+  it("keeps a file with a password among the secrets, and has no secret anywhere else", () => {
     const { values, secrets, unexpressed } = notesStack();
     expect(secrets.files.bunny1).toEqual({ "/etc/keepalived/keepalived.conf": notesKeepalived });
     expect(JSON.stringify([values, unexpressed])).not.toMatch(/bunop|feeder-password|COOKIEOFTHENOTES/);
   });
 
-  it("brings nothing to the hosts but what was there: those files, packages of any version, those units", () => {
+  it("deploys nothing new: the same files and units, and packages of any version", () => {
     const model = buildModel("old", configOf(notesStack()), fixtureArtifacts);
     const [bunny1] = model.hosts;
     expect(bunny1?.files.map(({ path }) => path)).toEqual([
@@ -71,7 +71,7 @@ describe("a stack made of the installation notes' brokers", () => {
     expect(model.clusters[0]).toMatchObject({ found: true, policies: [{ name: "ha-all" }] });
   });
 
-  it("is written as a stack file that says the same to whoever reads it, with what is lacking at its end", () => {
+  it("is written as a stack file with the same values, and a list of what it can't express", () => {
     const stack = notesStack();
     const text = stackFileText(stack, { stack: "old", date: "2026-11-24" });
     const { config } = parse(text) as { config: Record<string, unknown> };
@@ -89,7 +89,7 @@ describe("what can't be adopted", () => {
     [
       "a host without a broker",
       () => refusal(notesPair({ packages: [] })),
-      /^142.135.12.57: is no broker: .*not installed\n {2}remedy: /,
+      /^142.135.12.57: is not a broker: .*not installed\n {2}remedy: /,
     ],
     [
       "a broker that is stopped",
@@ -99,17 +99,17 @@ describe("what can't be adopted", () => {
     [
       "a broker of another series",
       () => refusal(notesPair({ packages: ["rabbitmq-server 3.3.5-1"] })),
-      /its RabbitMQ is 3.3.5-1; 3.10 or 4.0/,
+      /its RabbitMQ is 3.3.5-1; expected 3.10 or 4.0/,
     ],
     [
-      "a series on a release that has another one",
+      "a series on a release that ships another one",
       () => refusal(notesPair({ release: "trixie" })),
-      /has RabbitMQ 3.10 on trixie; Debian bookworm/,
+      /has RabbitMQ 3.10 on trixie; expected Debian bookworm/,
     ],
     [
-      "a member that was not asked",
+      "a member that was not given",
       () => refusal(notesPair().slice(0, 1)),
-      /the member rabbit@bunny2, which is none of the hosts given/,
+      /the member rabbit@bunny2, which is not among the given hosts/,
     ],
     [
       "a broker without a management API",
@@ -117,7 +117,7 @@ describe("what can't be adopted", () => {
       /rabbitmq-plugins enable rabbitmq_management/,
     ],
     [
-      "an API that only its own host reaches",
+      "an API on loopback only",
       () => refusal(notesPair({ listeners: [{ interface: "127.0.0.1", port: 15672, protocol: "http" }] })),
       /loopback only/,
     ],
@@ -129,17 +129,17 @@ describe("what can't be adopted", () => {
     [
       "a wrong password",
       () => refusal(notesPair(), { passwords: { ...notesPasswords, feeder: "something-else" } }),
-      /feeder: is not the password that the broker has/,
+      /feeder: the password does not match the broker's/,
     ],
     [
-      "a password of nobody",
+      "a password of an unknown user",
       () => refusal(notesPair(), { passwords: { ...notesPasswords, nobody: "something" } }),
-      /nobody: there is no such user/,
+      /nobody: no such user/,
     ],
     [
-      "an Erlang cookie with other signs",
+      "an invalid Erlang cookie",
       () => refusal(notesPair({ files: { "/var/lib/rabbitmq/.erlang.cookie": "short" } })),
-      /20 to 255 letters and digits/,
+      /expected 20 to 255 letters, digits/,
     ],
   ];
   it.each(cases)("is refused with the reason and a remedy: %s", (_, act, expected) => {
@@ -149,7 +149,7 @@ describe("what can't be adopted", () => {
   });
 });
 
-describe("what has no place in a stack file", () => {
+describe("what a stack file can't express", () => {
   const listed = (
     more: Partial<typeof notesDefinitions> & object,
     rest: Partial<Answering> = {},
@@ -196,21 +196,21 @@ describe("what has no place in a stack file", () => {
       { queues: /^cmc\./, passwords: { ...notesPasswords, odd: "feeder-password" } },
     );
     expect(all.filter((line) => line.startsWith("cluster"))).toEqual([
-      "cluster bunny: vhost test, with all that is in it",
+      "cluster bunny: vhost test, with everything in it",
       "cluster bunny: topic permissions of feeder in vhost /",
       "cluster bunny: parameter shovel s",
       "cluster bunny: user guest: its password is not given, and can't be read back",
       "cluster bunny: user a@b: its password is not given, and can't be read back",
-      "cluster bunny: user odd: tag x y can't be said",
-      expect.stringMatching(/^cluster bunny: exchange gone: only durable/),
-      "cluster bunny: queue q_mine, with its bindings: --queues leaves it out",
+      "cluster bunny: user odd: tag x y can't be expressed in a stack file",
+      expect.stringMatching(/^cluster bunny: exchange gone: a stack file supports only durable/),
+      "cluster bunny: queue q_mine, with its bindings: excluded by --queues",
       "cluster bunny: binding of exchange cmc to exchange xpublic",
       expect.stringMatching(/^cluster bunny: policy nodes: /),
       "cluster bunny: administrator root has no permissions on vhost /",
     ]);
   });
 
-  it("is listed with its place in a file: plugins, environment, files that differ, a service that doesn't run", () => {
+  it("is listed with its place in a file: plugins, environment, differing files, a stopped service", () => {
     const all = listed(
       {},
       {

@@ -12,7 +12,7 @@ import { type Count, countRows } from "./summary.ts";
 import type { Unexpressed } from "./unexpressed.ts";
 import { readVirtualIps } from "./virtual-ips.ts";
 
-/** What becomes of hand-built brokers: a stack file, its secrets, and what has no place in it. */
+/** The result of an adoption: a stack file, its secrets, and a list of what it can't express. */
 export interface AdoptedStack {
   /** Sections of the stack file, without `secrets`. */
   readonly values: Readonly<Record<string, unknown>>;
@@ -26,8 +26,8 @@ export interface AdoptedStack {
 }
 
 /**
- * Makes a stack of what hosts told of themselves. Pure.
- * @throws UserError where a host is no broker that can be adopted, a member is missing, or a password is wrong or lacking
+ * Builds a stack from the hosts' answers. Pure.
+ * @throws UserError if a host can't be adopted, a member is missing, or a password is wrong or missing
  */
 export function adoptStack(asked: readonly AskedHost[], options: AdoptOptions): AdoptedStack {
   for (const one of asked) requireBroker(one);
@@ -77,33 +77,33 @@ function cookieOf(asked: readonly AskedHost[]): string {
   if (other >= 0) {
     throw new UserError(
       asked[other]?.host.name ?? "",
-      `has another Erlang cookie than ${first}: a stack has one`,
-      "adopt clusters with cookies of their own into stacks of their own",
+      `has another Erlang cookie than ${first}, but a stack has only one`,
+      "adopt clusters with different cookies into separate stacks",
     );
   }
   if (cookieSchema.safeParse(cookie).success) return cookie;
   throw new UserError(
     `${first}:${cookieFile}`,
-    "20 to 255 letters and digits are expected of the Erlang cookie (and `+/=`), it is something else",
-    "give all members such a cookie while their brokers are stopped, e.g. from `openssl rand -hex 16`; then adopt again",
+    "the Erlang cookie is invalid; expected 20 to 255 letters, digits, `+`, `/` or `=`",
+    "set such a cookie on all members while their brokers are stopped, e.g. from `openssl rand -hex 16`, then adopt again",
   );
 }
 
-/** A user of two clusters may have two passwords; a stack keeps one a name. */
+/** A user of two clusters may have two passwords, but a stack has one per name. */
 function passwordsOf(clusters: readonly AdoptedCluster[]): Record<string, string> {
   return Object.assign({}, ...clusters.map(({ passwords }) => passwords));
 }
 
-/** What is written must be readable; where it isn't, what was found is of a kind that was not thought of. */
+/** The stack file must be valid. If it isn't, the hosts have something that the adoption does not expect. */
 function requireWellFormed(values: AdoptedStack["values"], secrets: AdoptedStack["secrets"], stack: string): void {
   try {
     parseStackConfig({ ...values, secrets }, `stack ${stack}`);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(
-      `stack ${stack}, as it was read from the hosts`,
+      `stack ${stack}, as read from the hosts`,
       error.issues,
-      "nothing was written; what is named here can't be said in a stack file: change it on the broker, or leave its host out",
+      "no file was written; a stack file can't express these values: change them on the broker, or omit its host",
     );
   }
 }

@@ -3,7 +3,7 @@ import type { AdoptedCluster } from "./cluster.ts";
 import type { KeptFiles } from "./files.ts";
 import type { VirtualIpInput } from "./virtual-ips.ts";
 
-/** Of one kind of thing: how many were found, how many the stack file has. */
+/** Count of one kind of object: how many were found, and how many the stack file has. */
 export interface Count {
   readonly kind: string;
   readonly found: number;

@@ -1,6 +1,6 @@
 import type { Term } from "../../templates/erlang-terms.ts";
 
-/** Small readers of Erlang terms; each gives undefined where the term is something else. */
+/** Small readers of Erlang terms. Each returns undefined if the term is something else. */
 
 export const listOf = (term: Term | undefined): readonly Term[] | undefined => (Array.isArray(term) ? term : undefined);
 
@@ -19,7 +19,7 @@ export const textOf = (term: Term | undefined): string | undefined => {
   return typeof term === "object" && "binary" in term ? term.binary : undefined;
 };
 
-/** Items read by one reader; undefined where one of them, or the list, is something else. */
+/** Items read by one reader; undefined if an item or the list is something else. */
 export function allOf<T>(term: Term | undefined, read: (item: Term) => T | undefined): T[] | undefined {
   const items = listOf(term)?.map(read);
   return items?.every((item) => item !== undefined) ? (items as T[]) : undefined;

@@ -1,15 +1,14 @@
-/** Something that was found and that a stack file has no words for. */
+/** Something that was found and that a stack file can't express. */
 export interface Unexpressed {
   /** Where it is: `bunny1:/etc/keepalived/keepalived.conf:12`, or `cluster bunny`. */
   readonly place: string;
   readonly what: string;
-  /** What that means from now on. */
+  /** The consequence for the stack. */
   readonly consequence: string;
 }
 
-/** Of a setting in a file that is kept to the byte. */
-export const keptInFile =
-  "stays in the file, which is kept as it is; warren's own file, should it take its place, would not have it";
+/** For a setting in a file that is kept byte for byte. */
+export const keptInFile = "stays in the file, which is kept unchanged; warren's own file would not have it";
 
-/** Of an object in the broker. */
-export const staysUnmanaged = "stays as it is; not managed";
+/** For an object in the broker. */
+export const staysUnmanaged = "stays unchanged; not managed";

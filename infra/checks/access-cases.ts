@@ -5,28 +5,28 @@ const own = (configure: string, write = "", read = "") =>
 
 const group = { inGroup: "ou=/-users,ou=vhosts,dc=ec,dc=gc,dc=ca" };
 
-/** Rules about who may do what, and what is open to the network. */
+/** Rules about permissions, and about ports and protocols open to the network. */
 export const accessCases: readonly RuleCases[] = [
   {
     rule: "anonymous-writes-shared",
     fires: [
-      { on: "`^cmc$` among what anonymous may write", config: user("anonymous", permissions("", "^cmc$", "")) },
-      { on: "`.*` as what anonymous may configure", config: user("anonymous", permissions(".*", "", "")) },
+      { on: "anonymous may write `^cmc$`", config: user("anonymous", permissions("", "^cmc$", "")) },
+      { on: "anonymous may configure `.*`", config: user("anonymous", permissions(".*", "", "")) },
     ],
     quiet: [
       { on: "`permissions: safe`", config: sound },
-      { on: "`.*` as what anonymous may read", config: user("anonymous", permissions("", "", ".*")) },
+      { on: "anonymous may read `.*`", config: user("anonymous", permissions("", "", ".*")) },
     ],
   },
   {
     rule: "unanchored-permission",
     fires: [
-      { on: "`^q_peter`, open at its end", config: own("^q_peter") },
-      { on: "`^q_peter$|xpublic$`, open at one beginning", config: own("^q_peter$|xpublic$") },
-      { on: "`^q_peter\\$`, whose dollar is a letter", config: own("^q_peter\\$") },
+      { on: "`^q_peter`, which has no `$`", config: own("^q_peter") },
+      { on: "`^q_peter$|xpublic$`, whose second alternative has no `^`", config: own("^q_peter$|xpublic$") },
+      { on: "`^q_peter\\$`, whose dollar is a literal one", config: own("^q_peter\\$") },
     ],
     quiet: [
-      { on: "`.*` and nothing", config: own(".*", "", "^$") },
+      { on: "`.*`, `^$` and an empty expression", config: own(".*", "", "^$") },
       { on: "`^(a|b)$|^[|(]$`, which has two alternatives", config: own("^(a|b)$|^[|(]$") },
     ],
   },
@@ -42,7 +42,7 @@ export const accessCases: readonly RuleCases[] = [
       { on: "guest with permissions", config: user("guest", permissions("", "", "^xpublic$")) },
       { on: "guest as the administrator", config: broker({ administrator: "guest" }) },
     ],
-    quiet: [{ on: "guest as the standard has it", config: sound }],
+    quiet: [{ on: "guest without tags and permissions", config: sound }],
   },
   {
     rule: "open-loopback-users",
@@ -51,10 +51,15 @@ export const accessCases: readonly RuleCases[] = [
   },
   {
     rule: "dead-ldap-query",
-    fires: [{ on: "the requirement's `vhost_access_query`", config: ldap({ vhostAccess: group }) }],
+    fires: [
+      {
+        on: "the requirement's `vhost_access_query`, with `authorization: internal`",
+        config: ldap({ vhostAccess: group }),
+      },
+    ],
     quiet: [
-      { on: "the same with `authorization: ldap`", config: ldap({ vhostAccess: group, authorization: "ldap" }) },
-      { on: "a tag's query, which is asked", config: ldap({ tags: { management: group } }) },
+      { on: "the same query with `authorization: ldap`", config: ldap({ vhostAccess: group, authorization: "ldap" }) },
+      { on: "a tag query, which the broker does run", config: ldap({ tags: { management: group } }) },
     ],
   },
   {
@@ -62,7 +67,12 @@ export const accessCases: readonly RuleCases[] = [
     fires: [
       { on: "the requirement's `tag_queries`", config: ldap({ tags: { administrator: false, management: true } }) },
     ],
-    quiet: [{ on: "management for a group", config: ldap({ tags: { administrator: false, management: group } }) }],
+    quiet: [
+      {
+        on: "the tag management for a group only",
+        config: ldap({ tags: { administrator: false, management: group } }),
+      },
+    ],
   },
   {
     rule: "clear-text-ldap",
@@ -75,7 +85,7 @@ export const accessCases: readonly RuleCases[] = [
   {
     rule: "unverified-ldap",
     fires: [{ on: "`ldaps` with `verify: false`", config: ldap({ encryption: "ldaps", verify: false }) }],
-    quiet: [{ on: "`starttls` that is verified", config: ldap({}) }],
+    quiet: [{ on: "`starttls` with `verify: true`", config: ldap({}) }],
   },
   {
     rule: "plain-text-amqp",
@@ -91,13 +101,13 @@ export const accessCases: readonly RuleCases[] = [
     rule: "open-management",
     fires: [
       {
-        on: "every address and no network",
+        on: "every address, and no `from`",
         config: broker({ management: { port: 15_672, address: "0.0.0.0", from: [] } }),
       },
     ],
     quiet: [
-      { on: "a network", config: sound },
-      { on: "loopback", config: broker({ management: { port: 15_672, address: "127.0.0.1", from: [] } }) },
+      { on: "every address, and a network in `from`", config: sound },
+      { on: "the loopback address", config: broker({ management: { port: 15_672, address: "127.0.0.1", from: [] } }) },
     ],
   },
 ];

@@ -9,19 +9,19 @@ const config = configOf(notesStack());
 for (const { priorities } of Object.values(config.virtualIps)) priorities.bunny2 = 150;
 const model = buildModel("old", config, fixtureArtifacts);
 
-describe("an error in what was found on adopted hosts", () => {
-  it("is a warning: nobody could adopt it otherwise, and mend it then", () => {
+describe("an error in a service on adopted hosts", () => {
+  it("is a warning, so that the service can be adopted first and fixed afterwards", () => {
     const found = checkModel(model, config, noPast).filter(({ rule }) => rule === "equal-priorities");
     expect(found).toMatchObject([{ severity: "warning", path: "warren:virtualIps.bunny-op.priorities" }]);
   });
 
-  it("stops everything as soon as the service is warren's own", () => {
+  it("stops the run once warren manages the service", () => {
     const released = structuredClone(config);
     for (const host of Object.values(released.hosts)) delete host.adopted?.keepalived;
     expect(() => checkModel(model, released, noPast)).toThrow(/equal-priorities/);
   });
 
-  it("stops a change of what is there, as everywhere", () => {
+  it("stops an upgrade in place as on any host", () => {
     const past = { series: { bunny: "4.0" }, releases: {} };
     const found = findings(model, config, past).filter(({ rule }) => rule === "series-in-place");
     expect(found.map(({ severity }) => severity)).toEqual(["error"]);

@@ -2,16 +2,16 @@ import type { StackConfig } from "../config/index.ts";
 import type { Finding } from "./rule.ts";
 
 /**
- * What was built by hand and adopted is as it was found: an error in it is told, and stops nothing, or nobody could adopt it and mend it then. A
- * change of what is there, which the rules about the past find, stops as everywhere.
+ * Adopted services stay as they were found, so an error in one becomes a warning: it must not prevent the adoption after which it can be
+ * fixed. A change of an existing series or release (rules `*-in-place`) remains an error.
  */
-export function ofFound(finding: Finding, config: StackConfig): Finding {
+export function softenAdopted(finding: Finding, config: StackConfig): Finding {
   const [, section, name = ""] = /^warren:(\w+)\.([^.]+)/.exec(finding.path) ?? [];
   const stops = finding.severity === "error" && !/-in-place$/.test(finding.rule);
-  return stops && isFound(section, name, config) ? { ...finding, severity: "warning" } : finding;
+  return stops && isAdopted(section, name, config) ? { ...finding, severity: "warning" } : finding;
 }
 
-function isFound(section: string | undefined, name: string, { hosts, brokers, virtualIps }: StackConfig): boolean {
+function isAdopted(section: string | undefined, name: string, { hosts, brokers, virtualIps }: StackConfig): boolean {
   const adopted = (host: string, service: "rabbitmq-server" | "keepalived") =>
     hosts[host]?.adopted?.[service] !== undefined;
   switch (section) {

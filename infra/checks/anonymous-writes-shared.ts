@@ -2,13 +2,13 @@ import { permitted } from "./expressions.ts";
 import { list, productionQueues } from "./production.ts";
 import type { Rule } from "./rule.ts";
 
-/** Exchanges that clients share are written by feeders; whoever is anonymous only reads them. */
+/** Only feeders write to exchanges that clients share. Anonymous clients only read them. */
 export const anonymousWritesShared: Rule = {
   name: "anonymous-writes-shared",
   severity: "warning",
   firesOn: "anonymous may publish to or delete a shared exchange, or a queue of the agents",
   reason:
-    "RabbitMQ's permission expressions match anywhere unless they are anchored: the old `^cmc.*$` lets a user without a name publish to, and delete, the exchange cmc and every queue that begins so.",
+    "The old expression `^cmc.*$` lets anonymous clients publish to the exchange cmc, and delete it and every queue whose name begins with cmc.",
   remedy: "set `permissions: safe`, unless old clients depend on it",
   source: 'the requirement, "RABBITMQ-SERVER installation"; rabbitmq.com/docs/access-control',
   find: (model, config) =>
@@ -27,7 +27,7 @@ export const anonymousWritesShared: Rule = {
         {
           path: `warren:brokers.${cluster.name}.${own ? "users.anonymous.permissions" : "permissions"}`,
           message: `anonymous may delete ${list(deleted)} and publish to ${list(written)}`,
-          ...(own ? { remedy: "let `configure` and `write` match queues of its own alone" } : {}),
+          ...(own ? { remedy: "restrict `configure` and `write` to anonymous's own queues" } : {}),
         },
       ];
     }),

@@ -35,7 +35,7 @@ const replicationCases: readonly RuleCases[] = [
     ],
     quiet: [
       { on: "4.0 on three hosts", config: trixie(3) },
-      { on: "4.0 on one host, which nobody takes for redundant", config: trixie(1) },
+      { on: "4.0 on one host, which is not redundant anyway", config: trixie(1) },
     ],
   },
   {
@@ -50,23 +50,23 @@ const replicationCases: readonly RuleCases[] = [
   },
   {
     rule: "series-in-place",
-    fires: [{ on: "3.10 is to become 4.0", config: trixie(3), past: { series: past.series } }],
+    fires: [{ on: "a cluster of 3.10, changed to 4.0", config: trixie(3), past: { series: past.series } }],
     quiet: [
-      { on: "3.10 stays", config: sound, past },
-      { on: "4.0 comes beside, under another name", config: trixie(3), past: { series: { hare: "3.10" } } },
+      { on: "a cluster of 3.10, unchanged", config: sound, past },
+      { on: "a second cluster of 4.0 under another name", config: trixie(3), past: { series: { hare: "3.10" } } },
     ],
   },
   {
     rule: "release-in-place",
-    fires: [{ on: "Debian 12 is to become 13", config: trixie(3), past: { releases: past.releases } }],
+    fires: [{ on: "a host of Debian 12, changed to 13", config: trixie(3), past: { releases: past.releases } }],
     quiet: [
-      { on: "Debian 12 stays", config: sound, past },
-      { on: "Debian 13 comes on another host", config: trixie(3), past: { releases: { "bunny-old": "bookworm" } } },
+      { on: "a host of Debian 12, unchanged", config: sound, past },
+      { on: "another host of Debian 13", config: trixie(3), past: { releases: { "bunny-old": "bookworm" } } },
     ],
   },
   {
     rule: "series-not-in-release",
-    fires: [{ on: "4.0 with one member of Debian 12", config: withRelease(trixie(3), "bunny3", "bookworm") }],
+    fires: [{ on: "4.0 with one member on Debian 12", config: withRelease(trixie(3), "bunny3", "bookworm") }],
     quiet: [
       { on: "3.10 on Debian 12", config: sound },
       { on: "4.0 on Debian 13", config: trixie(3) },
@@ -77,37 +77,39 @@ const replicationCases: readonly RuleCases[] = [
 const virtualIpCases: readonly RuleCases[] = [
   {
     rule: "equal-priorities",
-    fires: [{ on: "both at 150, as in the requirement", config: vip({ priorities: { bunny1: 150, bunny2: 150 } }) }],
+    fires: [
+      { on: "both hosts at 150, as in the requirement", config: vip({ priorities: { bunny1: 150, bunny2: 150 } }) },
+    ],
     quiet: [{ on: "150 and 100", config: sound }],
   },
   {
     rule: "shared-router-id",
-    fires: [{ on: "247 twice on eth0", config: secondVip({}) }],
+    fires: [{ on: "router id 247 twice on eth0", config: secondVip({}) }],
     quiet: [
-      { on: "247 on eth0 and on eth1", config: secondVip({ interface: "eth1" }) },
-      { on: "247 and 248 on eth0", config: secondVip({ routerId: 248 }) },
+      { on: "router id 247 on eth0 and on eth1", config: secondVip({ interface: "eth1" }) },
+      { on: "router ids 247 and 248 on eth0", config: secondVip({ routerId: 248 }) },
     ],
   },
   {
     rule: "virtual-ip-outside-subnet",
     fires: [
-      { on: "an address of the next /24", config: vip({ address: "142.135.13.59" }) },
+      { on: "an address in the neighbouring /24", config: vip({ address: "142.135.13.59" }) },
       {
-        on: "an address of the next /28, where 28 is said",
+        on: "an address in the neighbouring /28, with `prefixLength: 28`",
         config: vip({ address: "142.135.12.65", prefixLength: 28 }),
       },
     ],
     quiet: [
-      { on: "an address of the hosts' /24", config: sound },
+      { on: "an address in the hosts' /24", config: sound },
       {
-        on: "an address of the next /24, where 16 is said",
+        on: "an address in the neighbouring /24, with `prefixLength: 16`",
         config: vip({ address: "142.135.13.59", prefixLength: 16 }),
       },
     ],
   },
 ];
 
-/** Policies are tried on 4.0, where no standard one is in their way. */
+/** Policies are tried on 4.0, which has no standard policies that could interfere. */
 const policed = (...changes: Parameters<typeof policies>) => trixie(3, { policies: policies(...changes) });
 const expires = { expires: 3_600_000 };
 const bounded = { "max-length": 25_000 };
@@ -130,12 +132,12 @@ const queueCases: readonly RuleCases[] = [
     quiet: [
       { on: "`expires` for clients' queues", config: policed({ definition: expires }) },
       {
-        on: "`max-length` that refuses what is new",
+        on: "`max-length` with `overflow: reject-publish`",
         config: policed({ pattern: "^cmc", definition: { ...bounded, overflow: "reject-publish" } }),
       },
       { on: "`delivery-limit` of -1", config: policed({ pattern: "^cmc", definition: { "delivery-limit": -1 } }) },
       {
-        on: "`expires` for queues of another kind",
+        on: "`expires` for queues of another type",
         config: policed({ pattern: ".*", applyTo: "classic_queues", definition: expires }),
       },
     ],
@@ -156,7 +158,7 @@ const queueCases: readonly RuleCases[] = [
         config: broker({ policies: policies({ pattern: "^cmc", priority: 1, definition: { "queue-mode": "lazy" } }) }),
       },
       {
-        on: "two policies of one priority",
+        on: "two policies of equal priority",
         config: policed(
           { name: "a", pattern: "^cmc", definition: { "queue-version": 2 } },
           { name: "b", pattern: "^cmc", definition: { "dead-letter-strategy": "at-least-once" } },
@@ -185,7 +187,7 @@ const queueCases: readonly RuleCases[] = [
     ],
     quiet: [
       {
-        on: "`^cmc\\.`, with an open end",
+        on: "`^cmc\\.`, without a `$`",
         config: policed({ pattern: "^cmc\\.", definition: { "queue-version": 2 } }),
       },
       { on: "`.*`", config: policed({ pattern: ".*", definition: { "queue-version": 2 } }) },
@@ -207,5 +209,5 @@ const queueCases: readonly RuleCases[] = [
   },
 ];
 
-/** A row or more for every rule, in the order of the rules. */
+/** At least one row for each rule, in the order of the rules. */
 export const cases: readonly RuleCases[] = [...replicationCases, ...virtualIpCases, ...queueCases, ...accessCases];

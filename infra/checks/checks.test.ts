@@ -18,11 +18,11 @@ const fires = cases.flatMap(({ rule, fires }) => fires.map((one) => [rule, one.o
 const quiet = cases.flatMap(({ rule, quiet }) => quiet.map((one) => [rule, one.on, one] as const));
 
 describe("the checks", () => {
-  it("find nothing in a stack that is closed", () => {
+  it("find nothing in a hardened stack", () => {
     expect(found({ config: sound })).toEqual([]);
   });
 
-  it.each(fires)("find %s, and only that: %s", (rule, _on, one) => {
+  it.each(fires)("find only %s: %s", (rule, _on, one) => {
     expect(rulesFound(one)).toEqual([rule]);
   });
 
@@ -35,7 +35,7 @@ describe("the checks", () => {
     for (const { fires, quiet } of cases) expect([fires.length > 0, quiet.length > 0]).toEqual([true, true]);
   });
 
-  it("say of every finding which setting it is about, what is wrong, and what to do", () => {
+  it("report the setting, the problem and the remedy of every finding", () => {
     for (const [, , one] of fires) {
       for (const finding of found(one)) {
         expect(finding.path).toMatch(/^warren:(brokers|virtualIps|hosts|announcements)\./);
@@ -47,19 +47,19 @@ describe("the checks", () => {
 });
 
 describe("errors, warnings and notes", () => {
-  it("are sorted so", () => {
+  it("are sorted in this order", () => {
     const config = broker({ partitionHandling: "pause_minority", plainText: true, management: openManagement });
     expect(found({ config }).map((finding) => finding.severity)).toEqual([...severities]);
   });
 
-  it("stop, are passed on, and are left to `./warren checks`", () => {
+  it("stop the run, are returned, and are shown by `./warren checks` only", () => {
     const wrong = broker({ partitionHandling: "pause_minority" });
     expect(() => checkModel(model(wrong), wrong, noPast)).toThrow(/partitionHandling.*remedy: use autoheal/s);
     const open = broker({ plainText: true, management: openManagement });
     expect(checkModel(model(open), open, noPast).map((finding) => finding.rule)).toEqual(["plain-text-amqp"]);
   });
 
-  it("all come at once", () => {
+  it("are all reported at once", () => {
     const mirrored = {
       name: "all",
       pattern: "^cmc\\.",
@@ -78,15 +78,15 @@ describe("a broker that was built by hand and adopted", () => {
   const adopted = { ...unwise, hosts: structuredClone(unwise.hosts) };
   Object.assign(adopted.hosts.bunny1 ?? {}, { adopted: { "rabbitmq-server": { files: {} } } });
 
-  it("has its errors told, and is stopped by none of them", () => {
-    const told = checkModel(model(adopted), adopted, noPast);
-    expect(told.map((finding) => [finding.rule, finding.severity])).toEqual([
+  it("has its errors reported as warnings, which don't stop the run", () => {
+    const reported = checkModel(model(adopted), adopted, noPast);
+    expect(reported.map((finding) => [finding.rule, finding.severity])).toEqual([
       ["pause-minority-of-two", "warning"],
       ["quorum-of-two", "warning"],
     ]);
   });
 
-  it("is stopped all the same where it is to become another generation in place", () => {
+  it("is still stopped by an upgrade in place", () => {
     const past = { series: { bunny: "3.10" }, releases: {} };
     expect(() => checkModel(model(adopted), adopted, past)).toThrow(/series-in-place/);
   });
@@ -98,7 +98,7 @@ describe("the committed stacks", () => {
     expect(errors).toEqual([]);
   });
 
-  it("lab warns of its old permissions, to the name", () => {
+  it("lab warns of its old permissions, with the names of the objects", () => {
     const warnings = found({ config: fixtureConfig("lab") }).map(formatFinding);
     expect(warnings).toContainEqual(expect.stringContaining("anonymous may delete cmc, xpublic, cmc.urp.input"));
     expect(warnings).toContainEqual(expect.stringContaining("unanchored-permission"));
@@ -106,14 +106,14 @@ describe("the committed stacks", () => {
 });
 
 describe("the past", () => {
-  it("is what the run before left, and a run that changes nothing leaves it as it is", () => {
+  it("is what the previous run recorded, and a run without changes keeps it", () => {
     const kept = JSON.parse(JSON.stringify(pastOf(sound)));
     expect(kept.series).toEqual({ bunny: "3.10" });
     expect(kept.releases.bunny1).toBe("bookworm");
     expect(found({ config: sound, past: readPast(kept) })).toEqual([]);
   });
 
-  it("says which host and which cluster can't become what, and that the way is blue/green", () => {
+  it("names the hosts and clusters that can't be upgraded in place, and suggests blue/green", () => {
     const both = found({ config: trixie(3), past: readPast({ ...pastOf(sound) }) });
     expect(both.map((finding) => finding.path)).toEqual([
       "warren:brokers.bunny.series",
@@ -124,7 +124,7 @@ describe("the past", () => {
   });
 
   it.each([{}, { series: "3.10" }, { series: { bunny: 3 }, releases: null }])(
-    "is none where outputs don't tell it: %j",
+    "is empty for outputs without it: %j",
     (outputs) => {
       expect(readPast(outputs)).toEqual(noPast);
     },

@@ -5,7 +5,7 @@ export const clearTextLdap: Rule = {
   severity: "warning",
   firesOn: "LDAP without encryption",
   reason:
-    "The broker sends each user's password to the LDAP server at every login. It is the password of everything else that person logs in to.",
+    "The broker sends each user's password to the LDAP server at every login. It is also the password of their other accounts.",
   remedy: "set `encryption: starttls` (port 389) or `ldaps` (636)",
   source: 'the requirement, "RABBITMQ-SERVER ldap installation" (`use_ssl, false`); RFC 4513, 6.3.3',
   find: (_, config) =>
@@ -13,6 +13,6 @@ export const clearTextLdap: Rule = {
       .filter(([, broker]) => broker.ldap?.encryption === "none")
       .map(([name, broker]) => ({
         path: `warren:brokers.${name}.ldap.encryption`,
-        message: `passwords go to ${broker.ldap?.servers.join(", ")} in the clear`,
+        message: `passwords are sent to ${broker.ldap?.servers.join(", ")} unencrypted`,
       })),
 };

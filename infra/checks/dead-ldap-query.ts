@@ -6,10 +6,10 @@ const accessQueries = ["vhostAccess", "resourceAccess", "topicAccess"] as const;
 export const deadLdapQuery: Rule = {
   name: "dead-ldap-query",
   severity: "warning",
-  firesOn: "LDAP access queries that are never asked, because the broker's own permissions count",
+  firesOn: "LDAP access queries that the broker never runs, because its own permissions apply",
   reason:
-    "With `{rabbit_auth_backend_ldap, rabbit_auth_backend_internal}` LDAP checks the password and gives tags, nothing more: the requirement's vhost and resource queries were never asked. Who reads them believes in a lock that isn't there.",
-  remedy: "take them out; or set `authorization: ldap`, and they count instead of the broker's permissions",
+    "With `{rabbit_auth_backend_ldap, rabbit_auth_backend_internal}` LDAP only checks the password and assigns tags. The requirement's vhost and resource queries never ran, so they suggest a protection that does not exist.",
+  remedy: "remove them; or set `authorization: ldap` to apply them instead of the broker's permissions",
   source: 'the requirement, "RABBITMQ-SERVER ldap installation"; rabbitmq.com/docs/access-control, combining backends',
   find: (_, config) =>
     Object.entries(config.brokers).flatMap(([name, { ldap }]) => {
@@ -18,7 +18,7 @@ export const deadLdapQuery: Rule = {
       return [
         {
           path: `warren:brokers.${name}.ldap.${dead[0]}`,
-          message: `${list(dead)}: never asked, \`authorization\` is internal`,
+          message: `${list(dead)} never run, because \`authorization\` is internal`,
         },
       ];
     }),

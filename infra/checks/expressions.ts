@@ -1,7 +1,4 @@
-/**
- * Whether RabbitMQ's regular expression finds something in a name. The broker's are PCRE; where JavaScript can't read one, undefined:
- * `unreadable-expression` tells of it.
- */
+/** Whether RabbitMQ's regular expression (PCRE) matches within a name; undefined where JavaScript can't read it (`unreadable-expression`). */
 export function matches(expression: string, name: string): boolean | undefined {
   try {
     return new RegExp(expression).test(name);
@@ -10,11 +7,11 @@ export function matches(expression: string, name: string): boolean | undefined {
   }
 }
 
-/** Names that a permission's expression allows. The empty one allows none: the broker reads it as `$^`. */
+/** Names that a permission's expression allows. An empty expression allows none: the broker reads it as `$^`. */
 export const permitted = (expression: string, names: readonly string[]): string[] =>
   expression === "" ? [] : names.filter((name) => matches(expression, name) === true);
 
-/** Alternatives outside of any group: `^a|b(c|d)` has two. */
+/** Top-level alternatives: `^a|b(c|d)` has two. */
 export function alternatives(expression: string): string[] {
   const parts = [""];
   let depth = 0;
@@ -30,7 +27,7 @@ export function alternatives(expression: string): string[] {
   return parts;
 }
 
-/** Everything, or nothing: there is no name that an anchor would keep out. */
+/** Expressions for everything or for nothing, to which an anchor adds nothing. */
 export const isPlain = (expression: string): boolean => ["", ".*", "^.*$", "^.*", ".*$", "^$"].includes(expression);
 
 export const beginsAnchored = (alternative: string): boolean => /^(\^|\\A)/.test(alternative);

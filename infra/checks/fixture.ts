@@ -4,7 +4,7 @@ import { ldapSchema } from "../config/ldap.ts";
 import { fixtureConfig } from "../model/fixture.ts";
 import type { Past } from "./past.ts";
 
-/** One stack that a rule looks at. */
+/** A stack that is given to a rule. */
 export interface Case {
   /** What is special about it. */
   readonly on: string;
@@ -12,7 +12,7 @@ export interface Case {
   readonly past?: Partial<Past>;
 }
 
-/** Stacks on which the rule fires, and much the same ones on which it does not. */
+/** Stacks on which the rule fires, and similar ones on which it does not. */
 export interface RuleCases {
   readonly rule: string;
   readonly fires: readonly Case[];
@@ -25,7 +25,7 @@ const op = fixtureConfig("op");
 const opBroker = op.brokers.bunny as BrokerConfig;
 const opVip = op.virtualIps["bunny-op"] as VirtualIp;
 
-/** Operations, closed: no rule finds anything, not even a note. */
+/** The stack op, hardened so that no rule finds anything, not even a note. */
 export const sound: StackConfig = {
   ...op,
   brokers: {
@@ -47,7 +47,7 @@ export const vip = (change: Partial<VirtualIp>): StackConfig => ({
   ...sound,
   virtualIps: { "bunny-op": { ...opVip, ...change } },
 });
-/** A second virtual IP that is like the first one but for this and its address. */
+/** With a second virtual IP that differs from the first in its address and in `change`. */
 export const secondVip = (change: Partial<VirtualIp>): StackConfig => ({
   ...sound,
   virtualIps: { "bunny-op": opVip, other: { ...opVip, address: "142.135.12.60", ...change } },
@@ -57,7 +57,7 @@ export const announcements = (change: Partial<StackConfig["announcements"]>): St
   announcements: { ...sound.announcements, ...change },
 });
 
-/** The same on Debian 13: three members, quorum queues. */
+/** The same stack on Debian 13, with quorum queues. */
 export function trixie(members: number, change: Partial<BrokerConfig> = {}): StackConfig {
   const names = ["bunny1", "bunny2", "bunny3"].slice(0, members);
   const host = (index: number) => ({ ...op.hosts.bunny1, address: `142.135.12.${57 + index * 10}`, release: "trixie" });
@@ -85,17 +85,17 @@ export const policies = (...changes: Partial<Policy>[]): Policy[] => changes.map
 export const user = (name: string, change: Partial<BrokerConfig["users"][string]>): StackConfig =>
   broker({ users: { [name]: { tags: [], ldap: false, ...change } } });
 export const permissions = (configure: string, write = "", read = "") => ({ permissions: { configure, write, read } });
-/** With a password for a user who is not one of the standard ones. */
+/** With a password for a user beside the standard ones. */
 export const withPassword = (name: string, config: StackConfig): StackConfig => ({
   ...config,
   secrets: { ...config.secrets, passwords: { ...config.secrets.passwords, [name]: "of-the-tests-alone" } },
 });
-/** With LDAP servers; what is not given is the schema's default. */
+/** With LDAP servers; other keys have the schema's defaults unless given. */
 export const ldap = (given: Record<string, unknown>): StackConfig =>
   broker({
     ldap: ldapSchema.parse({
       servers: ["ldap-1"],
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: that is how RabbitMQ writes it
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: RabbitMQ's own syntax
       userDnPattern: "uid=${username},ou=People,dc=ec,dc=gc,dc=ca",
       ...given,
     }),

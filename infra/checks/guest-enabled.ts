@@ -5,8 +5,8 @@ export const guestEnabled: Rule = {
   severity: "warning",
   firesOn: "guest with tags or permissions",
   reason:
-    "guest is RabbitMQ's default user, known by name to everybody. The requirement takes its tag away and changes its password; what it may still do, whoever finds the password may do.",
-  remedy: "take `users.guest` out of the broker; give who needs it a user of their own",
+    "guest is RabbitMQ's well-known default user. The requirement removes its tag and changes its password. Any rights that remain are open to anybody who guesses the password.",
+  remedy: "remove `users.guest` from the broker; create a separate user for each client",
   source: 'the requirement, "RABBITMQ-SERVER installation" ("takeaway administrator privileges from guest")',
   find: (model) =>
     model.clusters.flatMap((cluster) => {
@@ -14,7 +14,7 @@ export const guestEnabled: Rule = {
       const has = [
         ...(guest?.tags.length ? [`the tags ${guest.tags.join(", ")}`] : []),
         ...(guest?.permissions ? ["permissions"] : []),
-        ...(cluster.administrator.name === "guest" ? ["the administrator's rights"] : []),
+        ...(cluster.administrator.name === "guest" ? ["the administrator's role"] : []),
       ];
       if (has.length === 0) return [];
       return [{ path: `warren:brokers.${cluster.name}.users.guest`, message: `guest has ${has.join(" and ")}` }];

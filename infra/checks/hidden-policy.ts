@@ -6,10 +6,10 @@ import type { Found, Rule } from "./rule.ts";
 export const hiddenPolicy: Rule = {
   name: "hidden-policy",
   severity: "warning",
-  firesOn: "more than one policy on a queue, where the one that applies lacks what another says",
+  firesOn: "several policies that match a queue, where the one that applies lacks keys of another",
   reason:
-    "At most one policy applies to a queue: the one of the highest priority, and of equal ones any. The others' keys don't add to it, they are gone.",
-  remedy: "let one policy a pattern carry every key, and give each its own priority",
+    "Only one policy applies to a queue: the one with the highest priority, or any of those with equal priority. Keys of the others are not merged; they have no effect.",
+  remedy: "put all keys for a pattern in one policy, and give each policy a different priority",
   source: "rabbitmq.com/docs/policies, combining policy definitions",
   find: (model, config) =>
     model.clusters.flatMap((cluster) =>
@@ -22,7 +22,7 @@ export const hiddenPolicy: Rule = {
 interface Hidden {
   readonly queue: KnownQueue;
   readonly winner: PolicyModel;
-  /** The one whose keys don't apply. */
+  /** The policy whose keys have no effect. */
   readonly policy: PolicyModel;
 }
 
@@ -37,7 +37,7 @@ function hidden(cluster: ClusterModel): Hidden[] {
   });
 }
 
-/** A key of the other one that this one doesn't have; the same key with another value is a choice. */
+/** Keys of the other policy that this one doesn't have. The same key with another value is a deliberate choice. */
 const lacks = (one: PolicyModel, other: PolicyModel): boolean =>
   Object.keys(other.definition).some((key) => !(key in one.definition));
 
@@ -48,7 +48,7 @@ function describe(cluster: ClusterModel, config: StackConfig, group: readonly Hi
   return {
     path: policyPath(cluster, config, policy),
     message: equal
-      ? `policies ${winner.name} and ${policy.name} have priority ${policy.priority}, and either may apply to ${queues}`
-      : `policy ${policy.name} doesn't apply to ${queues}: ${winner.name} has priority ${winner.priority}, and lacks keys of it`,
+      ? `policies ${winner.name} and ${policy.name} both have priority ${policy.priority}; either may apply to ${queues}`
+      : `policy ${policy.name} doesn't apply to ${queues}: ${winner.name} has the higher priority ${winner.priority} and lacks some of its keys`,
   };
 }

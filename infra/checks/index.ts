@@ -1,21 +1,21 @@
 import { UserError } from "../../agents/lib/errors.ts";
 import type { StackConfig } from "../config/index.ts";
-import { ofFound } from "./adopted.ts";
+import { softenAdopted } from "./adopted.ts";
 import type { Past } from "./past.ts";
 import { type CheckedModel, type Finding, severities } from "./rule.ts";
 import { rules } from "./rules.ts";
 
-/** What the rules find, errors first. */
+/** Findings of all rules, errors first. */
 export function findings(model: CheckedModel, config: StackConfig, past: Past): Finding[] {
   const found = rules.flatMap(({ name, severity, remedy, find }) =>
-    find(model, config, past).map((one) => ofFound({ rule: name, severity, remedy, ...one }, config)),
+    find(model, config, past).map((one) => softenAdopted({ rule: name, severity, remedy, ...one }, config)),
   );
   return found.toSorted((a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity));
 }
 
 /**
- * Stops before anything is registered where a rule finds an error.
- * @returns the warnings; notes are for `./warren checks`
+ * Stops the run before anything is registered if a rule finds an error.
+ * @returns the warnings; only `./warren checks` shows notes
  * @throws UserError with all errors and their remedies
  */
 export function checkModel(model: CheckedModel, config: StackConfig, past: Past): Finding[] {

@@ -6,8 +6,8 @@ export const ldapTagForAll: Rule = {
   severity: "warning",
   firesOn: "a tag that every LDAP user gets (`true` as its query)",
   reason:
-    "Tag queries are asked whatever `authorization` says. The requirement's `{management, {constant, true}}` lets every LDAP user whom the broker knows into the management API; with `administrator` each could change the broker.",
-  remedy: "ask for a group, e.g. `management: {inGroup: …}`, or give the tag under `users`",
+    "The broker runs tag queries whatever `authorization` is set to. The requirement's `{management, {constant, true}}` gives every LDAP user that the broker knows access to the management API; with `administrator`, each of them could reconfigure the broker.",
+  remedy: "require a group, e.g. `management: {inGroup: …}`, or assign the tag under `users`",
   source: 'the requirement, "RABBITMQ-SERVER ldap installation" (tag_queries); rabbitmq.com/docs/ldap, tag queries',
   find: (_, config) =>
     Object.entries(config.brokers).flatMap(([name, { ldap }]) => {

@@ -8,13 +8,13 @@ import { rules } from "./rules.ts";
 const meaning = {
   error: "stops `preview` and `up` before anything is touched",
   warning: "shown at every `preview` and `up`",
-  note: "shown by `./warren checks` alone",
+  note: "shown only by `./warren checks`",
 };
 
 const cell = (text: string) => text.replaceAll("|", "\\|");
 const list = (all: readonly Case[] | undefined) => (all ?? []).map(({ on }) => on).join("; ");
 
-/** The rules as a table, each with what the tests have shown it fires on and what not. */
+/** The rules as a table, with the tested settings that each fires on and those that it doesn't. */
 function matrix(): string {
   const rows = rules.map(({ name, severity, firesOn, remedy }) => {
     const tried = cases.find(({ rule }) => rule === name);
@@ -38,6 +38,6 @@ function matrix(): string {
   ].join("\n");
 }
 
-it("docs/checks.md is the table of the rules and of their rows", async () => {
+it("docs/checks.md is the table of the rules and their tested settings", async () => {
   await expect(matrix()).toMatchFileSnapshot(join(import.meta.dirname, "../../docs/checks.md"));
 });

@@ -5,10 +5,10 @@ import type { Rule } from "./rule.ts";
 export const mirroringUnsupported: Rule = {
   name: "mirroring-unsupported",
   severity: "error",
-  firesOn: "a policy with an `ha-` key where the series has no mirrored queues (4.0 on)",
+  firesOn: "a policy with an `ha-` key for a series without mirrored queues (4.0 and later)",
   reason:
-    "From 4.0 on the broker takes `ha-mode` and does nothing: the queue has one copy, and it is lost with its host. Nothing says so until then.",
-  remedy: "take the key out; declare the queues as quorum queues (`x-queue-type: quorum`)",
+    "From 4.0 on, the broker accepts `ha-mode` and ignores it. The queue has one copy, and nothing warns of that until its host is lost.",
+  remedy: "remove the key; declare the queues as quorum queues (`x-queue-type: quorum`)",
   source: 'RabbitMQ 4.0 release notes, "Classic Queues is Now a Non-Replicated Queue Type"',
   find: (model, config) =>
     model.clusters

@@ -5,8 +5,8 @@ export const openLoopbackUsers: Rule = {
   severity: "warning",
   firesOn: "`loopbackUsers` without guest",
   reason:
-    "guest is the name that everybody tries first. RabbitMQ takes it from its own host only because `loopback_users` says so; `none`, which many guides give, opens it to the network.",
-  remedy: "put guest back into `loopbackUsers`; give remote clients users of their own",
+    "guest is the first user name that an attacker tries. Only `loopback_users` restricts it to the broker's own host; the value `none`, which many guides recommend, opens it to the network.",
+  remedy: "add guest to `loopbackUsers`; create separate users for remote clients",
   source: 'the requirement, "RABBITMQ-SERVER installation" (guest); rabbitmq.com/docs/access-control, default user',
   find: (_, config) =>
     Object.entries(config.brokers)

@@ -1,6 +1,6 @@
 import type { StackConfig } from "../config/index.ts";
 
-/** What the last run made, as far as a way from there to here can be a wrong one; the stack's outputs `series` and `releases`. */
+/** What the previous run deployed, as far as the rules compare it with the config: the stack's outputs `series` and `releases`. */
 export interface Past {
   /** Cluster -> series of RabbitMQ. */
   readonly series: Readonly<Record<string, string>>;
@@ -8,10 +8,10 @@ export interface Past {
   readonly releases: Readonly<Record<string, string>>;
 }
 
-/** Of a stack that was never made. */
+/** For a stack that was never deployed. */
 export const noPast: Past = { series: {}, releases: {} };
 
-/** What this run leaves for the next one. */
+/** What this run records for the next one. */
 export function pastOf(config: StackConfig): Past {
   return {
     series: Object.fromEntries(Object.entries(config.brokers).map(([name, broker]) => [name, broker.series])),
@@ -19,7 +19,7 @@ export function pastOf(config: StackConfig): Past {
   };
 }
 
-/** The past as the outputs of a stack have it; outputs of a run that did not keep it yet tell nothing. */
+/** The past from a stack's outputs; empty for outputs of a run that did not record it yet. */
 export function readPast(outputs: Readonly<Record<string, unknown>>): Past {
   return { series: textsOf(outputs.series), releases: textsOf(outputs.releases) };
 }

@@ -5,14 +5,14 @@ export const pauseMinorityOfTwo: Rule = {
   severity: "error",
   firesOn: "`pause_minority` with two members",
   reason:
-    "`pause_minority` stops a node that sees half of the cluster or less. Of two nodes, one alone is half: when either dies, both are gone.",
-  remedy: "use autoheal, or a third member",
+    "`pause_minority` stops a node that sees half of the cluster or less. One node of two is half, so when either fails the other stops as well.",
+  remedy: "use autoheal, or add a third member",
   source: "rabbitmq.com/docs/partitions",
   find: (_, config) =>
     Object.entries(config.brokers)
       .filter(([, broker]) => broker.members.length === 2 && broker.partitionHandling === "pause_minority")
       .map(([name]) => ({
         path: `warren:brokers.${name}.partitionHandling`,
-        message: "pause_minority with two members stops the survivor too",
+        message: "pause_minority with two members also stops the surviving member",
       })),
 };

@@ -6,9 +6,9 @@ export const policedProductionQueue: Rule = {
   name: "policed-production-queue",
   severity: "error",
   firesOn:
-    "a policy that drops messages or queues (`expires`, `max-length`, `message-ttl`, …) reaches a queue of the agents",
+    "a policy that drops messages or queues (`expires`, `max-length`, `message-ttl`, …) and applies to a queue of the agents",
   reason:
-    "What keeps clients' forgotten queues small throws announcements away on a production queue whose consumer is down for a while; `expires` deletes the queue though it is full.",
+    "Limits that keep abandoned client queues small would discard announcements in a production queue while its consumer is down. `expires` deletes the queue even if it holds messages.",
   remedy: "narrow the pattern to clients' queues, e.g. `^q_`, or bound the queue with `overflow: reject-publish`",
   source:
     'the requirement, "Utilities installed on DD servers" (queue_manager.py); rabbitmq.com/docs/ttl, /docs/maxlength, /docs/quorum-queues',
@@ -21,7 +21,7 @@ export const policedProductionQueue: Rule = {
         return [
           {
             path: policyPath(cluster, config, policy),
-            message: `${list(keys)} of policy ${policy.name} reaches ${list(queues.map((queue) => queue.name))}`,
+            message: `${list(keys)} of policy ${policy.name} would apply to ${list(queues.map((queue) => queue.name))}`,
           },
         ];
       }),
@@ -29,9 +29,9 @@ export const policedProductionQueue: Rule = {
 };
 
 /**
- * Keys by which messages get lost. A bound that refuses what is new loses nothing: publishers hear of it and keep theirs. Quorum queues
- * alone know a delivery limit; below 0 it is none (agents have them on 4.0 only, where that holds), and with a dead letter exchange it
- * keeps what it gives up.
+ * Keys that lose messages. A bound with `reject-publish` loses nothing: publishers get the refusal and keep their messages. Only quorum queues
+ * have a delivery limit; below 0 it is unlimited (agents use quorum queues on 4.0 only, where that holds), and with a dead letter exchange
+ * the queue keeps the messages that exceed it.
  */
 function losingKeys({ definition }: PolicyModel, queue: KnownQueue): string[] {
   return Object.entries(definition).flatMap(([key, value]) => {

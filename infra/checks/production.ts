@@ -10,13 +10,13 @@ export interface KnownQueue {
   readonly type: QueueType;
 }
 
-/** The queues that the agents declare on this cluster: what is in them is on its way from a radar server to PDS. */
+/** The queues that the agents declare on this cluster. Messages in them are on their way from a radar server to PDS. */
 export function productionQueues(cluster: ClusterModel): KnownQueue[] {
   const type = queueTypeOf(cluster);
   return cluster.agentQueues.map(({ name }) => ({ name, type }));
 }
 
-/** Those and the config's own. Queues that clients declare for themselves nobody knows before they are there. */
+/** The agents' queues and the config's own. Queues that clients declare are not known in advance. */
 export function knownQueues(cluster: ClusterModel): KnownQueue[] {
   const own = cluster.queues.map(({ name, arguments: { "x-queue-type": type } }): KnownQueue => {
     return { name, type: type === "quorum" || type === "stream" ? type : "classic" };
@@ -32,11 +32,11 @@ const typesOf: Readonly<Record<string, readonly QueueType[]>> = {
   streams: ["stream"],
 };
 
-/** Whether a policy applies to a queue, as far as pattern and kind go. */
+/** Whether a policy's pattern and type match a queue. */
 export const reaches = (policy: PolicyModel, queue: KnownQueue): boolean =>
   (typesOf[policy.applyTo] ?? []).includes(queue.type) && matches(policy.pattern, queue.name) === true;
 
-/** Index of a policy among the config's own, as its path; a standard one has the cluster's. */
+/** Config path of a policy: of its entry, or of the cluster for a standard policy. */
 export function policyPath(cluster: ClusterModel, config: StackConfig, policy: PolicyModel): string {
   const broker = config.brokers[cluster.name];
   const path = `warren:brokers.${cluster.name}`;

@@ -4,10 +4,10 @@ import type { Rule } from "./rule.ts";
 export const quorumOfTwo: Rule = {
   name: "quorum-of-two",
   severity: "warning",
-  firesOn: "quorum queues on a cluster of two",
+  firesOn: "quorum queues on a cluster of two members",
   reason:
-    "A quorum queue works while more than half of its members do. Of two that is both: whichever dies, the queue stands still, and two hosts fail more often than one.",
-  remedy: "give the cluster a third member; for as long as one is being replaced, two will do",
+    "A quorum queue works while more than half of its members do, which with two members means both. The queue stops when either fails, and two hosts fail more often than one.",
+  remedy: "add a third member; two are acceptable only while one is being replaced",
   source: "rabbitmq.com/docs/quorum-queues, fault tolerance; Raft (Ongaro and Ousterhout, 2014), 5.1",
   find: (model) =>
     model.clusters
@@ -18,7 +18,7 @@ export const quorumOfTwo: Rule = {
         return [
           {
             path: `warren:brokers.${cluster.name}.members`,
-            message: `with two members ${list(queues.map((queue) => queue.name))} can't lose either of them`,
+            message: `with two members, ${list(queues.map((queue) => queue.name))} can't survive the loss of either`,
           },
         ];
       }),

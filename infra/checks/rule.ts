@@ -3,9 +3,9 @@ import type { EnvironmentModel } from "../model/types.ts";
 import type { Past } from "./past.ts";
 
 /**
- * `error`: the stack would not do what it says: a message lost, an address held twice, a broker that doesn't start. It stops preview and up
- * before anything is registered. `warning`: it works, and is open or fragile; shown at every preview. `note`: a choice that has its
- * reasons; `./warren checks` alone shows it.
+ * `error`: the stack would fail its purpose (a lost message, an address held twice, a broker that doesn't start). It stops preview and up
+ * before anything is registered. `warning`: the stack works, but is open or fragile; every preview shows it. `note`: a choice that has its
+ * reasons; only `./warren checks` shows it.
  */
 export const severities = ["error", "warning", "note"] as const;
 export type Severity = (typeof severities)[number];
@@ -19,27 +19,27 @@ export interface Finding {
   readonly remedy: string;
 }
 
-/** What rules read of the model: neither certificates nor built agents change what they find. */
+/** The part of the model that rules read: certificates and built agents change no finding. */
 export type CheckedModel = Pick<EnvironmentModel, "stack" | "clusters">;
 
 /** One place where a rule fires. */
 export interface Found {
   readonly path: string;
   readonly message: string;
-  /** Instead of the rule's own, where this place needs another. */
+  /** Replaces the rule's own remedy where this place needs another. */
   readonly remedy?: string;
 }
 
 export interface Rule {
   readonly name: string;
   readonly severity: Severity;
-  /** What it fires on, in a few words. */
+  /** The setting that it fires on, in a few words. */
   readonly firesOn: string;
-  /** Why the rule is there. */
+  /** Why the rule exists. */
   readonly reason: string;
-  /** What to do about it. */
+  /** How to fix it. */
   readonly remedy: string;
-  /** Where the reason comes from: a chapter of the requirement, a standard, a documentation, a program's source. */
+  /** Source of the reason: a chapter of the requirement, a standard, a program's documentation or source. */
   readonly source: string;
   readonly find: (model: CheckedModel, config: StackConfig, past: Past) => readonly Found[];
 }

@@ -26,7 +26,7 @@ import { unusableName } from "./unusable-name.ts";
 import { unverifiedLdap } from "./unverified-ldap.ts";
 import { virtualIpOutsideSubnet } from "./virtual-ip-outside-subnet.ts";
 
-/** Every rule, one a file. */
+/** Every rule; one file each. */
 export const rules: readonly Rule[] = [
   // Replication and partitions
   pauseMinorityOfTwo,
@@ -45,7 +45,7 @@ export const rules: readonly Rule[] = [
   hiddenPolicy,
   unanchoredPolicy,
   unusableName,
-  // Who may do what
+  // Permissions
   anonymousWritesShared,
   unanchoredPermission,
   unreadableExpression,
@@ -56,7 +56,7 @@ export const rules: readonly Rule[] = [
   ldapTagForAll,
   clearTextLdap,
   unverifiedLdap,
-  // What is open to the network
+  // Ports and protocols open to the network
   plainTextAmqp,
   openDistribution,
   openManagement,

@@ -5,10 +5,10 @@ import type { Rule } from "./rule.ts";
 export const seriesNotInRelease: Rule = {
   name: "series-not-in-release",
   severity: "error",
-  firesOn: "a series of RabbitMQ on a host whose Debian release doesn't have it",
+  firesOn: "a series of RabbitMQ on a host whose Debian release doesn't ship it",
   reason:
-    "apt has one series of RabbitMQ a release. The pin of another one leaves the host without a package, half way through `up`.",
-  remedy: "take hosts of the series' release, or the release's series",
+    "Each Debian release ships one series of RabbitMQ. A pin to another series leaves the host without a package, half-way through `up`.",
+  remedy: "use hosts of the release that ships the series, or the series of the hosts' release",
   source: "packages.debian.org/rabbitmq-server; infra/config/series.ts",
   find: (model, config) =>
     model.clusters.flatMap((cluster) => {
@@ -20,7 +20,7 @@ export const seriesNotInRelease: Rule = {
         return [
           {
             path: `warren:hosts.${host}.release`,
-            message: `${cluster.name} wants RabbitMQ ${cluster.series}, which ${release} has; ${host} is ${own}, which has ${list(has.map(([name]) => name))}`,
+            message: `${cluster.name} needs RabbitMQ ${cluster.series}, which ${release} ships; ${host} runs ${own}, which ships ${list(has.map(([name]) => name))}`,
           },
         ];
       });

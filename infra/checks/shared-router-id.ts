@@ -3,9 +3,10 @@ import type { Rule } from "./rule.ts";
 export const sharedRouterId: Rule = {
   name: "shared-router-id",
   severity: "error",
-  firesOn: "two virtual IPs with one router id on one segment",
-  reason: "Two virtual routers with one id on a segment take each other's adverts for their own: both addresses flap.",
-  remedy: "give each virtual IP a router id of its own, 1 to 255",
+  firesOn: "two virtual IPs with the same router id on one segment",
+  reason:
+    "Virtual routers with the same id on a segment mistake each other's adverts for their own, and both addresses flap.",
+  remedy: "give each virtual IP a different router id, 1 to 255",
   source: "RFC 5798, 5.2.3",
   find: (_, config) => {
     const owners = new Map<string, string>();
@@ -17,7 +18,7 @@ export const sharedRouterId: Rule = {
       return [
         {
           path: `warren:virtualIps.${name}.routerId`,
-          message: `${vip.routerId} is ${owner}'s on ${vip.interface} already`,
+          message: `router id ${vip.routerId} on ${vip.interface} is already used by ${owner}`,
         },
       ];
     });

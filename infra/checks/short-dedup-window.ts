@@ -2,21 +2,21 @@ import { brokerConfig } from "../../agents/lib/config.ts";
 import type { StackConfig } from "../config/index.ts";
 import type { Rule } from "./rule.ts";
 
-/** Debian's rabbitmq-server.service: `RestartSec=10`, `TimeoutStartSec=600`. A node that waits for another one's tables starts no later. */
+/** Debian's rabbitmq-server.service: `RestartSec=10`, `TimeoutStartSec=600`. A node that waits for another node's tables starts no later. */
 const brokerStartSeconds = 10 + 600;
-/** keepalived.conf: the check runs every second, waits two seconds for its answer, and two failures count. */
+/** keepalived.conf: the check runs every second with a timeout of two seconds, and fails after two failures. */
 const checkFailsSeconds = 2 * (1 + 2);
-/** RFC 5798, 6.1: three adverts and a skew of less than one. */
+/** RFC 5798, 6.1: three adverts and a skew of less than one interval. */
 const advertsMissed = 4;
-/** agents/lib/config.ts: two missed heartbeats and a connection counts as lost. */
+/** agents/lib/config.ts: a connection counts as lost after two missed heartbeats. */
 const heartbeatsMissed = 2;
 
 export const shortDedupWindow: Rule = {
   name: "short-dedup-window",
   severity: "warning",
-  firesOn: "a dedup window shorter than the longest fail-over",
+  firesOn: "a deduplication window shorter than the longest fail-over",
   reason:
-    "Twins are held back together with everything else while the brokers are away. If the first one was dispatched before and its name is forgotten when the other one comes, the product goes out twice.",
+    "While the brokers are down, all announcements wait, twins included. If the first announcement of a product was dispatched before the outage and its name is forgotten before the twin arrives, the product is published twice.",
   remedy: "lengthen `dedupWindowSeconds`; the default is 7200",
   source: 'the requirement, "BUNNY-OP and dd_dispatcher.py"; Debian\'s rabbitmq-server.service; RFC 5798, 6.1',
   find: (_, config) => {
@@ -26,15 +26,15 @@ export const shortDedupWindow: Rule = {
     return [
       {
         path: "warren:announcements.dedupWindowSeconds",
-        message: `names are remembered for ${dedupWindowSeconds} s, a fail-over may take ${worst} s`,
+        message: `names are remembered for ${dedupWindowSeconds} s, but a fail-over may take ${worst} s`,
       },
     ];
   },
 };
 
 /**
- * Every broker down at once and started again by systemd, then the address claimed, then seen by agents that had just begun their longest
- * pause. Documented bounds, not measured times: the usual fail-over takes seconds.
+ * All brokers fail at once, systemd restarts them, a host claims the address, and agents notice after their longest reconnect delay.
+ * These are documented bounds, not measured times: a usual fail-over takes seconds.
  */
 function worstFailOverSeconds(config: StackConfig): number {
   const agent = (key: "heartbeatSeconds" | "connectTimeoutMs" | "reconnectDelayMaxMs") =>

@@ -7,10 +7,10 @@ type User = ClusterModel["users"][number];
 export const unanchoredPermission: Rule = {
   name: "unanchored-permission",
   severity: "warning",
-  firesOn: "a permission's regular expression that isn't anchored at both ends",
+  firesOn: "a permission expression that isn't anchored at both ends",
   reason:
-    "RabbitMQ searches in the name, it doesn't compare: `xpublic` allows xpublic2 and my-xpublic as well, and what a name will be called one day is nobody's decision today.",
-  remedy: "write `^…$` around it, with a backslash before each dot that means a dot",
+    "RabbitMQ matches an expression anywhere in the name: `xpublic` also allows xpublic2 and my-xpublic, and names that do not exist yet.",
+  remedy: "enclose it in `^…$`, and put a backslash before each literal dot",
   source: 'the requirement, "RABBITMQ-SERVER installation"; rabbitmq.com/docs/access-control',
   find: (model, config) =>
     model.clusters.flatMap((cluster) =>
@@ -24,7 +24,7 @@ export const unanchoredPermission: Rule = {
     ),
 };
 
-/** `configure ^xpublic`: what is open, and in which of the three. */
+/** `configure has \`^xpublic\``: the kind of permission, and its alternatives without an anchor. */
 function openExpressions({ permissions }: User): string[] {
   return Object.entries(permissions ?? {}).flatMap(([kind, expression]) => {
     if (isPlain(expression)) return [];

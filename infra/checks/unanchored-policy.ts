@@ -5,10 +5,10 @@ import type { Rule } from "./rule.ts";
 export const unanchoredPolicy: Rule = {
   name: "unanchored-policy",
   severity: "warning",
-  firesOn: "a policy's pattern that isn't anchored at its beginning",
+  firesOn: "a policy pattern that isn't anchored at its start",
   reason:
-    "A policy's pattern is searched in the name: `cmc.` means every queue that has cmc and one more character anywhere, not those that begin so. Open ends are the custom (`^cmc\\.`), open beginnings are mistakes.",
-  remedy: "begin every alternative with `^`",
+    "RabbitMQ matches a pattern anywhere in the name: `cmc.` matches every queue with cmc and one more character in its name, not only those that start with it. Patterns without `$` are common (`^cmc\\.`), patterns without `^` are mistakes.",
+  remedy: "start every alternative with `^`",
   source: 'the requirement, "RABBITMQ-SERVER cluster installation"; rabbitmq.com/docs/policies',
   find: (model, config) =>
     model.clusters.flatMap((cluster) =>
@@ -16,7 +16,7 @@ export const unanchoredPolicy: Rule = {
         .filter(({ pattern }) => !isPlain(pattern) && !alternatives(pattern).every(beginsAnchored))
         .map((policy) => ({
           path: `${policyPath(cluster, config, policy)}.pattern`,
-          message: `policy ${policy.name} applies to whatever has ${policy.pattern} anywhere in its name`,
+          message: `policy ${policy.name} applies to every name that contains ${policy.pattern}`,
         })),
     ),
 };

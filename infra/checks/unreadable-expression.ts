@@ -5,10 +5,10 @@ import type { Rule } from "./rule.ts";
 export const unreadableExpression: Rule = {
   name: "unreadable-expression",
   severity: "warning",
-  firesOn: "a regular expression that can't be read",
+  firesOn: "a regular expression that can't be parsed",
   reason:
-    "The broker takes any text as a permission and finds out at each use that it is no expression; then the user may do nothing. Here the other checks can't judge it.",
-  remedy: "mend it, or write it without what only PCRE knows",
+    "The broker accepts any text as a permission and fails to compile it at each use; the user is then denied everything. The other checks can't evaluate such an expression.",
+  remedy: "fix it, or rewrite it without syntax that only PCRE has",
   source: "rabbitmq.com/docs/access-control; Erlang's re(3)",
   find: (model) =>
     model.clusters.flatMap((cluster) =>
@@ -16,7 +16,7 @@ export const unreadableExpression: Rule = {
         .filter(([, expression]) => matches(expression, "") === undefined)
         .map(([owner, expression]) => ({
           path: `warren:brokers.${cluster.name}`,
-          message: `${owner}: ${expression} is no regular expression`,
+          message: `${owner}: ${expression} is not a valid regular expression`,
         })),
     ),
 };

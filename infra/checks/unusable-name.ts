@@ -9,17 +9,17 @@ const bytesMax = 255;
 export const unusableName: Rule = {
   name: "unusable-name",
   severity: "error",
-  firesOn: "a name of a user, exchange, queue or policy that has an `@`, or more than 255 bytes",
+  firesOn: "a name of a user, exchange, queue or policy with an `@` or more than 255 bytes",
   reason:
-    "The provider's ids are `NAME@VHOST`: with an `@` in the name the wrong thing is read, changed and deleted. AMQP has one byte for the length of a name, and counts bytes, not characters.",
-  remedy: "choose a name without `@`, of 255 bytes at most",
+    "The provider's ids are `NAME@VHOST`: with an `@` in the name, the wrong object would be read, changed and deleted. AMQP stores the length of a name in one byte, and counts bytes, not characters.",
+  remedy: "choose a name without `@`, at most 255 bytes long",
   source: "AMQP 0-9-1, 4.2.5.3 and 3.1.3; @pulumi/rabbitmq, import ids",
   find: (model) =>
     model.clusters.flatMap((cluster) =>
       namesOf(cluster).flatMap(([kind, name]) => {
         const bytes = Buffer.byteLength(name);
         const faults = [
-          ...(name.includes("@") ? ["has an @"] : []),
+          ...(name.includes("@") ? ["contains an @"] : []),
           ...(bytes > bytesMax ? [`has ${bytes} bytes`] : []),
         ];
         const shown = name.length > 60 ? `${name.slice(0, 60)}…` : name;
@@ -36,7 +36,7 @@ function namesOf(cluster: ClusterModel): [kind: string, name: string][] {
   return [
     ["administrator", cluster.administrator.name],
     ...own.flatMap((kind) => cluster[kind].map(({ name }): [string, string] => [kind, name])),
-    // The agents' own: longer ones they would refuse, with a restart each time.
+    // Agents would refuse longer names of their own queues, with a restart each time.
     ...productionQueues(cluster).map(({ name }): [string, string] => ["queues", name]),
   ];
 }

@@ -2,16 +2,16 @@ import type { StackConfig } from "../config/index.ts";
 import { list } from "./production.ts";
 import type { Rule } from "./rule.ts";
 
-/** Of the hosts' subnet where the virtual IP says nothing (32 is an address alone). Hosts' own lengths are in no config; most segments have this one. */
+/** Assumed where the virtual IP gives no subnet (32 is an address alone). The config has no subnets of hosts; most segments are a /24. */
 const plausibleLength = 24;
 
 export const virtualIpOutsideSubnet: Rule = {
   name: "virtual-ip-outside-subnet",
   severity: "warning",
-  firesOn: "a virtual IP outside the subnet of a host that may hold it",
+  firesOn: "a virtual IP outside the subnet of a host that can hold it",
   reason:
-    "Routers look for an address by ARP on the segment that its subnet is on. An address of another subnet is held by a host and found by nobody, however well keepalived moves it.",
-  remedy: "take an address of the hosts' subnet; if their subnet is larger than /24, say `prefixLength`",
+    "Routers look for an address by ARP on the segment of its subnet. An address of another subnet is unreachable, however well keepalived moves it between hosts.",
+  remedy: "use an address of the hosts' subnet; if their subnet is larger than /24, set `prefixLength`",
   source: "RFC 5798, 1.6 and 8.1.2; RFC 1122, 3.3.1.1",
   find: (_, config) =>
     Object.entries(config.virtualIps).flatMap(([name, vip]) => {
@@ -21,7 +21,7 @@ export const virtualIpOutsideSubnet: Rule = {
       return [
         {
           path: `warren:virtualIps.${name}.address`,
-          message: `${vip.address} isn't in one /${length} with ${list(outside)}`,
+          message: `${vip.address} isn't in the same /${length} as ${list(outside)}`,
         },
       ];
     }),

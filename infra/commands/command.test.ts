@@ -10,7 +10,7 @@ import { candidate, writeFile } from "./files.ts";
 const sh = (script: string, input = "") => execFileSync("sh", ["-c", script], { input, encoding: "utf8" });
 
 describe("render", () => {
-  it("gives every word to the program unchanged, whatever is in it", () => {
+  it("passes every word to the program unchanged, whatever it contains", () => {
     const word = fc.string({ unit: "grapheme", minLength: 1 }).filter((text) => !text.includes("\0"));
     fc.assert(
       fc.property(fc.array(word, { minLength: 1, maxLength: 5 }), (words) => {
@@ -25,22 +25,22 @@ describe("render", () => {
     expect(sh(render(asRoot("root", 5, run("printf", "%s\\n", ...words))))).toBe(`${words.join("\n")}\n`);
   });
 
-  it("asks sudo where the login isn't root", () => {
+  it("uses sudo if the login isn't root", () => {
     expect(render(asRoot("ops", 7, run("true")))).toBe("sudo -n timeout --kill-after=5 7 sh -c true");
   });
 
-  it("joins by success, by failure, and regardless", () => {
+  it("joins commands by success, by failure, and unconditionally", () => {
     const say = (text: string) => run("echo", text);
     expect(sh(render(and(say("a"), or(run("false"), say("b")), always(run("false"), say("c")))))).toBe("a\nb\nc\n");
   });
 
-  it("writes notes as comments, one line each, before everything else", () => {
+  it("writes notes as comments of one line each before the command", () => {
     expect(render(asRoot("root", 5, noted(["content 1", "two\nlines"], run("true"))))).toBe(
       "# content 1\n# two lines\ntimeout --kill-after=5 5 sh -c true",
     );
   });
 
-  it("quotes nothing that needs no quotes", () => {
+  it("quotes only words that need it", () => {
     expect(quote("/etc/hosts")).toBe("/etc/hosts");
     expect(quote("")).toBe("''");
   });
@@ -54,7 +54,7 @@ describe("writeFile", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("makes folders, writes standard input whole, sets the mode, leaves nothing else", () => {
+  it("creates folders, writes all of standard input, sets the mode, and leaves no other file", () => {
     const path = join(folder, "a/b/file");
     sh(render(writeFile({ path, ...me, mode: "0640" })), "content\n");
     expect(readFileSync(path, "utf8")).toBe("content\n");
@@ -62,7 +62,7 @@ describe("writeFile", () => {
     expect(readdirSync(join(folder, "a/b"))).toEqual(["file"]);
   });
 
-  it("leaves the old file as it was when the new one is refused, and no temporary one", () => {
+  it("keeps the old file and leaves no temporary one when validation fails", () => {
     const path = join(folder, "file");
     const place = { path, ...me, mode: "0644" };
     const validate = ["grep", "-q", "good", candidate];
@@ -72,10 +72,10 @@ describe("writeFile", () => {
     expect(readdirSync(folder)).toEqual(["file"]);
   });
 
-  it("fails without touching anything when the disk takes no more", () => {
+  it("fails and keeps the old file when the disk is full", () => {
     const path = join(folder, "file");
     sh(render(writeFile({ path, ...me, mode: "0644" })), "old\n");
-    // A limit of 0 bytes a file stands for a disk that is full: the write fails after the file was made.
+    // A limit of 0 bytes per file simulates a full disk: the write fails after the file was created.
     const script = `ulimit -f 0; ${render(writeFile({ path, ...me, mode: "0644" }))}`;
     expect(() => sh(script, "new\n")).toThrow();
     expect(readFileSync(path, "utf8")).toBe("old\n");

@@ -1,6 +1,6 @@
 /**
- * Host commands as values: built here, quoted by one renderer, run somewhere else. They never hold secrets (those go by
- * standard input), so what is rendered may be logged.
+ * Host commands as values: built here, quoted by one renderer, executed elsewhere. They never contain secrets, which go by standard input, so
+ * rendered commands may be logged.
  */
 export type Command =
   | { readonly kind: "run"; readonly argv: readonly string[]; readonly output?: string }
@@ -11,30 +11,30 @@ export type Command =
 /** One program with its arguments, exactly as given. */
 export const run = (...argv: readonly string[]): Command => ({ kind: "run", argv });
 
-/** Standard output of a program to a file, or the null device. */
+/** Redirects standard output of a program to a file or the null device. */
 export const to = (output: string, command: Command): Command => {
   if (command.kind !== "run") throw new TypeError("only one program can write to a file");
   return { ...command, output };
 };
 
-/** Each after the one before has succeeded. */
+/** Runs each command only if the previous one succeeds. */
 export const and = (...commands: readonly Command[]): Command => ({ kind: "join", by: "&&", commands });
 
-/** Each only where the one before has failed. */
+/** Runs each command only if the previous one fails. */
 export const or = (...commands: readonly Command[]): Command => ({ kind: "join", by: "||", commands });
 
-/** Each whatever became of the one before; the last one's exit code counts. */
+/** Runs each command whatever the previous one's outcome. The last exit code counts. */
 export const always = (...commands: readonly Command[]): Command => ({ kind: "join", by: ";", commands });
 
-/** Succeeds where the command fails. */
+/** Succeeds if the command fails. */
 export const not = (command: Command): Command => ({ kind: "not", command });
 
-/** Comment lines before a command: why it runs again, what it depends on. A changed note makes a changed script. */
+/** Comment lines before a command: why it runs again, what it depends on. A changed note changes the script. */
 export const noted = (notes: readonly string[], command: Command): Command => ({ kind: "noted", notes, command });
 
 const plain = /^[A-Za-z0-9_@%+=:,./-]+$/;
 
-/** A word as a POSIX shell reads it back unchanged. */
+/** Quotes a word so that a POSIX shell reads it unchanged. */
 export function quote(word: string): string {
   return plain.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
@@ -61,8 +61,8 @@ export function render(command: Command): string {
 }
 
 /**
- * The command with the rights of an account and its groups, and no others. Below a folder that somebody else can write to, a name may lead
- * elsewhere by the time a command uses it: it must not lead anywhere that the owner of the folder could not go. `root` changes nothing.
+ * The command with the rights of an account and its groups only. Below a folder that others can write to, a name may lead elsewhere by the
+ * time a command uses it; it must not lead anywhere that the owner of the folder could not go. `root` changes nothing.
  *
  * @param account has a group of its own name
  */
@@ -71,7 +71,7 @@ export function as(account: string, command: Command): Command {
   return run(...rightsOf(account), "sh", "-c", render(command));
 }
 
-/** What a program's argv begins with that gets the rights of an account and its groups, and no others. */
+/** The start of an argv that runs a program with the rights of an account and its groups only. */
 export const rightsOf = (account: string): readonly string[] => [
   "setpriv",
   `--reuid=${account}`,
@@ -79,13 +79,13 @@ export const rightsOf = (account: string): readonly string[] => [
   "--init-groups",
 ];
 
-/** Fails, and says why on standard error. Not within `as`: standard error is root's to open. */
+/** Fails with a message on standard error. Not for use within `as`, because only root can open standard error. */
 export const refuse = (text: string): Command => always(to("/dev/stderr", run("printf", "%s\\n", text)), run("false"));
 
 /**
- * The command as root, ended after a time: a hung command can't be taken back once it runs on a host.
+ * The command as root with a time limit, because a command that hangs on a host can't be cancelled from here.
  *
- * @param user whom the connection logs in as; anybody but root goes through sudo, which must not ask for a password
+ * @param user the login of the connection; any user but root needs sudo without a password
  */
 export function asRoot(user: string, timeoutSeconds: number, command: Command): Command {
   const notes = command.kind === "noted" ? command.notes : [];

@@ -1,7 +1,7 @@
 import { basename, dirname } from "node:path/posix";
 import { always, and, as, type Command, or, refuse, run, to } from "./command.ts";
 
-/** A file's place and who may do what with it. */
+/** A file's path, owner, group and mode. */
 export interface FilePlace {
   readonly path: string;
   readonly owner: string;
@@ -11,28 +11,28 @@ export interface FilePlace {
 }
 
 /**
- * Who can swap what is at a path: the owner of the first folder above it that isn't root's. Commands below that folder run as this account.
- * Nobody but root can swap the folder itself.
+ * The account that can replace what is at a path: the owner of the first folder above it that doesn't belong to root. Commands below that
+ * folder run as this account. Only root can replace the folder itself.
  */
 export interface Keeper {
   readonly account: string;
   readonly folder: string;
 }
 
-/** The keeper of a path with nothing but root's folders above it. */
+/** The keeper of a path below root's folders only. */
 export const rootKeeper: Keeper = { account: "root", folder: "/" };
 
-/** Stands for the temporary name in a command that validates a file before it gets its final name. */
+/** Placeholder for the temporary name in a command that validates a file before it gets its final name. */
 export const candidate = "{candidate}";
 
-/** The temporary name itself, beside the final one. */
+/** The temporary name, in the same folder as the final one. */
 export function temporary(path: string): string {
   return `${dirname(path)}/.${path.slice(path.lastIndexOf("/") + 1)}.warren`;
 }
 
 /**
- * Standard input whole under the final name, or nothing at all: written beside it, given owner and mode, validated,
- * renamed. Parent folders are made for the keeper, readable by all.
+ * Writes all of standard input under the final name, or nothing: to a temporary file beside it, which gets owner and mode, is validated and
+ * renamed. Missing parent folders are created as the keeper, readable by all.
  */
 export function writeFile(place: FilePlace, placing: Placing = {}): Command {
   const temp = stagedIn(place, placing.keeper ?? rootKeeper);
@@ -40,8 +40,8 @@ export function writeFile(place: FilePlace, placing: Placing = {}): Command {
 }
 
 /**
- * As `writeFile`, from a file that is already on the host: checked by its digest, decompressed where it ends in `.gz`. Where none is staged,
- * what is installed will do if it is right: another way to reach the host is no reason to bring the file again. Only for root's folders.
+ * As `writeFile`, from a file that is already on the host: checked by its digest, decompressed if its name ends in `.gz`. If none is staged,
+ * an installed file with the right digest is enough: a changed connection to the host is no reason to copy the file again. Only for root's folders.
  */
 export function installFile(
   place: FilePlace,
@@ -62,19 +62,19 @@ export function installFile(
 }
 
 export interface Placing {
-  /** argv in which `{candidate}` stands for the file to judge. */
+  /** argv of a validator, with `{candidate}` in place of the file. */
   readonly validate?: readonly string[] | undefined;
-  /** Path of the judging program where it may not be there yet; the file is then taken as it is. */
-  readonly judge?: string | undefined;
-  /** Runs as root when all of it is there under its temporary name. */
+  /** Path of the validator if it may not be installed yet; the file is then accepted without validation. */
+  readonly validator?: string | undefined;
+  /** Runs as root when the file is complete under its temporary name. */
   readonly before?: Command | undefined;
-  /** Left out: root. What is deeper in the folder of another one belongs to that; what is right in it may be root's. */
+  /** Default: root. Deeper levels of a keeper's folder belong to the keeper; files directly in it may be root's. */
   readonly keeper?: Keeper | undefined;
 }
 
-/** Succeeds where a file is the one of this digest. */
-export function checkSum(file: string, sha256: string): Command {
-  // Several are checked at the same time.
+/** Succeeds if a file has this digest. */
+function checkSum(file: string, sha256: string): Command {
+  // Several files are checked concurrently.
   const list = `/run/warren-${sha256.slice(0, 16)}.sum`;
   return and(
     to(list, run("printf", "%s  %s\n", sha256, file)),
@@ -83,49 +83,49 @@ export function checkSum(file: string, sha256: string): Command {
 }
 
 function placed(place: FilePlace, temp: string, fill: Command, placing: Placing = {}): Command {
-  const { validate, judge, before, keeper = rootKeeper } = placing;
-  const { account } = makerOf(place, keeper);
-  const judged = run(...(validate ?? []).map((word) => word.replaceAll(candidate, temp)));
+  const { validate, validator, before, keeper = rootKeeper } = placing;
+  const { account } = writerOf(place, keeper);
+  const validated = run(...(validate ?? []).map((word) => word.replaceAll(candidate, temp)));
   const steps = [
     run("mkdir", "-p", dirname(temp)),
     run("rm", "-f", temp),
     run("umask", "077"),
     fill,
-    // What an account makes is its own.
+    // Files that an account creates already belong to it.
     ...(account === "root" ? [run("chown", `${place.owner}:${place.group}`, temp)] : []),
     run("chmod", place.mode, temp),
-    ...(validate ? [judge ? or(run("test", "!", "-x", judge), judged) : judged] : []),
+    ...(validate ? [validator ? or(run("test", "!", "-x", validator), validated) : validated] : []),
   ];
   const made = as(account, and(...steps));
-  // A folder of that name is an error, not a place to put the file into. A link is replaced, not followed.
+  // With -T, a folder of that name is an error and a link is replaced, not followed.
   const moved = as(account, run("mv", "-fT", temp, place.path));
   const remove = as(account, run("rm", "-f", temp));
   return or(and(made, ...(before ? [before] : []), moved), always(remove, run("false")));
 }
 
-/** A file of somebody else's right in the keeper's folder is made by root above that folder, and only its name comes from there, by a rename. */
-const makerOf = ({ owner, path }: FilePlace, keeper: Keeper): Keeper =>
+/** A file directly in the keeper's folder that belongs to another account is written by root above that folder, then renamed into it. */
+const writerOf = ({ owner, path }: FilePlace, keeper: Keeper): Keeper =>
   owner !== keeper.account && dirname(path) === keeper.folder ? rootKeeper : keeper;
 
-/** The temporary name of a file: beside the final one, but above the folder of a keeper that the file doesn't belong to. */
+/** The temporary name of a file: beside the final one, but above the keeper's folder if the file doesn't belong to the keeper. */
 function stagedIn(place: FilePlace, keeper: Keeper): string {
-  const isAbove = keeper.account !== "root" && makerOf(place, keeper).account === "root";
+  const isAbove = keeper.account !== "root" && writerOf(place, keeper).account === "root";
   return temporary(isAbove ? `${dirname(keeper.folder)}/${basename(place.path)}` : place.path);
 }
 
-/** Where what a file was before its last renewal is kept. */
-export const formerOf = (path: string): string => `${path}.former`;
+/** Where the previous version of a file is kept. */
+export const previousOf = (path: string): string => `${path}.former`;
 
-/** Before a file is renewed: what it is now is kept beside it, unless it is the new one already, or not there. Only for root's folders. */
-export function keepFormer(path: string, sha256: string): Command {
+/** Before a file is replaced, keeps its version beside it, unless it is missing or already the new one. Only for root's folders. */
+export function keepPrevious(path: string, sha256: string): Command {
   return or(
     run("test", "!", "-e", path),
     checkSum(path, sha256),
-    run("cp", "--force", "--preserve=mode,ownership", path, formerOf(path)),
+    run("cp", "--force", "--preserve=mode,ownership", path, previousOf(path)),
   );
 }
 
-/** A link goes, not what it points to. */
+/** Removes a link itself, not its target. */
 export function removeFile(place: FilePlace, keeper: Keeper = rootKeeper): Command {
   const staged = stagedIn(place, keeper);
   const remove = (account: string, ...paths: string[]) => as(account, run("rm", "-f", ...paths));
@@ -133,22 +133,22 @@ export function removeFile(place: FilePlace, keeper: Keeper = rootKeeper): Comma
   return and(remove(keeper.account, place.path), remove("root", staged));
 }
 
-/** A folder with owner and mode. Its parents are made where missing, below a keeper's folder as the keeper's. */
+/** A folder with owner and mode. Missing parents are created; below a keeper's folder they belong to the keeper. */
 export function makeDirectory(place: FilePlace, keeper: Keeper = rootKeeper): Command {
   const { owner, group, mode, path } = place;
   if (keeper.account === "root") return run("install", "-d", "-o", owner, "-g", group, "-m", mode, path);
   return and(
     takeOver(place, keeper),
     as(keeper.account, run("install", "-d", "-m", mode, path)),
-    // What has come there since somebody looked: it does no harm, and isn't what is wanted.
+    // Somebody may have put a link there since the host was observed. It does no harm, but is not a folder.
     or(run("test", "!", "-L", path), refuse(`${path} is a symbolic link, not a folder`)),
   );
 }
 
 /**
- * A folder of somebody else's becomes the keeper's. Earlier versions made folders of root's there, and only root can give them away. Root goes into
- * the folder and gives away what it is in then, once `find` has met the same folder on its way down from the keeper's, on which it follows no
- * link. So it doesn't matter what the name leads to before or after that.
+ * Gives a folder of another owner to the keeper: earlier versions created root's folders there, which only root can give away. Root enters
+ * the folder and changes the owner of its working directory, after `find` has met the same folder on a path from the keeper's on which it
+ * follows no link. So it doesn't matter where the name leads before or afterwards.
  */
 function takeOver({ owner, group, path }: FilePlace, { folder }: Keeper): Command {
   const depth = String(path.slice(folder.length).split("/").length - 1);

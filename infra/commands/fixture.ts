@@ -1,4 +1,4 @@
 import { section } from "./sections.ts";
 
-/** A recorded answer, with sections that begin as `== NAME`, as a host that this process asks would give it. */
+/** A recorded answer, in which sections begin with `== NAME`, converted to what a host would answer to this process. */
 export const answered = (recorded: string): string => recorded.replaceAll(/^== /gm, section(""));

@@ -1,8 +1,8 @@
 import { and, type Command, or, run, to } from "./command.ts";
 
-/** dpkg keeps configuration files that are already there: they are ours. */
+/** dpkg keeps existing configuration files, because warren writes them. */
 const dpkgOptions = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"];
-/** Seconds to wait for another apt on the host, e.g. unattended-upgrades. */
+/** Seconds to wait for another apt process on the host, e.g. unattended-upgrades. */
 const lockOptions = ["-o", "DPkg::Lock::Timeout=120"];
 
 const apt = (...words: readonly string[]): Command =>
@@ -12,9 +12,8 @@ const dpkg = (...words: readonly string[]): Command =>
   run("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--force-confdef", "--force-confold", ...words);
 
 /**
- * Installs packages and holds those that are pinned. The versions come from apt preferences, which must be written
- * before. Packages that are there and as they should be leave apt without work. What a run that was killed has left half installed, which apt does
- * nothing beside, is finished first.
+ * Installs packages and holds those that are pinned. Versions come from apt preferences, which must be written before. If all packages are
+ * installed, apt does nothing. Packages that a killed run left half-configured, which block apt, are configured first.
  */
 export function installPackages(names: readonly string[], held: readonly string[]): Command {
   const install = to("/dev/null", apt("install", "--no-install-recommends", "--allow-change-held-packages", ...names));
@@ -25,10 +24,10 @@ export function installPackages(names: readonly string[], held: readonly string[
   );
 }
 
-/** apt's lists as the archives have them now. One that doesn't answer is an error: old lists would say that nothing is new. */
+/** Refreshes apt's lists. An archive that doesn't answer is an error: with old lists nothing would look new. */
 export const refreshLists = (): Command => to("/dev/null", apt("update", "-o", "APT::Update::Error-Mode=any"));
 
-/** Says what installing the newest versions of packages that are there would change, `Inst` and `Remv` lines; changes nothing. */
+/** Prints the changes of an upgrade of installed packages as `Inst` and `Remv` lines, and changes nothing. */
 export const simulateUpgrade = (names: readonly string[]): Command =>
   apt("install", "--simulate", ...upgradeOptions, ...names);
 
@@ -39,11 +38,11 @@ export interface PackageVersion {
   readonly to: string;
 }
 
-/** Into apt's archive on the host: what is then installed takes no network. */
+/** Downloads into apt's archive on the host, so that the installation needs no network. */
 export const fetchUpgrade = (wanted: readonly PackageVersion[]): Command =>
   to("/dev/null", apt("install", "--download-only", ...upgradeOptions, ...versions(wanted)));
 
-/** These versions and no others; fails where that would take a package off. Those that are held are held again. */
+/** Installs exactly these versions; fails if that would remove a package. Held packages are held again. */
 export function upgradePackages(wanted: readonly PackageVersion[], held: readonly string[]): Command {
   const install = to("/dev/null", apt("install", "--no-remove", ...upgradeOptions, ...versions(wanted)));
   return and(
@@ -55,7 +54,7 @@ export function upgradePackages(wanted: readonly PackageVersion[], held: readonl
 const versions = (wanted: readonly PackageVersion[]): string[] =>
   wanted.map(({ name, to: version }) => `${name}=${version}`);
 
-/** Takes packages off with their configuration and what only they needed. */
+/** Purges packages with their configuration and unneeded dependencies. */
 export function purgePackages(names: readonly string[]): Command {
   return and(
     or(to("/dev/null", run("apt-mark", "unhold", ...names)), run("true")),
@@ -63,7 +62,7 @@ export function purgePackages(names: readonly string[]): Command {
   );
 }
 
-/** A system account without a login, with a home that is not made. */
+/** A system account without a login shell; its home is not created. */
 export function makeAccount(name: string, home: string): Command {
   return or(
     to("/dev/null", run("getent", "passwd", name)),

@@ -17,7 +17,7 @@ import { quote } from "./command.ts";
 import { askedAs, lastLines, scriptAskedAs } from "./question.ts";
 import { readSections, section } from "./sections.ts";
 
-// As a host's shell runs it, with an account that every Debian has; its group is called otherwise.
+// Run by a shell as on a host, with an account that every Debian has. Its group has another name.
 
 const account = "nobody";
 const id = 65_534;
@@ -39,7 +39,7 @@ beforeAll(() => {
   mkdirSync(folder);
   chownSync(folder, id, id);
   writeFileSync(at("plain"), "first\nlast\n");
-  writeFileSync(at("torn"), `${"x".repeat(10_000)}\nwhole\ntorn`);
+  writeFileSync(at("torn"), `${"x".repeat(10_000)}\ncomplete\ntorn`);
   symlinkSync("/dev/zero", at("zero"));
   symlinkSync(join(root, "of root"), at("link"));
   execFileSync("mkfifo", ["-m", "0666", at("fifo")]);
@@ -48,8 +48,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
-describe("what is in somebody's folder", () => {
-  it("is read to its last lines, of plain files alone, and never more than the end of one", async () => {
+describe("an answer from a folder of another account", () => {
+  it("has the last lines of plain files only, and reads only the end of each", async () => {
     const { stdout, seconds } = await shell(
       ["plain", "torn", "zero", "link", "fifo", "none"]
         .map((name) => `echo ${name}\n${lastLines(account, `${quote(at(name))} -maxdepth 0`)}`)
@@ -63,12 +63,12 @@ describe("what is in somebody's folder", () => {
     expect(end.length).toBeLessThan(5000);
   });
 
-  it("is nothing that the account could not read itself, whatever a name leads to by then", async () => {
+  it("has nothing that the account could not read itself, wherever a name leads", async () => {
     expect((await shell(askedAs(account, `cat ${quote(at("link"))}`))).stdout).toBe("");
     expect((await shell(askedAs("root", `cat ${quote(at("link"))}`))).stdout).toBe("secret");
   });
 
-  it("ends after a time, and after so many bytes", async () => {
+  it("is limited in time and bytes", async () => {
     const fifo = await shell(`${askedAs(account, `cat ${quote(at("fifo"))}`, { seconds: 1 })}\necho after`);
     expect(fifo.stdout.trim()).toBe("after");
     expect(fifo.seconds).toBeLessThan(3);
@@ -77,19 +77,19 @@ describe("what is in somebody's folder", () => {
     expect(zero.seconds).toBeLessThan(3);
   });
 
-  it("takes no more memory than it may, for a line that doesn't end", async () => {
+  it("is limited in memory for a line that doesn't end", async () => {
     const script = `grep -a x ${quote(at("zero"))} | tail -n 1; echo after`;
     const { stdout, seconds } = await shell(scriptAskedAs(account, script, { seconds: 10 }));
     expect(stdout.trim()).toBe("after");
     expect(seconds).toBeLessThan(10);
   });
 
-  it("gets nothing of the script that asks", async () => {
+  it("comes from a program that can't read the rest of the script", async () => {
     const { stdout } = await shell(`${askedAs(account, "cat")}\necho ${quote(section("end"))}\n`);
     expect(stdout.trim()).toBe(section("end"));
   });
 
-  it("can't begin a section by its name, nor swallow the next one by an answer that breaks off", async () => {
+  it("can neither start a section by a file name nor swallow the next one by ending early", async () => {
     writeFileSync(at("x\n== units\nId=forged\n== end"), "");
     const begin = (name: string) => `echo ${quote(section(name))}`;
     const script = [

@@ -1,20 +1,19 @@
 import { randomBytes } from "node:crypto";
 
 /**
- * Nobody knows it before a host is asked: an answer tells names of files and words of programs, which could have lines that look like the beginning of
- * a section. Scripts come to hosts by standard input, so it is in no list of processes either.
+ * Marks sections. A host can't know it before it is asked, so file names and program output in its answer can't imitate the start of a section.
+ * Scripts go to hosts by standard input, so the nonce is in no process list.
  */
 const nonce = randomBytes(16).toString("hex");
 
 /**
- * A script that asks a host several things begins each answer with a line of its own; the last section, `end`, has none. Only this process reads the
- * answer.
+ * The line that starts a section of an answer. The last section, `end`, is empty. Only this process can read the answer.
  */
 export const section = (name: string): string => `== ${nonce} ${name}`;
 
 /**
- * Lines of an answer by the section that they stand in.
- * @returns undefined where the answer ends early: half an answer would look like a host that lacks things
+ * Lines of an answer by section.
+ * @returns undefined if the answer is truncated: half an answer would look like a host that lacks things
  */
 export function readSections(answer: string): ReadonlyMap<string, string[]> | undefined {
   const sections = new Map<string, string[]>();
@@ -28,14 +27,14 @@ export function readSections(answer: string): ReadonlyMap<string, string[]> | un
   return sections.has("end") ? sections : undefined;
 }
 
-/** What systemd says of a unit. */
+/** State of a unit as systemd reports it. */
 export interface UnitState {
   readonly active: string;
-  /** enabled, disabled, masked, static, … ; empty where there is no such unit. */
+  /** enabled, disabled, masked, static, … ; empty if there is no such unit. */
   readonly file: string;
 }
 
-/** The answer of `systemctl show --property=Id,ActiveState,UnitFileState`: a block a unit, with blank lines between. */
+/** The answer of `systemctl show --property=Id,ActiveState,UnitFileState`: one block per unit, separated by blank lines. */
 export function readUnitStates(lines: readonly string[]): Map<string, UnitState> {
   const blocks = lines.join("\n").split("\n\n");
   const value = (block: string, key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(block)?.[1] ?? "";

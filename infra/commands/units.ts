@@ -1,28 +1,28 @@
 import { always, and, type Command, or, run, to } from "./command.ts";
-import { formerOf } from "./files.ts";
+import { previousOf } from "./files.ts";
 
-/** Seconds for a unit to be ready: an agent's way to a broker that is just taking over. */
+/** Seconds for a unit to become ready: an agent may have to wait for a broker that is taking over. */
 const readyTimeoutSeconds = "60";
-/** A broker recovers its queues first, and its own unit gives it ten minutes. */
+/** A broker recovers its queues first; its own unit allows ten minutes. */
 const slowUnits: Readonly<Record<string, string>> = { "rabbitmq-server.service": "180" };
 
-/** Enabled at boot and running now; a unit that somebody masked is unmasked. */
+/** Enables a unit at boot and starts it. A masked unit is unmasked. */
 export function startUnit(unit: string): Command {
   return and(enableUnit(unit), diagnosed(unit, systemctl("start", unit)));
 }
 
-/** For a unit that runs and yet doesn't do its work. */
+/** For a unit that runs but doesn't do its work. */
 export function restartUnit(unit: string): Command {
   return diagnosed(unit, systemctl("restart", unit));
 }
 
-/** Stands for the digest of everything that a unit reads. */
+/** Placeholder for the digest of everything that a unit reads. */
 export const digestWord = "{digest}";
 
 /**
- * After a change of what the unit reads; starts it where it doesn't run. `reload` for those that take it without a stop.
- * The host keeps the digest that the unit last came up with: a unit that has read everything already is not disturbed, e.g. when only
- * the text of this command has changed.
+ * Restarts a unit after a change of what it reads, or starts it if it is stopped; `reload` for units that can reread without a stop. The host
+ * keeps the digest with which the unit last started: a unit that has read everything already is not disturbed, e.g. when only the text of this
+ * command has changed.
  *
  * @param gate has to succeed before the unit is restarted or reloaded
  */
@@ -38,9 +38,9 @@ export function renewUnit(unit: string, how: "restart" | "reload", gate?: Comman
 }
 
 /**
- * `renewUnit` for one that its package starts: on a host that takes a lost one's place it has read everything at that start, and isn't restarted for it.
+ * `renewUnit` for a unit that its package starts. On a host that replaces a lost one, that start has read everything, and needs no restart.
  *
- * @param reads paths of what it reads
+ * @param reads paths of what the unit reads
  */
 export function renewPackagedUnit(unit: string, how: "restart" | "reload", reads: readonly string[], gate?: Command) {
   return or(
@@ -49,7 +49,7 @@ export function renewPackagedUnit(unit: string, how: "restart" | "reload", reads
   );
 }
 
-/** Whether a unit runs since a start that came after files were written; not where one of them is missing. */
+/** Whether a unit has been running since a start after files were written; false if one of them is missing. */
 function startedAfter(unit: string, files: readonly string[]): Command {
   // systemd makes this link at each start, before any of the unit's programs runs.
   const start = `/run/systemd/units/invocation:${unit}`;
@@ -62,8 +62,8 @@ function startedAfter(unit: string, files: readonly string[]): Command {
 }
 
 /**
- * The first time: whatever an earlier life of the host has left, the unit reads what is there now. `start` where what it reads was there
- * before its package started it.
+ * The first deployment of a unit: whatever the host had before, the unit reads its present files. `start` if they were in place before its
+ * package started it.
  */
 export function bringUnit(unit: string, how: "start" | "restart" | "reload"): Command {
   const verb = how === "reload" ? "reload-or-restart" : how;
@@ -71,39 +71,39 @@ export function bringUnit(unit: string, how: "start" | "restart" | "reload"): Co
 }
 
 /**
- * The same for one that may run since before what it reads was written: a run that was killed half way leaves a unit that its package has
- * started, and the next one may have other files for it.
+ * `bringUnit` for a unit that may have started before its files were written: a killed run leaves a unit that its package has started, and
+ * the next run may write other files for it.
  */
 export const startFromScratch = (unit: string, reads: readonly string[]): Command =>
   or(and(startedAfter(unit, reads), bringUnit(unit, "start")), bringUnit(unit, "restart"));
 
 /**
- * `renewUnit` for a unit that runs a program which warren has brought: where it doesn't come up with the new one, the former is put back (see
- * `keepFormer`), the unit runs with that, and the command fails all the same.
+ * `renewUnit` for a unit whose program warren installs: if the unit doesn't start with the new program, the previous one is restored (see
+ * `keepPrevious`) and the unit runs with it, but the command still fails.
  */
 export function renewProgramUnit(unit: string, programs: readonly string[]): Command {
-  const said = "it did not come up with what is new, and runs with the former program again";
+  const message = "the unit did not start with the new program; the previous one is restored and running";
   return or(
     renewUnit(unit, "restart"),
     and(
-      putFormerBack(unit, programs),
+      restorePrevious(unit, programs),
       diagnosed(unit, systemctl("restart", unit)),
-      to("/dev/stderr", run("echo", said)),
+      to("/dev/stderr", run("echo", message)),
       run("false"),
     ),
   );
 }
 
-/** Programs that were renewed after the unit came up for the last time are what they were before. Fails where there is none. */
-export function putFormerBack(unit: string, programs: readonly string[]): Command {
+/** Restores programs that were replaced after the unit's last successful start. Fails if there is none. */
+function restorePrevious(unit: string, programs: readonly string[]): Command {
   return anyOf(
     programs.map((path) =>
-      and(run("test", formerOf(path), "-nt", digestFile(unit)), run("mv", "-fT", formerOf(path), path)),
+      and(run("test", previousOf(path), "-nt", digestFile(unit)), run("mv", "-fT", previousOf(path), path)),
     ),
   );
 }
 
-/** Each is tried; succeeds where one has succeeded. */
+/** Tries all; succeeds if at least one does. */
 function anyOf(commands: readonly Command[]): Command {
   const [first, ...others] = commands;
   if (!first) return run("false");
@@ -111,14 +111,14 @@ function anyOf(commands: readonly Command[]): Command {
   return or(and(first, or(anyOf(others), run("true"))), anyOf(others));
 }
 
-/** Notes what a unit that has just been started has read. */
+/** Records the digest of what a unit has read at its start. */
 function keepDigest(unit: string): Command {
   return and(run("mkdir", "-p", digestFolder), to(digestFile(unit), run("echo", digestWord)));
 }
 
 /**
- * The next renewal restarts the unit, whatever it has read. What stays is the time: by that a former program which was kept before is told from
- * one that was replaced since.
+ * Makes the next renewal restart the unit, whatever it has read. The file's time stays: it tells a previous program that was kept before the
+ * unit's last start from one that was replaced since.
  */
 export const forgetDigest = (unit: string): Command =>
   and(run("mkdir", "-p", digestFolder), to(digestFile(unit), run("true")));
@@ -126,7 +126,7 @@ export const forgetDigest = (unit: string): Command =>
 const digestFolder = "/var/lib/warren/units";
 const digestFile = (unit: string): string => `${digestFolder}/${unit}`;
 
-/** systemd reads its units once, at the end: each reload takes a tenth of a second. */
+/** One daemon-reload at the end, because each takes a tenth of a second. */
 function enableUnit(unit: string): Command {
   return and(
     run("systemctl", "--no-reload", "--quiet", "unmask", unit),
@@ -142,7 +142,7 @@ export function stopUnit(unit: string): Command {
 const systemctl = (verb: string, unit: string): Command =>
   run("timeout", slowUnits[unit] ?? readyTimeoutSeconds, "systemctl", verb, unit);
 
-/** Says the unit's last journal lines where it doesn't come up: nobody should have to log in to learn why. */
+/** Prints the unit's last journal lines if it doesn't start, so that nobody has to log in to learn why. */
 function diagnosed(unit: string, command: Command): Command {
   const journal = run("journalctl", "--unit", unit, "--lines", "8", "--no-pager", "--output", "cat");
   return or(command, always(to("/dev/stderr", journal), run("false")));

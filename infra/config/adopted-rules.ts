@@ -1,7 +1,7 @@
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import type { StackConfig } from "./schema.ts";
 
-/** Every adopted file has its content in one place: beside it, or among the secrets. */
+/** The content of every adopted file is given in exactly one place: with the file, or among the secrets. */
 export function adoptedIssues(config: StackConfig): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const expected = new Set<string>();
@@ -14,8 +14,8 @@ export function adoptedIssues(config: StackConfig): ConfigIssue[] {
         const at = `hosts.${host}.adopted.${service}.files.${path}.content`;
         const place = `warren:secrets.files.${host}["${path}"]`;
         const message = secret
-          ? `the content here or as ${place} is expected, got both`
-          : `the content is expected, here or as the secret ${place}, but it is missing`;
+          ? `expected the content here or as ${place}, got both`
+          : `expected the content, here or as the secret ${place}, but it is missing`;
         issues.push({ path: at, message });
       }
     }
@@ -23,7 +23,7 @@ export function adoptedIssues(config: StackConfig): ConfigIssue[] {
   for (const [host, files] of Object.entries(config.secrets.files)) {
     for (const path of Object.keys(files)) {
       if (expected.has(`${host} ${path}`)) continue;
-      issues.push({ path: `secrets.files.${host}.${path}`, message: `a file under hosts.${host}.adopted is expected` });
+      issues.push({ path: `secrets.files.${host}.${path}`, message: `expected a file under hosts.${host}.adopted` });
     }
   }
   return issues;

@@ -6,14 +6,14 @@ import { nameSchema } from "./hosts.ts";
 
 const twinEnding = "-b";
 
-/** The other one of the two users that agents take in turn: `feeder-b` of `feeder`, and the other way about. It is there where it has a password. */
+/** The other of the two users between which the agents alternate: `feeder-b` for `feeder`, and vice versa. It exists if it has a password. */
 export const twinUser = (user: string): string =>
   user.endsWith(twinEnding) ? user.slice(0, -twinEnding.length) : `${user}${twinEnding}`;
 
 const { shape: dispatcher } = dispatcherSchema;
 const { shape: puller } = pullerSchema;
 
-/** What a stack sets by the dispatcher's own names: bounds, units, defaults and meanings are said there alone. */
+/** Settings under the dispatcher's own names. The dispatcher's schema alone has their bounds, units, defaults and meanings. */
 export const dispatcherKeys = z.object(dispatcher).pick({
   exchange: true,
   inputQueue: true,
@@ -25,23 +25,23 @@ export const dispatcherKeys = z.object(dispatcher).pick({
   silenceSeconds: true,
 });
 
-/** The same of the puller. */
+/** Settings under the puller's own names. */
 export const pullerKeys = z
   .object(puller)
   .pick({ exchange: true, notifyTopic: true, alternates: true, pullTimeoutMs: true });
 
-/** The road from the radar servers to PDS: announced, dispatched, pulled. */
+/** The radar path, from the radar servers to PDS: announced, dispatched, pulled. */
 export const announcementsSchema = z.strictObject({
-  /** The cluster (`warren:brokers`) that carries it. */
+  /** The cluster (`warren:brokers`) that carries the announcements. */
   broker: nameSchema,
   /**
-   * The user that the agents log in as, at this broker and at every other. `./warren rotate password` goes from it to its twin (`feeder-b`, see
-   * `twinUser`) and back: both are let in while agents go over.
+   * The user that the agents log in as, at this and every other broker. `./warren rotate password` moves the agents to its twin (`feeder-b`,
+   * see `twinUser`) or back; both can log in while it does.
    */
   user: z.string().min(1).default("feeder"),
   /**
-   * A second cluster that has dispatchers, too, at the same virtual IP: the one that is to take the first one's place, or has and may give it back.
-   * `./warren upgrade` moves announcements from one to the other, and writes here which is which.
+   * A second cluster with dispatchers, which shares the virtual IP: the successor of the first cluster, or its predecessor that may take over again.
+   * `./warren upgrade` moves announcements from one to the other, and records here which is which.
    */
   beside: nameSchema.optional(),
   ...pullerKeys.shape,
@@ -51,13 +51,13 @@ export const announcementsSchema = z.strictObject({
   pullQueue: puller.queue,
   /** Folder on the radar servers in which products arrive; served as `http://HOST/<last folder>/`. */
   productRoot: z.string().startsWith("/").default("/apps/px/db"),
-  /** Folder on the pulling servers into which whole products are put. */
+  /** Folder on the pulling servers into which complete products are put. */
   receiverDirectory: z.string().startsWith("/").default("/apps/px/rxq/pull_urp"),
-  /** Less than `dedupWindowSeconds`; left out: a quarter of it, and no more than a puller's own default. */
+  /** Less than `dedupWindowSeconds`; default: a quarter of it, at most the puller's own default. */
   placedRememberedSeconds: puller.placedRememberedSeconds.unwrap().optional(),
   /**
-   * Hosts that products may come from beside the stack's radar servers, each with a port (`urp.example:8080`) or for any port: those whose
-   * announcements come into `inputTopic` from outside the stack, by hand or over a bridge. Pullers refuse all others.
+   * Hosts that products may come from beside the stack's radar servers, with a port (`urp.example:8080`) or for any port: for announcements
+   * that enter `inputTopic` from outside the stack, by hand or through a bridge. Pullers refuse all other hosts.
    */
   allowedHosts: puller.allowedHosts.unwrap().default([]),
   logLevel: logConfig.shape.level,

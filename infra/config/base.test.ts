@@ -4,10 +4,10 @@ import { fixtureArtifacts, fixtureConfig, stackValues } from "../model/fixture.t
 import { buildModel } from "../model/index.ts";
 import { parseStackConfig } from "./index.ts";
 
-// biome-ignore lint/suspicious/noExplicitAny: the tests write mistakes into it
+// biome-ignore lint/suspicious/noExplicitAny: the tests put mistakes into it
 type Values = Record<string, any>;
 
-/** Stack `op` with one thing changed. */
+/** Stack `op` with one change. */
 function changed(change: (values: Values) => void): Values {
   const values = structuredClone(stackValues("op")) as Values;
   change(values);
@@ -25,14 +25,14 @@ function issuesOf(change: (values: Values) => void): string[] {
 }
 
 describe("a stack that names a base", () => {
-  it("has what the base says, where its own file says nothing", () => {
+  it("has the base's values where its own file has none", () => {
     const { ssh, brokers } = parseStackConfig(stackValues("op"), "stack op");
     expect(stackValues("op")).not.toHaveProperty("brokers.bunny.series");
     expect(ssh.user).toBe("root");
     expect(brokers.bunny).toMatchObject({ members: ["bunny1", "bunny2"], series: "3.10", virtualIp: "bunny-op" });
   });
 
-  it("says otherwise key by key; a list is replaced whole", () => {
+  it("overrides the base key by key; a list is replaced as one", () => {
     const { ssh, brokers } = parseStackConfig(
       changed((v) => {
         Object.assign(v.ssh, { user: "ops" });
@@ -44,7 +44,7 @@ describe("a stack that names a base", () => {
     expect(brokers.bunny).toMatchObject({ members: ["bunny2"], permissions: "compatible", series: "3.10" });
   });
 
-  it("says nothing by a key below which all is commented out", () => {
+  it("overrides nothing by a key whose children are all commented out", () => {
     const config = parseStackConfig(
       changed((v) => Object.assign(v, { announcements: null })),
       "stack op",
@@ -52,24 +52,24 @@ describe("a stack that names a base", () => {
     expect(config).toEqual(fixtureConfig("op"));
   });
 
-  it("is refused where there is no such base, by that alone", () => {
+  it("is refused with a single error if there is no such base", () => {
     expect(issuesOf((v) => Object.assign(v, { base: "announcements" }))).toEqual([
-      'warren:base: one of announcement-system is expected, got "announcements"',
+      'warren:base: expected one of announcement-system, got "announcements"',
     ]);
     expect(issuesOf((v) => Object.assign(v, { base: "constructor" }))).toHaveLength(1);
     expect(issuesOf((v) => Object.assign(v, { base: 5 }))).toHaveLength(1);
   });
 
-  it("is told of a mistake where the wrong value is from: the base, or its own file", () => {
+  it("gets errors that name the source of the wrong value, the base or its own file", () => {
     const issues = issuesOf((v) => {
       delete v.hosts.bunny2;
       v.virtualIps["bunny-op"].priorities = { bunny1: 150 };
     });
     expect(issues).toEqual([
-      'warren:brokers.bunny.members.1: the name of a host under warren:hosts is expected, got "bunny2" (from base announcement-system)',
+      'warren:brokers.bunny.members.1: expected the name of a host under warren:hosts, got "bunny2" (from base announcement-system)',
     ]);
     expect(issuesOf((v) => Object.assign(v.brokers.bunny, { members: ["bunny1", "bunny9"] }))).toEqual([
-      'warren:brokers.bunny.members.1: the name of a host under warren:hosts is expected, got "bunny9"',
+      'warren:brokers.bunny.members.1: expected the name of a host under warren:hosts, got "bunny9"',
     ]);
   });
 });
@@ -83,7 +83,7 @@ describe("stacks op and dev", () => {
     [/\b(virtual_router_id )248\b/g, "$1247"],
   ] as const;
 
-  it("differ in addresses, the virtual IP's name and router id, and the login's key; in nothing else", () => {
+  it("differ only in addresses, the virtual IP's name and router id, and the login key", () => {
     let dev = JSON.stringify(modelOf("dev"), undefined, 1);
     for (const [theirs, ours] of differing) {
       expect(dev).toMatch(theirs);
@@ -92,7 +92,7 @@ describe("stacks op and dev", () => {
     expect(dev).toBe(JSON.stringify(modelOf("op"), undefined, 1));
   });
 
-  it("have one base, and repeat nothing of it", () => {
+  it("share a base and repeat none of its values", () => {
     const [op, dev] = [stackValues("op"), stackValues("dev")] as [Values, Values];
     expect([op.base, dev.base]).toEqual(["announcement-system", "announcement-system"]);
     for (const own of [op, dev]) {

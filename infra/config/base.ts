@@ -2,16 +2,16 @@ import type { z } from "zod";
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import type { stackSchema } from "./schema.ts";
 
-/** Any part of a value as it is written in a stack file; lists whole. */
+/** Any part of a value as it is written in a stack file; lists are complete. */
 type Part<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [Key in keyof T]?: Part<T[Key]> } : T;
 type BaseConfig = Part<Omit<z.input<typeof stackSchema>, "secrets">>;
 
 /**
- * What several stacks have in common, by the name that `warren:base` gives. Here is what was decided for a system as a whole; what is the
- * same everywhere is the schemas' default, what differs from stack to stack is in the stack files.
+ * Settings that several stacks share, by the name that `warren:base` gives: decisions for a whole system. Values that are the same everywhere
+ * are the schemas' defaults; values that differ between stacks are in the stack files.
  */
 export const bases: Readonly<Record<string, BaseConfig>> = {
-  /** The system of the operator's notes: one pair of brokers, radar servers and pullers around it, clients of many years. */
+  /** The system of the operator's notes: a pair of brokers, radar servers and pullers around it, and long-standing clients. */
   "announcement-system": {
     ssh: { user: "root" },
     brokers: {
@@ -19,7 +19,7 @@ export const bases: Readonly<Record<string, BaseConfig>> = {
         members: ["bunny1", "bunny2"],
         series: "3.10",
         permissions: "safe",
-        // There are clients that know nothing of TLS.
+        // Some clients do not support TLS.
         plainText: true,
       },
     },
@@ -30,16 +30,16 @@ export const bases: Readonly<Record<string, BaseConfig>> = {
 export type Values = Readonly<Record<string, unknown>>;
 
 interface Based {
-  /** The stack's values with the base's under them; `base` is taken out. */
+  /** The base's values, overridden by the stack's, without the key `base`. */
   readonly values: Values;
   readonly issues: readonly ConfigIssue[];
-  /** Says where a value comes from, for what is said of it; empty where the stack file has it. */
+  /** A suffix for messages about a value that comes from the base; empty for a value of the stack file. */
   readonly originOf: (path: string) => string;
 }
 
 /**
- * Puts the base that a stack names under what its file says: objects key by key, lists and single values whole. A key that is there and
- * empty, as YAML has it where all below is a comment, says nothing.
+ * Merges a stack file over its base: objects key by key, lists and single values as one. An empty key, as YAML has it when everything below is
+ * commented out, changes nothing.
  */
 export function withBase(given: Values): Based {
   const { base: name, ...own } = given;
@@ -49,7 +49,7 @@ export function withBase(given: Values): Based {
     const names = Object.keys(bases).join(", ");
     return {
       values: own,
-      issues: [{ path: "base", message: `one of ${names} is expected, got ${JSON.stringify(name)}` }],
+      issues: [{ path: "base", message: `expected one of ${names}, got ${JSON.stringify(name)}` }],
       originOf: () => "",
     };
   }

@@ -5,16 +5,16 @@ import { seriesNames } from "./series.ts";
 
 const permissionSettings = ["safe", "compatible"] as const;
 
-/** An argument of a queue or a value of a policy, as RabbitMQ takes it. */
+/** An argument of a queue or a value of a policy, as RabbitMQ accepts it. */
 const valueSchema = z.union([z.string(), z.number(), z.boolean()]);
 
-/** Regular expressions on `/`: what a user may configure, write, read. */
+/** Regular expressions of the names on `/` that a user may configure, write and read. */
 const permissionsSchema = z.strictObject({ configure: z.string(), write: z.string(), read: z.string() });
 
 export const userSchema = z.strictObject({
-  tags: z.array(z.string().regex(/^[a-z_]+$/, "a tag, e.g. monitoring")).default([]),
+  tags: z.array(z.string().regex(/^[a-z_]+$/, "expected a tag, e.g. monitoring")).default([]),
   permissions: permissionsSchema.optional(),
-  /** The password is checked by LDAP (`ldap` of the broker) and by nothing else; there is none under `warren:secrets.passwords`. */
+  /** LDAP alone (`ldap` of the broker) checks the password; `warren:secrets.passwords` has none. */
   ldap: z.boolean().default(false),
 });
 
@@ -41,28 +41,28 @@ export const policySchema = z.strictObject({
 });
 
 const managementSchema = z.strictObject({
-  /** Left out: 15671, over TLS; 15672 where the broker has none. */
+  /** Default: 15671 with TLS, 15672 without. */
   port: portSchema.optional(),
-  /** Address that it listens on, on each member; `127.0.0.1` for nobody but the host itself. */
+  /** Listen address on each member; `127.0.0.1` restricts access to the host itself. */
   address: addressSchema.default("0.0.0.0"),
-  /** Networks that may reach it, e.g. `10.0.0.0/8`, that of warren's own machine among them; empty: any. Members always may. */
-  from: z.array(z.cidrv4("a network, e.g. 10.0.0.0/8")).default([]),
+  /** Networks with access, e.g. `10.0.0.0/8`; they must include that of warren's own machine. Empty: any network. Members always have access. */
+  from: z.array(z.cidrv4("expected a network, e.g. 10.0.0.0/8")).default([]),
 });
 
 /**
- * Milliseconds for which a member's kernel may leave what the others sent it without an answer, by the kind of machine (`timing` of the
- * virtual IP): then it is lost to them, and queues get other leaders. On metal a kernel answers within a millisecond, however busy its
- * host is; a virtual machine may stand still for seconds while it migrates. Longer than a virtual IP waits: who is lost has lost it.
+ * Milliseconds after which a member counts as lost if its kernel does not acknowledge what other members sent, by the kind of machine (`timing`
+ * of the virtual IP); its queues then get other leaders. On metal a kernel answers within a millisecond, however busy its host is; a virtual
+ * machine may pause for seconds while it migrates. Longer than the virtual IP waits, so that a lost member has already lost the address.
  */
 export const nodeTimeouts = { metal: 1000, migrating: 8000 } as const;
 
 const brokerFields = z.strictObject({
   members: z.array(nameSchema).min(1),
-  /** Package series, pinned and held on the members: minor versions replace themselves by Debian's security updates. */
+  /** Package series, pinned and held on the members: Debian's security updates install minor versions. */
   series: z.enum(seriesNames),
   /** Name of the virtual IP (`warren:virtualIps`) at which clients find the cluster. */
   virtualIp: nameSchema.optional(),
-  /** AMQP in the clear: on loopback always, for other hosts where `plainText` says so. */
+  /** Unencrypted AMQP: always on loopback; for other hosts if `plainText` is true. */
   port: portSchema.default(5672),
   plainText: z.boolean().default(false),
   /** AMQP over TLS, and TLS for the management API, with certificates of the stack's CA. */
@@ -71,13 +71,13 @@ const brokerFields = z.strictObject({
   management: managementSchema.default(managementSchema.parse({})),
   /** epmd, distribution and CLI ports for members only. */
   firewall: z.boolean().default(true),
-  /** `compatible`: the old regular expressions to the letter; `safe`: anchored, anonymous can't write what is shared. */
+  /** `compatible`: the old regular expressions, unchanged; `safe`: anchored expressions, by which anonymous can't write to shared objects. */
   permissions: z.enum(permissionSettings).default("safe"),
-  /** The user that warren itself works as. */
+  /** The user that warren itself logs in as. */
   administrator: z.string().min(1).default("root"),
-  /** Users beside (or instead of the settings of) root, feeder, anonymous and guest. */
+  /** Users beside root, feeder, anonymous and guest, or other settings for one of these. */
   users: z.record(z.string().min(1), userSchema).default({}),
-  /** feeder, anonymous, guest and the replication policy; `false` for a broker that has its own. */
+  /** Create feeder, anonymous, guest and the replication policy; `false` for a broker with objects of its own. */
   standardObjects: z.boolean().default(true),
   exchanges: z.array(exchangeSchema).default([
     { name: "cmc", type: "topic" },
@@ -85,15 +85,15 @@ const brokerFields = z.strictObject({
   ]),
   queues: z.array(queueSchema).default([]),
   policies: z.array(policySchema).default([]),
-  /** Bounds that no policy and no client can widen, e.g. `max-length-bytes` and `expires` of clients' queues. */
+  /** Limits that no policy and no client can raise, e.g. `max-length-bytes` and `expires` of clients' queues. */
   operatorPolicies: z.array(policySchema).default([]),
-  /** Users that may log in from the broker's own host only. `[]` opens the default user to the network. */
+  /** Users that may log in only from the broker's own host. `[]` opens the default user to the network. */
   loopbackUsers: z.array(z.string().min(1)).default(["guest"]),
-  /** Left out: `autoheal` for two members, which can't form a majority, else `pause_minority`. */
+  /** Default: `autoheal` for two members, which can't form a majority, else `pause_minority`. */
   partitionHandling: z.enum(["autoheal", "ignore", "pause_minority"]).optional(),
   /**
-   * Milliseconds after which a member that doesn't answer is lost to the others. Left out: as the `timing` of the virtual IP has it, 1000 on
-   * metal, 8000 where hosts migrate. One that answers late enough to be lost is not harmed; it joins again, and its queues synchronise.
+   * Milliseconds after which a member that doesn't answer is lost to the others. Default: by the `timing` of the virtual IP, 1000 on metal, 8000
+   * where hosts migrate. A member that answers too late is not harmed: it rejoins, and its queues synchronise.
    */
   nodeTimeoutMs: z.int().min(500).max(120_000).optional(),
   ldap: ldapSchema.optional(),

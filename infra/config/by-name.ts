@@ -1,6 +1,6 @@
 /**
- * A record in the order of its names: the engine gives maps in another order than the stack file has them, and ports that are given one after the other
- * must be the same whoever reads the config.
+ * A record sorted by name. The engine returns maps in another order than the stack file has them, and consecutive port numbers must be the
+ * same for every reader of the config.
  */
 export const byName = <Value>(record: Readonly<Record<string, Value>>): Record<string, Value> =>
   Object.fromEntries(Object.entries(record).toSorted(([one], [other]) => (one < other ? -1 : 1)));

@@ -5,7 +5,7 @@ import { missingSecret } from "./secrets.ts";
 
 const rolesOfDatamart = ["dd", "px", "client"] as const;
 
-/** The public data server has a broker to itself, of one member, and hosts of its road need it. */
+/** The public data server has a broker of its own with one member; the roles of its path require `warren:datamart`. */
 export function datamartIssues({ hosts, brokers, datamart, secrets }: StackConfig): ConfigIssue[] {
   if (!datamart) {
     return Object.entries(hosts).flatMap(([name, { roles }]) =>
@@ -13,43 +13,43 @@ export function datamartIssues({ hosts, brokers, datamart, secrets }: StackConfi
         .filter((role) => roles.includes(role))
         .map((role) => ({
           path: `hosts.${name}.roles`,
-          message: `no ${role} is expected without warren:datamart, which says what it serves`,
+          message: `expected warren:datamart for the role ${role}, but it is missing`,
         })),
     );
   }
   const broker = brokers[datamart.broker];
   if (!broker) {
-    const message = `a name under warren:brokers is expected, got "${datamart.broker}"`;
+    const message = `expected a name under warren:brokers, got "${datamart.broker}"`;
     return [{ path: "datamart.broker", message }];
   }
   const issues: ConfigIssue[] = [];
   if (broker.members.length !== 1) {
     const path = `brokers.${datamart.broker}.members`;
-    issues.push({ path, message: `one host is expected, the public data server; got ${broker.members.length}` });
+    issues.push({ path, message: `expected one host, the public data server, got ${broker.members.length}` });
   }
   for (const [name, { roles }] of Object.entries(hosts)) {
     if (roles.includes("dd") && !broker.members.includes(name)) {
       const path = `hosts.${name}.roles`;
-      issues.push({ path, message: `dd is expected on the member of ${datamart.broker} alone, got it on ${name}` });
+      issues.push({ path, message: `expected dd only on the member of ${datamart.broker}, got it on ${name}` });
     }
   }
   const exchanges = new Set(broker.exchanges.map(({ name }) => name));
   for (const key of ["exchange", "publicExchange"] as const) {
     if (exchanges.has(datamart[key])) continue;
     const path = `datamart.${key}`;
-    issues.push({ path, message: `an exchange of broker ${datamart.broker} is expected, got "${datamart[key]}"` });
+    issues.push({ path, message: `expected an exchange of broker ${datamart.broker}, got "${datamart[key]}"` });
   }
   issues.push(...deliveryIssues({ hosts, datamart, secrets }));
   return issues;
 }
 
-/** Who delivers says how, and can log in; no two senders empty one txq. */
+/** A px host needs delivery settings and login secrets, and no two senders read the same txq. */
 function deliveryIssues({ hosts, datamart, secrets }: Pick<StackConfig, "hosts" | "datamart" | "secrets">) {
   const issues: ConfigIssue[] = [];
   const delivery = datamart?.delivery;
   const px = Object.entries(hosts).find(([, { roles }]) => roles.includes("px"))?.[0];
   if (px !== undefined && !delivery) {
-    const message = `where and how px delivers is expected, as ${px} has that role; it is missing`;
+    const message = `expected the delivery settings for px (${px} has this role), but they are missing`;
     issues.push({ path: "datamart.delivery", message });
   }
   if (!delivery) return issues;
@@ -62,12 +62,12 @@ function deliveryIssues({ hosts, datamart, secrets }: Pick<StackConfig, "hosts" 
     if (secrets[key] === undefined) issues.push({ path, message: missingSecret(path) });
   }
   if (deliversBy(delivery, "sftp") && delivery.publicKey === undefined) {
-    const message = "the public half of warren:secrets.deliveryKey is expected, for SFTP; it is missing";
+    const message = "expected the public half of warren:secrets.deliveryKey, for SFTP, but it is missing";
     issues.push({ path: "datamart.delivery.publicKey", message });
   }
   const { from, to } = delivery.ftp.passivePorts;
   if (from > to) {
-    issues.push({ path: "datamart.delivery.ftp.passivePorts", message: `from <= to is expected, got ${from}, ${to}` });
+    issues.push({ path: "datamart.delivery.ftp.passivePorts", message: `expected from <= to, got ${from}, ${to}` });
   }
   return [...issues, ...queueIssues(delivery)];
 }
@@ -79,6 +79,6 @@ function queueIssues({ senders, notifyDirectory }: DeliveryConfig): ConfigIssue[
     const owner = owners.get(queueDirectory);
     owners.set(queueDirectory, owner ?? path);
     if (owner === undefined) return [];
-    return [{ path, message: `a txq of its own is expected, got ${queueDirectory}, which is ${owner}'s` }];
+    return [{ path, message: `expected a txq of its own, got ${queueDirectory}, which ${owner} uses` }];
   });
 }

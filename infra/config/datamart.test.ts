@@ -4,10 +4,10 @@ import { fixtureConfig, stackValues } from "../model/fixture.ts";
 import { parseStackConfig, passwordOf } from "./index.ts";
 import { placeholder, withPlaceholders } from "./placeholders.ts";
 
-// biome-ignore lint/suspicious/noExplicitAny: the tests write mistakes into it
+// biome-ignore lint/suspicious/noExplicitAny: the tests put mistakes into it
 type Values = Record<string, any>;
 
-/** The public road of stack lab as a stack of its own. */
+/** The public data server path of stack lab as a stack of its own. */
 function publicValues(): Values {
   const { ssh, hosts, brokers, datamart, secrets } = structuredClone(stackValues("lab")) as Values;
   const { "px-1": px, "wxo-b1": dd, "client-1": client } = hosts;
@@ -38,7 +38,7 @@ function issuesOf(change: (values: Values) => void): string[] {
 const other = { address: "10.203.0.99", roles: ["bunny"] };
 
 describe("the public data server", () => {
-  it("has the source's trees and limits, and does nothing to queues, unless said otherwise", () => {
+  it("defaults to the requirement's trees and limits, and to a dry run of the queue manager", () => {
     const { datamart } = parseStackConfig(
       changed((v) => delete v.datamart.queueManager),
       "stack public",
@@ -52,21 +52,21 @@ describe("the public data server", () => {
 
   const cases: [string, (values: Values) => void, string][] = [
     [
-      "a dd without what it serves",
+      "a dd without warren:datamart",
       (v) => {
         delete v.datamart;
         v.hosts = { "wxo-b1": v.hosts["wxo-b1"] };
         delete v.secrets.passwords["queue-manager"];
       },
-      "warren:hosts.wxo-b1.roles: no dd is expected without warren:datamart, which says what it serves",
+      "warren:hosts.wxo-b1.roles: expected warren:datamart for the role dd, but it is missing",
     ],
     [
-      "a broker that isn't there",
+      "an unknown broker",
       (v) => {
         v.datamart.broker = "wxo-b9";
         delete v.secrets.passwords["queue-manager"];
       },
-      'warren:datamart.broker: a name under warren:brokers is expected, got "wxo-b9"',
+      'warren:datamart.broker: expected a name under warren:brokers, got "wxo-b9"',
     ],
     [
       "a broker of two members",
@@ -74,21 +74,21 @@ describe("the public data server", () => {
         v.hosts.other = other;
         v.brokers["wxo-b1"].members.push("other");
       },
-      "warren:brokers.wxo-b1.members: one host is expected, the public data server; got 2",
+      "warren:brokers.wxo-b1.members: expected one host, the public data server, got 2",
     ],
     [
       "a dd beside the broker's member",
       (v) => {
         v.hosts.other = { ...other, roles: ["dd"] };
       },
-      "warren:hosts.other.roles: dd is expected on the member of wxo-b1 alone, got it on other",
+      "warren:hosts.other.roles: expected dd only on the member of wxo-b1, got it on other",
     ],
     [
-      "an exchange that the broker hasn't",
+      "an exchange that the broker doesn't have",
       (v) => {
         v.datamart.publicExchange = "xprivate";
       },
-      'warren:datamart.publicExchange: an exchange of broker wxo-b1 is expected, got "xprivate"',
+      'warren:datamart.publicExchange: expected an exchange of broker wxo-b1, got "xprivate"',
     ],
     [
       "queues that are deleted before they are unbound",
@@ -98,61 +98,61 @@ describe("the public data server", () => {
       "warren:datamart.queueManager: expected warnAfterSeconds <= unbindAfterSeconds <= deleteAfterSeconds, got [600,3600,60]",
     ],
     [
-      "senders that nobody tells where to deliver",
+      "senders without delivery settings",
       (v) => delete v.datamart.delivery,
-      "warren:datamart.delivery: where and how px delivers is expected, as px-1 has that role; it is missing",
+      "warren:datamart.delivery: expected the delivery settings for px (px-1 has this role), but they are missing",
     ],
     [
       "senders without a key",
       (v) => delete v.secrets.deliveryKey,
-      "warren:secrets.deliveryKey: a secret is expected, but it is missing: set it with `./warren pulumi config set --secret --path warren:secrets.deliveryKey -s STACK`",
+      "warren:secrets.deliveryKey: expected a secret, but it is missing: set it with `./warren pulumi config set --secret --path warren:secrets.deliveryKey -s STACK`",
     ],
     [
       "senders without a password",
       (v) => delete v.secrets.deliveryPassword,
-      "warren:secrets.deliveryPassword: a secret is expected, but it is missing: set it with `./warren pulumi config set --secret --path warren:secrets.deliveryPassword -s STACK`",
+      "warren:secrets.deliveryPassword: expected a secret, but it is missing: set it with `./warren pulumi config set --secret --path warren:secrets.deliveryPassword -s STACK`",
     ],
     [
       "a key without its public half",
       (v) => delete v.datamart.delivery.publicKey,
-      "warren:datamart.delivery.publicKey: the public half of warren:secrets.deliveryKey is expected, for SFTP; it is missing",
+      "warren:datamart.delivery.publicKey: expected the public half of warren:secrets.deliveryKey, for SFTP, but it is missing",
     ],
     [
       "two senders with one txq",
       (v) => {
         v.datamart.delivery.senders.ftp.queueDirectory = "/apps/px/txq/sftp";
       },
-      "warren:datamart.delivery.senders.sftp.queueDirectory: a txq of its own is expected, got /apps/px/txq/sftp, which is datamart.delivery.senders.ftp.queueDirectory's",
+      "warren:datamart.delivery.senders.sftp.queueDirectory: expected a txq of its own, got /apps/px/txq/sftp, which datamart.delivery.senders.ftp.queueDirectory uses",
     ],
     [
       "no sender at all",
       (v) => {
         v.datamart.delivery.senders = {};
       },
-      "warren:datamart.delivery.senders: at least one sender, got {}",
+      "warren:datamart.delivery.senders: expected at least one sender, got {}",
     ],
     [
-      "ports from above to below",
+      "a port range whose end is below its start",
       (v) => {
         v.datamart.delivery.ftp.passivePorts = { from: 50_010, to: 50_000 };
       },
-      "warren:datamart.delivery.ftp.passivePorts: from <= to is expected, got 50010, 50000",
+      "warren:datamart.delivery.ftp.passivePorts: expected from <= to, got 50010, 50000",
     ],
     [
-      "a tree outside of the document root",
+      "a tree outside the document root",
       (v) => {
         v.datamart.watchedTrees = ["../etc"];
       },
-      'warren:datamart.watchedTrees.0: a folder below productRoot, e.g. citypage_weather, got "../etc"',
+      'warren:datamart.watchedTrees.0: expected a folder below productRoot, e.g. citypage_weather, got "../etc"',
     ],
   ];
-  it.each(cases)("is told where and what: %s", (_, change, expected) => {
+  it.each(cases)("is reported with its path: %s", (_, change, expected) => {
     expect(issuesOf(change)).toEqual([expected]);
   });
 });
 
 describe("a password", () => {
-  it("of one broker alone goes before the user's everywhere", () => {
+  it("for one broker takes precedence over the user's general one", () => {
     const config = parseStackConfig(
       changed((v) => {
         v.secrets.passwords["anonymous@wxo-b1"] = "known-to-the-public";
@@ -164,7 +164,7 @@ describe("a password", () => {
     expect(passwordOf(config, "feeder", "wxo-b1")).toBe("feeder-of-the-tests");
   });
 
-  it("of one broker alone is enough, and of a broker that isn't there is a mistake", () => {
+  it("for one broker is sufficient; one for an unknown broker is a mistake", () => {
     const moved = (to: string) =>
       issuesOf((v) => {
         v.secrets.passwords[to] = v.secrets.passwords.anonymous;
@@ -177,7 +177,7 @@ describe("a password", () => {
     ]);
   });
 
-  it("of the queue manager has a placeholder where nobody has read it", () => {
+  it("of the queue manager has a placeholder when secrets are not decrypted", () => {
     const values = { ...publicValues(), secrets: undefined };
     const config = parseStackConfig(withPlaceholders(values), "stack public");
     expect(passwordOf(config, "queue-manager", "wxo-b1")).toBe(placeholder);

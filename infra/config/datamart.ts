@@ -8,12 +8,12 @@ import { nameSchema } from "./hosts.ts";
 /** A folder below the document root. */
 const treeSchema = z
   .string()
-  .regex(/^[a-z0-9_][\w-]*(\/[a-z0-9_][\w-]*)*$/, "a folder below productRoot, e.g. citypage_weather");
+  .regex(/^[a-z0-9_][\w-]*(\/[a-z0-9_][\w-]*)*$/, "expected a folder below productRoot, e.g. citypage_weather");
 
 const { dryRun, intervalSeconds } = queueManagerAgent.shape;
 const { messagesMax, bytesMax, warnAfterSeconds, unbindAfterSeconds, deleteAfterSeconds } = queueClass.shape;
 
-/** What becomes of queues that clients leave behind: too full and unused for so long, told, then unbound, then deleted. */
+/** Limits of abandoned client queues: a queue that is too full and unused is announced, then unbound, then deleted. */
 const queueManagerSchema = z
   .strictObject({
     ...{ dryRun, messagesMax, bytesMax, intervalSeconds },
@@ -21,33 +21,33 @@ const queueManagerSchema = z
   })
   .superRefine(checkTimes);
 
-/** Subscribers on hosts with the role client, as `docs/subscribe.md` has them. */
+/** Subscribers on hosts with the role client, as described in `docs/subscribe.md`. */
 const clientsSchema = z.strictObject({
   /** Below `notifyTopic`. */
   topic: z.string().min(1).default("#"),
   directory: absolute.default("/apps/px/rxq/dd"),
 });
 
-/** The public data server (DD), its broker, and what is announced there. */
+/** The public data server (DD), its broker and its announcements. */
 export const datamartSchema = z.strictObject({
-  /** The broker (`warren:brokers`) that tells the public; its one member is the host with the role dd. */
+  /** The broker (`warren:brokers`) for public clients; its only member is the host with the role dd. */
   broker: nameSchema,
-  /** Topic exchange of URLs, as clients of old want them. */
+  /** Topic exchange of announcements as URLs, which older clients expect. */
   exchange: z.string().min(1).default("cmc"),
   notifyTopic: z.string().min(1).default("exp.dd.notify"),
-  /** Topic exchange of what the trees below are announced to. */
+  /** Topic exchange to which changes in the watched trees are announced. */
   publicExchange: watcherSchema.shape.exchange,
-  /** Document root of the web server: what is in it is public. */
+  /** Document root of the web server; its content is public. */
   productRoot: z
     .string()
-    .regex(/^(\/[\w.-]+){2,}$/, "a folder in a folder of its own, e.g. /apps/dd/public")
+    .regex(/^(\/[\w.-]+){2,}$/, "expected a folder in a folder of its own, e.g. /apps/dd/public")
     .default("/apps/dd/public"),
-  /** Where it is served; left out: `http://HOST/`. */
+  /** URL of the document root; default: `http://HOST/`. */
   baseUrl: z
     .string()
-    .regex(/^https?:\/\/[^/ ]+\/$/, "a URL that ends in /, e.g. http://dd1.weather.gc.ca/")
+    .regex(/^https?:\/\/[^/ ]+\/$/, "expected a URL that ends in /, e.g. http://dd1.weather.gc.ca/")
     .optional(),
-  /** Folders below it that no sender delivers to: every change in them is announced. */
+  /** Folders below the document root that no sender delivers to; the watcher announces every change in them. */
   watchedTrees: z.array(treeSchema).default(watcherSchema.shape.trees.parse(undefined)),
   delivery: deliverySchema.optional(),
   clients: clientsSchema.default(clientsSchema.parse({})),
@@ -57,5 +57,5 @@ export const datamartSchema = z.strictObject({
 
 export type DatamartConfig = z.infer<typeof datamartSchema>;
 
-/** The user by which the queue manager asks the management API; it has a password under `warren:secrets.passwords`. */
+/** The user by which the queue manager logs in to the management API; its password is under `warren:secrets.passwords`. */
 export const queueManagerUser = "queue-manager";

@@ -5,15 +5,15 @@ import { hostKeySchema } from "./host-key.ts";
 import { nameSchema } from "./hosts.ts";
 
 /** A path on a host. */
-export const absolute = z.string().regex(/^(\/[\w.-]+)+$/, "an absolute path");
+export const absolute = z.string().regex(/^(\/[\w.-]+)+$/, "expected an absolute path");
 
-/** One way to the public data server: a sender on each host with the role px, with a txq of its own. */
+/** One delivery path to the public data server: a sender on each host with the role px, with its own txq. */
 const senderSchema = z
   .strictObject({
     protocol: z.enum(["sftp", "ftp"]).default("sftp"),
-    /** Left out: `/apps/px/txq/NAME`. */
+    /** Default: `/apps/px/txq/NAME`. */
     queueDirectory: absolute.optional(),
-    /** Of FTP. */
+    /** FTP only. */
     mode: ftpServer.shape.mode,
     rules: deliveryKeys.rules,
   })
@@ -21,20 +21,20 @@ const senderSchema = z
 
 const port = z.int().min(1024).max(65_535);
 
-/** The FTP server that is on the public data server where some sender delivers by FTP. */
+/** The FTP server on the public data server; installed if a sender delivers by FTP. */
 const ftpSchema = z.strictObject({
-  /** FTPS with a certificate of the stack's CA, and nothing else; false: in the clear, password included. */
+  /** Require FTPS, with a certificate of the stack's CA; false: unencrypted, password included. */
   tls: z.boolean().default(true),
-  /** Ports at which it takes files, both among them; as many files at a time. */
+  /** Port range for transfers, inclusive; one port per simultaneous transfer. */
   passivePorts: z.strictObject({ from: port, to: port }).default({ from: 50_000, to: 50_099 }),
 });
 
-/** Senders on hosts with the role px deliver by SFTP or FTP; whose URL is known then goes out by one more. */
+/** Senders on hosts with the role px deliver by SFTP or FTP; another sender announces the URLs of delivered files. */
 export const deliverySchema = z.strictObject({
-  /** Account on the public data server that may put files there, and nothing else. */
+  /** Account on the public data server whose only right is to put files there. */
   user: z
     .string()
-    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "a login name")
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "expected a login name")
     .default("wxofeed"),
   /** Public half of `warren:secrets.deliveryKey`, as `ssh-keygen` writes it; for SFTP. */
   publicKey: hostKeySchema.optional(),
@@ -42,11 +42,11 @@ export const deliverySchema = z.strictObject({
   /** By name: units are called `warren-delivery-NAME`. */
   senders: z
     .record(nameSchema, senderSchema)
-    .refine((senders) => Object.keys(senders).length > 0, "at least one sender")
+    .refine((senders) => Object.keys(senders).length > 0, "expected at least one sender")
     .transform((senders) => byName(Object.fromEntries(Object.entries(senders).map(withQueue)))),
-  /** The txq of notifications, one for all. */
+  /** The txq of notifications, shared by all senders. */
   notifyDirectory: absolute.default("/apps/px/txq/dd-notify-wxo-b1"),
-  /** Told beside the URL, to `publicExchange`, for clients of Sarracenia v2 and sr3. */
+  /** Formats published in addition to the URL, to `publicExchange`, for clients of Sarracenia v2 and sr3. */
   alsoFormats: z.array(z.enum(["v02", "v03"])).default([]),
 });
 
@@ -56,6 +56,6 @@ const withQueue = ([name, sender]: [string, z.infer<typeof senderSchema>]) =>
 export type DeliveryConfig = z.infer<typeof deliverySchema>;
 export type DeliverySender = DeliveryConfig["senders"][string];
 
-/** Whether anybody delivers that way. */
+/** Whether any sender delivers by this protocol. */
 export const deliversBy = (delivery: DeliveryConfig | undefined, protocol: DeliverySender["protocol"]): boolean =>
   Object.values(delivery?.senders ?? {}).some((sender) => sender.protocol === protocol);

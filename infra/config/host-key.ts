@@ -2,13 +2,16 @@ import { z } from "zod";
 
 const types = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];
 
-/** A public key of a host as `TYPE BASE64`; a comment after it, as in `/etc/ssh/ssh_host_ed25519_key.pub`, is dropped. */
+/** A host's public key as `TYPE BASE64`; a comment after it, as in `/etc/ssh/ssh_host_ed25519_key.pub`, is dropped. */
 export const hostKeySchema = z
   .string()
-  .refine(isPublicKey, 'a host\'s public key, e.g. "ssh-ed25519 AAAA…" of its /etc/ssh/ssh_host_ed25519_key.pub')
+  .refine(
+    isPublicKey,
+    'expected a host\'s public key, e.g. "ssh-ed25519 AAAA…" from its /etc/ssh/ssh_host_ed25519_key.pub',
+  )
   .transform((text) => text.trim().split(/\s+/).slice(0, 2).join(" "));
 
-/** The blob begins with its type (RFC 4253, 6.6), so a key that was cut off or mixed up at pasting is seen here. */
+/** The blob begins with its type (RFC 4253, 6.6), which reveals a key that was truncated or garbled when it was pasted. */
 function isPublicKey(text: string): boolean {
   const [type = "", base64 = ""] = text.trim().split(/\s+/);
   if (!types.includes(type) || !/^[A-Za-z0-9+/]+=*$/.test(base64)) return false;

@@ -2,25 +2,25 @@ import { z } from "zod";
 import { adoptedSchema } from "./adopted.ts";
 import { hostKeySchema } from "./host-key.ts";
 
-/** A DNS label: host, cluster and virtual IP names must resolve, and RabbitMQ makes node names of them. */
+/** A DNS label: names of hosts, clusters and virtual IPs must resolve, and RabbitMQ builds node names from them. */
 export const nameSchema = z
   .string()
-  .regex(/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/, "a name of lower-case letters, digits and hyphens, at most 63");
+  .regex(/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/, "expected a name of lower-case letters, digits and hyphens, at most 63");
 
-export const addressSchema = z.ipv4("an IPv4 address");
+export const addressSchema = z.ipv4("expected an IPv4 address");
 
 export const portSchema = z.int().min(1).max(65_535);
 
-/** How a host is logged in to. What a host doesn't say, `warren:ssh` says. */
+/** How to log in to a host. `warren:ssh` applies where a host has no value of its own. */
 export const sshSchema = z.strictObject({
-  /** root, or a user whose sudo asks for no password. */
-  user: z.string().regex(/^[a-z_][a-z0-9_-]*$/, "a login name"),
+  /** root, or a user with sudo without a password. */
+  user: z.string().regex(/^[a-z_][a-z0-9_-]*$/, "expected a login name"),
   port: portSchema.default(22),
   /** Path of the private key, relative to the checkout. */
   privateKeyFile: z.string().min(1),
   /**
-   * OpenSSH known_hosts with keys of hosts, by name or address, relative to the checkout. The key of a host that it doesn't name is pinned at
-   * first contact, and recorded in the stack.
+   * OpenSSH known_hosts with keys of hosts, by name or address, relative to the checkout. The key of a host that is not in it is pinned at
+   * first contact and recorded in the stack.
    */
   knownHostsFile: z.string().min(1).optional(),
   /** Seconds a dial may take before the host counts as unreachable. */
@@ -30,9 +30,9 @@ export const sshSchema = z.strictObject({
 const hostSshSchema = z.strictObject({
   user: sshSchema.shape.user.optional(),
   port: portSchema.optional(),
-  /** Name of the host that is the jump host to this one. */
+  /** Name of the jump host for this host. */
   via: nameSchema.optional(),
-  /** The host's public key, before every other that is known of it: how a new one is taken. */
+  /** The host's public key. It takes precedence over every known key, so this is how a new key is accepted. */
   hostKey: hostKeySchema.optional(),
 });
 
@@ -44,7 +44,7 @@ const hostSchema = z.strictObject({
   roles: z.array(z.enum(roles)).min(1),
   release: z.enum(["bookworm", "trixie"]).default("bookworm"),
   ssh: hostSshSchema.default({}),
-  /** Services that were built by hand and stay as they were found, see `./warren adopt`. */
+  /** Services that were set up by hand and stay as they were found; see `./warren adopt`. */
   adopted: adoptedSchema.optional(),
 });
 

@@ -3,11 +3,11 @@ import { ConfigError } from "../../agents/lib/errors.ts";
 import { stackValues } from "../model/fixture.ts";
 import { parseStackConfig } from "./index.ts";
 
-/** Sections of a stack as they are written, of any shape. */
-// biome-ignore lint/suspicious/noExplicitAny: the tests write mistakes into it
+/** Sections of a stack file, of any shape. */
+// biome-ignore lint/suspicious/noExplicitAny: the tests put mistakes into it
 type Values = Record<string, any>;
 
-/** The lab's config with one thing changed. */
+/** The lab's config with one change. */
 function issuesOf(change: (values: Values) => void): string[] {
   const values = structuredClone(stackValues("lab")) as Values;
   change(values);
@@ -37,42 +37,42 @@ describe("a mistake in a stack file", () => {
     [
       "two hosts with one address",
       (v) => Object.assign(v.hosts["urp-2"], { address: "10.203.0.11" }),
-      "warren:hosts.urp-2.address: an address of its own is expected, got 10.203.0.11, which is hosts.urp-1.address's",
+      "warren:hosts.urp-2.address: expected an address of its own, got 10.203.0.11, which is that of hosts.urp-1.address",
     ],
     [
       "a host with the virtual IP's address",
       (v) => Object.assign(v.virtualIps["bunny-op"], { address: "10.203.0.21" }),
-      "warren:virtualIps.bunny-op.address: an address of its own is expected, got 10.203.0.21, which is hosts.bunny1.address's",
+      "warren:virtualIps.bunny-op.address: expected an address of its own, got 10.203.0.21, which is that of hosts.bunny1.address",
     ],
     [
-      "a jump host that isn't there",
+      "an unknown jump host",
       (v) => Object.assign(v.hosts["pds-5"], { ssh: { via: "urp-9" } }),
-      'warren:hosts.pds-5.ssh.via: the name of a host under warren:hosts is expected, got "urp-9"',
+      'warren:hosts.pds-5.ssh.via: expected the name of a host under warren:hosts, got "urp-9"',
     ],
     [
       "a member without the role",
       (v) => Object.assign(v.brokers.bunny, { members: ["bunny1", "pds-1"] }),
-      "warren:brokers.bunny.members.1: a host with the role bunny or dd is expected, got pds-1",
+      "warren:brokers.bunny.members.1: expected a host with the role bunny or dd, got pds-1",
     ],
     [
-      "a table that is full with what is in hand",
+      "a table that unacknowledged deliveries can fill",
       (v) => Object.assign(v.announcements, { entriesMax: 1999, dispatcherPrefetch: 2000 }),
       "warren:announcements.entriesMax: expected at least dispatcherPrefetch (2000): unacknowledged announcements alone would fill it, got 1999",
     ],
     [
-      "announcements that go out where they come in",
+      "an output topic within the input topic",
       (v) => Object.assign(v.announcements, { notifyTopic: "v00.urp.input.out" }),
       'warren:announcements.notifyTopic: expected a topic of its own, not one within inputTopic, got "v00.urp.input.out"',
     ],
     [
-      "a doubt that outlasts its bound",
+      "doubtSeconds above its limit",
       (v) => Object.assign(v.announcements, { doubtSeconds: 1300 }),
       "warren:announcements.doubtSeconds: expected at most doubtMaxSeconds (1200), got 1300",
     ],
     [
-      "products taken for the same for as long as the dispatcher does",
+      "placed products remembered as long as the deduplication window",
       (v) => Object.assign(v.announcements, { dedupWindowSeconds: 600, placedRememberedSeconds: 600 }),
-      "warren:announcements.placedRememberedSeconds: less than dedupWindowSeconds (600) is expected, got 600",
+      "warren:announcements.placedRememberedSeconds: expected less than dedupWindowSeconds (600), got 600",
     ],
     [
       "an allowed host that is a URL",
@@ -80,30 +80,30 @@ describe("a mistake in a stack file", () => {
       'warren:announcements.allowedHosts.0: expected a host or host:port, e.g. urp-1:80, got "http://urp-3/"',
     ],
     [
-      "pullers with nobody to pull from",
+      "pullers without a radar server",
       (v) =>
         Object.assign(v.hosts, {
           "urp-1": { ...v.hosts["pds-1"], address: "10.0.0.1" },
           "urp-2": { ...v.hosts["pds-1"], address: "10.0.0.2" },
         }),
-      "warren:announcements.allowedHosts: at least one host is expected: the stack has pullers, and no radar server that they could pull from",
+      "warren:announcements.allowedHosts: expected at least one host: the stack has pullers, but no radar server for them to pull from",
     ],
     [
       "a CA's certificate without its key",
       (v) => Object.assign(v, { tls: { caCertificateFile: "keys/ca.pem" } }),
-      "warren:tls.caKeyFile: a file is expected: a CA's certificate and key go together",
+      "warren:tls.caKeyFile: expected a file: a CA needs both its certificate and its key",
     ],
     [
-      "a virtual IP that isn't there",
+      "an unknown virtual IP",
       (v) => Object.assign(v.brokers.bunny, { virtualIp: "bunny-no" }),
-      'warren:brokers.bunny.virtualIp: a name under warren:virtualIps is expected, got "bunny-no"',
+      'warren:brokers.bunny.virtualIp: expected a name under warren:virtualIps, got "bunny-no"',
     ],
   ];
-  it.each(cases)("says where and what: %s", (_, change, expected) => {
+  it.each(cases)("is reported with its path: %s", (_, change, expected) => {
     expect(issuesOf(change)).toEqual([expected]);
   });
 
-  it("names all mistakes at once", () => {
+  it("is reported together with all others", () => {
     const issues = issuesOf((values) => {
       Object.assign(values.hosts["urp-1"], { address: "10.203.0.300" });
       Object.assign(values.virtualIps["bunny-op"], { routerId: 300 });
@@ -114,7 +114,7 @@ describe("a mistake in a stack file", () => {
     ]);
   });
 
-  it("names every secret that a new stack needs, and how it comes", () => {
+  it("names every secret that a new stack needs, and the command that sets it", () => {
     const issues = issuesOf((values) => delete values.secrets);
     const passwords = ["root", "feeder", "anonymous", "guest", "queue-manager"].map((user) => `passwords.${user}`);
     const paths = ["erlangCookie", "deliveryKey", "deliveryPassword", ...passwords, "directory.michel"];
@@ -122,16 +122,16 @@ describe("a mistake in a stack file", () => {
     expect(issues).toEqual(
       paths.map(
         (path) =>
-          `warren:secrets.${path}: a secret is expected, but it is missing: set it with \`${command} warren:secrets.${path} -s STACK\``,
+          `warren:secrets.${path}: expected a secret, but it is missing: set it with \`${command} warren:secrets.${path} -s STACK\``,
       ),
     );
   });
 
-  it("never shows a secret that it refuses", () => {
+  it("never shows a refused secret", () => {
     const [issue = ""] = issuesOf((values) => Object.assign(values.secrets.passwords, { feeder: "hunter2" }));
     expect(issue).toContain("warren:secrets.passwords.feeder");
     expect(issue).not.toContain("hunter2");
     const [number = ""] = issuesOf((values) => Object.assign(values.secrets, { erlangCookie: 12345678 }));
-    expect(number).toBe("warren:secrets.erlangCookie: a secret as text");
+    expect(number).toBe("warren:secrets.erlangCookie: expected a secret as text");
   });
 });

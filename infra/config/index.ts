@@ -7,21 +7,21 @@ import { type StackConfig, stackSchema } from "./schema.ts";
 export type { StackConfig } from "./schema.ts";
 
 /**
- * Parses the `warren:` keys of a stack, over those of the base that it names.
+ * Parses the `warren:` keys of a stack, merged over those of its base.
  *
  * @param values key without `warren:` -> value, already decrypted and decoded from JSON
- * @param subject what errors are about, e.g. `stacks/Pulumi.op.yaml`
- * @throws ConfigError with every mistake at once, each `path: what is expected, got what`, and whether the base says so
+ * @param subject the subject of errors, e.g. `stacks/Pulumi.op.yaml`
+ * @throws ConfigError with every mistake at once, each `path: expected what, got what`, marked if the value comes from the base
  */
 export function parseStackConfig(values: Record<string, unknown>, subject: string): StackConfig {
   const based = withBase(values);
-  // A stack that has no secrets yet is told of each that it needs.
-  const whole: StackValues = { ...based.values, secrets: based.values.secrets ?? {} };
-  const parsed = stackSchema.safeParse(whole, { reportInput: true });
+  // A stack without any secrets gets an error for each one that it needs.
+  const complete: StackValues = { ...based.values, secrets: based.values.secrets ?? {} };
+  const parsed = stackSchema.safeParse(complete, { reportInput: true });
   const found = parsed.success
-    ? crossFieldIssues(bare(parsed.data))
-    : withMissingPasswords(whole, parsed.error.issues.flatMap(describeIssue));
-  // Without its base a stack lacks what isn't missing.
+    ? crossFieldIssues(withoutPrototypes(parsed.data))
+    : withMissingPasswords(complete, parsed.error.issues.flatMap(describeIssue));
+  // Without its base a stack would seem to lack keys that the base has.
   const issues = based.issues.length > 0 ? based.issues : found;
   if (issues.length > 0 || !parsed.success) {
     throw new ConfigError(
@@ -30,44 +30,44 @@ export function parseStackConfig(values: Record<string, unknown>, subject: strin
         path: `warren:${path}`,
         message: withoutSecret(path, message) + based.originOf(path),
       })),
-      "mend the stack file; stacks/Pulumi.op.yaml shows every key with its meaning",
+      "fix the stack file; stacks/Pulumi.op.yaml shows every key with its meaning",
     );
   }
   return parsed.data;
 }
 
-/** A copy in which a host that is called `constructor`, or named so where there is none, is found only where somebody has put it. */
-function bare<Value>(value: Value): Value {
+/** A copy without prototypes, so that looking up a host called `constructor` finds only a host that the config has. */
+function withoutPrototypes<Value>(value: Value): Value {
   if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map(bare) as Value;
-  const items = Object.entries(value).map(([key, item]) => [key, bare(item)]);
+  if (Array.isArray(value)) return value.map(withoutPrototypes) as Value;
+  const items = Object.entries(value).map(([key, item]) => [key, withoutPrototypes(item)]);
   return Object.setPrototypeOf(Object.fromEntries(items), null);
 }
 
 type StackValues = Readonly<Record<string, unknown>> & { readonly secrets: unknown };
 
-/** A cookie that isn't set yet must not hide that passwords aren't either. */
+/** A missing cookie, which fails the schema, must not hide missing passwords, which the cross-field rules report. */
 function withMissingPasswords(values: StackValues, issues: readonly ConfigIssue[]): readonly ConfigIssue[] {
   if (issues.some(({ path }) => path !== "secrets.erlangCookie")) return issues;
   const secrets = { ...(values.secrets as object), erlangCookie: "A".repeat(20) };
   const parsed = stackSchema.safeParse({ ...values, secrets });
-  return parsed.success ? [...issues, ...crossFieldIssues(bare(parsed.data))] : issues;
+  return parsed.success ? [...issues, ...crossFieldIssues(withoutPrototypes(parsed.data))] : issues;
 }
 
-/** What was found is never shown where a secret was expected. */
+/** A value in place of a secret is never shown. */
 const withoutSecret = (path: string, message: string): string =>
   path.startsWith("secrets") ? message.replace(/, got .*$/s, "") : message;
 
 /**
- * A user's password at a broker: that for this broker alone (`USER@BROKER`), else the user's everywhere.
+ * A user's password at a broker: the one for this broker (`USER@BROKER`), else the user's general one.
  *
- * @param broker left out: the one that carries the announcements
+ * @param broker default: the one that carries the announcements
  *
- * @throws TypeError where the config has none: `crossFieldIssues` has told by then
+ * @throws TypeError if the config has none, which `crossFieldIssues` should have reported
  */
 export function passwordOf(config: StackConfig, user: string, broker = config.announcements.broker): string {
   const password = givenPassword(config, user, broker);
-  if (password === undefined) throw new TypeError(`no password of ${user} at ${broker}`);
+  if (password === undefined) throw new TypeError(`no password for ${user} at ${broker}`);
   return password;
 }
 

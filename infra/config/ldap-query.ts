@@ -1,15 +1,15 @@
 import { z } from "zod";
 
-/** Text, or the value of an attribute of an entry. `${username}`, `${user_dn}`, `${vhost}`, `${resource}`, `${name}` stand for what is asked about. */
+/** Text, or the value of an attribute of an entry. `${username}`, `${user_dn}`, `${vhost}`, `${resource}`, `${name}` are replaced by the broker. */
 export type LdapOperand = string | { readonly attribute: string; readonly of: string };
 
-/** What a user is asked for: one of `for`'s cases, the first that fits. */
+/** A case of `for`; the first that matches the request applies. */
 export type LdapCase =
   | { readonly permission: "configure" | "write" | "read"; readonly query: LdapQuery }
   | { readonly resource: "exchange" | "queue" | "topic"; readonly query: LdapQuery }
   | { readonly vhost: string; readonly query: LdapQuery };
 
-/** A question to LDAP, as RabbitMQ's plugin puts them. */
+/** A query of RabbitMQ's LDAP plugin. */
 export type LdapQuery =
   | boolean
   | { readonly inGroup: string; readonly attribute?: string | undefined }
@@ -32,20 +32,20 @@ export const ldapQuerySchema: z.ZodType<LdapQuery> = z.lazy(() =>
   z.union(
     [
       z.boolean(),
-      /** Member of a group of names; `attribute` says where else than in `member` it has them. */
+      /** Member of a group of names; `attribute` names the group's attribute, if it isn't `member`. */
       z.strictObject({ inGroup: dn, attribute }),
-      /** As `inGroup`, or member of a group that is a member. */
+      /** As `inGroup`, including members of nested groups. */
       z.strictObject({ inGroupNested: dn, attribute }),
       z.strictObject({ exists: dn }),
       z.strictObject({ not: ldapQuerySchema }),
       z.strictObject({ and: z.array(ldapQuerySchema) }),
       z.strictObject({ or: z.array(ldapQuerySchema) }),
       z.strictObject({ equals: operands }),
-      /** The second is a regular expression. */
+      /** The second operand is a regular expression. */
       z.strictObject({ match: operands }),
       z.strictObject({ for: z.array(caseSchema).min(1) }),
     ],
-    "true, false, or one of inGroup, inGroupNested, exists, not, and, or, equals, match, for",
+    "expected true, false, or one of inGroup, inGroupNested, exists, not, and, or, equals, match, for",
   ),
 );
 
@@ -56,6 +56,6 @@ const caseSchema: z.ZodType<LdapCase> = z.lazy(() =>
       z.strictObject({ resource: z.enum(["exchange", "queue", "topic"]), query: ldapQuerySchema }),
       z.strictObject({ vhost: z.string().min(1), query: ldapQuerySchema }),
     ],
-    "permission, resource or vhost, and a query",
+    "expected permission, resource or vhost, and a query",
   ),
 );

@@ -9,7 +9,7 @@ import { ldapSchema } from "./ldap.ts";
 
 const least = { servers: ["ldap-1"], userDnPattern: `uid=\${username},dc=ca` };
 
-/** What is wrong with a section, a line each. */
+/** The errors of a section, one line each. */
 function issuesOf(rest: object): string[] {
   const parsed = ldapSchema.safeParse({ ...least, ...rest }, { reportInput: true });
   return parsed.success
@@ -18,7 +18,7 @@ function issuesOf(rest: object): string[] {
 }
 
 describe("the LDAP section of a broker", () => {
-  it("needs servers and a pattern alone, and is then encrypted, verified, and gives nobody a tag", () => {
+  it("needs only servers and a pattern; it is then encrypted and verified, and assigns no tags", () => {
     expect(ldapSchema.parse(least)).toMatchObject({
       encryption: "starttls",
       verify: true,
@@ -28,36 +28,32 @@ describe("the LDAP section of a broker", () => {
     });
   });
 
-  it.each<[what: string, rest: object, said: RegExp]>([
-    ["a pattern without the name", { userDnPattern: "uid=me,dc=ca" }, /^userDnPattern: a DN in which the name stands/],
-    ["a CA file that is no place on the members", { caFile: "ca.pem" }, /^caFile: an absolute path on the members/],
+  it.each<[what: string, rest: object, message: RegExp]>([
+    ["a pattern without the name", { userDnPattern: "uid=me,dc=ca" }, /^userDnPattern: expected a DN with the name/],
+    ["a CA file with a relative path", { caFile: "ca.pem" }, /^caFile: expected an absolute path on the members/],
     [
-      "a query that is none",
+      "an unknown query",
       { vhostAccess: { inGroups: "cn=a,dc=ca" } },
-      /^vhostAccess: true, false, or one of inGroup/,
+      /^vhostAccess: expected true, false, or one of inGroup/,
     ],
     [
-      "a query in a query that is none",
+      "an invalid query within a query",
       { tags: { a: { and: [true, { inGroup: 5 }] } } },
-      /^tags\.a: true, false, or one of/,
+      /^tags\.a: expected true, false, or one of/,
     ],
     ["a case without a query", { resourceAccess: { for: [{ permission: "read" }] } }, /^resourceAccess: /],
-    [
-      "groups in groups without a place to look for them",
-      { tags: { a: { inGroupNested: "cn=a,dc=ca" } } },
-      /^groupLookupBase: /,
-    ],
+    ["nested groups without a base DN", { tags: { a: { inGroupNested: "cn=a,dc=ca" } } }, /^groupLookupBase: /],
     ["an unknown key", { server: "a" }, /^server: unknown key/],
-  ])("refuses %s", (_, rest, said) => {
-    expect(issuesOf(rest)).toEqual([expect.stringMatching(said)]);
+  ])("refuses %s", (_, rest, message) => {
+    expect(issuesOf(rest)).toEqual([expect.stringMatching(message)]);
   });
 
-  it("has in the comments of stack op an example that is right", () => {
+  it("has a valid example in the comments of stack op", () => {
     const text = readFileSync(new URL("../../stacks/Pulumi.op.yaml", import.meta.url), "utf8");
     const lines = text.split("\n");
     const from = lines.findIndex((line) => line.trim() === "# users:");
     const to = lines.findIndex((line) => line.includes("# exchanges: [cmc, xpublic]"));
-    // Sentences begin with a capital letter; keys don't.
+    // Sentences begin with a capital letter, keys with a small one.
     const keys = lines.slice(from, to).map((line) => line.replace("      # ", "").replace(/^ *[A-Z].*$/, ""));
     const { users, ldap } = parse(keys.join("\n"));
     const broker = brokerSchema.parse({ members: ["a"], series: "3.10", users, ldap });
@@ -69,21 +65,21 @@ describe("the LDAP section of a broker", () => {
 describe("the stack's own directory", () => {
   const config = fixtureConfig();
 
-  it("has groups of people that are in it", () => {
+  it("needs every member of a group among its people", () => {
     const groups = { radar: ["michel", "nobody"] };
     expect(directoryIssues({ ...config, directory: { ...config.directory, groups } })).toEqual([
       {
         path: "secrets.directory.nobody",
-        message: expect.stringMatching(/^a secret is expected, but it is missing: set it with .* -s STACK`$/),
+        message: expect.stringMatching(/^expected a secret, but it is missing: set it with .* -s STACK`$/),
       },
     ]);
   });
 
-  it("has a host that serves it", () => {
+  it("needs a host that serves it", () => {
     const { "ldap-1": _, ...hosts } = config.hosts;
     expect(directoryIssues(config)).toEqual([]);
     expect(directoryIssues({ ...config, hosts })).toEqual([
-      { path: "secrets.directory", message: "a host with the role ldap is expected, there is none" },
+      { path: "secrets.directory", message: "expected a host with the role ldap, but there is none" },
     ]);
   });
 });

@@ -1,7 +1,7 @@
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import type { StackConfig } from "./schema.ts";
 
-/** Receivers and bridges are placed on hosts that are there, at brokers that are. */
+/** Receivers and bridges name existing hosts and brokers. */
 export function messageAgentIssues({ hosts, brokers, receivers, bridges }: StackConfig): ConfigIssue[] {
   const placed = [
     ...Object.entries(receivers).map(([name, one]) => [`receivers.${name}`, one] as const),
@@ -17,4 +17,4 @@ export function messageAgentIssues({ hosts, brokers, receivers, bridges }: Stack
   ];
 }
 
-const unknown = (where: string, name: string): string => `a name under ${where} is expected, got "${name}"`;
+const unknown = (where: string, name: string): string => `expected a name under ${where}, got "${name}"`;

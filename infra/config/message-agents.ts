@@ -6,7 +6,7 @@ import { byName } from "./by-name.ts";
 import { absolute } from "./delivery.ts";
 import { nameSchema } from "./hosts.ts";
 
-/** Where an agent of this kind runs, and its broker; on several hosts they share one queue. */
+/** Hosts and broker of an agent; its instances on several hosts share one queue. */
 const placement = {
   hosts: z.array(nameSchema).min(1),
   /** A name under `warren:brokers`; the agent logs in as the agents' user. */
@@ -22,7 +22,7 @@ export const receiversSchema = z
       ...placement,
       exchange: receiverSchema.shape.exchange,
       topics: receiverSchema.shape.bindingKeys,
-      /** Left out: `/apps/px/rxq/NAME`. */
+      /** Default: `/apps/px/rxq/NAME`. */
       directory: absolute.optional(),
     }),
   )
@@ -30,7 +30,7 @@ export const receiversSchema = z
 
 const { from, to } = bridgeSchema.shape;
 
-/** Bridges by name: each announcement of one format goes out in others. Units are called `warren-bridge-NAME`. */
+/** Bridges by name: each announcement of one format is published in others. Units are called `warren-bridge-NAME`. */
 export const bridgesSchema = z
   .record(nameSchema, z.strictObject({ ...placement, from, to }).superRefine(checkEcho))
   .transform(byName);

@@ -4,15 +4,15 @@ import { datamartSchema } from "./datamart.ts";
 import { deliversBy } from "./delivery.ts";
 import { passwordNeeds } from "./rules.ts";
 
-/** What stands for a secret that nobody has read: good enough for every rule of the config, and for nothing else. */
+/** Stands for a secret that has not been decrypted. It passes every rule of the config and has no other use. */
 export const placeholder = "PLACEHOLDERNOTTHESECRET";
 
 /** The same where a private key is expected. */
 const placeholderKey = "-----BEGIN OPENSSH PRIVATE KEY-----";
 
 /**
- * The `warren:` values of a stack file as it lies in the checkout, with placeholders where secrets are encrypted or not set yet. For what
- * looks at a stack without its passphrase; hosts must never be made from it.
+ * The `warren:` values of a committed stack file, with placeholders for secrets that are encrypted or not set yet. For programs that read a stack
+ * without its passphrase; hosts must never be configured from it.
  *
  * @param values key without `warren:` -> value as YAML has it; `{secure: …}` is an encrypted one
  */
@@ -21,7 +21,7 @@ export function withPlaceholders(values: Values): Record<string, unknown> {
   const based = withBase(read).values;
   const brokers = brokersSchema.safeParse(based.brokers);
   const datamart = datamartSchema.safeParse(based.datamart).data;
-  // Where the brokers are wrong, their mistakes are told; whose password is missing is the smaller thing.
+  // If the section `brokers` is invalid, its errors are reported instead of missing passwords.
   const users = brokers.success ? passwordNeeds({ brokers: brokers.data, datamart }).map(({ user }) => user) : [];
   const secrets = isRecord(read.secrets) ? read.secrets : {};
   const given = isRecord(secrets.passwords) ? secrets.passwords : {};

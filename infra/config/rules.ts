@@ -11,8 +11,8 @@ import type { StackConfig } from "./schema.ts";
 import { missingSecret, standardUsers } from "./secrets.ts";
 
 /**
- * What no single key can tell: names that point to nothing, addresses given twice. Rules about what is wise rather
- * than well-formed are checks on the model.
+ * Rules that span several keys: names that refer to nothing, addresses used twice. Rules about settings that are valid but unsafe are checks on
+ * the model (`infra/checks`).
  */
 export function crossFieldIssues(config: StackConfig): ConfigIssue[] {
   return [
@@ -39,14 +39,15 @@ function addressIssues(config: StackConfig): ConfigIssue[] {
   ];
   for (const [path, address] of addresses) {
     const owner = owners.get(address);
-    if (owner) issues.push({ path, message: `an address of its own is expected, got ${address}, which is ${owner}'s` });
+    if (owner)
+      issues.push({ path, message: `expected an address of its own, got ${address}, which is that of ${owner}` });
     else owners.set(address, path);
   }
   return issues;
 }
 
 function unknownHost(path: string, name: string): ConfigIssue {
-  return { path, message: `the name of a host under warren:hosts is expected, got ${JSON.stringify(name)}` };
+  return { path, message: `expected the name of a host under warren:hosts, got ${JSON.stringify(name)}` };
 }
 
 function jumpIssues(config: StackConfig): ConfigIssue[] {
@@ -57,13 +58,13 @@ function jumpIssues(config: StackConfig): ConfigIssue[] {
     const jump = config.hosts[via];
     if (!jump) return [unknownHost(path, via)];
     if (via === name || jump.ssh.via) {
-      return [{ path, message: `a host that is reached directly is expected, got ${JSON.stringify(via)}` }];
+      return [{ path, message: `expected a host that needs no jump host, got ${JSON.stringify(via)}` }];
     }
     return [];
   });
 }
 
-/** Roles that come with a broker. */
+/** Roles of hosts that may run a broker. */
 const brokerRoles = ["bunny", "dd"] as const;
 
 function clusterIssues(config: StackConfig): ConfigIssue[] {
@@ -75,37 +76,38 @@ function clusterIssues(config: StackConfig): ConfigIssue[] {
       const at = `${path}.members.${index}`;
       if (!config.hosts[host]) issues.push(unknownHost(at, host));
       else if (!brokerRoles.some((role) => config.hosts[host]?.roles.includes(role))) {
-        issues.push({ path: at, message: `a host with the role ${brokerRoles.join(" or ")} is expected, got ${host}` });
+        issues.push({ path: at, message: `expected a host with the role ${brokerRoles.join(" or ")}, got ${host}` });
       }
       const other = member.get(host);
-      if (other) issues.push({ path: at, message: `a host in no other cluster is expected, got ${host} of ${other}` });
+      if (other)
+        issues.push({ path: at, message: `expected a host that is in no other cluster, got ${host} of ${other}` });
       member.set(host, path);
     });
     if (broker.virtualIp && !config.virtualIps[broker.virtualIp]) {
       issues.push({
         path: `${path}.virtualIp`,
-        message: `a name under warren:virtualIps is expected, got "${broker.virtualIp}"`,
+        message: `expected a name under warren:virtualIps, got "${broker.virtualIp}"`,
       });
     }
   }
   if (!config.brokers[config.announcements.broker]) {
     issues.push({
       path: "announcements.broker",
-      message: `a name under warren:brokers is expected, got "${config.announcements.broker}"`,
+      message: `expected a name under warren:brokers, got "${config.announcements.broker}"`,
     });
   }
   issues.push(...besideIssues(config));
   return issues;
 }
 
-/** Two clusters at one address: agents of either have to find the same there, whoever holds it. */
+/** Two clusters that share a virtual IP must look the same to clients, whichever of them holds it. */
 function besideIssues({ announcements, brokers, virtualIps, secrets }: StackConfig): ConfigIssue[] {
   const { beside } = announcements;
   if (beside === undefined) return [];
   const path = "announcements.beside";
   const [own, other] = [brokers[announcements.broker], brokers[beside]];
   if (!own || !other || own === other) {
-    return [{ path, message: `the name of another cluster under warren:brokers is expected, got "${beside}"` }];
+    return [{ path, message: `expected the name of another cluster under warren:brokers, got "${beside}"` }];
   }
   const issues: ConfigIssue[] = [];
   const expect = (isGood: boolean, key: string, message: string): void => {
@@ -115,33 +117,33 @@ function besideIssues({ announcements, brokers, virtualIps, secrets }: StackConf
   expect(
     virtualIp !== undefined && other.virtualIp === virtualIp,
     "virtualIp",
-    `that of ${announcements.broker} is expected: the address moves from one to the other`,
+    `expected that of ${announcements.broker}, because the address moves from one cluster to the other`,
   );
   for (const key of ["port", "tls", "tlsPort", "plainText"] as const) {
     expect(
       own[key] === other[key],
       key,
-      `the same as that of ${announcements.broker} is expected: clients stay as they are`,
+      `expected that of ${announcements.broker}, because clients use either cluster`,
     );
   }
   const priorities = (virtualIp === undefined ? undefined : virtualIps[virtualIp]?.priorities) ?? {};
   const lowest = Math.min(...own.members.map((host) => priorities[host] ?? 0));
   const highest = Math.max(...other.members.map((host) => priorities[host] ?? 0));
   if (virtualIp !== undefined && (lowest <= highest || other.members.some((host) => priorities[host] === undefined))) {
-    const message = `each member of ${beside} is expected, with a lower priority than any of ${announcements.broker}`;
+    const message = `expected each member of ${beside}, with a lower priority than every member of ${announcements.broker}`;
     issues.push({ path: `virtualIps.${virtualIp}.priorities`, message });
   }
   for (const name of [announcements.broker, beside]) {
     const given = Object.keys(secrets.passwords).filter((user) => user.endsWith(`@${name}`));
     for (const user of given) {
-      const message = "a password that is the same at both clusters is expected: clients log in at either";
+      const message = "expected the same password for both clusters, because clients log in to either";
       issues.push({ path: `secrets.passwords.${user}`, message });
     }
   }
   return issues;
 }
 
-/** What agents could do nothing with, before it is on their hosts. */
+/** Settings that the agents themselves would refuse only after deployment. */
 function announcementIssues({ announcements, hosts }: StackConfig): ConfigIssue[] {
   const { dedupWindowSeconds, placedRememberedSeconds } = announcements;
   const issues = dispatcherIssues(announcements);
@@ -151,18 +153,18 @@ function announcementIssues({ announcements, hosts }: StackConfig): ConfigIssue[
   expect(
     placedRememberedSeconds === undefined || placedRememberedSeconds < dedupWindowSeconds,
     "placedRememberedSeconds",
-    `less than dedupWindowSeconds (${dedupWindowSeconds}) is expected, got ${placedRememberedSeconds}`,
+    `expected less than dedupWindowSeconds (${dedupWindowSeconds}), got ${placedRememberedSeconds}`,
   );
   const roles = Object.values(hosts).flatMap((host) => host.roles);
   expect(
     !roles.includes("pds") || roles.includes("urp") || announcements.allowedHosts.length > 0,
     "allowedHosts",
-    "at least one host is expected: the stack has pullers, and no radar server that they could pull from",
+    "expected at least one host: the stack has pullers, but no radar server for them to pull from",
   );
   return issues;
 }
 
-/** What the dispatcher's own rules over several keys say of the stack's, which has one of them by another name. */
+/** Applies the dispatcher's own cross-field rules. The stack has another name for `prefetch`. */
 function dispatcherIssues(announcements: StackConfig["announcements"]): ConfigIssue[] {
   const own = { ...dispatcherKeys.parse(announcements), prefetch: announcements.dispatcherPrefetch };
   const read = ownSchema.safeParse(own, { reportInput: true });
@@ -173,13 +175,13 @@ function dispatcherIssues(announcements: StackConfig["announcements"]): ConfigIs
   }));
 }
 
-/** A user whose password a broker keeps itself. */
+/** A user whose password a broker stores itself. */
 interface PasswordNeed {
   readonly user: string;
   readonly broker: string;
 }
 
-/** Users whose passwords brokers keep themselves, by broker. */
+/** Users whose passwords the brokers store, per broker. */
 export function passwordNeeds({ brokers, datamart }: Pick<StackConfig, "brokers" | "datamart">): PasswordNeed[] {
   return Object.entries(brokers).flatMap(([broker, { administrator, standardObjects, users }]) => {
     const needed = new Set<string>([administrator]);
@@ -193,13 +195,13 @@ export function passwordNeeds({ brokers, datamart }: Pick<StackConfig, "brokers"
   });
 }
 
-/** Every user whose password the broker keeps has one; every password is somebody's; LDAP users need a broker that asks LDAP. */
+/** Every user with a password at a broker has one; every password belongs to a user; LDAP users need a broker with LDAP servers. */
 function userIssues(config: StackConfig): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const needs = passwordNeeds(config);
   const { user: agents, broker: own } = config.announcements;
   const twins = needs.flatMap(({ user, broker }) => ([agents, twinUser(agents)].includes(user) ? [broker] : []));
-  // Agents log in by that user; adopted hosts have none yet.
+  // Agents log in as this user; adopted hosts have no agents yet.
   const withAgents = Object.values(config.hosts).some(
     ({ roles, adopted }) => !adopted && roles.some((role) => role !== "ldap"),
   );
@@ -207,7 +209,7 @@ function userIssues(config: StackConfig): ConfigIssue[] {
   for (const [name, broker] of Object.entries(config.brokers)) {
     for (const [user, { ldap }] of Object.entries(broker.users)) {
       if (!ldap || broker.ldap) continue;
-      const message = `a broker with \`ldap\` servers is expected, brokers.${name} has none`;
+      const message = `expected a broker with \`ldap\` servers, but brokers.${name} has none`;
       issues.push({ path: `brokers.${name}.users.${user}.ldap`, message });
     }
   }
@@ -223,7 +225,7 @@ function userIssues(config: StackConfig): ConfigIssue[] {
     if (known.has(user)) continue;
     issues.push({
       path: `secrets.passwords.${user}`,
-      message: "the name of a user under warren:brokers whose password the broker keeps is expected",
+      message: "expected the name of a user under warren:brokers whose password the broker stores",
     });
   }
   return issues;
@@ -234,7 +236,7 @@ function tlsIssues({ tls }: StackConfig): ConfigIssue[] {
   if (missing.length !== 1) return [];
   return missing.map((key) => ({
     path: `tls.${key}`,
-    message: "a file is expected: a CA's certificate and key go together",
+    message: "expected a file: a CA needs both its certificate and its key",
   }));
 }
 

@@ -9,7 +9,7 @@ import { secretsSchema } from "./secrets.ts";
 import { tlsSchema } from "./tls.ts";
 import { virtualIpsSchema } from "./virtual-ips.ts";
 
-/** A stack file's `warren:` keys, one file a section. */
+/** The `warren:` keys of a stack file; one file for each section. */
 export const stackSchema = z.strictObject({
   ssh: sshSchema,
   hosts: hostsSchema,
@@ -24,5 +24,5 @@ export const stackSchema = z.strictObject({
   secrets: secretsSchema,
 });
 
-/** Everything a stack says, parsed: defaults filled in, cross-field rules kept. */
+/** A stack's config, parsed: defaults filled in, cross-field rules checked. */
 export type StackConfig = z.infer<typeof stackSchema>;

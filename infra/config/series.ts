@@ -1,18 +1,18 @@
-/** What a series of RabbitMQ can do and needs, as far as warren treats them differently. Data: model and checks read it. */
+/** Properties of a series of RabbitMQ that warren treats differently. Model and checks read them. */
 export interface SeriesTraits {
-  /** Debian release whose own packages have it; there is no other in-place way from one to the next. */
+  /** Debian release that ships it. There is no upgrade in place from one release's series to the next. */
   readonly release: "bookworm" | "trixie";
   /** apt's pin. */
   readonly packageVersion: string;
   /** How the queues that the agents declare are replicated: mirrored by policy, or quorum queues by declaration. */
   readonly replication: "mirrored" | "quorum";
-  /** `rabbitmq.config` in Erlang terms, or `rabbitmq.conf` with `advanced.config` for what it can't say. */
+  /** `rabbitmq.config` in Erlang terms, or `rabbitmq.conf` with `advanced.config` for settings that it can't express. */
   readonly configuration: "terms" | "conf";
-  /** Deliveries after which a quorum queue gives a message up unless told otherwise; absent: never. */
+  /** A quorum queue's default limit of deliveries, after which it drops or dead-letters a message; absent: no limit. */
   readonly deliveryLimit?: number;
-  /** Whether the SASL mechanism ANONYMOUS is on unless told otherwise. */
+  /** Whether the SASL mechanism ANONYMOUS is on by default. */
   readonly anonymousMechanism: boolean;
-  /** Members with which replication tolerates the loss of one. */
+  /** Number of members from which replication tolerates the loss of one. */
   readonly membersMin: number;
 }
 

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { addressSchema, nameSchema } from "./hosts.ts";
 
 /**
- * Seconds between adverts by the kind of machine. Take-over needs about three of them, and a machine that is silent for longer has lost
- * its address: on metal 0.2 s is far above any pause; a virtual machine may stand still for a second while it migrates.
+ * Seconds between adverts by the kind of machine. A take-over needs about three of them, and a machine that is silent for longer loses its
+ * address. On metal 0.2 s is far above any pause; a virtual machine may pause for a second while it migrates.
  */
 const timings = { metal: { advertSeconds: 0.2 }, migrating: { advertSeconds: 1 } } as const;
 
@@ -14,13 +14,13 @@ export const timingSchema = z.enum(["metal", "migrating"]).default("metal");
 const virtualIpKeys = z.strictObject({
   address: addressSchema,
   prefixLength: z.int().min(1).max(32).default(32),
-  interface: z.string().regex(/^[a-z][a-z0-9.-]{0,14}$/, "an interface name of at most 15 characters"),
-  /** VRRP virtual router id: one number an address on a segment (RFC 5798). */
+  interface: z.string().regex(/^[a-z][a-z0-9.-]{0,14}$/, "expected an interface name of at most 15 characters"),
+  /** VRRP virtual router id; unique for each address on a segment (RFC 5798). */
   routerId: z.int().min(1).max(255),
-  /** Host -> VRRP priority; the highest sound host holds the address. */
+  /** Host -> VRRP priority; the healthy host with the highest priority holds the address. */
   priorities: z.record(nameSchema, z.int().min(1).max(254)),
   timing: timingSchema,
-  /** Seconds between adverts, where the preset's don't fit. VRRP version 3 counts in hundredths. */
+  /** Seconds between adverts, to override the preset. VRRP version 3 counts in hundredths. */
   advertSeconds: z.number().min(0.05).max(40).optional(),
   /** Seconds that a host with higher priority waits before it takes the address back. */
   preemptDelaySeconds: z.int().min(0).max(1000).default(5),

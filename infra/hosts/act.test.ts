@@ -7,7 +7,7 @@ import { actionScript, parseAction } from "./act.ts";
 const ended = async (command: Command, timeoutSeconds = 20) =>
   parseAction((await execa("sh", ["-s"], { input: actionScript(command, timeoutSeconds), reject: false })).stdout);
 
-it("tells what a command says, on both streams, and its exit code", async () => {
+it("returns a command's output on both streams and its exit code", async () => {
   expect(await ended(and(run("echo", "a"), run("sh", "-c", "echo b >&2; exit 3")))).toEqual({
     exitCode: 3,
     output: "a\nb",
@@ -15,14 +15,14 @@ it("tells what a command says, on both streams, and its exit code", async () => 
   expect(await ended(run("true"))).toEqual({ exitCode: 0, output: "" });
 });
 
-it("gives the command nothing to read: the script's own text is no input", async () => {
+it("gives the command empty standard input, not the rest of the script", async () => {
   expect(await ended(run("cat"))).toEqual({ exitCode: 0, output: "" });
 });
 
-it("ends a command that hangs", async () => {
+it("stops a command that hangs", async () => {
   expect((await ended(run("sleep", "60"), 1))?.exitCode).toBe(124);
 });
 
-it("takes an answer that ends early for none", () => {
+it("rejects a truncated answer", () => {
   expect(parseAction(`a\n${section("exit")}\n`)).toBeUndefined();
 });

@@ -5,17 +5,16 @@ import { type Connection, runSsh, type SshOptions, scriptAsRoot } from "./ssh.ts
 /** Why a host could not be asked. */
 export interface Unreachable {
   readonly unreachable: string;
-  /** It was refused for its host key. */
+  /** Set if the host was refused because of its host key. */
   readonly refused?: RefusedKey;
 }
 
 /**
- * Runs one script on one host as root and reads the answer. The script comes by standard input, so it may have secrets. What it ends with doesn't
- * count, only what it says.
+ * Runs a script on a host as root and parses its output. The script goes by standard input, so it may contain secrets. Its exit code is ignored.
  *
- * @param read gives undefined where the answer is not whole
- * @returns what was read, or why there is nothing to read
- * @throws UserError where this machine has no ssh
+ * @param read returns undefined if the answer is incomplete
+ * @returns the parsed answer, or why there is none
+ * @throws UserError if ssh is not installed on this machine
  */
 export async function ask<Answer>(
   connection: Connection,
@@ -30,5 +29,5 @@ export async function ask<Answer>(
   return { ...(refused ? { refused } : {}), unreachable: why };
 }
 
-/** An answer as it is read and shown: whoever has taken a host over may print anything, also what steers a terminal. */
+/** An answer made safe to parse and show: a compromised host may print anything, including terminal control sequences. */
 export const answerText = (stdout: string): string => printable(stdout.replaceAll("\r\n", "\n").replace(/\n$/, ""));

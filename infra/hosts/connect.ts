@@ -10,14 +10,14 @@ import { firstContactFile, type StackHosts } from "./host-keys.ts";
 import type { Connection } from "./ssh.ts";
 import { sshConfig } from "./ssh-config.ts";
 
-/** The hosts of a stack, each held to the key that is pinned, over shared connections. */
+/** The hosts of a stack, verified against their pinned keys, over shared connections. */
 export interface Hosts {
   readonly names: readonly string[];
-  /** Path of the ssh configuration, which has a block for each. */
+  /** Path of the ssh configuration, which has a block for each host. */
   readonly sshConfig: string;
-  /** @throws TypeError where the stack has no such host */
+  /** @throws TypeError if the stack has no such host */
   connectionTo(host: string): Connection & Pick<ConnectionModel, "hostKey">;
-  /** Runs a script on a host and reads what it says, see `ask`. A host that is dead or slow is an answer: why. */
+  /** Runs a script on a host and parses its output, see `ask`. For a dead or slow host the result is the reason. */
   ask<Answer>(
     host: string,
     script: string,
@@ -27,11 +27,11 @@ export interface Hosts {
 }
 
 /**
- * Writes the stack's ssh configuration, and beside it the host keys that the model has. A host without one is met for the first time, and
- * its key noted.
+ * Writes the stack's ssh configuration, and beside it the host keys of the model. A host without a key is at its first contact, and its key
+ * is recorded.
  *
- * @param checkout folder of the project: key paths start there, the configuration is written below its `.warren`
- * @throws UserError where the folder of shared connections is not this user's alone
+ * @param checkout folder of the project: key paths are relative to it, the configuration is written below its `.warren`
+ * @throws UserError if other users have access to the folder of shared connections
  */
 export async function connect({ stack, hosts }: StackHosts, checkout: string): Promise<Hosts> {
   const control = join(tmpdir(), `warren-ssh-${userInfo().uid}`);
@@ -58,18 +58,18 @@ export async function connect({ stack, hosts }: StackHosts, checkout: string): P
   };
 }
 
-/** Another run's ssh may be reading: to half a list, a host that it lacks would be one that is refused. */
+/** Atomic, because another run's ssh may be reading: it would refuse hosts that a half-written list lacks. */
 const write = (file: string, text: string): Promise<void> =>
   writeAtomic(file, text, { mode: 0o644, temporary: `${file}.${randomUUID()}`, synced: "nothing" });
 
-/** Whoever else can write to the folder of shared connections could answer in a host's place. */
+/** Anybody else who can write to the folder of shared connections could impersonate a host. */
 async function makePrivateFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const { uid, mode } = await lstat(folder).then((found) => (found.isDirectory() ? found : { uid: -1, mode: 0 }));
   if (uid === userInfo().uid && (mode & 0o077) === 0) return;
   throw new UserError(
     folder,
-    "is not a folder of this user's alone",
-    `see whose it is, and remove it: ls -ld ${folder}`,
+    "is not a folder that only this user can access",
+    `check its owner with ls -ld ${folder}, then remove it`,
   );
 }

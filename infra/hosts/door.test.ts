@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 
 const checkout = join(import.meta.dirname, "../..");
 
-it("is the one place that starts ssh, but for the engine's plugin and the end of a lab's host", () => {
+it("infra/hosts alone starts ssh, except for the shutdown of a lab's host", () => {
   const files = ["infra", "scripts", "agents"].flatMap((folder) =>
     readdirSync(join(checkout, folder), { recursive: true, encoding: "utf8" }).map((file) => join(folder, file)),
   );

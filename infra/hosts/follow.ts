@@ -1,8 +1,9 @@
 import { type Connection, lastLine, scriptAsRoot, startSsh } from "./ssh.ts";
 
 /**
- * Tells each line that a script says, as it comes, until the script ends. At the signal its standard input ends, upon which it has to.
- * @param script comes by standard input, which stays open
+ * Runs a script and passes on each line of its output as it comes, until the script ends. The signal closes its standard input, upon which the
+ * script has to exit.
+ * @param script goes by standard input, which stays open
  * @returns why it ended
  */
 export async function follow(
@@ -16,7 +17,7 @@ export async function follow(
     reject: false,
     buffer: { stdout: false, stderr: true },
   });
-  // What is still to be written when ssh has ended is for nobody.
+  // Input that is still to be written when ssh has exited is of no use.
   child.stdin.on("error", () => {});
   child.stdin.write(script);
   const end = () => child.stdin.end();
@@ -25,5 +26,5 @@ export async function follow(
   for await (const line of child.iterable()) onLine(String(line));
   const result = await child;
   signal.removeEventListener("abort", end);
-  return lastLine(String(result.stderr)) || `ssh ended with ${result.exitCode}`;
+  return lastLine(String(result.stderr)) || `ssh exited with code ${result.exitCode}`;
 }

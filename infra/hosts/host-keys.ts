@@ -3,13 +3,13 @@ import { join, resolve } from "node:path";
 import { hostKeyOf } from "../model/host-key.ts";
 import type { ConnectionModel } from "../model/types.ts";
 
-/** What connecting takes of a stack's model. */
+/** The part of a stack's model that connections need. */
 export interface StackHosts {
   readonly stack: string;
   readonly hosts: readonly { readonly name: string; readonly connection: ConnectionModel }[];
 }
 
-/** Where a host's key is known from, the first of these that has one. */
+/** Source of a host's key, in order of precedence. */
 export type HostKeySource = "config" | "known-hosts" | "recorded" | "first-contact";
 
 export interface PinnedKey {
@@ -20,13 +20,13 @@ export interface PinnedKey {
 /** Host -> `TYPE BASE64`, as the stack's output `hostKeys` has it. */
 export type RecordedKeys = Readonly<Record<string, string>>;
 
-/** What ssh has taken at first contact. ssh adds lines, nobody takes any away: an `up` pins what the preview before it saw. */
+/** Keys that ssh accepted at first contact. ssh only adds lines, so an `up` pins the keys that the preview before it saw. */
 export const firstContactFile = (checkout: string, stack: string): string =>
   join(checkout, ".warren", "ssh", `${stack}.first_contact`);
 
 /**
- * The key of every host that has one: its own in the config, else the line in the given known_hosts, else what the stack has recorded, else
- * what an earlier contact from this checkout has taken. Asked again after the hosts were, it has the new ones too.
+ * The known key of every host: from the config, else from the given known_hosts file, else from the stack's outputs, else from an earlier
+ * contact from this checkout. Called again after hosts were contacted, it includes their new keys.
  */
 export async function pinnedKeys(
   model: StackHosts,
@@ -39,7 +39,7 @@ export async function pinnedKeys(
     texts.set(file, text);
     return text;
   };
-  const met = await textOf(firstContactFile(checkout, model.stack));
+  const contacted = await textOf(firstContactFile(checkout, model.stack));
   const pinned = new Map<string, PinnedKey>();
   for (const { connection } of model.hosts) {
     const { host, knownHostsFile } = connection;
@@ -48,8 +48,8 @@ export async function pinnedKeys(
       ["config", connection.hostKey],
       ["known-hosts", hostKeyOf(connection, given)],
       ["recorded", recorded[host]],
-      // Always under the address alone, whatever the port: ssh is told to look there.
-      ["first-contact", hostKeyOf({ ...connection, host: connection.address, port: 22 }, met)],
+      // Always recorded under the address, whatever the port: that is the HostKeyAlias.
+      ["first-contact", hostKeyOf({ ...connection, host: connection.address, port: 22 }, contacted)],
     ];
     for (const [source, key] of known) if (key && !pinned.has(host)) pinned.set(host, { key, source });
   }

@@ -13,7 +13,7 @@ import { follow } from "./follow.ts";
 import { transfer } from "./ssh.ts";
 import { openTunnel } from "./tunnel.ts";
 
-// Real sshd and ssh on this machine, which plays the host. Questions are asked in observe.test.ts.
+// Real sshd and ssh on this machine, which acts as the host. `ask` is tested in observe.test.ts.
 
 const timeoutMs = 8000;
 let folder: string;
@@ -24,7 +24,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "warren-hosts-"));
   const bin = join(folder, "bin");
   mkdirSync(bin);
-  // Whoever runs this test has no root there, and needs none.
+  // The test's user may lack root, and doesn't need it.
   writeFileSync(join(bin, "sudo"), '#!/bin/sh\nshift\nexec "$@"\n');
   chmodSync(join(bin, "sudo"), 0o755);
   sshd = await startSshd(["ListenAddress 127.0.0.4", `SetEnv PATH=${bin}:/usr/sbin:/usr/bin:/sbin:/bin`]);
@@ -44,33 +44,33 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-it("brings bytes to a script and from it, to the last one", async () => {
+it("transfers bytes to and from a script completely", async () => {
   const input = Buffer.concat([randomBytes(300_000), Buffer.from("\r\n\n")]);
   const { exitCode, stdout } = await transfer(hosts.connectionTo("one"), "cat; exit 3", { input, timeoutMs });
   expect([exitCode, stdout.equals(input)]).toEqual([3, true]);
 });
 
-it("says why in the host's last words, without what steers a terminal", async () => {
+it("gives the host's last line as the reason, without terminal control sequences", async () => {
   const script = "echo first >&2; printf 'no \\033[2J room\\n' >&2; exit 1";
   const { why } = await transfer(hosts.connectionTo("one"), script, { timeoutMs });
   expect(why).toBe("no \\x1b[2J room");
 });
 
-it("ends what takes too long, or is called off", async () => {
+it("stops a transfer that takes too long or is aborted", async () => {
   const sleep = (options: { timeoutMs: number; signal?: AbortSignal }) =>
     transfer(hosts.connectionTo("one"), "exec sleep 60", options);
-  // Over a connection that other questions have shared, the command goes on there: it isn't waited for.
+  // Over a shared connection the command continues on the host. It is not waited for.
   expect(await sleep({ timeoutMs: 500 })).toMatchObject({ why: "no answer within 0.5 s" });
   expect((await sleep({ timeoutMs, signal: AbortSignal.timeout(500) })).exitCode).not.toBe(0);
 });
 
-it("runs a command to its end and tells what it said, or why it failed", async () => {
+it("runs a command to its end and returns its output, or why it failed", async () => {
   const done = (...argv: string[]) => act(hosts, { host: "one", title: "", command: run(...argv), timeoutSeconds: 5 });
   expect(await done("echo", "it's", "$HOME")).toEqual({ output: "it's $HOME" });
   expect(await done("sh", "-c", "echo no room >&2; exit 2")).toEqual({ why: "no room" });
 });
 
-it("does what takes a secret with no word of it in a process's arguments, and clears up whatever became of it", async () => {
+it("runs a command with a secret that is in no process's arguments, and cleans up even if it fails", async () => {
   const file = join(folder, "secret");
   const command = and(
     to(file, run("printf", "%s", "hush")),
@@ -81,7 +81,7 @@ it("does what takes a secret with no word of it in a process's arguments, and cl
   expect(existsSync(file)).toBe(false);
 });
 
-it("has lines as they come, until it is called off", async () => {
+it("passes on lines as they come, until it is aborted", async () => {
   const stop = new AbortController();
   const lines: string[] = [];
   const script = "echo begun\ncat >/dev/null\necho ended\nexit\n";
@@ -89,10 +89,10 @@ it("has lines as they come, until it is called off", async () => {
     lines.push(line);
     stop.abort();
   });
-  expect([lines, why]).toEqual([["begun", "ended"], "ssh ended with 0"]);
+  expect([lines, why]).toEqual([["begun", "ended"], "ssh exited with code 0"]);
 });
 
-it("leads to a port of the host's loopback by a socket of this user's", async () => {
+it("forwards a private socket to a port of the host's loopback", async () => {
   const server = createServer((socket) => socket.pipe(socket)).listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

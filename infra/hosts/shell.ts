@@ -3,16 +3,15 @@ import { $ } from "zx/core";
 import { type Connection, startScript } from "./ssh.ts";
 
 /**
- * zx's `$` with a host for its shell, and root for its user. What it is given is a script already: `render` of a command quotes, since zx's own quoting
- * makes text of a value before it sees it. What was begun gets to its end, also at a terminal's Ctrl-C. Apart from `ssh.ts`, so that only what acts on hosts
- * loads zx.
+ * zx's `$` with root's shell on a host. It expects a complete script: `render` quotes commands, because zx's own quoting would turn their values
+ * into text first. A started script finishes even at a terminal's Ctrl-C. Separate from `ssh.ts`, so that only modules that act on hosts load zx.
  *
- * @param timeoutMs until ssh is ended
- * @returns a `$` that resolves whatever becomes of the script; its output is the host's
+ * @param timeoutMs until ssh is terminated
+ * @returns a `$` that resolves whatever the script's outcome; its output is the host's
  */
 export const shellOf = (connection: Connection, timeoutMs: number) =>
   $({
     ...{ nothrow: true, quiet: true, prefix: "", postfix: "", quote: (script: string) => script },
-    // zx's own `timeout` looks for children with ps(1) and a shell; node's ends ssh alone.
+    // zx's own `timeout` searches for child processes with ps(1) and a shell; node's terminates only ssh.
     spawn: ((script: string) => startScript(connection, script, timeoutMs)) as typeof spawn,
   });

@@ -3,22 +3,22 @@ import { resolve } from "node:path";
 import type { ConnectionModel } from "../model/types.ts";
 
 export interface SshConfigPlaces {
-  /** Folder that relative key paths start from. */
+  /** Folder to which key paths are relative. */
   readonly checkout: string;
-  /** Where the sockets of shared connections live; short, a socket's path has 107 bytes at most. */
+  /** Folder of the sockets of shared connections. Its path is short, because a socket's path has at most 107 bytes. */
   readonly control: string;
-  /** One key a host, by its address. */
+  /** File with one key per host, by address. */
   readonly knownHosts: string;
-  /** The same, of hosts that have no key yet: ssh writes here what it meets. */
+  /** The same for hosts without a known key; ssh adds the keys that it accepts. */
   readonly firstContact: string;
 }
 
-/** OpenSSH configuration for the hosts of a stack, also for people: `ssh -F FILE HOST`. */
+/** OpenSSH configuration for the hosts of a stack, which people can use as well: `ssh -F FILE HOST`. */
 export function sshConfig(connections: readonly ConnectionModel[], places: SshConfigPlaces): string {
   const { checkout, control, knownHosts } = places;
   const known = ({ hostKey }: ConnectionModel) =>
     hostKey
-      ? // A shared connection is good for the key that it was made with, and for no other one.
+      ? // A shared connection is valid only for the key with which it was made.
         [`  ControlPath ${quoted(`${control}/%C-${shortDigest(hostKey)}`)}`]
       : [
           "  StrictHostKeyChecking accept-new",
@@ -45,14 +45,14 @@ export function sshConfig(connections: readonly ConnectionModel[], places: SshCo
     "  IdentitiesOnly yes",
     "  StrictHostKeyChecking yes",
     `  UserKnownHostsFile ${quoted(knownHosts)}`,
-    // This machine's own list could let in a host whose key differs from the pinned one.
+    // This machine's own list could accept a host whose key differs from the pinned one.
     "  GlobalKnownHostsFile /dev/null",
     "  UpdateHostKeys no",
     "  GSSAPIAuthentication no",
     "  Ciphers ^aes128-gcm@openssh.com",
     "  ControlMaster auto",
     "  ControlPersist 120",
-    // A shared connection to a host that is gone is given up after four seconds.
+    // A shared connection to a dead host is closed after four seconds.
     "  ServerAliveInterval 2",
     "  ServerAliveCountMax 2",
     "  LogLevel ERROR",
@@ -61,5 +61,5 @@ export function sshConfig(connections: readonly ConnectionModel[], places: SshCo
 }
 
 const quoted = (path: string): string => `"${path}"`;
-/** Short, because a socket's path is. */
+/** Short, because a socket's path is limited. */
 const shortDigest = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 8);

@@ -4,31 +4,31 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { printable } from "../../agents/lib/foreign.ts";
 import { quote } from "../commands/command.ts";
 
-/** A host as ssh reaches it. */
+/** How ssh connects to a host. */
 export interface Connection {
-  /** Words of ssh's command line before the host: its configuration, and with it whose keys. */
+  /** Arguments of ssh before the host: its configuration, which includes the known keys. */
   readonly options: readonly string[];
   /** A name in the configuration, or USER@ADDRESS. */
   readonly host: string;
-  /** Who logs in. Anybody but root has a sudo that asks for no password. */
+  /** Login name. Any user but root needs sudo without a password. */
   readonly user: string;
 }
 
-/** Settings as words of ssh's command line. Neither the user's own settings nor this machine's list of host keys count beside them. */
+/** Settings as ssh arguments. The user's own settings and this machine's list of host keys are ignored. */
 export function sshOptions(settings: Readonly<Record<string, string>>): string[] {
   const all = { IdentitiesOnly: "yes", GlobalKnownHostsFile: "/dev/null", LogLevel: "ERROR", ...settings };
   return ["-F", "none", ...Object.entries(all).flatMap(([key, value]) => ["-o", `${key}=${value}`])];
 }
 
-/** Starts ssh. @param words what the host's shell gets, joined by spaces; no secret is among them, since lists of processes show them */
+/** Starts ssh. @param words joined by spaces for the host's shell; never secrets, because process lists show them */
 export function startSsh<Given extends Options>({ options, host }: Connection, words: readonly string[], given: Given) {
   const child = execa("ssh", [...options, host, ...(words.length > 0 ? ["--", ...words] : [])], given);
-  letGo(child.nodeChildProcess);
+  detach(child.nodeChildProcess);
   return child;
 }
 
-/** The process of a shared connection holds standard error until the command on the host ends: after an ssh that was ended nobody waits for that. */
-function letGo<Ssh extends ChildProcess>(ssh: Ssh): Ssh {
+/** The process of a shared connection holds standard error until the command on the host ends; after ssh is killed, nothing waits for that. */
+function detach<Ssh extends ChildProcess>(ssh: Ssh): Ssh {
   return ssh.once("exit", () => {
     if (ssh.killed) for (const stream of [ssh.stdout, ssh.stderr]) stream?.destroy();
   });
@@ -37,7 +37,7 @@ function letGo<Ssh extends ChildProcess>(ssh: Ssh): Ssh {
 export const noSsh = (): UserError =>
   new UserError("ssh", "is not installed on this machine", "install the package openssh-client");
 
-/** A script that comes by standard input, as root. */
+/** Runs a script from standard input as root. */
 export const scriptAsRoot = (connection: Connection): string[] => asRoot(connection, "sh", "-s");
 
 const asRoot = ({ user }: Connection, ...words: string[]) => (user === "root" ? words : ["sudo", "-n", ...words]);
@@ -45,16 +45,16 @@ const asRoot = ({ user }: Connection, ...words: string[]) => (user === "root" ? 
 export interface SshOptions {
   /** Standard input; none by default. */
   readonly input?: string | Uint8Array;
-  /** Milliseconds until ssh is ended. */
+  /** Milliseconds until ssh is terminated. */
   readonly timeoutMs: number;
-  /** Of each stream. An ssh that says more is ended. */
+  /** Limit for each stream; ssh is terminated beyond it. */
   readonly bytesMax?: number;
-  /** Ends ssh. */
+  /** Terminates ssh. */
   readonly signal?: AbortSignal;
 }
 
 export interface SshResult {
-  /** Of the command on the host, or ssh's own 255; undefined where ssh was ended before it had a connection. */
+  /** Of the command on the host, or ssh's own 255; undefined if ssh was terminated before it connected. */
   readonly exitCode: number | undefined;
   readonly stdout: Buffer;
   readonly stderr: string;
@@ -65,8 +65,8 @@ export interface SshResult {
 const answerBytesMax = 100_000_000;
 
 /**
- * Runs something on a host and waits for its end. A host that is dead or slow is a result like another.
- * @throws UserError where this machine has no ssh
+ * Runs a command on a host and waits for its end. A dead or slow host is a result, not an error.
+ * @throws UserError if ssh is not installed on this machine
  */
 export async function runSsh(
   connection: Connection,
@@ -92,23 +92,21 @@ interface EndedSsh {
   readonly timeoutMs: number;
   readonly stderr: string;
   readonly exitCode: number | null | undefined;
-  /** What is said where neither ssh nor the host has said anything. */
+  /** The reason if neither ssh nor the host has printed one. */
   readonly else?: string | undefined;
 }
 
-/** Why there is no whole answer, as a person may read it: ssh's or the host's last words, else what became of ssh. */
+/** Why there is no complete answer: the last line of ssh or the host, else how ssh ended. */
 export function whyNoAnswer({ timedOut, timeoutMs, stderr, exitCode, else: otherwise }: EndedSsh): string {
   if (timedOut) return `no answer within ${timeoutMs / 1000} s`;
-  return lastLine(stderr) || otherwise || `no whole answer (exit code ${exitCode})`;
+  return lastLine(stderr) || otherwise || `incomplete answer (exit code ${exitCode})`;
 }
 
-/**
- * Bytes to a script and from it: as root, it reads `input` as its standard input, and its standard output is `stdout`. The script is an argument.
- */
+/** Transfers bytes to and from a script, which runs as root: its standard input is `input`, its standard output `stdout`. The script is an argument. */
 export const transfer = (connection: Connection, script: string, options: SshOptions): Promise<SshResult> =>
   runSsh(connection, asRoot(connection, "sh", "-c", quote(script)), { bytesMax: transferBytesMax, ...options });
 
-/** Starts a script on a host, as root; it comes by standard input. A terminal's Ctrl-C doesn't reach ssh. @param timeoutMs until ssh is ended by SIGTERM */
+/** Starts a script on a host as root, by standard input. A terminal's Ctrl-C doesn't reach ssh. @param timeoutMs until ssh gets SIGTERM */
 export function startScript(connection: Connection, script: string, timeoutMs: number): ChildProcessWithoutNullStreams {
   const words = [...connection.options, connection.host, "--", ...scriptAsRoot(connection)];
   const ssh = spawn("ssh", words, { detached: true, timeout: timeoutMs });
@@ -116,16 +114,16 @@ export function startScript(connection: Connection, script: string, timeoutMs: n
   for (const stream of [ssh.stdout, ssh.stderr]) {
     stream.on("data", ({ length }: Buffer) => {
       bytes += length;
-      // By another signal than when the time is over.
+      // Another signal than at a timeout.
       if (bytes > answerBytesMax) ssh.kill("SIGKILL");
     });
   }
-  // An ssh that has ended reads no more; why it has is in its exit code.
+  // ssh that has exited reads no more; its exit code tells why.
   ssh.stdin.on("error", () => {}).end(script);
-  return letGo(ssh);
+  return detach(ssh);
 }
 
 const transferBytesMax = 2 ** 31 - 1;
 
-/** Foreign words in one line. */
-export const lastLine = (said: string): string => printable(said.trim().split("\n").at(-1) ?? "");
+/** The last line of foreign output, printable. */
+export const lastLine = (output: string): string => printable(output.trim().split("\n").at(-1) ?? "");

@@ -6,17 +6,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Connection, lastLine } from "./ssh.ts";
 
-/** A socket of this machine that leads to a port of a host's loopback. */
+/** A socket on this machine that is forwarded to a port of a host's loopback. */
 export interface Tunnel {
   readonly path: string;
-  /** What ssh said last. */
+  /** ssh's last output line. */
   readonly lastWords: string;
   close(): Promise<void>;
 }
 
 /**
- * By the stack's ssh, so with its keys and over its jump hosts. AMQP is open on a broker's loopback always, and to other hosts only where the config says
- * so; networks of operators are not asked for at all. The socket is in a folder of this user alone: a port would let everybody on this machine in.
+ * Uses the stack's ssh, so its keys and jump hosts. A broker always accepts AMQP on its loopback, but from other hosts only if the config allows it,
+ * and never depends on the operators' networks there. The socket is in a private folder: a port would be open to every user of this machine.
  */
 export async function openTunnel({ options, host }: Connection, port: number): Promise<Tunnel> {
   const folder = await mkdtemp(join(tmpdir(), "warren-tunnel-"));
@@ -24,7 +24,7 @@ export async function openTunnel({ options, host }: Connection, port: number): P
   const open = new Set<ChildProcess>();
   let lastWords = "";
   const server = createServer((socket) => {
-    // A terminal's Ctrl-C is for this program: what is under way needs its connection.
+    // Detached, so that a terminal's Ctrl-C reaches only this program: work in progress needs its connection.
     const ssh = spawn("ssh", [...options, "-W", `127.0.0.1:${port}`, host], { detached: true });
     open.add(ssh);
     ssh.stderr.on("data", (chunk: Buffer) => {

@@ -7,9 +7,9 @@ import type { FileModel, HostModel, UnitModel } from "./types.ts";
 export const unitOf = (service: string): string => `${service}.service`;
 
 /**
- * The parts of a host on which services were built by hand. Each of those is as it was found: its package, whatever its version, its files to the
- * byte, its unit. Of warren's own parts stay those of services that have been taken out of `adopted`, with the files that their units
- * read; everything else waits until the host is not adopted any more.
+ * The parts of a host with adopted services. Each adopted service stays as it was found: its package in any version, its files byte for byte, its
+ * unit. Warren's own parts are limited to services that were removed from `adopted`, with the files that their units read. All others wait until
+ * the host is no longer adopted.
  */
 export function adoptedParts(own: readonly HostPart[], host: string, config: StackConfig): HostPart[] {
   const adopted = config.hosts[host]?.adopted;
@@ -27,7 +27,7 @@ export function adoptedParts(own: readonly HostPart[], host: string, config: Sta
   return [...kept, ...released, ...readOfOthers];
 }
 
-/** A part of a service that could be adopted and isn't. */
+/** Whether a part has a service that could be adopted but isn't. */
 function isReleased(part: HostPart, adopted: readonly string[]): boolean {
   const found = adoptable.filter((service) => part.units?.some((unit) => unit.name === unitOf(service)));
   return found.length > 0 && !found.some((service) => adopted.includes(service));
@@ -47,7 +47,7 @@ function foundPart(
       mode,
       content: content ?? secrets[path] ?? "",
       secret: content === undefined,
-      // An account of the package's is there after it.
+      // A package's account exists only after the package is installed.
       order: owner === "root" && group === "root" ? "before-packages" : "after-packages",
       keep: true,
     }),
@@ -68,7 +68,7 @@ function foundPart(
   };
 }
 
-/** Names of the steps that stand for something found, not made: they are recorded, and never taken off the host. */
+/** Names of the steps for things that were found on the host. They are recorded, and never removed from it. */
 export function foundSteps(host: Pick<HostModel, "files" | "packages" | "units">, adopted: AdoptedConfig): string[] {
   const services = Object.keys(adopted);
   const paths = Object.values(adopted).flatMap(({ files }) => Object.keys(files));

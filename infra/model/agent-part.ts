@@ -16,7 +16,7 @@ import type { HostPart, PartContext } from "./part.ts";
 import { caFile } from "./tls.ts";
 import type { placedAgents } from "./types.ts";
 
-/** Loopback ports of the agents' metrics, one an agent. */
+/** Loopback ports of the agents' metrics, one per agent. */
 export const metricsPorts = {
   announcer: 9101,
   dispatcher: 9102,
@@ -26,29 +26,29 @@ export const metricsPorts = {
   "queue-manager": 9107,
 } as const;
 
-/** The same for those of which a host may have several: the first one's, in the order of their names. */
+/** First metrics port of agents of which a host may have several, in the order of their names. */
 export const metricsPortsFrom = { delivery: 9110, receiver: 9130, bridge: 9150 } as const;
 
 export type AgentName = keyof typeof metricsPorts;
 /** One of several, e.g. `delivery-ftp`. */
 export type InstanceName = `${keyof typeof metricsPortsFrom}-${string}`;
 
-/** Milliseconds an agent takes at most to settle what it has in hand when it is told to stop. */
+/** Limit in milliseconds for an agent to settle its deliveries at a stop. */
 const shutdownTimeoutMs = commonConfig.shape.shutdownTimeoutMs.parse(undefined);
 
-/** The account that owns products and receiver queues, as on the hosts that warren follows. */
+/** The account that owns products and receiver queues, as on the hosts of the requirement. */
 export const productAccount = { name: "px", home: "/apps/px" };
 export const serviceAccount = { name: "warren", home: "/var/lib/warren" };
 
 /** Systemd's StateDirectory of an agent (`templates/agent.service.hbs`). */
 export const stateFolderOf = (agent: string): string => `${serviceAccount.home}/${agent}`;
 
-/** What runs the agents of a host, and where the program of each is. Units say the same (`templates`). */
+/** The runtime of a host's agents, and the path of each program. The unit templates contain the same paths. */
 export const nodeProgram = "/opt/warren/node/bin/node";
 export const agentProgram = (program: string): string => `/opt/warren/agents/${program}.mjs`;
 const configFile = (name: string): string => `/etc/warren/${name}.json`;
 
-/** What starts an agent of a host by hand, with the config of its unit. @param name of the unit, which of several differs from the program's */
+/** The command line that starts an agent by hand with the config of its unit. @param name of the unit, if it differs from the program's */
 export const agentCommandLine = (program: string, name: string = program): readonly string[] => [
   nodeProgram,
   agentProgram(program),
@@ -56,24 +56,24 @@ export const agentCommandLine = (program: string, name: string = program): reado
   configFile(name),
 ];
 
-/** What an agent's own config says beyond the common part; what is left out is the agent's default. */
+/** An agent's own config keys, beyond the common ones; a missing key has the agent's default. */
 export type Own<Config extends CommonConfig> = Partial<Omit<Config, keyof CommonConfig>>;
 
-/** An agent's own keys in the order of its schema: a file in which they only changed places would restart its agent. */
+/** An agent's own keys in the order of its schema, because a file with reordered keys would restart the agent. */
 export const inOrderOf = <Own extends object>({ shape }: { readonly shape: object }, own: Own): Own => {
   const order = Object.keys(shape);
   const keys = Object.entries(own).toSorted(([one], [other]) => order.indexOf(one) - order.indexOf(other));
   return Object.fromEntries(keys) as Own;
 };
 
-/** The broker that an agent speaks to. */
+/** The broker that an agent connects to. */
 interface AgentBroker {
   readonly cluster: string;
-  /** `host:port` of its members, tried in turn; after `amqps://` over TLS. */
+  /** `host:port` of its members, tried in order; prefixed with `amqps://` for TLS. */
   readonly hosts: readonly string[];
 }
 
-/** A secret file that the agent's unit is given by name. */
+/** A secret file that systemd passes to the agent's unit as a credential. */
 export interface Credential {
   readonly name: string;
   readonly file: string;
@@ -81,40 +81,40 @@ export interface Credential {
 }
 
 export interface AgentShell {
-  /** Of its unit and config. */
+  /** Name of its unit and config. */
   readonly name: AgentName | InstanceName;
-  /** Of its metrics; left out: that of its name. */
+  /** Metrics port; default: that of its name. */
   readonly port?: number;
   readonly summary: string;
   readonly account: { readonly name: string; readonly home: string };
-  /** Where the agent speaks AMQP; without it the config has no part `broker`. */
+  /** The agent's AMQP broker; without it the config has no section `broker`. */
   readonly broker?: AgentBroker;
-  /** Its bundle; left out: that of its own name. */
+  /** Its bundle; default: that of its own name. */
   readonly program?: (typeof placedAgents)[number];
   readonly credentials: readonly Credential[];
   readonly logLevel: string;
   readonly after?: string;
-  /** The cluster whose objects it waits for, where it is not the one that it speaks AMQP to. */
+  /** The cluster whose objects it waits for, if that is not its AMQP broker. */
   readonly afterBroker?: string;
   readonly writable?: string;
-  /** Seconds without a sign of life after which systemd takes it for hung. */
+  /** Seconds without a keep-alive after which systemd considers it hung. */
   readonly watchdogSeconds?: number;
-  /** What tells keepalived of its end. */
+  /** Program that informs keepalived of its exit. */
   readonly standBack?: string;
   /** Units of other hosts, as `HOST UNIT`, that are restarted before. */
   readonly turn?: readonly string[];
-  /** The same, where their hosts can be asked: the others don't wait for one that is away. */
+  /** The same, but only if their hosts could be observed: an unreachable host delays no other. */
   readonly turnAsked?: readonly string[];
   readonly own: object;
 }
 
-/** How an agent's config calls a credential of its unit. */
+/** Path of a unit's credential in the agent's config. */
 export const credentialFile = (name: string): string => `\${CREDENTIALS_DIRECTORY}/${name}`;
 
 const passwordName = "broker-password";
 export const passwordCredential = credentialFile(passwordName);
 
-/** What all agents have: the runtime, the bundle, the config, the password, the unit. */
+/** The common part of all agents: runtime, bundle, config, password, unit. */
 export function agentPart({ config, artifacts }: PartContext, shell: AgentShell): HostPart {
   const { name, credentials } = shell;
   const program = shell.program ?? (name as (typeof placedAgents)[number]);
@@ -142,7 +142,7 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
         writable: shell.writable ?? "",
         watchdogSeconds: shell.watchdogSeconds ?? 30,
         standBack: shell.standBack ?? "",
-        // The agent's own deadline passes first.
+        // Later than the agent's own deadline.
         stopSeconds: shutdownTimeoutMs / 1000 + 5,
       }),
     ),
@@ -170,7 +170,7 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
   };
 }
 
-/** Where the address may be on either of two clusters each agent declares what the one that it meets has. */
+/** If the address can be on either of two clusters, each agent declares the queue type of the broker that it connects to. */
 const declaredType = (config: StackConfig, cluster: string, broker: BrokerConfig): QueueType =>
   config.announcements.beside !== undefined && dispatchingClusters(config).includes(cluster)
     ? "as-broker"
@@ -195,7 +195,7 @@ export const agentPassword = (config: StackConfig): Credential => ({
   content: passwordOf(config, config.announcements.user),
 });
 
-/** A user's password at another broker; a host of several roles may have it beside the former. */
+/** A user's password at another broker; a host with several roles may have both passwords. */
 export const passwordAt = (config: StackConfig, user: string, broker: string): Credential => ({
   name: passwordName,
   file: `/etc/warren/secrets/${user}@${broker}`,
@@ -211,6 +211,6 @@ export function brokerHosts({ config }: PartContext, cluster: string): string[] 
   return addresses.map((address) => acrossNetwork(broker, address));
 }
 
-/** A broker on another host: over TLS where it has it, whatever else it takes. */
+/** Address of a broker on another host: over TLS if the broker has it, even if it also accepts unencrypted AMQP. */
 export const acrossNetwork = ({ tls, tlsPort, port }: BrokerConfig, address: string): string =>
   tls ? `${tlsScheme}${address}:${tlsPort}` : `${address}:${port}`;

@@ -6,7 +6,7 @@ import type { StackConfig } from "../config/index.ts";
 import { agentQueues, ledgerHostOf } from "./agent-queues.ts";
 import { contentOf, fixtureConfig, hostOf } from "./fixture.ts";
 
-/** What the dispatcher of a host declares, by its rendered config. */
+/** The queues that the dispatcher of a host declares, from its rendered config. */
 const declared = (host: string, config: StackConfig) =>
   topologyOf(configSchema.parse(JSON.parse(contentOf(hostOf(host, config), "/etc/warren/dispatcher.json")))).queues;
 
@@ -17,7 +17,7 @@ describe.each(["lab", "lab4"])("the agents' queues of stack %s", (stack) => {
   const model = agentQueues(config, "bunny");
   const dispatchers = config.brokers.bunny?.members ?? [];
 
-  it("are those that the dispatchers declare, with their bindings and what of their arguments follows from the config", () => {
+  it("are those that the dispatchers declare, with bindings and the arguments that follow from the config", () => {
     const all = new Map(dispatchers.flatMap((host) => declared(host, config).map((queue) => [queue.name, queue])));
     expect(sorted(model.map(({ name }) => name))).toEqual(sorted([...all.keys()]));
     for (const { name, bindings, arguments: given } of model) {
@@ -29,7 +29,7 @@ describe.each(["lab", "lab4"])("the agents' queues of stack %s", (stack) => {
     }
   });
 
-  it("have a ledger for each dispatcher, which it alone declares, and are replicated by the policy for all of them", () => {
+  it("include a ledger for each dispatcher, which only that dispatcher declares, and match the replication policy", () => {
     const ledgers = model.filter(({ declaredBy }) => declaredBy !== undefined);
     expect(ledgers.map(({ name, declaredBy }) => [name, declaredBy?.host])).toEqual(
       dispatchers.map((host) => [ledgerQueueAt(host), host]),
@@ -39,7 +39,7 @@ describe.each(["lab", "lab4"])("the agents' queues of stack %s", (stack) => {
   });
 });
 
-it("are those of receivers and bridges too, where their broker is, as their configs have them", () => {
+it("include those of receivers and bridges at their brokers, as in their configs", () => {
   const config = fixtureConfig();
   const configOf = (host: string, name: string) =>
     JSON.parse(contentOf(hostOf(host, config), `/etc/warren/${name}.json`));
@@ -60,7 +60,7 @@ it("are those of receivers and bridges too, where their broker is, as their conf
   ]);
 });
 
-it("of another cluster than that of the announcements are none", () => {
+it("are none in a cluster without announcements", () => {
   expect(agentQueues(fixtureConfig(), "hare")).toEqual([]);
   expect(ledgerHostOf("cmc.urp.pull")).toBeUndefined();
 });

@@ -16,39 +16,39 @@ import { dispatcherHosts, dispatchingClusters } from "./dispatchers.ts";
 import { dispatcherUnit } from "./names.ts";
 import type { AgentQueueModel, ClusterModel } from "./types.ts";
 
-/** What dispatchers and pullers say to each other goes under these. */
+/** Topics of messages between dispatchers and pullers. */
 export const sharedTopics = {
   alternateTopic: alternateTopicDefault,
   twinTopic: twinTopicDefault,
   pulledTopic: pulledTopicDefault,
 } as const;
 
-/** Whose ledger a queue is, by its name; undefined for another queue. */
+/** The host whose ledger a queue is; undefined for other queues. */
 export const ledgerHostOf = (queue: string): string | undefined =>
   queue.startsWith(ledgerQueuePrefix) ? queue.slice(ledgerQueuePrefix.length) : undefined;
 
-/** Mirrored queues are classic ones that a policy copies; a single member has nothing to replicate to. */
+/** Mirrored queues are classic queues with a policy. A single member has no other member to replicate to. */
 export const queueTypeOf = ({
   series,
   members,
 }: Pick<ClusterModel, "series"> & { readonly members: readonly unknown[] }) =>
   traitsOf(series).replication === "quorum" && members.length > 1 ? ("quorum" as const) : ("classic" as const);
 
-/** Whether there are agents that say what they have pulled. */
+/** Whether there are pullers, which send receipts. */
 export const hasPullers = (config: StackConfig): boolean =>
   Object.values(config.hosts).some(({ roles, adopted }) => roles.includes("pds") && !adopted);
 
 /**
- * The queues that the agents declare for themselves in a cluster, by name and bindings: observation knows them by these. Their arguments are the
- * agents' own business, but for one that follows from the config.
+ * The queues that agents declare in a cluster, with names and bindings for observation. Arguments are up to the agents, except those that follow
+ * from the config.
  */
 export function agentQueues(config: StackConfig, cluster: string): AgentQueueModel[] {
   const dispatchers = dispatchersQueues(config, cluster);
   const own = messageAgentQueues(config, cluster);
   const [first] = own;
-  // Whoever puts messages aside declares the place for them.
-  const isAside = first !== undefined && dispatchers.length === 0;
-  return [...dispatchers, ...own, ...(isAside ? [{ ...deadLetters, declaredBy: first.declaredBy }] : [])];
+  // An agent that dead-letters messages declares the queue for them.
+  const needsDeadLetters = first !== undefined && dispatchers.length === 0;
+  return [...dispatchers, ...own, ...(needsDeadLetters ? [{ ...deadLetters, declaredBy: first.declaredBy }] : [])];
 }
 
 const queue = (name: string, exchange: string, ...keys: string[]): AgentQueueModel => ({
@@ -57,13 +57,13 @@ const queue = (name: string, exchange: string, ...keys: string[]): AgentQueueMod
   bindings: keys.map((key) => ({ exchange, key })),
 });
 
-/** Where agents put aside what can't be read or pulled. */
+/** The queue for messages that agents can't parse or pull. */
 const deadLetters = queue(deadLetterQueue, deadLetterExchange, "#");
 
 /** The queue of a receiver or bridge, by its name in the config. */
 export const messageQueueOf = (kind: "receiver" | "bridge", name: string): string => `cmc.${kind}.${name}`;
 
-/** Those of receivers and bridges, each of which has one. */
+/** Queues of receivers and bridges, one each. */
 function messageAgentQueues({ receivers, bridges }: StackConfig, cluster: string) {
   const at = <Config extends { readonly broker: string }>(all: Readonly<Record<string, Config>>) =>
     Object.entries(all).filter(([, { broker }]) => broker === cluster);

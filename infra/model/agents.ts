@@ -21,7 +21,7 @@ import { brokerUnit, dispatcherUnit, pullerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { standBackProgram } from "./stand-back.ts";
 
-/** Agents on the road of the announcements: their broker, found in one way or another. */
+/** Settings of agents on the radar path: their broker, by its address or by `own`. */
 function atAnnouncements(context: PartContext, own?: { readonly cluster: string; readonly hosts: readonly string[] }) {
   const { config } = context;
   const { broker, logLevel } = config.announcements;
@@ -30,8 +30,8 @@ function atAnnouncements(context: PartContext, own?: { readonly cluster: string;
 }
 
 /**
- * Seconds before the loss of a connection of which announcements are sent again, though the broker had taken them. Of two mirrored members that
- * were cut off from each other one throws away what it has taken since: a cut may last so long. Quorum queues keep what they confirm.
+ * Seconds before the loss of a connection whose announcements are sent again, although the broker had confirmed them. If two mirrored members lose
+ * contact, one of them later discards what it has confirmed since; this covers such an outage. Quorum queues keep what they confirm.
  */
 const reannounceSeconds = 600;
 
@@ -41,7 +41,7 @@ function reannounced({ brokers, announcements }: StackConfig): Pick<Own<Announce
   return isMirrored ? { reannounceSeconds } : {};
 }
 
-/** What announcements may name: the radar servers of the stack as `announcerPart` has them, and what the config adds. */
+/** Hosts that announcements may name: the stack's radar servers as in `announcerPart`, and those of the config. */
 const allowedHosts = ({ hosts, announcements }: StackConfig): string[] => [
   ...Object.keys(hosts)
     .filter((name) => hosts[name]?.roles.includes("urp"))
@@ -49,7 +49,7 @@ const allowedHosts = ({ hosts, announcements }: StackConfig): string[] => [
   ...announcements.allowedHosts,
 ];
 
-/** A radar server: the announcer says when a product has come. */
+/** A radar server, with the announcer, which announces new products. */
 export function announcerPart(context: PartContext): HostPart {
   const { announcements } = context.config;
   const own: Own<AnnouncerConfig> = {
@@ -62,7 +62,7 @@ export function announcerPart(context: PartContext): HostPart {
   };
   const part = agentPart(context, {
     name: "announcer",
-    summary: "announces products where they are made",
+    summary: "announces new products of this radar server",
     account: productAccount,
     ...atAnnouncements(context),
     own,
@@ -77,7 +77,7 @@ export function announcerPart(context: PartContext): HostPart {
   };
 }
 
-/** A broker host: the dispatcher works where the virtual IP is, and speaks to the broker beside it first. */
+/** A broker host: the dispatcher is active on the holder of the virtual IP, and connects to the broker on its host first. */
 export function dispatcherPart(context: PartContext): HostPart {
   const { config, host } = context;
   const { announcements } = config;
@@ -99,20 +99,20 @@ export function dispatcherPart(context: PartContext): HostPart {
   };
   return agentPart(context, {
     name: "dispatcher",
-    summary: "the first arrival of each product goes out, once",
+    summary: "dispatches the first announcement of each product, once",
     account: serviceAccount,
     ...atAnnouncements(context, {
       cluster,
       hosts: [
-        // What doesn't leave the host needs no TLS.
+        // Traffic within the host needs no TLS.
         `127.0.0.1:${broker.port}`,
         ...others.map((member) => acrossNetwork(broker, config.hosts[member]?.address ?? member)),
       ],
     }),
-    // What went out is told apart from what didn't by the time. Where no unit waits for that to be right (chrony-wait or
+    // The time tells published announcements from unpublished ones. If no unit waits for clock synchronisation (chrony-wait or
     // systemd-time-wait-sync, enabled), this waits for nothing.
     after: `${brokerUnit} time-sync.target`,
-    // A hung one holds the address: it is ended, and the other host takes over. A host that migrates stands still for seconds without a fault.
+    // A hung dispatcher keeps the address, so it is killed and the other host takes over. A migrating host may pause for seconds without a fault.
     watchdogSeconds: vip?.timing === "migrating" ? 20 : 5,
     standBack: vip?.priorities[host] === undefined ? "" : standBackProgram,
     turn: worseDispatchers(config, host).map((other) => `${other} ${dispatcherUnit}`),
@@ -120,7 +120,7 @@ export function dispatcherPart(context: PartContext): HostPart {
   });
 }
 
-/** A puller's own default, and less where names are forgotten sooner. */
+/** A puller's own default; less if the deduplication window is shorter. */
 const placedRememberedSecondsMax = pullerSchema.shape.placedRememberedSeconds.parse(undefined);
 const shareOfDedupWindow = 4;
 
@@ -128,14 +128,14 @@ const placedRememberedSeconds = ({ announcements }: StackConfig): number =>
   announcements.placedRememberedSeconds ??
   Math.min(placedRememberedSecondsMax, Math.floor(announcements.dedupWindowSeconds / shareOfDedupWindow));
 
-/** Pullers take a new program one at a time: one with which the first doesn't come up stops at that. */
+/** Pullers get a new program one at a time, so that a rollout stops if the first doesn't start with it. */
 function pullerBefore({ config, host }: PartContext): string[] {
   const pullers = Object.keys(config.hosts).filter((name) => config.hosts[name]?.roles.includes("pds"));
   const before = pullers[pullers.indexOf(host) - 1];
   return before === undefined ? [] : [`${before} ${pullerUnit}`];
 }
 
-/** A pulling server: fetches what is announced, one at a time, into its receiver queue. */
+/** A pulling server: fetches announced products, one at a time, into its receiver queue. */
 export function pullerPart(context: PartContext): HostPart {
   const { announcements } = context.config;
   const own: Own<PullerConfig> = {

@@ -4,10 +4,10 @@ import { candidate } from "../commands/files.ts";
 import { rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
-/** The URL path of the product tree: its last folder, as announcements have it (`db/2015…`). */
+/** The URL path of the product tree: its last folder, as in announcements (`db/2015…`). */
 export const productUrlPath = (productRoot: string): string => `/${basename(productRoot)}/`;
 
-/** The product server of a radar server: the tree that announcements point into, read-only. */
+/** The product server of a radar server: the tree of announced products, read-only. */
 export function apachePart({ config }: PartContext): HostPart {
   const root = config.announcements.productRoot;
   return apacheServing("warren-products.conf", renderApacheProducts({ root, url: productUrlPath(root) }));

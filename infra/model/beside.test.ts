@@ -8,7 +8,7 @@ import { buildModel } from "./index.ts";
 
 type Values = ReturnType<typeof values>;
 
-/** A pair of 3.10, and three of 4.0 that are to take its place. */
+/** A pair of 3.10, and its successor, three members of 4.0. */
 const values = () => ({
   ssh: { user: "root", privateKeyFile: "key" },
   hosts: {
@@ -39,7 +39,7 @@ const fileOf = (host: string, path: string) =>
   model.hosts.find(({ name }) => name === host)?.files.find((file) => file.path === path)?.content ?? "";
 
 describe("two clusters for the announcements", () => {
-  it("each has dispatchers of its own, with its own queues", () => {
+  it("have their own dispatchers and queues", () => {
     expect(dispatcherHosts(config)).toEqual(["bunny1", "bunny2", "heron1", "heron2", "heron3"]);
     const { broker } = JSON.parse(fileOf("heron1", "/etc/warren/dispatcher.json"));
     expect(broker.hosts[0]).toBe("127.0.0.1:5672");
@@ -53,7 +53,7 @@ describe("two clusters for the announcements", () => {
     ]);
   });
 
-  it("agents declare what the broker that they meet has, and find it at the address", () => {
+  it("have agents that use the virtual IP, and the queue type of the broker that they find there", () => {
     for (const [host, agent] of [
       ["urp-1", "announcer"],
       ["pds-1", "puller"],
@@ -65,7 +65,7 @@ describe("two clusters for the announcements", () => {
     expect(JSON.parse(fileOf("urp-1", "/etc/warren/announcer.json")).broker.hosts).toEqual(["amqps://10.0.0.50:5671"]);
   });
 
-  it("the newer one has the shovels, whichever works, and the older one is not restarted for them", () => {
+  it("have shovels on the newer one, whichever is active, and the older one is not restarted for them", () => {
     expect(fileOf("heron1", "/etc/rabbitmq/enabled_plugins")).toContain("rabbitmq_shovel");
     expect(fileOf("bunny1", "/etc/rabbitmq/enabled_plugins")).not.toContain("rabbitmq_shovel");
     expect(carrierOf({ ...config, announcements: { ...config.announcements, broker: "heron", beside: "bunny" } })).toBe(
@@ -87,23 +87,27 @@ const issuesOf = (change: (all: Values) => void): string[] => {
 };
 
 it.each<[string, (all: Values) => void, string]>([
-  ["no such cluster", (all) => (all.announcements.beside = "wren"), "warren:announcements.beside: the name of another"],
-  ["itself", (all) => (all.announcements.beside = "bunny"), "warren:announcements.beside: the name of another cluster"],
   [
-    "no address",
-    (all) => delete all.brokers.heron.virtualIp,
-    "warren:brokers.heron.virtualIp: that of bunny is expected",
+    "an unknown cluster",
+    (all) => (all.announcements.beside = "wren"),
+    "warren:announcements.beside: expected the name of another",
   ],
-  ["another port", (all) => (all.brokers.heron.port = 5673), "warren:brokers.heron.port: the same as that of bunny"],
+  [
+    "itself",
+    (all) => (all.announcements.beside = "bunny"),
+    "warren:announcements.beside: expected the name of another cluster",
+  ],
+  ["no address", (all) => delete all.brokers.heron.virtualIp, "warren:brokers.heron.virtualIp: expected that of bunny"],
+  ["another port", (all) => (all.brokers.heron.port = 5673), "warren:brokers.heron.port: expected that of bunny"],
   [
     "a higher priority",
     (all) => (all.virtualIps.vip.priorities.heron2 = 145),
-    "warren:virtualIps.vip.priorities: each",
+    "warren:virtualIps.vip.priorities: expected each",
   ],
   [
-    "a password of one alone",
+    "a password for one of them only",
     (all) => (all.secrets.passwords["feeder@heron"] = "another-of-the-tests"),
-    "warren:secrets.passwords.feeder@heron: a password that is the same",
+    "warren:secrets.passwords.feeder@heron: expected the same password",
   ],
 ])("a cluster beside is refused with %s", (_, change, expected) => {
   expect(issuesOf(change).join("\n")).toContain(expected);

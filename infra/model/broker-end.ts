@@ -5,8 +5,8 @@ import type { FileModel } from "./types.ts";
 import { scriptAccount, stateFiles, stateFolders } from "./vrrp-state.ts";
 
 /**
- * By which keepalived learns of a broker's end in the moment of it, whatever ended it. They come before the packages: a broker's first
- * start is told already.
+ * Files that inform keepalived at once when a broker exits, for whatever reason. They precede the packages, so they also cover a broker's first
+ * start.
  */
 export function brokerEndFiles(): FileModel[] {
   return [

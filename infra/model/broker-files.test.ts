@@ -38,7 +38,7 @@ const conf = (rest: object = {}): string[] =>
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"));
 
-/** Members miss one of which the kernel answers nothing for so long: 6 and 18 are Linux's TCP_USER_TIMEOUT, which begins 200 ms later. */
+/** The terms with which members detect a loss: 6 and 18 are Linux's TCP_USER_TIMEOUT, which counts from 200 ms after sending. */
 function lossOf(timeoutMs: number, setupSeconds: number): Term {
   const options = [tuple(atom("raw"), 6, 18, nativeInteger(timeoutMs - 200))];
   return setting("kernel", [
@@ -48,7 +48,7 @@ function lossOf(timeoutMs: number, setupSeconds: number): Term {
   ]);
 }
 
-/** The directory of the text that warren follows. */
+/** The LDAP directory of the requirement. */
 const ldap = {
   servers: ["ldap-dev.cmc.ec.gc.ca"],
   encryption: "none",
@@ -58,11 +58,11 @@ const ldap = {
 };
 
 describe("the configuration of a 3.10 broker", () => {
-  it("is one file of Erlang terms, that Erlang judges where the broker is installed", () => {
+  it("is one file of Erlang terms, which Erlang validates if it is installed", () => {
     const [file, ...others] = files("3.10");
     expect(others).toEqual([]);
     expect(file).toMatchObject({ path: "/etc/rabbitmq/rabbitmq.config", order: "before-packages", secret: false });
-    expect(file).toMatchObject({ judge: "/usr/bin/erl", validate: expect.arrayContaining(["/usr/bin/erl"]) });
+    expect(file).toMatchObject({ validator: "/usr/bin/erl", validate: expect.arrayContaining(["/usr/bin/erl"]) });
     expect(file?.validate?.join(" ")).toContain("file:consult");
   });
 
@@ -85,11 +85,11 @@ describe("the configuration of a 3.10 broker", () => {
     ]);
   });
 
-  it("takes AMQP in the clear on all addresses where the config says so", () => {
+  it("accepts unencrypted AMQP on all addresses if configured", () => {
     expect(config({ plainText: true, port: 5673 }, "rabbit", "tcp_listeners")).toEqual([5673]);
   });
 
-  it("has TLS 1.2 and 1.3 for AMQP, and for the management API nothing else, with one file for certificate and key", () => {
+  it("has TLS 1.2 and 1.3 for AMQP and the management API, with one file for certificate and key", () => {
     const file = "/etc/rabbitmq/tls/server.pem";
     const certificate = [
       setting("certfile", file),
@@ -108,12 +108,12 @@ describe("the configuration of a 3.10 broker", () => {
     ]);
   });
 
-  it("names no cluster for a broker alone, and no user that logs in from its own host only where there is none", () => {
+  it("has no cluster settings for a single broker, and no loopback users if there are none", () => {
     expect(config({ members: ["bunny1"] }, "rabbit", "cluster_nodes")).toBeUndefined();
     expect(config({ loopbackUsers: [] }, "rabbit", "loopback_users")).toEqual([]);
   });
 
-  it("says of LDAP what the old text says, but that nobody gets the management tag from it", () => {
+  it("has the LDAP settings of the requirement, except that nobody gets the management tag", () => {
     const old = parseTerms(`[
       {rabbit, [{auth_backends, [ {rabbit_auth_backend_ldap,rabbit_auth_backend_internal}, rabbit_auth_backend_internal]}]},
       {rabbitmq_auth_backend_ldap, [
@@ -161,14 +161,14 @@ describe("the configuration of a 3.10 broker", () => {
 });
 
 describe("the configuration of a 4.0 broker", () => {
-  it("is rabbitmq.conf, judged by the broker's own reader", () => {
+  it("is rabbitmq.conf, validated by the broker's own parser", () => {
     const [file, ...others] = files("4.0");
     expect(others.map(({ path }) => path)).toEqual(["/etc/rabbitmq/advanced.config"]);
     expect(file).toMatchObject({ path: "/etc/rabbitmq/rabbitmq.conf", order: "before-packages" });
     expect(file?.validate?.join(" ")).toContain("cuttlefish_generator:map");
   });
 
-  it("has every line that it needs, and takes no login without a name and password", () => {
+  it("has every necessary line, and accepts no anonymous login", () => {
     expect(conf({ plainText: true })).toEqual([
       "listeners.tcp.default = 5672",
       "management.tcp.port = 15672",
@@ -191,7 +191,7 @@ describe("the configuration of a 4.0 broker", () => {
     ]);
   });
 
-  it("has AMQP in the clear for the host alone beside TLS", () => {
+  it("has unencrypted AMQP only for the host itself if TLS is on", () => {
     const lines = conf({ tls: true, tlsPort: 5671, management: { port: 15671, address: "10.0.0.1" } });
     expect(lines).toEqual(
       expect.arrayContaining([
@@ -211,14 +211,14 @@ describe("the configuration of a 4.0 broker", () => {
     ).toEqual([]);
   });
 
-  it("says of users that log in from the host only that there is none, or each of them", () => {
+  it("has no loopback users, or each of them", () => {
     expect(conf({ loopbackUsers: [] })).toContain("loopback_users = none");
     expect(conf({ loopbackUsers: ["a.b", "c"] })).toEqual(
       expect.arrayContaining(["loopback_users.a\\.b = true", "loopback_users.c = true"]),
     );
   });
 
-  it("has LDAP with its certificate expected to be the server's own, and in terms what could be misread as a remark", () => {
+  it("has LDAP with verification of the server, and DNs as terms because `#` would start a comment", () => {
     const rest = {
       ldap: { ...ldap, first: "internal", encryption: "starttls", tags: { monitoring: { inGroup: "cn=#1,dc=ca" } } },
     };
@@ -253,7 +253,7 @@ describe("the configuration of a 4.0 broker", () => {
     ]);
   });
 
-  it("asks no name of a certificate where several servers, or an address, may have it", () => {
+  it("does not check the name in a certificate for several servers or an address", () => {
     for (const servers of [["a", "b"], ["10.0.0.1"]]) {
       const lines = conf({
         ldap: { ...ldap, servers, encryption: "ldaps", caFile: "/etc/ssl/own.pem", verify: false },
@@ -270,7 +270,7 @@ describe("the configuration of a 4.0 broker", () => {
     }
   });
 
-  it("leaves to LDAP what its users may do where the config says so", () => {
+  it("lets LDAP authorize its users if configured", () => {
     expect(conf({ ldap: { ...ldap, authorization: "ldap" } })).toContain("auth_backends.1 = ldap");
     expect(config({ ldap: { ...ldap, first: "internal", authorization: "ldap" } }, "rabbit", "auth_backends")).toEqual([
       atom("rabbit_auth_backend_internal"),
@@ -287,7 +287,7 @@ describe("the loss of a member", () => {
       timeoutMs,
     );
 
-  it("is noticed in either form by what its kernel leaves unanswered, a tenth of that between messages", () => {
+  it("is detected in both formats by unacknowledged data, with a keepalive every tenth of that time", () => {
     const terms = termsOf(loss("3.10", {}, 8000), "/etc/rabbitmq/rabbitmq.config");
     expect(terms).toContainEqual(lossOf(8000, 7));
     expect(valueAt(terms, "rabbit", "cluster_keepalive_interval")).toBe(800);
@@ -297,7 +297,7 @@ describe("the loss of a member", () => {
     expect(conf).toMatch(/^raft\.adaptive_failure_detector\.poll_interval = 2000$/m);
   });
 
-  it("is nothing to a broker alone, which has no advanced.config for it", () => {
+  it("is no setting of a single broker, which has no advanced.config for it", () => {
     expect(loss("4.0", { members: ["a"] }, 750).map((file) => file.path)).toEqual(["/etc/rabbitmq/rabbitmq.conf"]);
     expect(loss("3.10", { members: ["a"] }, 750)[0]?.content).not.toMatch(/cluster_keepalive|kernel|raft/);
   });

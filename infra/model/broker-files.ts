@@ -16,46 +16,46 @@ export function brokerConfigFiles(clusterName: string, broker: BrokerConfig, nod
         "/etc/rabbitmq/rabbitmq.config",
         renderRabbitmqConfig([...remarks, ...lossRemarks(settings)], [configTerms(settings)]),
         {
-          ...judgedBy(termsCheck),
+          ...validatedBy(termsCheck),
         },
       ),
     ];
   }
   const advanced = advancedTerms(settings);
   return [
-    rootFile("/etc/rabbitmq/rabbitmq.conf", renderRabbitmqConf(confValues(settings)), judgedBy(confCheck)),
+    rootFile("/etc/rabbitmq/rabbitmq.conf", renderRabbitmqConf(confValues(settings)), validatedBy(confCheck)),
     ...(advanced
       ? [
           rootFile(
             "/etc/rabbitmq/advanced.config",
             renderRabbitmqConfig(advancedRemarks(settings), [advanced]),
-            judgedBy(termsCheck),
+            validatedBy(termsCheck),
           ),
         ]
       : []),
   ];
 }
 
-/** Why some of the terms are as they are; `rabbitmq.conf` has the same words beside its lines. */
+/** Reasons for some of the terms; `rabbitmq.conf` has them beside its lines. */
 const remarks = [
-  "frame_max: nobody can send headers or arguments that are nested so deep that they end the broker.",
-  "heartbeat: clients of a lost host are let go after two missed beats.",
-  "log: errors, refused logins among them; keepalived's check opens and leaves a connection every second.",
-  "load_definitions: the administrator's account, so that the management API can be used from the first boot on.",
+  "frame_max: prevents headers or arguments that are nested deep enough to crash the broker.",
+  "heartbeat: clients of a lost host are disconnected after two missed heartbeats.",
+  "log: only errors, which include refused logins, because keepalived's check opens and closes a connection every second.",
+  "load_definitions: the administrator's account, so that the management API can be used from the first start.",
 ];
 
-/** The option is TCP_USER_TIMEOUT, by its numbers in Linux: Erlang has no name for it. */
+/** The option is TCP_USER_TIMEOUT by its numbers in Linux, because Erlang has no name for it. */
 const lossRemarks = ({ nodeLoss }: BrokerSettings): string[] =>
   nodeLoss
     ? [
-        `kernel: the connection to a member is over when its kernel has answered nothing for ${nodeLoss.timeoutMs} ms, however busy`,
-        "its Erlang is: TCP_USER_TIMEOUT, counted from when something is sent again, 0.2 s after it was. cluster_keepalive_interval has something sent in that time. Not net_ticktime: members take that over from each other.",
-        "net_setuptime: a member that was cut off tries to reach each other one before it sees that it is the minority, and pauses.",
+        `kernel: the connection to a member is closed when its kernel has acknowledged nothing for ${nodeLoss.timeoutMs} ms, however busy`,
+        "its Erlang is: TCP_USER_TIMEOUT, counted from the first retransmission, 0.2 s after sending. cluster_keepalive_interval ensures that something is sent in that time. Not net_ticktime, which members adopt from each other.",
+        "net_setuptime: an isolated member tries to connect to each other member before it detects that it is in the minority, and pauses.",
       ]
     : [];
 
 const advancedRemarks = (settings: BrokerSettings): string[] => [
-  "What rabbitmq.conf can't say.",
+  "Settings that rabbitmq.conf can't express.",
   ...lossRemarks(settings),
 ];
 
@@ -71,7 +71,7 @@ function confValues(settings: BrokerSettings): RabbitmqConfValues {
     keepaliveMs: settings.nodeLoss?.keepaliveMs ?? 0,
     raftPollMs: settings.nodeLoss?.raftPollMs ?? 0,
     nodes: numbered(settings.nodes),
-    // A dot in a key separates its words.
+    // A dot separates the parts of a key.
     loopbackUsers: settings.loopbackUsers.map((user) => user.replaceAll(".", "\\.")),
     ldap: settings.ldap ? ldapValues(settings.ldap) : false,
   };
@@ -100,22 +100,22 @@ function ldapValues(ldap: LdapSettings): Exclude<RabbitmqConfValues["ldap"], fal
 
 const erl = "/usr/bin/erl";
 
-/** Erlang judges the file, where it is there: a first start reads files that come before the package. */
-const judgedBy = (judgement: string): Required<Pick<FileModel, "validate" | "judge">> => ({
+/** Erlang validates the file if it is installed: files that the first start reads are written before the package. */
+const validatedBy = (program: string): Required<Pick<FileModel, "validate" | "validator">> => ({
   validate: [
     erl,
     "-noinput",
     "-boot",
     "start_clean",
     "-eval",
-    judgement.trim().replace(/\s+/g, " "),
+    program.trim().replace(/\s+/g, " "),
     "-extra",
     candidate,
   ],
-  judge: erl,
+  validator: erl,
 });
 
-/** Erlang reads it, and it is one property list of applications. */
+/** Checks that Erlang can parse the file, and that it is one property list of applications. */
 const termsCheck = `
 [File] = init:get_plain_arguments(),
 Refuse = fun(Text) -> io:format(standard_error, "~ts~n", [Text]), halt(1) end,
@@ -124,13 +124,13 @@ case file:consult(File) of
   {ok, [List]} when is_list(List) ->
     case lists:all(IsApplication, List) of
       true -> halt(0);
-      false -> Refuse("a list of {application, [setting, ...]} is expected")
+      false -> Refuse("expected a list of {application, [setting, ...]}")
     end;
-  {ok, _} -> Refuse("one list of applications is expected");
+  {ok, _} -> Refuse("expected one list of applications");
   {error, Reason} -> Refuse(file:format_error(Reason))
 end.`;
 
-/** The broker's own reader, with its schemas and its plugins': what it does at each start. Takes a second. */
+/** Runs the broker's own parser with its schemas and those of its plugins, as at each start. Takes a second. */
 const confCheck = `
 [File] = init:get_plain_arguments(),
 Broker = "/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins/*",

@@ -5,11 +5,11 @@ import { brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { healthFolder } from "./vrrp-state.ts";
 
-/** The program itself: Debian's wrapper puts its arguments through a shell. */
+/** The program itself, because Debian's wrapper passes its arguments through a shell. */
 const diagnostics = "/usr/lib/rabbitmq/bin/rabbitmq-diagnostics";
 const control = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 
-/** Every half minute a look at what a handshake doesn't tell, where a virtual IP depends on it: alarms, virtual hosts that are down. */
+/** Checks every half minute what a handshake doesn't show, on hosts that can hold a virtual IP: alarms, and virtual hosts that are down. */
 export function brokerHealthPart({ config, host }: PartContext): HostPart {
   const broker = Object.values(config.brokers).find((one) => one.members.includes(host));
   const mayHold = Object.values(config.virtualIps).some((vip) => vip.priorities[host] !== undefined);

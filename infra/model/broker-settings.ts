@@ -6,40 +6,40 @@ import { traitsOf } from "../config/series.ts";
 import { timingSchema } from "../config/virtual-ips.ts";
 import { brokerCertificateFile, caFile } from "./tls.ts";
 
-/** What a broker's own configuration says, whichever form it is written in. */
+/** A broker's own configuration, independent of its file format. */
 export interface BrokerSettings {
-  /** AMQP in the clear; without an address on all of them. */
+  /** Unencrypted AMQP; without an address, on all addresses. */
   readonly clear: { readonly address?: string; readonly port: number };
   readonly tls?: { readonly port: number };
-  /** PEM file with certificate and key of every listener that speaks TLS. */
+  /** PEM file with certificate and key of all TLS listeners. */
   readonly certificateFile: string;
   readonly management: { readonly address: string; readonly port: number; readonly tls: boolean };
   readonly clusterName: string;
-  /** Node names in the order of the config; empty for a broker alone. */
+  /** Node names in the order of the config; empty for a single broker. */
   readonly nodes: readonly string[];
   readonly partitionHandling: "autoheal" | "ignore" | "pause_minority";
-  /** How the loss of a member is noticed; absent for a broker alone. */
+  /** How the loss of a member is detected; absent for a single broker. */
   readonly nodeLoss?: NodeLoss;
   readonly heartbeatSeconds: number;
   /** Bytes of an AMQP frame, which bounds the headers and arguments that a client may send. */
   readonly frameBytesMax: number;
   readonly definitionsFile: string;
   readonly loopbackUsers: readonly string[];
-  /** Series that know logins without a name and password have them turned off. */
+  /** Turns off anonymous logins, in series that have them. */
   readonly refuseAnonymous: boolean;
   readonly ldap?: LdapSettings;
 }
 
 interface NodeLoss {
-  /** Milliseconds that what was sent to another member may stay unanswered by its kernel. */
+  /** Milliseconds for which another member's kernel may leave data unacknowledged. */
   readonly timeoutMs: number;
-  /** Milliseconds of TCP_USER_TIMEOUT that come to that. */
+  /** The corresponding milliseconds of TCP_USER_TIMEOUT. */
   readonly userTimeoutMs: number;
-  /** Milliseconds between messages that members send each other for that: nothing is missed where nothing is sent. */
+  /** Milliseconds between keepalive messages of members: a loss is detected only if something is sent. */
   readonly keepaliveMs: number;
-  /** Seconds that a connection to another member may take to come about; members wait for that before they go on about one that is lost. */
+  /** Limit in seconds for connecting to another member; members wait that long before they continue without a lost one. */
   readonly setupSeconds: number;
-  /** Milliseconds between looks at whether other members of quorum queues live: their leaders are replaced before the member is lost. */
+  /** Milliseconds between checks of other members of quorum queues, so that leaders are replaced before the member counts as lost. */
   readonly raftPollMs: number;
 }
 
@@ -47,53 +47,54 @@ export interface LdapSettings {
   readonly servers: readonly string[];
   readonly port: number;
   readonly encryption: LdapConfig["encryption"];
-  /** Absent in the clear. `serverName` is whose certificate is expected; absent: the name or address that is dialled. */
+  /** Absent without encryption. `serverName` is the expected name in the certificate; default: the name or address of the connection. */
   readonly tls?: { readonly caFile: string; readonly verify: boolean; readonly serverName?: string };
   readonly userDnPattern: string;
   readonly timeoutMs: number;
-  /** RabbitMQ's words. */
+  /** RabbitMQ's values. */
   readonly log: "false" | "true" | "network";
   readonly first: LdapConfig["first"];
-  /** LDAP checks the password alone, or says what a user may do as well. */
+  /** `internal`: LDAP only checks the password; `ldap`: it also authorizes users. */
   readonly authorization: LdapConfig["authorization"];
   readonly groupLookupBase?: string;
   readonly tagQueries: readonly { readonly tag: string; readonly query: LdapQuery }[];
   readonly accessQueries: readonly { readonly name: string; readonly query: LdapQuery }[];
 }
 
-/** TLS that a listener or an LDAP connection speaks, newest first. */
+/** TLS versions of listeners and LDAP connections, newest first. */
 export const tlsVersions = ["tlsv1.3", "tlsv1.2"] as const;
 
 /**
- * A quarter of RabbitMQ's own. Headers of a message and arguments of a declaration have to fit into one frame; bodies are split. One binding whose
- * arguments are nested 13,000 deep, which takes 91 kB, ends a node of RabbitMQ 3.10.8 (segmentation fault), whoever may bind; what fits here does not.
+ * A quarter of RabbitMQ's default. Headers of a message and arguments of a declaration have to fit into one frame; bodies are split. A single binding
+ * whose arguments are nested 13,000 deep, which takes 91 kB, crashes a node of RabbitMQ 3.10.8 (segmentation fault), and any user with the right to
+ * bind can send it. What fits into this limit does not.
  */
 const frameBytesMax = 32_768;
 
 export const definitionsFile = "/etc/rabbitmq/warren-definitions.json";
 
-/** Erlang's own, and the longest that is sensible. */
+/** Erlang's default, and the longest sensible value. */
 const setupSecondsMax = 7;
 
 /**
- * Linux counts TCP_USER_TIMEOUT from the first time that something is sent again, which is so long after it was sent: its shortest time, and
- * the one between hosts that are near.
+ * Linux counts TCP_USER_TIMEOUT from the first retransmission, which happens this long after sending: the minimum retransmission timeout, which
+ * applies between nearby hosts.
  */
-const sentAgainAfterMs = 200;
+const retransmissionMs = 200;
 
 /**
- * Several messages and several looks fit into the time after which silence is loss. Then a lost member is tried once more, in vain: until that
- * is over, consumers of mirrored queues stand still, and so do those of a quorum queue whose new leader was elected after the loss.
+ * Several keepalives and checks fit into the time after which silence counts as loss. Then members try to reconnect once, in vain. Until that times
+ * out, consumers of mirrored queues stall, and so do those of a quorum queue whose new leader was elected after the loss.
  */
 const nodeLossOf = (timeoutMs: number): NodeLoss => ({
   timeoutMs,
-  userTimeoutMs: timeoutMs - sentAgainAfterMs,
+  userTimeoutMs: timeoutMs - retransmissionMs,
   keepaliveMs: Math.floor(timeoutMs / 10),
   setupSeconds: Math.min(setupSecondsMax, Math.ceil(timeoutMs / 1000)),
   raftPollMs: Math.floor(timeoutMs / 4),
 });
 
-/** How soon members of a cluster miss each other. */
+/** Milliseconds until members of a cluster consider each other lost. */
 export function nodeTimeoutMsOf(virtualIps: StackConfig["virtualIps"], broker: BrokerConfig): number {
   const vip = broker.virtualIp === undefined ? undefined : virtualIps[broker.virtualIp];
   return broker.nodeTimeoutMs ?? nodeTimeouts[vip?.timing ?? timingSchema.parse(undefined)];
@@ -110,7 +111,7 @@ export function brokerSettings(clusterName: string, broker: BrokerConfig, nodeTi
     nodes: broker.members.length > 1 ? broker.members.map((name) => `rabbit@${name}`) : [],
     partitionHandling: partitionHandlingOf(broker),
     ...(broker.members.length > 1 ? { nodeLoss: nodeLossOf(nodeTimeoutMs) } : {}),
-    // Clients of a lost host are let go after two missed beats.
+    // Clients of a lost host are disconnected after two missed heartbeats.
     heartbeatSeconds: 10,
     frameBytesMax,
     definitionsFile,
@@ -120,13 +121,13 @@ export function brokerSettings(clusterName: string, broker: BrokerConfig, nodeTi
   };
 }
 
-/** Two members can't form a majority: there the side with more clients wins after a partition, else the minority waits. */
+/** Two members can't form a majority, so the partition with more clients wins. With more members, the minority pauses. */
 const partitionHandlingOf = (broker: BrokerConfig) =>
   broker.partitionHandling ?? (broker.members.length === 2 ? "autoheal" : "pause_minority");
 
 function ldapSettings(ldap: LdapConfig): LdapSettings {
   const [server = "", ...others] = ldap.servers;
-  // After StartTLS Erlang knows the server's address alone; told its name, it checks the certificate for that. One name can't be several.
+  // After StartTLS Erlang knows only the server's address, so it needs the name to verify the certificate. That works for a single server only.
   const serverName = others.length === 0 && !/^[\d.]+$|:/.test(server) ? { serverName: server } : {};
   return {
     servers: ldap.servers,
@@ -141,7 +142,7 @@ function ldapSettings(ldap: LdapConfig): LdapSettings {
     first: ldap.first,
     authorization: ldap.authorization,
     ...(ldap.groupLookupBase ? { groupLookupBase: ldap.groupLookupBase } : {}),
-    // Asked of every LDAP user, whoever decides the rest: `true` for management would open the management API to all of them.
+    // These run for every LDAP user, whatever authorizes them: `true` for management would open the management API to all of them.
     tagQueries: Object.entries({ administrator: false, management: false, ...ldap.tags }).map(([tag, query]) => ({
       tag,
       query,

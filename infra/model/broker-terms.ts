@@ -6,7 +6,7 @@ const ldapBackend = atom("rabbit_auth_backend_ldap");
 const internalBackend = atom("rabbit_auth_backend_internal");
 const versions = setting("versions", tlsVersions.map(atom));
 
-/** The whole configuration as `rabbitmq.config` has it: a property list of applications. */
+/** The complete configuration for `rabbitmq.config`: a property list of applications. */
 export function configTerms(settings: BrokerSettings): Term {
   return [
     setting("rabbit", rabbitTerms(settings)),
@@ -18,7 +18,7 @@ export function configTerms(settings: BrokerSettings): Term {
   ];
 }
 
-/** What `rabbitmq.conf` can't say, as `advanced.config` has it; absent where it says everything. */
+/** Settings for `advanced.config` that `rabbitmq.conf` can't express; undefined if there are none. */
 export function advancedTerms(settings: BrokerSettings): Term | undefined {
   const { ldap } = settings;
   const applications = [
@@ -28,10 +28,10 @@ export function advancedTerms(settings: BrokerSettings): Term | undefined {
   return applications.length > 0 ? applications : undefined;
 }
 
-/** Linux's `IPPROTO_TCP` and `TCP_USER_TIMEOUT`. Set on the listening socket it holds for what that accepts. */
+/** Linux's `IPPROTO_TCP` and `TCP_USER_TIMEOUT`. Accepted connections inherit it from the listening socket. */
 const userTimeout = [6, 18] as const;
 
-/** For the connections between members: when one is over of which nothing is answered. */
+/** Settings of connections between members: when an unanswered connection is closed. */
 function kernelTerms({ nodeLoss }: BrokerSettings): Term[] {
   if (!nodeLoss) return [];
   const options = [tuple(atom("raw"), ...userTimeout, nativeInteger(nodeLoss.userTimeoutMs))];
@@ -52,7 +52,7 @@ function rabbitTerms(settings: BrokerSettings): Term[] {
     ...(tls
       ? [
           setting("ssl_listeners", [tls.port]),
-          // Clients show no certificate: they have names and passwords.
+          // Clients need no certificate, because they have names and passwords.
           setting("ssl_options", [
             ...certificate,
             setting("verify", atom("verify_none")),
@@ -83,7 +83,7 @@ function rabbitTerms(settings: BrokerSettings): Term[] {
   ];
 }
 
-/** In the order in which they are asked; a pair is who checks the password and who says what is allowed. */
+/** Backends in order; a pair names the backends for authentication and for authorization. */
 function backendTerms({ first, authorization }: LdapSettings): Term[] {
   const viaLdap = authorization === "ldap" ? ldapBackend : tuple(ldapBackend, internalBackend);
   return first === "ldap" ? [viaLdap, internalBackend] : [internalBackend, viaLdap];
@@ -122,7 +122,7 @@ function ldapTerms(ldap: LdapSettings): Term[] {
   ];
 }
 
-/** Names in the directory, and queries. In `rabbitmq.conf` a `#` ends a name, and there are no queries. */
+/** DNs and queries, which `rabbitmq.conf` can't express: a `#` would end a DN, and there are no queries. */
 const directoryTerms = (ldap: LdapSettings): Term[] => [
   setting("user_dn_pattern", ldap.userDnPattern),
   ...(ldap.groupLookupBase ? [setting("group_lookup_base", ldap.groupLookupBase)] : []),
@@ -133,7 +133,7 @@ const directoryTerms = (ldap: LdapSettings): Term[] => [
   ),
 ];
 
-/** A query as RabbitMQ's LDAP plugin has it, e.g. `{in_group, "cn=…"}`. */
+/** A query in the form of RabbitMQ's LDAP plugin, e.g. `{in_group, "cn=…"}`. */
 function queryTerm(query: LdapQuery): Term {
   if (typeof query === "boolean") return setting("constant", query);
   if ("inGroup" in query) return inGroup("in_group", query.inGroup, query.attribute);
@@ -157,6 +157,6 @@ function caseTerm(one: LdapCase): Term {
   const query = queryTerm(one.query);
   if ("permission" in one) return tuple(atom("permission"), atom(one.permission), query);
   if ("resource" in one) return tuple(atom("resource"), atom(one.resource), query);
-  // Compared with the vhost's name as the broker has it, which is a binary.
+  // The broker compares it with the vhost's name, which is a binary.
   return tuple(atom("vhost"), binary(one.vhost), query);
 }

@@ -6,30 +6,30 @@ import { brokerCertificateFile, caFile, ftpCertificateFile, ldapTlsFiles, speaks
 import type { FileModel } from "./types.ts";
 
 /**
- * Erlang reads certificates anew by itself every two minutes; asked, it does so at once, and connections go on. A broker that doesn't run reads
- * them when it starts.
+ * Erlang rereads certificates every two minutes. On request it does so at once, and connections stay open. A stopped broker reads them when it
+ * starts.
  */
-const readAnew = { afterRenewal: or(clearPemCache(), run("true")) };
+const reread = { afterRenewal: or(clearPemCache(), run("true")) };
 
-/** The accounts of servers that read keys; their packages would make them, but the keys are there first. */
+/** The account of a server that reads keys. Its package would create it, but the keys are written first. */
 const slapdAccount = { name: "openldap", home: "/var/lib/ldap" };
 
 /**
- * What a host has of TLS: the CAs that it trusts and, where it serves, its own certificate. A changed certificate restarts no broker, so the
- * files are not among those that the broker's unit reads.
+ * The TLS files of a host: trusted CAs and, if it has TLS servers, its own certificate. They are not among the files that the broker's unit
+ * reads, because a changed certificate needs no restart.
  */
 export function certificatesPart({ config, host, certificates }: PartContext): HostPart {
   const { bundle, rotating, hosts } = certificates;
   if (bundle === "") return {};
   const isMember = Object.values(config.brokers).some(({ members }) => members.includes(host));
-  const bundleFile = rootFile(caFile, bundle, isMember ? readAnew : {});
+  const bundleFile = rootFile(caFile, bundle, isMember ? reread : {});
   const own = hosts[host];
   if (!own) return { files: [bundleFile] };
   const serves = Object.values(config.brokers).some(({ tls, members }) => tls && members.includes(host));
   const answersLdap = config.hosts[host]?.roles.includes("ldap") ?? false;
-  const takesFiles = speaksFtps(config) && (config.hosts[host]?.roles.includes("dd") ?? false);
+  const hasFtps = speaksFtps(config) && (config.hosts[host]?.roles.includes("dd") ?? false);
   const pair = `${own.certificate.trim()}\n${own.key.trim()}\n`;
-  // With a new CA every host trusts it before any server shows a certificate of it.
+  // Every host trusts a new CA before any server uses a certificate of it.
   const after = rotating ? Object.keys(config.hosts).map((other) => `${other} ${caFile}`) : [];
   const secret = { secret: true, mode: "0400", after } as const satisfies Partial<FileModel>;
   return {
@@ -40,13 +40,13 @@ export function certificatesPart({ config, host, certificates }: PartContext): H
         ? [
             rootFile(brokerCertificateFile, pair, {
               ...secret,
-              ...readAnew,
+              ...reread,
               owner: "rabbitmq",
               group: "rabbitmq",
             }),
           ]
         : []),
-      ...(takesFiles ? [rootFile(ftpCertificateFile, pair, secret)] : []),
+      ...(hasFtps ? [rootFile(ftpCertificateFile, pair, secret)] : []),
       ...(answersLdap
         ? [
             rootFile(ldapTlsFiles.certificate, own.certificate, { after }),

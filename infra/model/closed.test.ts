@@ -28,7 +28,7 @@ const fileOf = (host: HostModel, path: string) => host.files.find((file) => file
 describe("certificates", () => {
   const config = fixtureConfig();
 
-  it("are needed by members, under their own names and those of the addresses that they may hold", () => {
+  it("are needed by members, for their own names and those of the virtual IPs that they can hold", () => {
     expect(certificateNeeds(config).find(({ host }) => host === "bunny2")?.names).toEqual([
       "bunny2",
       "10.203.0.22",
@@ -39,13 +39,13 @@ describe("certificates", () => {
     ]);
   });
 
-  it("are needed by an LDAP server also where no broker speaks TLS, and by nobody else then", () => {
+  it("are needed only by an LDAP server if no broker uses TLS", () => {
     const needs = certificateNeeds(withBroker({ tls: false }));
     const ldap = Object.entries(config.hosts).flatMap(([name, { roles }]) => (roles.includes("ldap") ? [name] : []));
     expect(needs.map(({ host }) => host)).toEqual(ldap);
   });
 
-  it("of the CA are on every host; a key is in one file with its certificate, and the broker's alone", () => {
+  it("of the CA are on every host; a key is in one file with its certificate, which only the broker can read", () => {
     const model = modelOf(config);
     for (const host of model.hosts) expect(fileOf(host, caFile)?.content, host.name).toBe("CA-OF-THE-TESTS\n");
     const own = fileOf(hostOf(model, "bunny1"), brokerCertificateFile);
@@ -55,7 +55,7 @@ describe("certificates", () => {
     expect(elsewhere.map((host) => host.name)).toEqual(["bunny1", "bunny2", "wxo-b1"]);
   });
 
-  it("restart no broker when they change: it reads them anew", () => {
+  it("restart no broker when they change, because it rereads them", () => {
     const host = hostOf(modelOf(config), "bunny1");
     const broker = host.units.find((unit) => unit.name === "rabbitmq-server.service");
     expect(broker?.reads).not.toContain(brokerCertificateFile);
@@ -63,7 +63,7 @@ describe("certificates", () => {
     expect(renewal && render(renewal)).toContain("'ssl:clear_pem_cache().'");
   });
 
-  it("of a new CA come after every host trusts it, and without one wait for nobody", () => {
+  it("of a new CA are deployed after every host trusts it; otherwise they wait for no host", () => {
     const orderOf = (rotating: boolean) =>
       fileOf(hostOf(modelOf(config, { rotating }), "bunny1"), brokerCertificateFile)?.after;
     expect(orderOf(true)).toEqual(Object.keys(config.hosts).map((host) => `${host} ${caFile}`));
@@ -75,19 +75,19 @@ describe("the firewall of a member", () => {
   const rules = (settings: Partial<BrokerConfig> = {}) =>
     fileOf(hostOf(modelOf(withBroker(settings)), "bunny1"), "/etc/warren/firewall.nft")?.content;
 
-  it("lets members alone reach the cluster's ports, and says nothing of management where anybody may", () => {
+  it("restricts the cluster's ports to members, and has no rule for management without `from`", () => {
     expect(rules()).toContain("elements = { 10.203.0.21, 10.203.0.22 }");
     expect(rules()).toContain("tcp dport { 4369, 25672, 35672-35682 } ip saddr != @members");
     expect(rules()).not.toContain("15671");
   });
 
-  it("lets members and the named networks reach management", () => {
+  it("restricts management to members and the configured networks", () => {
     const text = rules({ management: { port: 15_671, address: "0.0.0.0", from: ["10.0.0.0/8", "192.0.2.1/32"] } });
     expect(text).toContain("elements = { 10.0.0.0/8, 192.0.2.1/32 }");
     expect(text).toContain("tcp dport 15671 ip saddr @management accept");
   });
 
-  it("is not there where the config wants none, and the broker waits for none", () => {
+  it("is missing if the config turns it off, and the broker does not wait for it", () => {
     const host = hostOf(modelOf(withBroker({ firewall: false })), "bunny1");
     expect(fileOf(host, "/etc/warren/firewall.nft")).toBeUndefined();
     expect(host.packages.map((one) => one.name)).not.toContain("nftables");
@@ -99,7 +99,7 @@ describe("the firewall of a member", () => {
 describe("a broker's management", () => {
   it.each([
     ["15671, over TLS", {}, { scheme: "https", port: 15_671 }],
-    ["15672, in the clear", { tls: false }, { scheme: "http", port: 15_672 }],
+    ["15672, unencrypted", { tls: false }, { scheme: "http", port: 15_672 }],
     ["the config's port", { management: { port: 8443 } }, { scheme: "https", port: 8443 }],
   ])("is on %s", (_, settings, expected) => {
     const values = stackValues("lab");

@@ -26,7 +26,7 @@ export function clusterModels(config: StackConfig): ClusterModel[] {
   }));
 }
 
-/** Standard users and the config's own; one of the config's own takes the place of a standard one. */
+/** Standard users and the config's own users, which override standard ones of the same name. */
 function usersOf(config: StackConfig, cluster: string, broker: BrokerConfig): UserModel[] {
   const permissions = permissionsOf(broker.permissions);
   const standard = {
@@ -46,7 +46,7 @@ function usersOf(config: StackConfig, cluster: string, broker: BrokerConfig): Us
   }));
 }
 
-/** While agents go over from one user to its twin there are both, with the same rights. */
+/** While agents move from one user to its twin, both exist with the same rights. */
 function withTwin(config: StackConfig, cluster: string, users: BrokerConfig["users"]): BrokerConfig["users"] {
   const { user } = config.announcements;
   const [here, there] = users[user] ? [user, twinUser(user)] : [twinUser(user), user];
@@ -56,8 +56,8 @@ function withTwin(config: StackConfig, cluster: string, users: BrokerConfig["use
 }
 
 /**
- * Mirrored queues on 3.x. A mirror that comes back is synchronised by itself; until then it protects nothing. From 4.0 on a queue says by its
- * own arguments that it is replicated, and the policy's key is ignored.
+ * Mirrored queues on 3.x. A mirror that returns is synchronised automatically; until then it protects nothing. From 4.0 on, arguments of a queue make
+ * it replicated, and the policy's key is ignored.
  */
 function standardPolicies(broker: BrokerConfig): PolicyModel[] {
   if (broker.members.length < 2 || traitsOf(broker.series).replication !== "mirrored") return [];
@@ -72,7 +72,7 @@ function standardPolicies(broker: BrokerConfig): PolicyModel[] {
   ];
 }
 
-/** It looks at queues, unbinds and deletes those of clients, and binds them again; what is shared it can neither delete nor write. */
+/** Permissions to list queues, and to unbind, rebind and delete those of clients, but not to delete or write to shared objects. */
 function queueManagerSettings({ exchange, publicExchange }: DatamartConfig): BrokerConfig["users"][string] {
   const shared = `(${exchange}|${publicExchange})`.replaceAll(".", "\\.");
   const others = `^(?!${shared}$|cmc\\.).*$`;

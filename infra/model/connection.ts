@@ -1,7 +1,7 @@
 import type { StackConfig } from "../config/index.ts";
 import type { ConnectionModel } from "./types.ts";
 
-/** How a host is reached: its own `ssh`, filled in from `warren:ssh`. */
+/** The connection of a host: its own `ssh`, completed from `warren:ssh`. */
 export function connectionOf(name: string, config: StackConfig): ConnectionModel {
   const host = config.hosts[name];
   if (!host) throw new TypeError(`no host ${name}`);

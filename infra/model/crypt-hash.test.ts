@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { expect, it } from "vitest";
 import { cryptHash } from "./crypt-hash.ts";
 
-it("is what crypt(3) makes of the password, and stays the same", () => {
+it("is the hash that crypt(3) gives for the password, and stays the same", () => {
   for (const password of ["x", "two words: pässword", "0123456789".repeat(10)]) {
     const hash = cryptHash("wxofeed", password);
     const program = "print crypt($ARGV[0], $ARGV[1])";

@@ -1,14 +1,14 @@
 import { createHmac, scryptSync } from "node:crypto";
 
-/** Of crypt(3), the value of each character. */
+/** crypt(3)'s digits, in the order of their values. */
 const digits = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/** 4 MB and some ten milliseconds for each password that is tried. */
+/** 4 MB and about ten milliseconds for each attempt. */
 const cost = { N: 4096, r: 8, p: 1 };
 const hashBytes = 32;
 
 /**
- * A password as crypt(3) of Debian takes it, by scrypt (`$7$`: N, r, p, salt, hash; crypt(5)). The salt is made from password and name: the same
- * password gives the same text.
+ * A scrypt hash for Debian's crypt(3) (`$7$`: N, r, p, salt, hash; crypt(5)). The salt is derived from password and name, so that the same password
+ * gives the same text.
  */
 export function cryptHash(name: string, password: string): string {
   const salt = createHmac("sha256", password).update(`crypt ${name}`).digest("hex").slice(0, 22);
@@ -16,10 +16,10 @@ export function cryptHash(name: string, password: string): string {
   return `$7$${digits[Math.log2(cost.N)]}${number(cost.r)}${number(cost.p)}${salt}$${inDigits(hash)}`;
 }
 
-/** 30 bits, the lowest first. */
+/** 30 bits, lowest first. */
 const number = (value: number): string => lowestFirst(value, 5);
 
-/** Three bytes are four characters, the lowest bits first. */
+/** Three bytes give four characters, lowest bits first. */
 function inDigits(bytes: Buffer): string {
   const groups = Array.from({ length: Math.ceil(bytes.length / 3) }, (_, index) =>
     bytes.subarray(index * 3, index * 3 + 3),

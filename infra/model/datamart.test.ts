@@ -10,7 +10,7 @@ const dd = (given: StackConfig = config) => hostOf("wxo-b1", given);
 const readConfig = (name: string, given?: StackConfig) => JSON.parse(contentOf(dd(given), `/etc/warren/${name}.json`));
 
 describe("the public data server", () => {
-  it("has a broker of its own, a web server, a watcher and a queue manager", () => {
+  it("has its own broker, a web server, a watcher and a queue manager", () => {
     expect(dd().units.map((unit) => unit.name)).toEqual([
       "rabbitmq-server.service",
       "warren-firewall.service",
@@ -24,7 +24,7 @@ describe("the public data server", () => {
     expect(contentOf(dd(), "/etc/apache2/conf-enabled/warren-datamart.conf")).toContain("Alias / /apps/dd/public/");
   });
 
-  it("has configs that its agents take, with nothing unknown in them", () => {
+  it("has configs that its agents accept", () => {
     expect(watcherSchema.safeParse(readConfig("watcher")).error?.issues).toBeUndefined();
     expect(queueManagerSchema.safeParse(readConfig("queue-manager")).error?.issues).toBeUndefined();
     expect(readConfig("watcher")).toMatchObject({ baseUrl: "http://wxo-b1/", broker: { hosts: ["127.0.0.1:5672"] } });
@@ -32,12 +32,12 @@ describe("the public data server", () => {
     expect(readConfig("watcher", base as StackConfig).baseUrl).toBe("http://dd1.weather.gc.ca/");
   });
 
-  it("watches nothing where nothing is to be watched", () => {
+  it("has no watcher without watched trees", () => {
     const none = { ...config, datamart: { ...config.datamart, watchedTrees: [] } } as unknown as StackConfig;
     expect(dd(none).units.map((unit) => unit.name)).not.toContain("warren-watcher.service");
   });
 
-  it("has folders of trees from the top down", () => {
+  it("creates folders of trees from the top down", () => {
     const deep = { ...config, datamart: { ...config.datamart, watchedTrees: ["citypage_weather/xml"] } };
     const paths = dd(deep as unknown as StackConfig).directories.map(({ path }) => path);
     expect(paths.filter((path) => path.includes("citypage"))).toEqual([
@@ -51,7 +51,7 @@ describe("its broker", () => {
   const cluster = fixtureModel(config).clusters.find(({ name }) => name === "wxo-b1");
   const permissionsOf = (user: string) => cluster?.users.find(({ name }) => name === user)?.permissions;
 
-  it("lets anonymous read what is public, and have queues of its own", () => {
+  it("allows anonymous to read public objects, and to have its own queues", () => {
     const anonymous = permissionsOf("anonymous");
     const may = (kind: "configure" | "write" | "read", names: string[]) =>
       names.filter((name) => matches(anonymous?.[kind] ?? "", name));
@@ -61,7 +61,7 @@ describe("its broker", () => {
     expect(may("read", names)).toEqual(["xpublic", "cmc", "q_anonymous.radar"]);
   });
 
-  it("lets the queue manager delete queues of clients and bind them, and touch nothing that is shared", () => {
+  it("allows the queue manager to delete and bind queues of clients, but not to change shared objects", () => {
     const manager = permissionsOf("queue-manager");
     const may = (kind: "configure" | "write" | "read", names: string[]) =>
       names.filter((name) => matches(manager?.[kind] ?? "", name));
@@ -72,7 +72,7 @@ describe("its broker", () => {
     expect(cluster?.users.find(({ name }) => name === "queue-manager")?.tags).toEqual(["management"]);
   });
 
-  it("bounds queues of clients, whatever they declare", () => {
+  it("limits queues of clients, whatever they declare", () => {
     expect(cluster?.operatorPolicies).toEqual([
       expect.objectContaining({ definition: { "max-length-bytes": 50_000_000, expires: 604_800_000 } }),
     ]);

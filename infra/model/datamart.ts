@@ -30,7 +30,7 @@ export function datamartTreePart({ config }: PartContext): HostPart {
     ...apacheServing("warren-datamart.conf", renderApacheProducts({ root: productRoot, url: "/" })),
     accounts: [productAccount],
     directories: [
-      // The account that delivers makes folders beside the watched trees. By the sticky bit it can neither take nor rename those.
+      // The delivery account creates folders beside the watched trees. The sticky bit prevents it from removing or renaming these.
       { path: productRoot, ...owned, ...(delivery ? { group: delivery.user, mode: "1775" } : {}) },
       ...[...folders].map((folder) => ({ path: `${productRoot}/${folder}`, ...owned })),
     ],
@@ -43,7 +43,7 @@ const foldersOf = (tree: string): string[] => {
   return words.map((_, index) => words.slice(0, index + 1).join("/"));
 };
 
-/** What no sender delivers is announced by whoever sees it change. */
+/** Announces changes in trees that no sender delivers to. */
 export function watcherPart(context: PartContext): HostPart {
   const { config, host } = context;
   const { datamart } = config;
@@ -57,7 +57,7 @@ export function watcherPart(context: PartContext): HostPart {
   };
   const part = agentPart(context, {
     name: "watcher",
-    summary: "announces what changes in the trees of the public data server",
+    summary: "announces changes in the trees of the public data server",
     account: productAccount,
     broker: { cluster: broker, hosts: besideBroker(context, broker) },
     credentials: [passwordAt(config, config.announcements.user, broker)],
@@ -68,13 +68,13 @@ export function watcherPart(context: PartContext): HostPart {
   return { ...part, packages: [{ name: "inotify-tools" }] };
 }
 
-/** The broker beside an agent: what doesn't leave the host needs no TLS. */
+/** The broker on the agent's host, if there is one: traffic within the host needs no TLS. */
 function besideBroker(context: PartContext, cluster: string): string[] {
   const broker = context.config.brokers[cluster];
   return broker?.members.includes(context.host) ? [`127.0.0.1:${broker.port}`] : brokerHosts(context, cluster);
 }
 
-/** Queues that clients left behind are told, unbound, deleted. */
+/** Announces, unbinds and deletes abandoned client queues. */
 export function queueManagerPart(context: PartContext): HostPart {
   const { config } = context;
   const { datamart } = config;
@@ -95,7 +95,7 @@ export function queueManagerPart(context: PartContext): HostPart {
   };
   return agentPart(context, {
     name: "queue-manager",
-    summary: "takes away what clients leave behind",
+    summary: "deletes abandoned client queues",
     account: serviceAccount,
     credentials: [passwordAt(config, queueManagerUser, datamart.broker)],
     logLevel: datamart.logLevel,

@@ -10,7 +10,7 @@ const px = (given: StackConfig = config) => hostOf("px-1", given);
 const readConfig = (name: string, given?: StackConfig) => JSON.parse(contentOf(px(given), `/etc/warren/${name}.json`));
 
 describe("a px host", () => {
-  it("has several senders of one program: those that deliver, each from its own txq, and the one that announces", () => {
+  it("has several senders of one program: delivering ones with their own txqs, and an announcing one", () => {
     const model = px();
     const names = ["delivery-ftp", "delivery-sftp", "dd-notify"];
     const units = model.units.map((unit) => unit.name);
@@ -35,7 +35,7 @@ describe("a px host", () => {
     }
   });
 
-  it("delivers below the document root as the account there sees it, and tells the other sender", () => {
+  it("delivers below the document root as seen by the account there, and notifies the announcing sender", () => {
     expect(readConfig("delivery-sftp")).toMatchObject({
       type: "sftp",
       root: "/public",
@@ -48,7 +48,7 @@ describe("a px host", () => {
     expect(readConfig("delivery-sftp")).not.toHaveProperty("broker");
   });
 
-  it("delivers by FTP to the same place, with a password, over TLS where the stack wants it", () => {
+  it("delivers by FTP to the same place, with a password, and over TLS if configured", () => {
     const { server, ...rest } = readConfig("delivery-ftp");
     expect(rest).toMatchObject({
       type: "ftp",
@@ -68,7 +68,7 @@ describe("a px host", () => {
     });
   });
 
-  it("announces as the requirement's dd-notify does, to the broker of the public data server", () => {
+  it("announces like the requirement's dd-notify, to the broker of the public data server", () => {
     expect(readConfig("dd-notify")).toMatchObject({
       broker: { hosts: ["amqps://10.203.0.61:5671"], user: "feeder" },
       exchange: "cmc",
@@ -78,7 +78,7 @@ describe("a px host", () => {
     });
   });
 
-  it("announces in sr3's formats too where the stack asks for them", () => {
+  it("also announces in sr3's formats if configured", () => {
     const delivery = { ...config.datamart?.delivery, alsoFormats: ["v02", "v03"] };
     const also = { ...config, datamart: { ...config.datamart, delivery } } as StackConfig;
     expect(senderSchema.safeParse(readConfig("dd-notify", also)).error?.issues).toBeUndefined();
@@ -89,13 +89,13 @@ describe("a px host", () => {
     expect(readConfig("dd-notify").alsoFormats).toEqual([]);
   });
 
-  it("knows the public data server by the key that is pinned, on its port, and by none before it is met", () => {
+  it("has the pinned key of the public data server for its port, or none before it is known", () => {
     const known = (keys: Map<string, string>, given = config) => {
       const host = withHostKeys(fixtureModel(given), keys).hosts.find(({ name }) => name === "px-1");
       return host && contentOf(host, "/etc/warren/delivery_known_hosts");
     };
     expect(known(new Map([["wxo-b1", "ssh-ed25519 AAAA"]]))).toBe("wxo-b1 ssh-ed25519 AAAA\n");
-    expect(known(new Map())).toBe("# wxo-b1: not met yet\n");
+    expect(known(new Map())).toBe("# wxo-b1: host key not known yet\n");
     const values = structuredClone(stackValues("lab")) as { hosts: Record<string, object> };
     Object.assign(values.hosts["wxo-b1"] ?? {}, { ssh: { port: 2222 } });
     const elsewhere = parseStackConfig(values as Record<string, unknown>, "stack lab");
@@ -107,7 +107,7 @@ describe("a px host", () => {
 describe("the account that delivers", () => {
   const dd = hostOf("wxo-b1", config);
 
-  it("is shut into root's folder around the document root, and may do SFTP alone", () => {
+  it("is restricted to SFTP and to root's folder around the document root", () => {
     expect(dd.directories).toContainEqual({ path: "/apps/dd", owner: "root", group: "root", mode: "0755" });
     const root = { path: "/apps/dd/public", owner: "px", group: "wxofeed", mode: "1775" };
     expect(dd.directories).toContainEqual(root);
@@ -116,7 +116,7 @@ describe("the account that delivers", () => {
     expect(contentOf(dd, "/etc/warren/authorized_keys/wxofeed")).toMatch(/^restrict ssh-ed25519 \S+\n$/);
   });
 
-  it("has an FTP server where some sender delivers by that, whose ports take hosts that deliver alone", () => {
+  it("has an FTP server if a sender uses FTP, with ports only for delivering hosts", () => {
     const conf = contentOf(dd, "/etc/warren/vsftpd.conf");
     expect(conf).toContain("local_root=/apps/dd\nchroot_local_user=YES\n");
     expect(conf).not.toContain("ssl_enable");
@@ -138,7 +138,7 @@ describe("the account that delivers", () => {
     expect(contentOf(bare, "/etc/warren/firewall.nft")).not.toContain("dport { 21");
   });
 
-  it("has FTPS alone where the stack wants it, with a certificate that no other account can read", () => {
+  it("requires FTPS if configured, with a certificate that no other account can read", () => {
     const server = hostOf("wxo-b1", fixtureConfig("lab4"));
     const conf = contentOf(server, "/etc/warren/vsftpd.conf");
     expect(conf).toContain("force_local_logins_ssl=YES\nforce_local_data_ssl=YES\n");
@@ -148,7 +148,7 @@ describe("the account that delivers", () => {
     expect(server.units.find(({ name }) => name === "vsftpd.service")?.reads).toContain(file?.path);
   });
 
-  it("leaves sshd running when the stack goes", () => {
+  it("leaves sshd running when the stack is destroyed", () => {
     const steps = hostSteps(dd);
     const removed = (name: string) => steps.find((step) => step.name === name)?.remove;
     expect(removed("ssh.service")).toBeUndefined();
@@ -157,7 +157,7 @@ describe("the account that delivers", () => {
 });
 
 describe("a client", () => {
-  it("is the subscriber of the docs, as anonymous, with a queue that keeps its name", () => {
+  it("is the docs' subscriber, as anonymous, with a queue of a fixed name", () => {
     const client = hostOf("client-1", config);
     const unit = contentOf(client, "/etc/systemd/system/warren-subscriber.service");
     expect(unit).toContain("subscriber.mjs q_anonymous.client-1 cmc exp.dd.notify.# /apps/px/rxq/dd\n");

@@ -22,23 +22,23 @@ import type { HostPart, PartContext } from "./part.ts";
 import { caFile, speaksFtps } from "./tls.ts";
 import type { FileModel } from "./types.ts";
 
-/** sshd reads it with its main file; what is in it is about one account alone. */
+/** sshd reads it with its main file. Its content applies to one account only. */
 const sshdFile = "/etc/ssh/sshd_config.d/warren-delivery.conf";
-/** The public data server's key, as px knows it. */
+/** known_hosts of px, with the public data server's key. */
 export const deliveryKnownHosts = "/etc/warren/delivery_known_hosts";
 const keyName = "delivery-key";
-/** By which px logs in there. */
+/** The key with which px logs in there. */
 export const deliveryKeyFile = `/etc/warren/secrets/${keyName}`;
 const passwordName = "delivery-password";
 
-/** The account by which px delivers: over SSH, SFTP and nothing else, below the folder that the document root is in. */
+/** The account with which px delivers: SFTP only, below the folder of the document root. */
 export function deliveryAccountPart({ config }: PartContext): HostPart {
   const { datamart } = config;
   const delivery = datamart?.delivery;
   if (!datamart || !delivery) return {};
   const root = dirname(datamart.productRoot);
   const account = { name: delivery.user, home: "/" };
-  // Neither sshd nor vsftpd shuts anybody into a folder that others may write to.
+  // Neither sshd nor vsftpd accepts a chroot folder that others can write to.
   const directories = [{ path: root, owner: "root", group: "root", mode: "0755" }];
   if (delivery.publicKey === undefined) return { accounts: [account], directories };
   const keys = rootFile(`/etc/warren/authorized_keys/${delivery.user}`, `restrict ${delivery.publicKey}\n`);
@@ -64,14 +64,14 @@ export function deliveryAccountPart({ config }: PartContext): HostPart {
   };
 }
 
-/** What tells one sender from another, on each host with the role px. */
+/** What distinguishes the senders of a host with the role px. */
 interface DeliveryPlace {
   readonly name: ReturnType<typeof deliveryName>;
   readonly port: number;
   readonly sender: DeliverySender;
 }
 
-/** Of a sender's unit and config. */
+/** Name of a sender's unit and config. */
 export const deliveryName = (sender: string) => `delivery-${sender}` as const;
 
 /** The senders that deliver, in the order of their names. */
@@ -82,7 +82,7 @@ export const deliveryPlaces = ({ datamart }: StackConfig): DeliveryPlace[] =>
     sender,
   }));
 
-/** Each delivers in its own way from its own txq; the URL of what is there then goes into the txq of the one that announces. */
+/** Each delivers by its own protocol from its own txq. URLs of delivered files go into the txq of the announcing sender. */
 export const deliverySenderParts = (context: PartContext): HostPart[] =>
   deliveryPlaces(context.config).map((place) => senderPart(context, place));
 
@@ -100,7 +100,7 @@ function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace)
     validation: false,
     noDuplicates: false,
     batch: amqpConfig.shape.batch.parse(undefined),
-    // As the account sees it: its root is the folder around.
+    // As seen from the account's chroot, the parent folder.
     root: `/${basename(datamart.productRoot)}`,
     lock: "umask",
     chmod: "775",
@@ -114,7 +114,7 @@ function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace)
     account: productAccount,
     credentials: [deliveryCredential(config, sender)],
     logLevel: datamart.logLevel,
-    // It speaks no AMQP; the server that it delivers to is there when that one's broker is.
+    // The agent uses no AMQP, but its server is ready when the broker there is.
     afterBroker: datamart.broker,
     writable: `${sender.queueDirectory} ${delivery.notifyDirectory}`,
     own,
@@ -130,12 +130,12 @@ function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace)
   };
 }
 
-/** A sender's config, of its server what is not its default. */
+/** A sender's config, with the server settings that differ from the defaults. */
 type OwnDelivery = Omit<Partial<SftpConfig | FtpConfig>, "server"> & {
   readonly server: Partial<SftpConfig["server"] | FtpConfig["server"]>;
 };
 
-/** How a sender gets in. */
+/** A sender's login. */
 interface Login {
   readonly server: Partial<SftpConfig["server"] | FtpConfig["server"]>;
   readonly files: readonly FileModel[];
@@ -159,13 +159,13 @@ function ftpLogin(config: StackConfig, { mode }: DeliverySender): Login {
   };
 }
 
-/** What a sender shows of itself at the public data server. */
+/** The credential with which a sender logs in to the public data server. */
 export const deliveryCredential = ({ secrets }: StackConfig, { protocol }: DeliverySender): Credential =>
   protocol === "sftp"
     ? { name: keyName, file: deliveryKeyFile, content: secrets.deliveryKey ?? "" }
     : { name: passwordName, file: `/etc/warren/secrets/${passwordName}`, content: secrets.deliveryPassword ?? "" };
 
-/** Announces what was delivered: each file of its txq is a URL, and a message. */
+/** Announces delivered files: each file of its txq is a URL, which becomes a message. */
 export function notifySenderPart(context: PartContext): HostPart {
   const { config } = context;
   const { datamart } = config;
@@ -190,7 +190,7 @@ export function notifySenderPart(context: PartContext): HostPart {
     ...agentPart(context, {
       name: "dd-notify",
       program: "sender",
-      summary: "announces what was delivered to the public data server",
+      summary: "announces files that were delivered to the public data server",
       account: productAccount,
       broker: { cluster: broker, hosts: brokerHosts(context, broker) },
       credentials: [passwordAt(config, config.announcements.user, broker)],
@@ -202,7 +202,7 @@ export function notifySenderPart(context: PartContext): HostPart {
   };
 }
 
-/** First words of routing keys, as sr3 binds to them, and as the watcher has them. */
+/** First words of routing keys, to which sr3 binds, from the watcher's defaults. */
 const topicPrefixes = watcherSchema.shape.topicPrefixes.parse(undefined);
 
 const queueFolders = (...queues: readonly string[]) =>
@@ -215,16 +215,16 @@ const queueFolders = (...queues: readonly string[]) =>
 
 interface PublicServer {
   readonly name: string;
-  /** Of its sshd. */
+  /** Port of its sshd. */
   readonly port: number;
 }
 
-/** The one member of the broker that the public listens to. */
+/** The only member of the broker for public clients. */
 export function publicServer({ hosts, brokers, datamart, ssh }: StackConfig): PublicServer | undefined {
   const name = datamart && brokers[datamart.broker]?.members[0];
   const host = name === undefined ? undefined : hosts[name];
   return name === undefined || !host ? undefined : { name, port: host.ssh.port ?? ssh.port };
 }
 
-/** Where the document root is served. */
+/** URL of the document root. */
 export const baseUrlOf = ({ baseUrl }: DatamartConfig, host: string): string => baseUrl ?? `http://${host}/`;

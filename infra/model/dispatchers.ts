@@ -1,14 +1,14 @@
 import type { StackConfig } from "../config/index.ts";
 import { seriesNames } from "../config/series.ts";
 
-/** The clusters that announcements are dispatched at: the one that carries them, and the one that is to take its place. */
+/** The clusters with dispatchers: the one that carries the announcements, and its successor or predecessor. */
 export function dispatchingClusters({ announcements: { broker, beside } }: StackConfig): string[] {
   return beside === undefined ? [broker] : [broker, beside];
 }
 
 /**
- * Of two clusters the one whose shovels carry messages from one to the other, in both directions: the newer one, so that the older one is not
- * restarted for it. Undefined where there is one cluster alone.
+ * Of two clusters the one whose shovels carry messages between them, in both directions: the newer one, so that the older one is not restarted for
+ * it. Undefined if there is only one cluster.
  */
 export function carrierOf(config: StackConfig): string | undefined {
   const { broker, beside } = config.announcements;
@@ -17,21 +17,21 @@ export function carrierOf(config: StackConfig): string | undefined {
   return ageOf(broker) > ageOf(beside) ? broker : beside;
 }
 
-/** Hosts that have a dispatcher: members of these clusters, all of them unless given, where nothing is adopted any more. */
+/** Hosts with a dispatcher: members of these clusters (default: all dispatching clusters) that are not adopted. */
 export function dispatcherHosts(config: StackConfig, clusters = dispatchingClusters(config)): string[] {
   const members = clusters.flatMap((cluster) => config.brokers[cluster]?.members ?? []);
   return members.filter((host) => !config.hosts[host]?.adopted);
 }
 
-/** The cluster that a host's dispatcher works at: its own. */
+/** The cluster of a host's dispatcher: the host's own. */
 export const dispatchedClusterOf = (config: StackConfig, host: string): string | undefined =>
   dispatchingClusters(config).find((cluster) => config.brokers[cluster]?.members.includes(host));
 
 export const isDispatcherHost = (config: StackConfig, host: string): boolean => dispatcherHosts(config).includes(host);
 
 /**
- * The host whose dispatcher takes its turn before this one's: the next worse for the virtual IP, so that the one that works comes last, and
- * stays as it is where another one doesn't come back. Of hosts that are equal the later in the config goes first.
+ * The host whose dispatcher restarts before this one's: the one with the next lower priority for the virtual IP. So the active dispatcher restarts
+ * last, and is left alone if another one doesn't start. Of hosts with equal priority, the later in the config restarts first.
  */
 export function worseDispatchers(config: StackConfig, host: string): string[] {
   const name = config.brokers[config.announcements.broker]?.virtualIp;

@@ -1,6 +1,6 @@
 import type { FileModel } from "./types.ts";
 
-/** A file of root's, readable by all; what differs is said. */
+/** A file that belongs to root and is readable by all, with overrides in `rest`. */
 export function rootFile(path: string, content: string, rest: Partial<FileModel> = {}): FileModel {
   return {
     path,

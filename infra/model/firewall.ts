@@ -7,19 +7,19 @@ import { ftpPorts } from "./ftp-server.ts";
 import { firewallRules, firewallUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
-/** What goes between members: RabbitMQ's own choice where nothing else is set (rabbitmq.com/docs/networking). */
+/** Port of the connections between members, RabbitMQ's default (rabbitmq.com/docs/networking). */
 export const clusterPort = "25672";
 /** epmd, Erlang distribution, command line. */
 const clusterPorts = `4369, ${clusterPort}, 35672-35682`;
 
-/** Who delivers by FTP, and where. */
+/** FTP ports of a host, and the addresses that may use them. */
 function ftpRules(config: StackConfig, host: string): { readonly ftpPorts: string; readonly ftpFrom: string } {
   const ports = publicServer(config)?.name === host ? ftpPorts(config) : [];
   const from = Object.values(config.hosts).filter(({ roles }) => roles.includes("px"));
   return { ftpPorts: ports.join(", "), ftpFrom: ports.length > 0 ? from.map(({ address }) => address).join(", ") : "" };
 }
 
-/** A member's ports for members only. AMQP is not among them: whether it listens for other hosts is the listener's business. */
+/** Restricts a member's internal ports to members. AMQP is not among them: its listener's address controls access. */
 export function firewallPart({ config, host }: PartContext): HostPart {
   const broker = Object.values(config.brokers).find(({ members }) => members.includes(host));
   if (!broker?.firewall) return {};
@@ -32,8 +32,8 @@ export function firewallPart({ config, host }: PartContext): HostPart {
     ...ftpRules(config, host),
   });
   const nft = "/usr/sbin/nft";
-  // Before packages: the broker's first start waits for the unit, and nft comes with the same packages.
-  const rules = rootFile(firewallRules, text, { validate: [nft, "-c", "-f", candidate], judge: nft });
+  // Before packages, because the broker's first start waits for the unit, and nft is installed with the same packages.
+  const rules = rootFile(firewallRules, text, { validate: [nft, "-c", "-f", candidate], validator: nft });
   const unit = rootFile(`/etc/systemd/system/${firewallUnit}`, renderFirewallService({ rules: firewallRules }));
   const others = rootFile(
     "/etc/systemd/system/nftables.service.d/warren.conf",

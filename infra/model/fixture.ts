@@ -5,7 +5,7 @@ import { buildModel } from "./index.ts";
 import { type Certificates, certificateNeeds } from "./tls.ts";
 import type { ArtifactSources, EnvironmentModel, HostModel } from "./types.ts";
 
-/** Secrets for tests: as long as they must be, and nowhere else in the texts that are looked at. */
+/** Secrets for tests: long enough, and unique in all generated texts. */
 export const fixtureSecrets = {
   erlangCookie: "COOKIEOFTHETESTSANDNOTHINGELSE",
   passwords: {
@@ -41,7 +41,7 @@ export function stackValues(stack: string): Record<string, unknown> {
   return { ...own, secrets: own.datamart === undefined ? secrets : withDatamart(secrets) };
 }
 
-/** With the passwords of users that a stack with a public data server has beside the others. */
+/** With the additional secrets of a stack with a public data server. */
 const withDatamart = <Secrets extends { readonly passwords: object }>(secrets: Secrets) => ({
   ...secrets,
   passwords: { ...secrets.passwords, "queue-manager": "queue-manager-of-the-tests" },
@@ -71,7 +71,7 @@ export const fixtureArtifacts: ArtifactSources = {
   watcher: artifact("watcher.mjs", "f"),
 };
 
-/** Certificates for tests: words that are found again. */
+/** Certificates for tests: recognisable texts. */
 export function fixtureCertificates(config: StackConfig): Certificates {
   const hosts = certificateNeeds(config).map(({ host }) => [
     host,
@@ -83,14 +83,14 @@ export function fixtureCertificates(config: StackConfig): Certificates {
 export const fixtureModel = (config = fixtureConfig()): EnvironmentModel =>
   buildModel("lab", config, fixtureArtifacts, fixtureCertificates(config));
 
-/** One host of a stack's model; of `lab`'s unless a config is given. @throws TypeError where there is none of that name */
+/** One host of a stack's model; of `lab`'s unless a config is given. @throws TypeError if there is none of that name */
 export function hostOf(name: string, config?: StackConfig): HostModel {
   const found = fixtureModel(config).hosts.find((one) => one.name === name);
   if (!found) throw new TypeError(`no host ${name}`);
   return found;
 }
 
-/** The content of one of its files. @throws TypeError where it has none of that path */
+/** The content of one of its files. @throws TypeError if it has none at that path */
 export function contentOf(model: HostModel, path: string): string {
   const found = model.files.find((file) => file.path === path);
   if (!found) throw new TypeError(`no file ${path} on ${model.name}`);

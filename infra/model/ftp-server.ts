@@ -12,11 +12,11 @@ import { ftpCertificateFile, speaksFtps } from "./tls.ts";
 export const ftpPort = 21;
 /** Also the name of the file in /etc/pam.d. */
 const pamService = "warren-ftp";
-/** Not the package's own: it has a say in that one. */
+/** Not the package's own file, which the package may change. */
 const configFile = "/etc/warren/vsftpd.conf";
 const passwordFile = "/etc/warren/secrets/ftp-password";
 
-/** Where the FTP server listens: for commands, and for files. None where nobody delivers by FTP. */
+/** Ports of the FTP server, for commands and for transfers. Empty if no sender delivers by FTP. */
 export function ftpPorts({ datamart }: StackConfig): readonly string[] {
   const delivery = datamart?.delivery;
   if (!delivery || !deliversBy(delivery, "ftp")) return [];
@@ -24,7 +24,7 @@ export function ftpPorts({ datamart }: StackConfig): readonly string[] {
   return [`${ftpPort}`, `${from}-${to}`];
 }
 
-/** vsftpd for the account by which px delivers, shut into the folder that the document root is in; where some sender wants it. */
+/** vsftpd for the account with which px delivers, restricted to the folder of the document root, if a sender uses FTP. */
 export function ftpServerPart({ config, host }: PartContext): HostPart {
   const { datamart, secrets, brokers } = config;
   const delivery = datamart?.delivery;
@@ -39,10 +39,10 @@ export function ftpServerPart({ config, host }: PartContext): HostPart {
     certificateFile: speaksFtps(config) ? ftpCertificateFile : "",
   });
   const firewall = Object.values(brokers).some((broker) => broker.firewall && broker.members.includes(host));
-  // All before the package, whose first start reads them.
+  // All before the package, because its first start reads them.
   const files = [
-    // Asked for its version after it has read a config, it ends there.
-    rootFile(configFile, conf, { validate: [vsftpd, candidate, "-v"], judge: vsftpd }),
+    // With -v after a config, vsftpd parses the config, prints its version and exits.
+    rootFile(configFile, conf, { validate: [vsftpd, candidate, "-v"], validator: vsftpd }),
     rootFile(`/etc/pam.d/${pamService}`, renderVsftpdPam({ passwordFile })),
     rootFile(passwordFile, `${user}:${cryptHash(user, secrets.deliveryPassword ?? "")}\n`, {
       mode: "0600",
@@ -57,7 +57,7 @@ export function ftpServerPart({ config, host }: PartContext): HostPart {
       {
         name: ftpUnit,
         onChange: "restart",
-        // It reads its certificate when it starts; password and PAM's file for each session.
+        // It reads its certificate at start, and the password and PAM's file in each session.
         reads: [configFile, `/etc/systemd/system/${ftpUnit}`, ...(speaksFtps(config) ? [ftpCertificateFile] : [])],
         after: [],
         afterBroker: false,

@@ -6,7 +6,7 @@ import { fingerprintOf, hostKeyOf, hostKeyPath, withHostKeys } from "./host-key.
 const urp1 = { host: "urp-1", address: "10.203.0.11", port: 22 };
 const elsewhere = { ...urp1, port: 2222 };
 
-/** A line's first field as `ssh-keygen -H` makes it. */
+/** The first field of a line as hashed by `ssh-keygen -H`. */
 function hashed(name: string): string {
   const salt = Buffer.from("twenty bytes of salt");
   return `|1|${salt.toString("base64")}|${createHmac("sha1", salt).update(name).digest("base64")}`;
@@ -37,20 +37,20 @@ describe("hostKeyOf", () => {
 
   const nothing: [string, typeof urp1, string][] = [
     ["in an empty file", urp1, ""],
-    ["of a host whose name only begins so", urp1, "urp-10 ssh-ed25519 A\n10.203.0.110 ssh-ed25519 A"],
+    ["of a host whose name only starts with it", urp1, "urp-10 ssh-ed25519 A\n10.203.0.110 ssh-ed25519 A"],
     ["on another port", urp1, "[10.203.0.11]:2222 ssh-ed25519 A"],
     ["that is revoked", urp1, "@revoked urp-1 ssh-ed25519 A"],
-    ["in a line that is cut off", urp1, "urp-1 ssh-ed25519"],
+    ["in a truncated line", urp1, "urp-1 ssh-ed25519"],
     ["of another host, hashed", urp1, `${hashed("10.203.0.12")} ssh-ed25519 A`],
   ];
-  it.each(nothing)("takes no key %s", (_, connection, text) => {
+  it.each(nothing)("finds no key %s", (_, connection, text) => {
     expect(hostKeyOf(connection, text)).toBeUndefined();
   });
 });
 
 describe("fingerprintOf", () => {
   it("shows a key as ssh-keygen -l does", () => {
-    // A key made once, and what `ssh-keygen -lf` of OpenSSH 9.2 said of it.
+    // A key, and its fingerprint from `ssh-keygen -lf` of OpenSSH 9.2.
     expect(fingerprintOf("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHFaEek+XQeI44IuRjgK/RCUiGnLdKae6U9cRbTiNuU5")).toBe(
       "SHA256:q/N1rUmdOz3FzbjZdsFm63t5UImFCI4skHIfVE/nW0M",
     );
@@ -62,13 +62,13 @@ describe("hostKeyPath", () => {
     ["ssh-ed25519 A", "/etc/ssh/ssh_host_ed25519_key.pub"],
     ["ecdsa-sha2-nistp256 A", "/etc/ssh/ssh_host_ecdsa_key.pub"],
     ["ssh-rsa A", "/etc/ssh/ssh_host_rsa_key.pub"],
-  ])("says where a host keeps %s", (key, path) => {
+  ])("gives the path of %s", (key, path) => {
     expect(hostKeyPath(key)).toBe(path);
   });
 });
 
 describe("withHostKeys", () => {
-  it("gives each host its key, and a host behind a jump host that one's too", () => {
+  it("gives each host its key, and a host behind a jump host that host's key as well", () => {
     const model = withHostKeys(
       fixtureModel(),
       new Map([

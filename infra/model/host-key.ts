@@ -2,11 +2,10 @@ import { createHash, createHmac } from "node:crypto";
 import type { ConnectionModel, EnvironmentModel } from "./types.ts";
 
 /**
- * The key of a host in an OpenSSH known_hosts, as `TYPE BASE64`: the line of its address or its name counts, also as `[…]:PORT` where it
- * listens elsewhere than on 22, also hashed. ed25519 where there are several. Lines with a marker (`@revoked`, `@cert-authority`) and
- * patterns pin no key.
+ * The key of a host in an OpenSSH known_hosts file, as `TYPE BASE64`: from a line with its address or name, as `[…]:PORT` for a port other than 22,
+ * possibly hashed. An ed25519 key is preferred. Lines with a marker (`@revoked`, `@cert-authority`) and patterns pin no key.
  *
- * @returns undefined where the text knows nothing of the host
+ * @returns undefined if the text has no key of the host
  */
 export function hostKeyOf(
   connection: Pick<ConnectionModel, "host" | "address" | "port">,
@@ -23,7 +22,7 @@ export function hostKeyOf(
   return keys.find((one) => one.startsWith("ssh-ed25519 ")) ?? keys[0];
 }
 
-/** Does the first field of a line name this host? Hashed ones are `|1|SALT|HMAC-SHA1(SALT, name)`, see sshd(8). */
+/** Whether the first field of a line names this host. Hashed names are `|1|SALT|HMAC-SHA1(SALT, name)`, see sshd(8). */
 function isNamed(hosts: string, name: string): boolean {
   const [, version, salt, hash] = hosts.split("|");
   if (version !== "1" || !salt) return hosts.split(",").includes(name);
@@ -36,19 +35,19 @@ export function fingerprintOf(key: string): string {
   return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
 }
 
-/** Where a host keeps the public half of a key of this type, by sshd_config(5)'s defaults. */
+/** Path of a host's public key of this type, by sshd_config(5)'s defaults. */
 export function hostKeyPath(key: string): string {
   const [type = ""] = key.split(" ");
   const name = type.startsWith("ecdsa-") ? "ecdsa" : type === "ssh-rsa" ? "rsa" : "ed25519";
   return `/etc/ssh/ssh_host_${name}_key.pub`;
 }
 
-/** Stands in a file for the line of a known_hosts that has a host's key; `hosts` as such a line begins, e.g. `[wxo-b1]:2222`. */
+/** Placeholder for the known_hosts line with a host's key; `hosts` is the first field of that line, e.g. `[wxo-b1]:2222`. */
 export const knownHostMark = (hosts: string, host: string): string => `${hosts} {host key of ${host}}`;
 
 const mark = /^(\S+) \{host key of ([^}]+)\}$/gm;
 
-/** A connection with its host key filled in, its jump host's too; none where none is known. */
+/** A connection with its host key and that of its jump host filled in, if known. */
 export function withHostKey(
   { hostKey: _, via, ...connection }: ConnectionModel,
   keys: ReadonlyMap<string, string>,
@@ -58,12 +57,12 @@ export function withHostKey(
 }
 
 /**
- * The model with each connection's host key filled in, jump hosts' too, and the same in files that name one; a host without one has none yet.
+ * The model with known host keys filled in, in connections (including jump hosts) and in files that name a host's key.
  */
 export function withHostKeys(model: EnvironmentModel, keys: ReadonlyMap<string, string>): EnvironmentModel {
   const lineOf = (_: string, hosts: string, host: string) => {
     const key = keys.get(host);
-    return key === undefined ? `# ${hosts}: not met yet` : `${hosts} ${key}`;
+    return key === undefined ? `# ${hosts}: host key not known yet` : `${hosts} ${key}`;
   };
   return {
     ...model,

@@ -48,7 +48,7 @@ const agentParts: ReadonlySet<unknown> = new Set([
  * The desired state of every host and cluster of a stack. Pure: the same config and the same artifacts give the same
  * model, to the byte.
  *
- * @param certificates left out where hosts are only looked at: files that need them are then not in the model
+ * @param certificates omitted for callers that only read hosts: the model then lacks files that need them
  */
 export function buildModel(
   stack: string,
@@ -78,7 +78,7 @@ function hostModel(
     certificatesPart(context),
     ...host.roles
       .flatMap((role) => partsOfRole[role])
-      // Agents come when nothing is adopted any more; what they need may not be there before.
+      // Agents are deployed once nothing is adopted any more, because their requirements may be missing before.
       .filter((part) => !host.adopted || !agentParts.has(part))
       .flatMap((part) => part(context)),
     ...(host.adopted ? [] : [...receiverParts(context), ...bridgeParts(context)]),
@@ -114,13 +114,13 @@ function hostModel(
       (unit) => unit.name,
     ),
   };
-  // What was found is as its people had it.
+  // Folders of an adopted host are not checked.
   if (host.adopted) return { ...model, found: foundSteps(model, host.adopted) };
   requireOwnFolders(model);
   return model;
 }
 
-/** Two roles may ask for the same thing, e.g. the runtime; the first one that asks gives it, in its place. */
+/** Removes duplicates, because two roles may have the same thing, e.g. the runtime. The first one stays in its place. */
 function unique<T>(things: readonly T[], key: (thing: T) => string): T[] {
   const firsts = new Map<string, T>();
   for (const thing of things) if (!firsts.has(key(thing))) firsts.set(key(thing), thing);

@@ -23,12 +23,15 @@ describe("a virtual IP", () => {
   it.each([
     [{ bunny1: 150, bunny2: 100 }, 148, 99],
     [{ bunny1: 99, bunny2: 254 }, 98, 252],
-  ])("puts hosts of unhealthy brokers behind all others and in their old order: %j", (priorities, first, second) => {
-    expect(confOf("bunny1", {}, priorities)).toContain(`broker_unhealthy weight -${first}\n`);
-    expect(confOf("bunny2", {}, priorities)).toContain(`broker_unhealthy weight -${second}\n`);
-  });
+  ])(
+    "ranks hosts with unhealthy brokers below all others, in their previous order: %j",
+    (priorities, first, second) => {
+      expect(confOf("bunny1", {}, priorities)).toContain(`broker_unhealthy weight -${first}\n`);
+      expect(confOf("bunny2", {}, priorities)).toContain(`broker_unhealthy weight -${second}\n`);
+    },
+  );
 
-  it("takes adverts of its own hosts alone, without the password that VRRP sends in the clear", () => {
+  it("accepts adverts only from its own hosts, without the password that VRRP sends unencrypted", () => {
     const conf = confOf("bunny2");
     expect(conf).toMatch(/^ *vrrp_version 3$/m);
     expect(conf).toMatch(/^ *check_unicast_src$/m);
@@ -36,12 +39,12 @@ describe("a virtual IP", () => {
     expect(conf).not.toMatch(/auth_type|auth_pass/);
   });
 
-  it("has its watch up before keepalived, which writes to it", () => {
+  it("starts its watch before keepalived, which writes to it", () => {
     const unit = host("bunny2").units.find((one) => one.name === "keepalived.service");
     expect(unit?.after).toEqual(["warren-vip.service", "bunny1 keepalived.service"]);
   });
 
-  it("leaves a host alone that has no broker to speak for it", () => {
+  it("is not deployed on a host without a broker", () => {
     const { bunny } = fixtureConfig().brokers;
     const alone = {
       ...fixtureConfig(),

@@ -10,16 +10,16 @@ import { standBackFile } from "./stand-back.ts";
 import { scriptAccount, stateFiles, stateFolders } from "./vrrp-state.ts";
 import { vrrpWatch } from "./vrrp-watch.ts";
 
-/** Debian's own of each release. */
+/** The package versions of each Debian release. */
 const packageVersions = { bookworm: "1:2.2.*", trixie: "1:2.3.*" } as const;
 
 /**
- * Not as root: keepalived 2.2.7 looks at scripts with their user's rights, then ends itself because it takes the shell for a
- * lost parent (exit code 143, whatever the file says).
+ * Not as root: keepalived 2.2.7 runs script checks with the script user's rights, then exits because it mistakes the shell for a lost parent (exit
+ * code 143, whatever the file contains).
  */
 const configTest = ["runuser", "-u", scriptAccount.name, "--", "keepalived", "--config-test", "--use-file", candidate];
 
-/** The virtual IPs that this host may hold: what watches them, and what tells keepalived of its broker. */
+/** keepalived for the virtual IPs that this host can hold, with their watch and the files that inform keepalived of its broker. */
 export function keepalivedPart({ config, host }: PartContext): HostPart {
   const instances = instancesOf(config, host);
   const broker = Object.values(config.brokers).find((one) => one.members.includes(host));
@@ -37,7 +37,7 @@ export function keepalivedPart({ config, host }: PartContext): HostPart {
     accounts: [scriptAccount],
     directories: stateFolders,
     files: [check, standBackFile(), ...ends, conf, ...watch.files],
-    // Held, as the broker is: whatever restarts it moves the address.
+    // Held like the broker, because every restart moves the address.
     packages: [{ name: "keepalived", series: packageVersions[release] }],
     units: [
       watch.unit,
@@ -46,9 +46,9 @@ export function keepalivedPart({ config, host }: PartContext): HostPart {
         onChange: "reload",
         reads: [check, ...ends, conf].map((file) => file.path),
         after: [
-          // Its FIFO is there first.
+          // Creates keepalived's FIFO.
           watch.unit.name,
-          // The better host first: it takes the address at once, and nothing has to move right after the start.
+          // The host with the higher priority first: it claims the address at once, so that nothing moves right after the start.
           ...betterHosts(config.virtualIps, host).map((better) => `${better} ${keepalivedUnit}`),
         ],
         afterBroker: false,
@@ -75,9 +75,8 @@ function instancesOf(config: StackConfig, host: string): VrrpInstance[] {
         priority,
         source: addressOf(host),
         peers: peers.map(addressOf),
-        // Unhealthy hosts have priorities 1, 2, … in their old order: below every healthy one, and no fault. Where all are unhealthy
-        // the best of them serves.
-        // A weight of 0 would be a fault.
+        // Unhealthy hosts get priorities 1, 2, … in their previous order: below every healthy host, but not in state FAULT. If all hosts are
+        // unhealthy, the best of them serves. A weight of 0 would mean FAULT.
         unhealthyLoss: Math.max(1, priority - rank),
         dispatched: name === dispatched,
       },
@@ -85,7 +84,7 @@ function instancesOf(config: StackConfig, host: string): VrrpInstance[] {
   });
 }
 
-/** Hosts that have a higher priority than this one for an address that both may hold, and for none a lower one. */
+/** Hosts whose priority is higher than this host's for every virtual IP of this host. */
 function betterHosts(virtualIps: StackConfig["virtualIps"], host: string): string[] {
   const shared = Object.values(virtualIps).filter((vip) => vip.priorities[host] !== undefined);
   const others = new Set(shared.flatMap((vip) => Object.keys(vip.priorities)));

@@ -3,7 +3,7 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { type FilePlace, type Keeper, rootKeeper } from "../commands/files.ts";
 import type { HostModel } from "./types.ts";
 
-/** Folders that packages give to their accounts, also on hosts where the model names no folder. */
+/** Folders that packages assign to their accounts, even if the model has no folder of that host. */
 const packageFolders: Readonly<Record<string, string>> = {
   "/etc/rabbitmq": "rabbitmq",
   "/var/lib/rabbitmq": "rabbitmq",
@@ -17,7 +17,7 @@ export function foldersAbove(path: string): string[] {
   return above === path ? [] : [...foldersAbove(above), above];
 }
 
-/** Whose folder a path lies in. */
+/** The keeper of the folder in which a path is. */
 export function keeperOf({ directories }: Pick<HostModel, "directories">, path: string): Keeper {
   const owners = new Map(directories.map((directory) => [directory.path, directory.owner]));
   for (const folder of foldersAbove(path)) {
@@ -28,8 +28,8 @@ export function keeperOf({ directories }: Pick<HostModel, "directories">, path: 
 }
 
 /**
- * The folders of a host, and those between them or its files and the folder of their keeper, which are the keeper's, too. Each comes after those
- * that it is in.
+ * The folders of a host, and the missing ones between them (or its files) and their keeper's folder, which belong to the keeper as well. Parents
+ * precede their subfolders.
  */
 export function withFoldersBetween(directories: readonly FilePlace[], files: readonly FilePlace[] = []): FilePlace[] {
   const all = new Map<string, FilePlace>();
@@ -50,9 +50,9 @@ export function withFoldersBetween(directories: readonly FilePlace[], files: rea
 }
 
 /**
- * Things of one account in the folder of another one could be neither made nor kept as they should be: their names are the other one's. A file of
- * root's right in such a folder can at least be put there.
- * @throws UserError with the first of them
+ * Rejects things of one account in the folder of another, who controls their names and could replace them. A file of root directly in such a folder
+ * is allowed, because it can at least be written safely.
+ * @throws UserError for the first of them
  */
 export function requireOwnFolders(host: Pick<HostModel, "name" | "directories" | "files" | "artifacts">): void {
   const files = new Set<FilePlace>(host.files);
@@ -63,7 +63,7 @@ export function requireOwnFolders(host: Pick<HostModel, "name" | "directories" |
     if (files.has(place) && owner === "root" && dirname(path) === folder) continue;
     throw new UserError(
       `${host.name} ${path}`,
-      `would belong to ${owner}:${group} in ${folder}, a folder of ${account}, who could swap it for anything`,
+      `would belong to ${owner}:${group} in ${folder}, a folder of ${account}, who could replace it with anything`,
       "name a folder elsewhere in the stack file",
     );
   }

@@ -11,7 +11,7 @@ const content = (ending: string, made = part()) =>
   made.files?.find((file) => file.path.endsWith(ending))?.content ?? "";
 
 describe("an LDAP host", () => {
-  it("serves in the clear, with StartTLS and LDAPS, by the stack's certificates, which its server reads when it starts", () => {
+  it("serves LDAP, StartTLS and LDAPS with the stack's certificates, which its server reads at start", () => {
     expect(content("warren.conf")).toContain("TLSCertificateFile /etc/ldap/tls/certificate.pem\n");
     expect(content("slapd.service")).toContain('-h "ldap:/// ldaps:///"');
     expect(part().units?.[0]).toMatchObject({
@@ -21,13 +21,13 @@ describe("an LDAP host", () => {
     });
   });
 
-  it("serves without certificates where there are none yet", () => {
+  it("serves without TLS if there are no certificates yet", () => {
     const bare = part(config, noCertificates);
     expect(content("warren.conf", bare)).not.toContain("TLS");
     expect(content("slapd.service", bare)).toContain('-h "ldap:///"');
   });
 
-  it("has folders before people before groups, each once, and no password in the clear", () => {
+  it("has units before people before groups, each once, and no password in clear text", () => {
     const directory = { ...config.directory, groups: { radar: ["michel", "noc"] } };
     const ldif = content(".ldif", part({ ...config, directory }));
     expect(ldif.match(/^dn: .*$/gm)).toEqual([
@@ -45,7 +45,7 @@ describe("an LDAP host", () => {
     expect(part().files?.find((file) => file.path.endsWith(".ldif"))).toMatchObject({ secret: true, mode: "0400" });
   });
 
-  it("has passwords as OpenLDAP's salted hash, the same at each run, another one for each person", () => {
+  it("has passwords as OpenLDAP's salted hash, the same at each run, different for each person", () => {
     const hashes = [...content(".ldif").matchAll(/userPassword: \{SSHA\}(.*)/g)].map(([, hash]) => hash ?? "");
     expect(hashes).toEqual([...content(".ldif").matchAll(/userPassword: \{SSHA\}(.*)/g)].map(([, hash]) => hash));
     expect(new Set(hashes.map((hash) => Buffer.from(hash, "base64").subarray(20).toString("hex"))).size).toBe(3);

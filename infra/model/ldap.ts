@@ -5,17 +5,17 @@ import { rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { caFile, ldapTlsFiles } from "./tls.ts";
 
-/** Debian's package makes this account; it is made before, because its files must be there at the first start. */
+/** Debian's package would create this account. It is created before, because its files must exist at the first start. */
 const account = { name: "openldap", home: "/var/lib/ldap" };
-/** Not `slapd.conf`: the package's first configuration stumbles over one. */
+/** Not `slapd.conf`, which makes the package's initial configuration fail. */
 const configFile = "/etc/ldap/warren.conf";
 const entriesFile = "/etc/ldap/warren.ldif";
-/** Below the package's own: AppArmor lets slapd write there, and nowhere else. */
+/** Below the package's own folder, the only place where AppArmor allows slapd to write. */
 const database = "/var/lib/ldap/warren";
 
 /**
- * An LDAP server that holds what the config says, for labs and trials. Its entries are read from a file at each start: what somebody
- * writes into the running server is gone with the next one.
+ * An LDAP server with the entries of the config, for labs and trials. It reads its entries from a file at each start, so changes in the running
+ * server are lost at the next start.
  */
 export function ldapPart({ config, host, certificates }: PartContext): HostPart {
   const speaksTls = certificates.hosts[host] !== undefined;
@@ -38,7 +38,7 @@ export function ldapPart({ config, host, certificates }: PartContext): HostPart 
       "/etc/systemd/system/slapd.service",
       renderSlapdService({ configFile, entriesFile, database, urls: speaksTls ? "ldap:/// ldaps:///" : "ldap:///" }),
     ),
-    // In the place of one of bookworm's package, by which a server that has ended counts as running.
+    // Replaces a drop-in of bookworm's package, with which a server counts as running after it has exited.
     rootFile("/etc/systemd/system/slapd.service.d/slapd-remain-after-exit.conf", renderSlapdEnds({})),
   ];
   return {
@@ -49,7 +49,7 @@ export function ldapPart({ config, host, certificates }: PartContext): HostPart 
       {
         name: "slapd.service",
         onChange: "restart",
-        // It reads certificates when it starts.
+        // It reads certificates at start.
         reads: [...files.map((file) => file.path), ...(speaksTls ? [caFile, ...Object.values(ldapTlsFiles)] : [])],
         after: [],
         afterBroker: false,
@@ -67,7 +67,7 @@ interface Entry {
   readonly lines: readonly string[];
 }
 
-/** Folders from the top down, then people, then groups. */
+/** Organizational units from the top down, then people, then groups. */
 function entriesOf({ directory, secrets }: StackConfig): Entry[] {
   const { peopleDn, groupsDn, groups } = directory;
   const personDn = (name: string) => `uid=${name},${peopleDn}`;
@@ -92,14 +92,14 @@ function entriesOf({ directory, secrets }: StackConfig): Entry[] {
   ];
 }
 
-/** `ou=a,ou=b,dc=c` -> `ou=b,dc=c` and itself. */
+/** `ou=a,ou=b,dc=c` -> `ou=b,dc=c`, `ou=a,ou=b,dc=c`. */
 function foldersOf(dn: string): string[] {
   const parts = dn.split(",");
   const units = parts.filter((part) => part.startsWith("ou=")).length;
   return Array.from({ length: units }, (_, index) => parts.slice(units - 1 - index).join(","));
 }
 
-/** OpenLDAP's salted form. The salt is made from password and name: the same password gives the same file. */
+/** OpenLDAP's salted hash. The salt is derived from password and name, so that the same password gives the same file. */
 function saltedHash(name: string, password: string): string {
   const salt = createHmac("sha256", password).update(`directory ${name}`).digest().subarray(0, 8);
   const digest = createHash("sha1").update(password).update(salt).digest();

@@ -9,7 +9,7 @@ const readConfig = (host: string, name: string, stack: string) =>
   JSON.parse(contentOf(hostOf(host, fixtureConfig(stack)), `/etc/warren/${name}.json`));
 
 describe.each(["lab", "lab4"])("stack %s", (stack) => {
-  it("has a receiver and a bridge with configs that the agents take, each with a queue and a port of its own", () => {
+  it("has a receiver and a bridge with configs that the agents accept, each with its own queue and port", () => {
     const receiver = readConfig("px-1", "receiver-urls", stack);
     expect(receiverSchema.safeParse(receiver).error?.issues).toBeUndefined();
     expect(receiver).toMatchObject({ queue: "cmc.receiver.urls", receiverQueueDirectory: "/apps/px/rxq/urls" });
@@ -20,14 +20,14 @@ describe.each(["lab", "lab4"])("stack %s", (stack) => {
   });
 });
 
-it("lets a receiver write its folder, and a bridge none", () => {
+it("allows a receiver to write to its folder, and a bridge to none", () => {
   const unit = (host: string, name: string) =>
     contentOf(hostOf(host, fixtureConfig()), `/etc/systemd/system/warren-${name}.service`);
   expect(unit("px-1", "receiver-urls")).toContain("ReadWritePaths=/apps/px/rxq/urls\n");
   expect(unit("wxo-b1", "bridge-sr3-posts")).not.toContain("ReadWritePaths");
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: the tests write mistakes into it
+// biome-ignore lint/suspicious/noExplicitAny: the tests put mistakes into it
 function issuesOf(change: (values: any) => void): string[] {
   const values = structuredClone(stackValues("lab"));
   change(values);
@@ -42,20 +42,20 @@ function issuesOf(change: (values: any) => void): string[] {
 
 it.each<[string, Parameters<typeof issuesOf>[0], string]>([
   [
-    "a host that isn't there",
+    "an unknown host",
     (values) => values.receivers.urls.hosts.push("px-9"),
-    'warren:receivers.urls.hosts.1: a name under warren:hosts is expected, got "px-9"',
+    'warren:receivers.urls.hosts.1: expected a name under warren:hosts, got "px-9"',
   ],
   [
-    "a broker that isn't there",
+    "an unknown broker",
     (values) => Object.assign(values.bridges["sr3-posts"], { broker: "wxo-b9" }),
-    'warren:bridges.sr3-posts.broker: a name under warren:brokers is expected, got "wxo-b9"',
+    'warren:bridges.sr3-posts.broker: expected a name under warren:brokers, got "wxo-b9"',
   ],
   [
-    "a bridge that would hear itself",
+    "a bridge that would consume its own messages",
     (values) => Object.assign(values.bridges["sr3-posts"].to[0], { exchange: "xpublic", topicPrefix: "v03.again" }),
     'warren:bridges.sr3-posts.to.0.topicPrefix: the bridge would consume its own announcements: expected a topic outside v03.#, or another exchange, got "v03.again"',
   ],
-])("is told where and what: %s", (_, change, expected) => {
+])("is reported with its path: %s", (_, change, expected) => {
   expect(issuesOf(change)).toEqual([expected]);
 });

@@ -15,7 +15,7 @@ import {
 import { messageQueueOf } from "./agent-queues.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
-/** One of several agents of a kind on a host. */
+/** One of several agents of the same kind on a host. */
 interface InstancePlace<Config> {
   readonly name: InstanceName;
   readonly port: number;
@@ -37,13 +37,13 @@ function placesOn<Config extends { readonly hosts: readonly string[] }>(
 export const receiverPlaces = ({ receivers }: StackConfig, host: string) => placesOn("receiver", receivers, host);
 export const bridgePlaces = ({ bridges }: StackConfig, host: string) => placesOn("bridge", bridges, host);
 
-/** Messages of topics become files of an rxq. */
+/** Receivers, which write messages of topics as files into an rxq. */
 export const receiverParts = (context: PartContext): HostPart[] =>
   receiverPlaces(context.config, context.host).map(({ name, port, key, config }) => {
     const { exchange, topics, directory = `/apps/px/rxq/${key}` } = config;
     const own: Partial<ReceiverAgentConfig> = {
       exchange,
-      // Its broker's own part of the stack makes it.
+      // The broker's own section of the stack creates it.
       declareExchange: false,
       queue: messageQueueOf("receiver", key),
       bindingKeys: topics,
@@ -51,14 +51,14 @@ export const receiverParts = (context: PartContext): HostPart[] =>
     };
     const part = agentPart(context, {
       ...{ name, port, program: "receiver", account: productAccount, writable: directory, own },
-      summary: "puts messages into a receiver queue, each a file",
+      summary: "writes messages as files into a receiver queue",
       ...at(context, config),
     });
     const owned = { owner: productAccount.name, group: productAccount.name, mode: "0755" };
     return { ...part, directories: [productAccount.home, directory].map((path) => ({ path, ...owned })) };
   });
 
-/** Announcements of one format go out in others. */
+/** Bridges, which publish announcements of one format in others. */
 export const bridgeParts = (context: PartContext): HostPart[] =>
   bridgePlaces(context.config, context.host).map(({ name, port, key, config }) => {
     const { from, to } = config;
@@ -70,7 +70,7 @@ export const bridgeParts = (context: PartContext): HostPart[] =>
     } as Partial<BridgeAgentConfig>;
     return agentPart(context, {
       ...{ name, port, program: "bridge", account: serviceAccount, own },
-      summary: `says announcements of ${from.format} in ${to.map(({ format }) => format).join(", ")}`,
+      summary: `converts announcements from ${from.format} to ${to.map(({ format }) => format).join(", ")}`,
       ...at(context, config),
     });
   });

@@ -28,7 +28,7 @@ const readConfig = <Name extends keyof typeof schemas>(model: HostModel, name: N
   JSON.parse(contentOf(model, `/etc/warren/${name}.json`));
 
 describe("buildModel", () => {
-  it.each(stacks)("gives the same bytes for the same config of stack %s, and leaves the config as it was", (stack) => {
+  it.each(stacks)("gives identical models for the same config of stack %s, and does not change the config", (stack) => {
     const config = fixtureConfig(stack);
     const before = JSON.stringify(config);
     const [first, second] = [config, fixtureConfig(stack)].map((one) => buildModel(stack, one, fixtureArtifacts));
@@ -53,17 +53,14 @@ describe("buildModel", () => {
     ],
     ["pds-1", [], ["warren-puller.service"], ["node", "puller"]],
   ];
-  it.each(roles)(
-    "gives %s the packages, units and programs of its role, and no other's",
-    (name, packages, units, artifacts) => {
-      const model = host(name);
-      expect(model.packages.map((one) => one.name)).toEqual(packages);
-      expect(model.units.map((unit) => unit.name)).toEqual(units);
-      expect(model.artifacts.map((artifact) => artifact.name)).toEqual(artifacts);
-    },
-  );
+  it.each(roles)("gives %s only the packages, units and programs of its role", (name, packages, units, artifacts) => {
+    const model = host(name);
+    expect(model.packages.map((one) => one.name)).toEqual(packages);
+    expect(model.units.map((unit) => unit.name)).toEqual(units);
+    expect(model.artifacts.map((artifact) => artifact.name)).toEqual(artifacts);
+  });
 
-  it("gives a host of two roles what both need, and what both ask for once", () => {
+  it("gives a host with two roles the things of both, and shared ones once", () => {
     const config = fixtureConfig();
     const both = {
       ...config,
@@ -79,7 +76,7 @@ describe("buildModel", () => {
     expect(model.files.filter((file) => file.path === "/etc/warren/secrets/broker-password")).toHaveLength(1);
   });
 
-  it("reaches a host as its own ssh says, else as warren:ssh, with its jump host reached directly", () => {
+  it("connects to a host by its own ssh settings, else by warren:ssh, and to its jump host directly", () => {
     const { via, ...connection } = host("pds-5").connection;
     expect(connection).toMatchObject({ address: "10.203.0.35", user: "ops", port: 22 });
     expect(via).toMatchObject({ host: "urp-1", address: "10.203.0.11", user: "root" });
@@ -99,25 +96,25 @@ describe.each(stacks)("every host of stack %s", (stack) => {
     }
   });
 
-  it("has no folder of root's that others may write to", () => {
+  it("has no folder of root that others can write to", () => {
     for (const { name, directories } of hostsOf(stack)) {
       const open = directories.filter(({ owner, mode }) => owner === "root" && /[2367]/.test(mode.slice(2)));
       expect(open, name).toEqual([]);
     }
   });
 
-  it("has owners that are there: root, or an account that is made first", () => {
+  it("has only owners that exist: root, or an account that is created first", () => {
     for (const model of hostsOf(stack)) {
       const accounts = new Set(["root", ...model.accounts.map((account) => account.name)]);
       for (const place of [...model.files, ...model.directories, ...model.artifacts]) {
         expect(accounts, `${model.name} ${place.path}`).toContain(place.owner);
-        // The sticky bit and nothing else.
+        // Only the sticky bit.
         expect(place.mode).toMatch(/^[01][0-7]{3}$/);
       }
     }
   });
 
-  it("has units that read files it has", () => {
+  it("has all files that its units read", () => {
     for (const model of hostsOf(stack)) {
       const paths = new Set([...model.files, ...model.artifacts].map((file) => file.path));
       for (const unit of model.units) {
@@ -130,18 +127,18 @@ describe.each(stacks)("every host of stack %s", (stack) => {
     }
   });
 
-  it("has judges of files that are shown the candidate, and are there: packages come before such files", () => {
-    const judged = hostsOf(stack).flatMap((model) => model.files.filter((file) => file.validate));
-    expect(judged.length).toBeGreaterThan(0);
-    for (const file of judged) {
+  it("has validators that get the candidate and are installed: packages precede such files", () => {
+    const validated = hostsOf(stack).flatMap((model) => model.files.filter((file) => file.validate));
+    expect(validated.length).toBeGreaterThan(0);
+    for (const file of validated) {
       expect(file.validate?.join(" "), file.path).toContain(candidate);
-      // A file that is there before packages is judged where its judge is, too.
-      if (file.judge === undefined) expect(file.order, file.path).toBe("after-packages");
-      else expect(file.validate?.[0]).toBe(file.judge);
+      // A file before packages is validated only if its validator is installed.
+      if (file.validator === undefined) expect(file.order, file.path).toBe("after-packages");
+      else expect(file.validate?.[0]).toBe(file.validator);
     }
   });
 
-  it("has secrets only in files that are marked, and that nobody but their owner reads", () => {
+  it("has secrets only in marked files that only their owner can read", () => {
     const secrets = [fixtureSecrets.erlangCookie, ...Object.values(fixtureSecrets.passwords)];
     for (const model of hostsOf(stack)) {
       for (const file of model.files) {
@@ -151,7 +148,7 @@ describe.each(stacks)("every host of stack %s", (stack) => {
     }
   });
 
-  it("has agents' configs that the agents take, with nothing unknown in them", () => {
+  it("has configs that the agents accept", () => {
     const taken = hostsOf(stack).flatMap((model) =>
       Object.entries(schemas).flatMap(([name, schema]) => {
         if (!model.files.some((file) => file.path === `/etc/warren/${name}.json`)) return [];
@@ -176,7 +173,7 @@ describe.each(stacks)("every host of stack %s", (stack) => {
   });
 });
 
-describe("the two users that agents take in turn", () => {
+describe("the two users between which the agents alternate", () => {
   const withTwin = (user: string): StackConfig => {
     const values = stackValues("lab") as { secrets: { passwords: object }; announcements: object };
     const passwords = { ...values.secrets.passwords, "feeder-b": "twin-of-the-tests" };
@@ -184,7 +181,7 @@ describe("the two users that agents take in turn", () => {
     return parseStackConfig({ ...values, announcements, secrets: { ...values.secrets, passwords } }, "lab");
   };
 
-  it("are there with the same rights, at every broker, as soon as the second has a password", () => {
+  it("exist with the same rights at every broker once the second has a password", () => {
     expect(clusterModels(fixtureConfig()).flatMap(({ users }) => users.map(({ name }) => name))).not.toContain(
       "feeder-b",
     );
@@ -196,7 +193,7 @@ describe("the two users that agents take in turn", () => {
     }
   });
 
-  it("have agents log in as the one that the config says", () => {
+  it("are used by the agents as the config says", () => {
     const model = fixtureModel(withTwin("feeder-b"));
     const puller = model.hosts.find(({ name }) => name === "pds-1");
     const content = (path: string) => puller?.files.find((file) => file.path === path)?.content ?? "";
@@ -205,12 +202,12 @@ describe("the two users that agents take in turn", () => {
     expect(() => {
       const values = stackValues("lab") as { announcements: object };
       parseStackConfig({ ...values, announcements: { ...values.announcements, user: "feeder-b" } }, "lab");
-    }).toThrow(/secrets\.passwords\.feeder-b: a secret is expected/);
+    }).toThrow(/secrets\.passwords\.feeder-b: expected a secret/);
   });
 });
 
 describe("the agents' configs", () => {
-  it("lead announcers and pullers to the virtual IP", () => {
+  it("connect announcers and pullers to the virtual IP", () => {
     expect(readConfig(host("urp-1"), "announcer").broker.hosts).toEqual(["amqps://10.203.0.50:5671"]);
     expect(readConfig(host("pds-1"), "puller").broker.hosts).toEqual(["amqps://10.203.0.50:5671"]);
   });
@@ -227,7 +224,7 @@ describe("the agents' configs", () => {
         ...{ doubtSeconds: 1200, silenceSeconds: 86_400 },
       },
     ],
-  ])("have values that the dispatcher takes where the stack's are the %s", (_, bounds) => {
+  ])("have values that the dispatcher accepts if the stack's are the %s", (_, bounds) => {
     const values = stackValues("lab");
     const announcements = { ...(values.announcements as object), ...bounds };
     const config = parseStackConfig({ ...values, announcements }, "stack lab");
@@ -235,14 +232,14 @@ describe("the agents' configs", () => {
     expect(dispatcherSchema.safeParse(JSON.parse(text)).error?.issues).toBeUndefined();
   });
 
-  it("lead dispatchers to the broker beside them first, then to the others", () => {
+  it("connect dispatchers to the broker on their host first, then to the others", () => {
     expect(readConfig(host("bunny2"), "dispatcher").broker.hosts).toEqual([
       "127.0.0.1:5672",
       "amqps://10.203.0.21:5671",
     ]);
   });
 
-  it("lead over TLS wherever they leave the host, once the broker has it, and in the clear beside it", () => {
+  it("use TLS to other hosts if the broker has it, and no TLS within the host", () => {
     const config = fixtureConfig("lab4");
     const bunny = { ...(config.brokers.bunny as StackConfig["brokers"][string]), tls: true };
     const secure = { ...config, brokers: { bunny } };
@@ -257,13 +254,13 @@ describe("the agents' configs", () => {
     });
   });
 
-  it("have queues declared as the broker's series replicates them", () => {
+  it("declare queues as the broker's series replicates them", () => {
     const queueType = (config: StackConfig) => readConfig(host("pds-1", config), "puller").broker.queueType;
     expect(queueType(fixtureConfig("lab"))).toBe("classic");
     expect(queueType(fixtureConfig("lab4"))).toBe("quorum");
   });
 
-  it("agree on what the dispatcher takes and gives, whatever the topics and queues are called", () => {
+  it("agree on the dispatcher's inputs and outputs, whatever the names of topics and queues", () => {
     const config = fixtureConfig();
     const renamed = {
       ...config,
@@ -286,7 +283,7 @@ describe("the agents' configs", () => {
     expect(announcer).toMatchObject({ rootDirectory: "/srv/tree", pathPrefix: "tree", baseUrl: "http://urp-1/" });
   });
 
-  it("let pullers fetch from the servers that announcers name, and from those that the config adds", () => {
+  it("allow pullers to fetch from the announcers' servers, and from those that the config adds", () => {
     const config = fixtureConfig("lab");
     const pullable = ({ baseUrl }: { baseUrl: string }, from: StackConfig) =>
       isAllowed(new URL(baseUrl), readConfig(host("pds-1", from), "puller").allowedHosts ?? []);
@@ -299,7 +296,7 @@ describe("the agents' configs", () => {
     expect(readConfig(host("pds-1", more), "puller").allowedHosts).toEqual(["urp-1:80", "urp-2:80", "other:8080"]);
   });
 
-  it("take a second announcement for the same product for less time than the dispatcher does", () => {
+  it("remember a placed product for less time than the dispatcher", () => {
     const remembered = (announcements: object) => {
       const config = fixtureConfig("lab");
       const changed = { ...config, announcements: { ...config.announcements, ...announcements } };
@@ -311,12 +308,12 @@ describe("the agents' configs", () => {
     expect(remembered({ placedRememberedSeconds: 60 })).toBe(60);
   });
 
-  it("announce again where brokers may throw away what they have taken, and only there", () => {
+  it("announce again only where brokers may discard confirmed messages", () => {
     expect(readConfig(host("urp-1"), "announcer")).toMatchObject({ reannounceSeconds: 600 });
     expect(readConfig(host("urp-1", fixtureConfig("lab4")), "announcer")).not.toHaveProperty("reannounceSeconds");
   });
 
-  it("have the dispatcher's end told to keepalived, and those of the holder restarted last", () => {
+  it("inform keepalived of the dispatcher's exit, and restart the active dispatcher last", () => {
     const unitOf = (name: string, config = fixtureConfig("lab4")) =>
       host(name, config).units.find((unit) => unit.name === "warren-dispatcher.service");
     expect(["bunny1", "bunny2", "bunny3"].map((name) => unitOf(name)?.after)).toEqual([
@@ -331,14 +328,14 @@ describe("the agents' configs", () => {
     expect(contentOf(host("bunny2", without), service)).not.toContain("stand-back");
   });
 
-  it("expect receipts where there are pullers", () => {
+  it("expect receipts if there are pullers", () => {
     const { hosts, ...rest } = fixtureConfig();
     const alone = Object.fromEntries(Object.entries(hosts).filter(([, { roles }]) => !roles.includes("pds")));
     expect(readConfig(host("bunny1"), "dispatcher").receipts).toBe(true);
     expect(readConfig(host("bunny1", { ...rest, hosts: alone }), "dispatcher").receipts).toBe(false);
   });
 
-  it("lead to the members where there is no virtual IP, and the dispatcher then works always", () => {
+  it("connect to the members if there is no virtual IP; the dispatcher is then always active", () => {
     const config = fixtureConfig();
     const { virtualIp: _, ...bunny } = config.brokers.bunny as StackConfig["brokers"][string];
     const without = { ...config, brokers: { bunny } };
@@ -362,20 +359,20 @@ describe("a broker host", () => {
     expect(users[0]).toMatchObject({ name: "root", hashing_algorithm: "rabbit_password_hashing_sha256" });
   });
 
-  it("salts by user and password, so that equal passwords don't show and nothing changes by itself", () => {
+  it("derives salts from user and password, so that equal passwords don't show and nothing changes without reason", () => {
     expect(hashPassword("root", "password")).toBe(hashPassword("root", "password"));
     expect(hashPassword("root", "password")).not.toBe(hashPassword("feeder", "password"));
     expect(hashPassword("root", "password").slice(0, 5)).not.toBe(hashPassword("root", "another").slice(0, 5));
   });
 
-  it("has its package pinned by apt to the series that is held", () => {
+  it("has its package pinned to the held series", () => {
     expect(host("bunny1").packages).toContainEqual({ name: "rabbitmq-server", series: "3.10.*" });
     expect(contentOf(host("bunny1"), "/etc/apt/preferences.d/warren")).toContain(
       "Package: rabbitmq-server\nPin: version 3.10.*\nPin-Priority: 1001\n",
     );
   });
 
-  it("alone in its cluster mirrors nothing and looks for no members", () => {
+  it("without other members mirrors nothing and has no cluster settings", () => {
     const config = fixtureConfig();
     const bunny = { ...(config.brokers.bunny as StackConfig["brokers"][string]), members: ["bunny1"] };
     const single = { ...config, brokers: { bunny } };

@@ -1,29 +1,29 @@
-/** Names of the things on a host that no path or unit names; steps and drift are known by them. */
+/** Names of steps that have no path or unit as their name. */
 export const accountsName = "accounts and folders";
 export const packagesName = "packages";
 
 export const brokerPackage = "rabbitmq-server";
 
-/** The unit that Debian's package gives a RabbitMQ node. */
+/** The unit of a RabbitMQ node, from Debian's package. */
 export const brokerUnit = "rabbitmq-server.service";
 
-/** The file by which the broker is told of its plugins: Erlang's list of names. */
+/** The list of enabled plugins, as Erlang terms. */
 export const pluginsFile = "/etc/rabbitmq/enabled_plugins";
 
-/** What a broker has from its first start on: its administrator. Imported again, it gives him back. */
+/** Definitions that the broker loads at its first start: its administrator. Importing them again restores the administrator. */
 export const definitionsFile = "/etc/rabbitmq/warren-definitions.json";
 
-/** The step by which a host is a member of its cluster. */
+/** The step that makes a host a member of its cluster. */
 export const memberStep = (cluster: string): string => `member of ${cluster}`;
 
-/** The step on each member by which nobody else is one. */
+/** The step on each member that removes all other nodes from the cluster. */
 export const rollStep = (cluster: string): string => `members of ${cluster}`;
 
 /** The unit that keeps the firewall's rules in the kernel, and their file. */
 export const firewallUnit = "warren-firewall.service";
 export const firewallRules = "/etc/warren/firewall.nft";
 
-/** The agent that declares the queues of all. */
+/** The agent that declares the shared queues. */
 export const dispatcherUnit = "warren-dispatcher.service";
 
 export const pullerUnit = "warren-puller.service";

@@ -7,7 +7,7 @@ import { parseStackConfig } from "../config/index.ts";
 import { stackSchema } from "../config/schema.ts";
 import { fixtureModel, stackValues } from "./fixture.ts";
 
-/** By what the name of its file begins with. */
+/** Agents by the start of their file names. */
 const schemas: Readonly<Record<string, z.ZodType>> = {
   ...agentSchemas,
   delivery: agentSchemas.sender,
@@ -16,8 +16,8 @@ const schemas: Readonly<Record<string, z.ZodType>> = {
 
 /** Keys of a stack whose schema is not the agent's, and why; their defaults are equal. */
 const apart: Readonly<Record<string, string>> = {
-  "ssh.port": "of every host, whoever logs in; to senders it is one server's",
-  "datamart.watchedTrees": "may be empty: then there is no watcher",
+  "ssh.port": "the port of every host; a sender has that of its server",
+  "datamart.watchedTrees": "may be empty, which means no watcher",
 };
 
 type Path = readonly string[];
@@ -26,14 +26,14 @@ interface Key {
   readonly schema: z.ZodType;
 }
 
-/** Below what may be left out, and before what is made of it. */
+/** The schema without optional wrappers and transformations. */
 function inner(schema: z.ZodType): z.ZodType {
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional)
     return inner(schema.unwrap() as z.ZodType);
   return schema instanceof z.ZodPipe ? inner(schema.in as z.ZodType) : schema;
 }
 
-/** Every single key that a stack with these values may have. */
+/** Every key that a stack with these values may have. */
 function keysOf(schema: z.ZodType, values: unknown, path: Path = []): Key[] {
   const below = inner(schema);
   const at = (key: string) => (values as Readonly<Record<string, unknown>> | undefined)?.[key];
@@ -44,7 +44,7 @@ function keysOf(schema: z.ZodType, values: unknown, path: Path = []): Key[] {
   return [{ path, schema }];
 }
 
-/** The default of one key of an agent's file, if it has one. @param file what is in it: of alternatives it takes one */
+/** The default of one key of an agent's file, if it has one. @param file its content, which selects one of several alternatives */
 function defaultAt(schema: z.ZodType, [key, ...rest]: Path, file: unknown): z.ZodDefault | undefined {
   if (key === undefined) return schema instanceof z.ZodDefault ? schema : undefined;
   const below = inner(schema);
@@ -54,14 +54,14 @@ function defaultAt(schema: z.ZodType, [key, ...rest]: Path, file: unknown): z.Zo
   return next && defaultAt(next, rest, valueAt(file, [key]));
 }
 
-/** Single values and lists of a file, by their path. */
+/** Values and lists of a file, by their path. */
 function leavesOf(value: unknown, path: Path = []): (readonly [string, unknown])[] {
   const own: (readonly [string, unknown])[] = [[path.join(" "), value]];
   if (typeof value !== "object" || value === null) return own;
   return [...own, ...Object.entries(value).flatMap(([key, item]) => leavesOf(item, [...path, key]))];
 }
 
-/** What agents' files have for a stack: `FILE PATH` to value. Undefined where the stack is refused. */
+/** Values of the agents' files for a stack, by `FILE PATH`. Undefined if the stack is refused. */
 function filesOf(values: Record<string, unknown>): Map<string, unknown> | undefined {
   let model: ReturnType<typeof fixtureModel>;
   try {
@@ -93,9 +93,9 @@ function withValue(values: unknown, [key = "", ...rest]: Path, value: unknown): 
   return { ...at, [key]: rest.length === 0 ? value : withValue(at?.[key], rest, value) };
 }
 
-/** A key of a stack, and what agents' files have of it. */
+/** A key of a stack, and the agents' keys that it sets. */
 interface Followed extends Key {
-  /** `FILE PATH` of the keys that have whatever the stack says. */
+  /** `FILE PATH` of the keys that follow the stack's key. */
   readonly to: readonly string[];
   readonly defaults: readonly z.ZodDefault[];
 }
@@ -121,7 +121,7 @@ function defaultOf(at: string, files: ReadonlyMap<string, unknown>): z.ZodDefaul
   return defaultAt(schemas[agent] ?? z.never(), path, files.get(file));
 }
 
-/** Keys of a stack that have a default of their own beside that of the agent's key which they set. */
+/** Keys of a stack with a default in addition to that of the agent's key that they set. */
 function secondDefaults(keys: readonly Followed[]): string[] {
   return keys.flatMap(({ path, schema, to, defaults }) => {
     if (!(schema instanceof z.ZodDefault) || defaults.length === 0) return [];
@@ -131,13 +131,13 @@ function secondDefaults(keys: readonly Followed[]): string[] {
   });
 }
 
-describe("a key of a stack that an agent has, too", () => {
+describe("a key of a stack that an agent has as well", () => {
   const keys = followed(stackValues("lab"));
 
-  it("has no default of its own", () => {
+  it("has no separate default", () => {
     expect(secondDefaults(keys)).toEqual([]);
     const all = new Map(keys.map(({ path, to }) => [path.join("."), to]));
-    // The walk sees them: by the agent's name or another, in one file or several, deep or not.
+    // The walk finds keys with the agent's name or another, in one file or several, nested or not.
     expect(all.get("announcements.dispatcherPrefetch")).toEqual(["dispatcher prefetch"]);
     expect(all.get("datamart.queueManager.messagesMax")).toEqual(["queue-manager classes 0 messagesMax"]);
     expect(all.get("announcements.pullQueue")).toEqual(["dispatcher outputQueues 0", "puller queue"]);
@@ -146,8 +146,8 @@ describe("a key of a stack that an agent has, too", () => {
 
   it.each([
     ["another than the agent's", 1_000_000],
-    ["the same, said again", 2_000_000],
-  ])("is found where it has one, %s", (_, entriesMax) => {
+    ["the same, repeated", 2_000_000],
+  ])("is found if it has one, %s", (_, entriesMax) => {
     const announcements = announcementsSchema.extend({ entriesMax: z.int().default(entriesMax) });
     const seeded = followed(stackValues("lab"), z.object({ announcements }));
     expect(secondDefaults(seeded)).toEqual(["announcements.entriesMax and dispatcher entriesMax"]);

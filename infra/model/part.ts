@@ -7,7 +7,7 @@ export type HostPart = Partial<
   Pick<HostModel, "accounts" | "directories" | "files" | "packages" | "artifacts" | "units">
 >;
 
-/** What a role is told when it is asked for its part. */
+/** The input from which a role builds its part. */
 export interface PartContext {
   readonly config: StackConfig;
   readonly host: string;

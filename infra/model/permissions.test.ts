@@ -4,7 +4,7 @@ import { permissionsOf } from "./permissions.ts";
 type User = "anonymous" | "feeder";
 type Action = "configure" | "write" | "read";
 
-/** RabbitMQ's own question: does the expression match anywhere in the name? */
+/** As in RabbitMQ, an expression may match anywhere in the name. */
 const allowed = (setting: "safe" | "compatible", user: User, action: Action, name: string): boolean =>
   new RegExp(permissionsOf(setting)[user][action]).test(name);
 
@@ -20,7 +20,7 @@ describe("permissions: compatible", () => {
     });
   });
 
-  it("let anonymous delete and publish to what is shared, as they always did", () => {
+  it("allow anonymous to delete and publish to shared objects, as before", () => {
     for (const action of ["configure", "write"] as const) {
       expect(allowed("compatible", "anonymous", action, "cmc")).toBe(true);
       expect(allowed("compatible", "anonymous", action, "cmc.urp.input")).toBe(true);
@@ -50,12 +50,12 @@ describe("permissions: safe", () => {
     ["anonymous", "write", "cmc", false],
     ["anonymous", "write", "xpublic", false],
     ["anonymous", "write", "cmc.urp.input", false],
-    // The default exchange, by which one publishes to any queue, is checked under this name.
+    // The name under which the broker checks the default exchange, which publishes to any queue.
     ["anonymous", "write", "amq.default", false],
     ["feeder", "configure", "cmc.urp.input", true],
     ["feeder", "write", "cmc", true],
     ["feeder", "read", "cmc.urp.pull", true],
-    // By which pullers hear each other: server-named queues, bound to the exchange.
+    // Server-named queues, bound to the exchange, for messages between pullers.
     ["feeder", "configure", "amq.gen-JzTY20BRgKO", true],
     ["feeder", "write", "amq.gen-JzTY20BRgKO", true],
     ["feeder", "read", "amq.gen-JzTY20BRgKO", true],

@@ -5,13 +5,13 @@ export interface Permissions {
   readonly read: string;
 }
 
-/** What both settings give a feeder. */
+/** The feeder's permissions in both settings. */
 const all: Permissions = { configure: ".*", write: ".*", read: ".*" };
 
 /**
- * The two settings. `compatible` is the old text to the letter: its expressions are not anchored at the end, so
- * anonymous may publish to, and delete, the exchange `cmc` and every queue whose name begins so. `safe` lets anonymous
- * read what is public and have queues of its own (`q_anonymous…`, server-named ones), and nothing more.
+ * The two settings. `compatible` has the old expressions unchanged: they are not anchored at the end, so anonymous may publish to, and delete, the
+ * exchange `cmc` and every queue whose name starts with it. `safe` allows anonymous only to read public objects and to have its own queues
+ * (`q_anonymous…`, server-named ones).
  */
 const settings: Readonly<Record<"safe" | "compatible", { anonymous: Permissions; feeder: Permissions }>> = {
   compatible: {

@@ -1,7 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { renderEnabledPlugins } from "../../templates/render.ts";
 import { temporary } from "../commands/files.ts";
-import { requireCookie, takeCookie } from "../commands/rabbitmq.ts";
+import { adoptCookie, requireCookie } from "../commands/rabbitmq.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import { passwordOf, type StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
@@ -13,28 +13,28 @@ import { json, rootFile } from "./files.ts";
 import { brokerPackage, brokerUnit, pluginsFile } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
-/** Debian's package makes this account; it is made before, because the cookie must be there at the first start. */
+/** Debian's package would create this account. It is created before, because the cookie must exist at the first start. */
 const account = { name: "rabbitmq", home: "/var/lib/rabbitmq" };
 const cookieFile = "/var/lib/rabbitmq/.erlang.cookie";
 const ownedByBroker = { owner: "rabbitmq", group: "rabbitmq" };
 
-/** The broker node of a member host: cookie, configuration and plugins first, then the package that starts it. */
+/** The broker node of a member host: first cookie, configuration and plugins, then the package, which starts it. */
 export function rabbitmqPart({ config, host }: PartContext): HostPart {
   const found = Object.entries(config.brokers).find(([, broker]) => broker.members.includes(host));
   if (!found) return {};
   const [clusterName, broker] = found;
   const previous = broker.members[broker.members.indexOf(host) - 1];
-  // A node that runs takes another cookie without a restart, so the unit doesn't read it.
+  // A running node gets a new cookie without a restart, so it is not among the unit's files.
   const cookie = rootFile(cookieFile, config.secrets.erlangCookie, {
     ...ownedByBroker,
     mode: "0400",
     secret: true,
-    beforeRenewal: takeCookie(brokerUnit, temporary(cookieFile)),
+    beforeRenewal: adoptCookie(brokerUnit, temporary(cookieFile)),
     afterRenewal: requireCookie(brokerUnit),
   });
   const files = [
     ...brokerConfigFiles(clusterName, broker, nodeTimeoutMsOf(config.virtualIps, broker)),
-    // The package gives this file to the broker, whose rabbitmq-plugins writes it.
+    // The package assigns this file to the broker's account, with which rabbitmq-plugins writes it.
     rootFile(pluginsFile, renderEnabledPlugins(pluginsOf(broker, carrierOf(config) === clusterName)), ownedByBroker),
     rootFile(definitionsFile, json(bootstrapDefinitions(config, clusterName, broker)), {
       ...ownedByBroker,
@@ -47,7 +47,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
     accounts: [account],
     directories: [
       { path: "/var/lib/rabbitmq", ...ownedByBroker, mode: "0750" },
-      // As the package has it: rabbitmq-plugins writes there.
+      // As in the package, because rabbitmq-plugins writes there.
       { path: "/etc/rabbitmq", ...ownedByBroker, mode: "0755" },
     ],
     files: [cookie, ...files],
@@ -57,7 +57,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
         name: brokerUnit,
         onChange: "restart",
         reads: files.map((file) => file.path),
-        // A broker restarts only after the one before it is back.
+        // A broker restarts only after the previous one is up again.
         after: previous ? [`${previous} ${brokerUnit}`] : [],
         afterBroker: false,
         packaged: true,
@@ -66,7 +66,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
   };
 }
 
-/** In the alphabet's order: so does rabbitmq-plugins write them, and a plugin that was on for a moment leaves no difference. */
+/** In alphabetical order, as rabbitmq-plugins writes them, so that a temporarily enabled plugin leaves no difference. */
 const pluginsOf = (broker: BrokerConfig, carries: boolean): string[] => [
   ...(broker.ldap ? ["rabbitmq_auth_backend_ldap"] : []),
   "rabbitmq_management",
@@ -74,8 +74,8 @@ const pluginsOf = (broker: BrokerConfig, carries: boolean): string[] => [
 ];
 
 /**
- * RabbitMQ's own form: base64(salt4 || sha256(salt4 || password)). The salt is made from password and name, so that
- * the same password always gives the same text and nothing changes where nothing changed.
+ * RabbitMQ's own format: base64(salt4 || sha256(salt4 || password)). The salt is derived from password and name, so that the same password always
+ * gives the same text and an unchanged password is no change.
  */
 export function hashPassword(user: string, password: string): string {
   const salt = createHmac("sha256", password).update(user).digest().subarray(0, 4);
@@ -83,7 +83,7 @@ export function hashPassword(user: string, password: string): string {
   return Buffer.concat([salt, digest]).toString("base64");
 }
 
-/** The administrator alone: everything else is made through the management API, where its changes can be seen. */
+/** Only the administrator: everything else is created through the management API, where changes can be observed. */
 function bootstrapDefinitions(config: StackConfig, cluster: string, { administrator }: BrokerConfig): unknown {
   return {
     vhosts: [{ name: "/" }],

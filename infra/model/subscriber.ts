@@ -6,13 +6,13 @@ import { rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { caFile } from "./tls.ts";
 
-/** Who has no name at the broker. */
+/** The user of public clients. */
 const publicUser = "anonymous";
 
-/** What comes while a client doesn't listen waits here. */
+/** The queue that keeps messages while a client is not connected. */
 export const subscriberQueueOf = (host: string): string => `q_${publicUser}.${host}`;
 
-/** A subscriber, as those outside have it: the client of `docs/subscribe`, with a queue of its own, and the products that it fetches. */
+/** A subscriber like those outside: the client of `docs/subscribe`, with its own queue and folder of products. */
 export function subscriberPart({ config, host, artifacts }: PartContext): HostPart {
   const { datamart } = config;
   const broker = datamart && config.brokers[datamart.broker];
@@ -58,7 +58,7 @@ export function subscriberPart({ config, host, artifacts }: PartContext): HostPa
       {
         name: "warren-subscriber.service",
         onChange: "restart",
-        // It reads certificates when it starts.
+        // It reads certificates at start.
         reads: [environment, service, ...installed].map((file) => file.path).concat(broker.tls ? [caFile] : []),
         after: [],
         afterBroker: datamart.broker,

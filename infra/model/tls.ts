@@ -1,25 +1,25 @@
 import { deliversBy } from "../config/delivery.ts";
 import type { StackConfig } from "../config/index.ts";
 
-/** CA certificates that every host of the stack trusts: the current CA first, then the former one. Read anew at each connect. */
+/** CA certificates that every host of the stack trusts: the current CA first, then the previous one. Reread at each connect. */
 export const caFile = "/etc/warren/tls/ca.pem";
 
-/** Where the operator's side finds the CA certificates of a stack, relative to the checkout; written by each run of the program. */
+/** CA certificates of a stack for the operator's programs, relative to the checkout; written by each run of the program. */
 export const operatorCaFile = (stack: string): string => `.warren/tls/${stack}.ca.pem`;
 
 /**
- * Certificate and key of a broker, for AMQP and for the management API. One file for both: it is replaced in one rename, so that no
- * handshake ever meets a certificate beside another one's key. Name it as certificate file and as key file.
+ * Certificate and key of a broker, for AMQP and the management API. One file for both, replaced by one rename, so that no handshake ever combines a
+ * certificate with another one's key. Use it as certificate file and as key file.
  */
 export const brokerCertificateFile = "/etc/rabbitmq/tls/server.pem";
 
 /** The same for the FTP server, which reads it as root. */
 export const ftpCertificateFile = "/etc/warren/tls/ftp.pem";
 
-/** slapd takes them at its start only, so that two files are no danger. */
+/** slapd reads them only at start, so two files are safe. */
 export const ldapTlsFiles = { certificate: "/etc/ldap/tls/certificate.pem", key: "/etc/ldap/tls/key.pem" } as const;
 
-/** A host whose servers need a certificate, and every name and address that clients may call them by. */
+/** A host whose servers need a certificate, with all names and addresses that clients may use. */
 export interface CertificateNeed {
   readonly host: string;
   /** Subject alternative names, each a DNS name or an IPv4 address. */
@@ -32,11 +32,11 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** What the model is told of certificates: none where no server of the stack speaks TLS. */
+/** The certificates of a stack; empty if no server uses TLS. */
 export interface Certificates {
   /** CA certificates, the current one first. */
   readonly bundle: string;
-  /** A former CA is trusted still, so bundles must be on all hosts before certificates of the new one are used. */
+  /** The previous CA is still trusted, so all hosts need the new bundle before certificates of the new CA are used. */
   readonly rotating: boolean;
   /** By host. */
   readonly hosts: Readonly<Record<string, Certificate>>;
@@ -44,7 +44,7 @@ export interface Certificates {
 
 export const noCertificates: Certificates = { bundle: "", rotating: false, hosts: {} };
 
-/** Whether the public data server takes files by FTPS. */
+/** Whether the public data server accepts files by FTPS. */
 export const speaksFtps = ({ datamart }: StackConfig): boolean =>
   deliversBy(datamart?.delivery, "ftp") && datamart?.delivery?.ftp.tls === true;
 
@@ -53,7 +53,7 @@ export function certificateNeeds(config: StackConfig): CertificateNeed[] {
   return Object.entries(config.hosts).flatMap(([host, { address, roles }]) => {
     const speaksTls = Object.values(config.brokers).some(({ tls, members }) => tls && members.includes(host));
     if (!speaksTls && !roles.includes("ldap") && !(roles.includes("dd") && speaksFtps(config))) return [];
-    // Clients at a virtual IP meet whichever host holds it.
+    // Clients of a virtual IP connect to whichever host holds it.
     const vips = Object.entries(config.virtualIps).filter(([, vip]) => vip.priorities[host] !== undefined);
     const names = [host, address, ...vips.flatMap(([name, vip]) => [name, vip.address]), "localhost", "127.0.0.1"];
     return [{ host, names: [...new Set(names)] }];

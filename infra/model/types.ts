@@ -2,7 +2,7 @@ import type { Command } from "../commands/command.ts";
 import type { FilePlace } from "../commands/files.ts";
 import type { RabbitmqSeries } from "../config/series.ts";
 
-/** How the engine and the observer reach a host. Keys are paths in the checkout; the shells read them. */
+/** How the engine and the observer connect to a host. Keys are paths in the checkout, which the callers read. */
 export interface ConnectionModel {
   readonly host: string;
   readonly address: string;
@@ -26,19 +26,19 @@ export interface FileModel extends FilePlace {
   readonly content: string;
   /** Content that must not be seen in previews, state or logs. */
   readonly secret: boolean;
-  /** Files that a package's first start reads are there before it; files that are judged by a package come after. */
+  /** `before-packages` for files that a package's first start reads; `after-packages` for files that a package validates. */
   readonly order: "before-packages" | "after-packages";
-  /** argv that judges the file, `{candidate}` standing for it; non-zero refuses it. */
+  /** argv of the validator, with `{candidate}` in place of the file; a non-zero exit code refuses the file. */
   readonly validate?: readonly string[];
-  /** The judging program, for a file that is there before packages: it judges where it is installed already. */
-  readonly judge?: string;
+  /** Path of the validator, for a file that is written before packages: it runs only if it is already installed. */
+  readonly validator?: string;
   /** Steps of other hosts, as `HOST STEP`, that come before. */
   readonly after?: readonly string[];
-  /** Runs before the file is written anew, when what it will be lies whole under its temporary name; not when it is written for the first time. */
+  /** Runs before the file is replaced, when the new one is complete under its temporary name; not at the first write. */
   readonly beforeRenewal?: Command;
-  /** Runs after the file was written anew, not when it is written for the first time. */
+  /** Runs after the file was replaced; not at the first write. */
   readonly afterRenewal?: Command;
-  /** Left where it is when the stack is destroyed: hosts can't live without it. */
+  /** Stays when the stack is destroyed, because hosts need it. */
   readonly keep: boolean;
 }
 
@@ -46,18 +46,18 @@ export interface PackageModel {
   readonly name: string;
   /** Version pattern of the pin, e.g. `3.10.*`; a pinned package is held. */
   readonly series?: string;
-  /** Stays when the stack is destroyed: others on the host may live by it, and purged it would take their configuration along. */
+  /** Stays when the stack is destroyed: others on the host may need it, and purging it would delete their configuration. */
   readonly keep?: boolean;
 }
 
-/** A file too large for standard input, brought from the checkout's build folder. */
+/** A file too large for standard input, copied from the checkout's build folder. */
 export interface ArtifactModel extends FilePlace {
   readonly name: string;
   /** Path in the checkout; `.gz` is decompressed on the host. */
   readonly source: string;
-  /** Of the source file. */
+  /** Digest of the source file. */
   readonly sha256: string;
-  /** Of the installed file. */
+  /** Digest of the installed file. */
   readonly installedSha256: string;
   readonly bytes: number;
 }
@@ -68,19 +68,19 @@ export interface UnitModel {
   readonly onChange: "restart" | "reload";
   /** Paths of files and artifacts of this host that the unit reads. */
   readonly reads: readonly string[];
-  /** Units of other hosts, as `HOST UNIT`, that are brought up before this one: hosts that stand in for each other take turns. */
+  /** Units of other hosts, as `HOST UNIT`, that start before this one, because redundant hosts take turns. */
   readonly after: readonly string[];
-  /** The same, but those that can't be asked hold nobody up. */
+  /** The same, except hosts that can't be observed, which delay no other. */
   readonly afterAsked?: readonly string[];
   /** The cluster whose users, exchanges and policies it waits for. */
   readonly afterBroker: string | false;
-  /** Comes with a package, and goes with it. */
+  /** Installed and removed with a package. */
   readonly packaged: boolean;
-  /** Runs on when the stack is destroyed: nobody could log in without it. */
+  /** Keeps running when the stack is destroyed, because nobody could log in without it. */
   readonly keep?: boolean;
 }
 
-/** Everything that one host has to be. */
+/** The desired state of a host. */
 export interface HostModel {
   readonly name: string;
   readonly release: string;
@@ -91,13 +91,13 @@ export interface HostModel {
   readonly packages: readonly PackageModel[];
   readonly artifacts: readonly ArtifactModel[];
   readonly units: readonly UnitModel[];
-  /** Names of the steps that stand for what was found on the host, not made: recorded as they are, never taken off it. */
+  /** Names of the steps for things that were found on the host: recorded as they are, and never removed from it. */
   readonly found?: readonly string[];
 }
 
 export interface UserModel {
   readonly name: string;
-  /** Absent: the broker keeps none, LDAP checks it. */
+  /** Absent if the broker stores none and LDAP checks it. */
   readonly password?: string;
   readonly tags: readonly string[];
   /** Regular expressions on `/`; absent: no permission on it. */
@@ -117,16 +117,16 @@ export interface ExchangeModel {
   readonly type: "topic" | "direct" | "fanout" | "headers";
 }
 
-/** A durable queue; what the agents declare for themselves is not among them. */
+/** A durable queue of the config, not one that agents declare. */
 export interface QueueModel {
   readonly name: string;
   readonly arguments: Readonly<Record<string, string | number | boolean>>;
   readonly bindings: readonly { readonly exchange: string; readonly key: string }[];
 }
 
-/** A queue that the agents declare for themselves. */
+/** A queue that agents declare. */
 export interface AgentQueueModel extends QueueModel {
-  /** Whose agent alone declares it; absent: any dispatcher does. */
+  /** The only agent that declares it; absent: any dispatcher does. */
   readonly declaredBy?: { readonly host: string; readonly unit: string };
 }
 
@@ -138,15 +138,15 @@ export interface ClusterModel {
   readonly management: { readonly scheme: "http" | "https"; readonly port: number };
   readonly administrator: { readonly name: string; readonly password: string };
   readonly users: readonly UserModel[];
-  /** The one of them that the agents log in as. */
+  /** The user that the agents log in as. */
   readonly agentUser: string;
   readonly exchanges: readonly ExchangeModel[];
   readonly queues: readonly QueueModel[];
   readonly policies: readonly PolicyModel[];
   readonly operatorPolicies: readonly PolicyModel[];
-  /** What the agents declare for themselves, by name and binding: looked at, not made. */
+  /** Queues that agents declare, by name and binding: observed, not created. */
   readonly agentQueues: readonly AgentQueueModel[];
-  /** Was there before warren: what it has already is recorded, not made. */
+  /** Existed before warren: its objects are recorded, not created. */
   readonly found?: boolean;
 }
 
@@ -154,11 +154,11 @@ export interface ClusterModel {
 export interface VirtualIpModel {
   readonly name: string;
   readonly address: string;
-  /** Who may hold it, the best first. */
+  /** Hosts that can hold it, highest priority first. */
   readonly hosts: readonly string[];
 }
 
-/** The one description from which preview, drift, checks, runbooks and tests read. */
+/** The model from which preview, drift, checks, runbooks and tests are derived. */
 export interface EnvironmentModel {
   readonly stack: string;
   readonly hosts: readonly HostModel[];
@@ -169,7 +169,7 @@ export interface EnvironmentModel {
 /** What the model needs to know of files that are built from the checkout. */
 export type ArtifactSource = Pick<ArtifactModel, "source" | "sha256" | "installedSha256" | "bytes">;
 
-/** The agents that are brought to hosts. */
+/** The agents that are deployed on hosts. */
 export const placedAgents = [
   "announcer",
   "bridge",

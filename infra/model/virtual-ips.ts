@@ -1,7 +1,7 @@
 import type { StackConfig } from "../config/index.ts";
 import type { VirtualIpModel } from "./types.ts";
 
-/** The virtual IPs of a stack, for those who look where they are. */
+/** The virtual IPs of a stack, with the hosts that can hold them. */
 export function virtualIpModels(config: StackConfig): VirtualIpModel[] {
   return Object.entries(config.virtualIps).map(([name, { address, priorities }]) => ({
     name,

@@ -3,7 +3,7 @@ import { rootFile } from "./files.ts";
 import type { FileModel, UnitModel } from "./types.ts";
 import { scriptAccount, stateFiles, watchFolder } from "./vrrp-state.ts";
 
-/** What says states and holders of virtual IPs in the journal: `journalctl -t warren-vip`. */
+/** Logs states and holders of virtual IPs to the journal: `journalctl -t warren-vip`. */
 export function vrrpWatch(instances: readonly VrrpInstance[]): { files: FileModel[]; unit: UnitModel } {
   const files = [
     rootFile("/usr/local/lib/warren/vrrp-watch", renderVrrpWatch({}), { mode: "0755" }),

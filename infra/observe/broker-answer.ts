@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** A member as a management API tells of it. */
+/** A member in an answer of the management API. */
 const nodeSchema = z.object({
   name: z.string(),
   running: z.boolean().default(false),
@@ -9,7 +9,7 @@ const nodeSchema = z.object({
 
 const values = z.record(z.string(), z.unknown()).default({});
 
-/** What a policy says, also an operator's, which stands among the parameters. */
+/** Content of a policy, or of an operator policy, which is among the parameters. */
 const bounds = z.object({
   pattern: z.string(),
   "apply-to": z.string().default("all"),
@@ -17,7 +17,7 @@ const bounds = z.object({
   definition: values,
 });
 
-/** The part of `/api/definitions` that the model speaks of. Brokers before 3.9 give tags as one word with commas. */
+/** The part of `/api/definitions` that the model covers. Brokers before 3.9 give tags as one string with commas. */
 const definitionsSchema = z.object({
   users: z.array(
     z.object({
@@ -51,7 +51,7 @@ const definitionsSchema = z.object({
 export interface ObservedNode {
   readonly name: string;
   readonly running: boolean;
-  /** Absent where the node is down. */
+  /** Absent if the node is down. */
   readonly plugins?: readonly string[];
 }
 
@@ -71,7 +71,7 @@ export interface ObservedPolicy {
   readonly definition: Readonly<Record<string, unknown>>;
 }
 
-/** What is in a cluster's database, as one member tells it. Durable objects alone; the broker's own `amq.*` are not among them. */
+/** Content of a cluster's database, as one member reports it: durable objects without the broker's own `amq.*`. */
 export interface ObservedObjects {
   readonly users: readonly ObservedUser[];
   readonly permissions: readonly {
@@ -94,7 +94,7 @@ export interface ObservedObjects {
     readonly type: string;
     readonly durable: boolean;
   }[];
-  /** Those of queues. */
+  /** Bindings of queues. */
   readonly bindings: readonly {
     readonly vhost: string;
     readonly exchange: string;
@@ -103,12 +103,12 @@ export interface ObservedObjects {
   }[];
 }
 
-/** Path below `/api/` of the answer that `parseNodes` reads: without statistics, which a large broker takes long to count. */
+/** Path below `/api/` of the answer that `parseNodes` reads: without statistics, which are slow on a large broker. */
 export const nodesPath = "nodes?columns=name,running,enabled_plugins";
-/** Path of the answer that `parseObjects` reads: everything in the database, in one question. */
+/** Path of the answer that `parseObjects` reads: the whole database in one request. */
 export const objectsPath = "definitions";
 
-/** @throws Error where the answer has another form */
+/** @throws Error if the answer has an unexpected form */
 export function parseNodes(answer: unknown): ObservedNode[] {
   return parsed(z.array(nodeSchema), answer, "nodes").map(({ name, running, enabled_plugins: plugins }) => ({
     name,
@@ -117,14 +117,14 @@ export function parseNodes(answer: unknown): ObservedNode[] {
   }));
 }
 
-/** @throws Error where the answer has another form */
+/** @throws Error if the answer has an unexpected form */
 export function parseObjects(answer: unknown): ObservedObjects {
   const found = parsed(definitionsSchema, answer, "definitions");
   return {
     users: found.users.map((user) => ({
       name: user.name,
       passwordHash: user.password_hash,
-      // Users from before 3.6 have none: then it was MD5.
+      // Users created before 3.6 have no algorithm, which means MD5.
       hashingAlgorithm: user.hashing_algorithm ?? "rabbit_password_hashing_md5",
       tags: (typeof user.tags === "string" ? user.tags.split(",") : user.tags).filter((tag) => tag !== ""),
     })),
@@ -156,5 +156,5 @@ function parsed<Schema extends z.ZodType>(schema: Schema, answer: unknown, what:
   const result = schema.safeParse(answer);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new Error(`its ${what} have another form: ${issue?.path.join(".")}: ${issue?.message}`);
+  throw new Error(`unexpected ${what}: ${issue?.path.join(".")}: ${issue?.message}`);
 }

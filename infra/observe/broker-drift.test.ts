@@ -3,7 +3,7 @@ import { fixtureModel } from "../model/fixture.ts";
 import type { ClusterModel } from "../model/types.ts";
 import type { ObservedObjects } from "./broker-answer.ts";
 import { agentQueueDrift, objectDrift, unmanagedObjects } from "./broker-drift.ts";
-import { soundObjects } from "./fixture.ts";
+import { healthyObjects } from "./fixture.ts";
 
 const [fixture] = fixtureModel().clusters as [ClusterModel];
 const cluster: ClusterModel = {
@@ -20,7 +20,7 @@ const cluster: ClusterModel = {
     },
   ],
 };
-const sound = soundObjects(cluster);
+const sound = healthyObjects(cluster);
 
 type Change = (found: ObservedObjects) => Partial<ObservedObjects>;
 const without =
@@ -41,7 +41,7 @@ const sees = (by: Change) => {
 };
 
 describe("objects of a cluster", () => {
-  it("have no drift where all is as the model says", () => {
+  it("have no drift if they match the model", () => {
     expect(sees(() => ({}))).toEqual([]);
     expect(unmanagedObjects(cluster, sound)).toEqual([]);
   });
@@ -58,11 +58,11 @@ describe("objects of a cluster", () => {
       change("users", "feeder", { passwordHash: "24xU3n6SkypzHyr/Usi5TZ6KFE/O8951tn1NkLnrEndgVHr0" }),
       ["user feeder: the password differs"],
     ],
-    ["a password taken away", change("users", "feeder", { passwordHash: "" }), ["user feeder: the password differs"]],
+    ["a removed password", change("users", "feeder", { passwordHash: "" }), ["user feeder: the password differs"]],
     [
-      "a password given to a user of LDAP's",
+      "a password of an LDAP user",
       change("users", "of-ldap", { passwordHash: "24xU3n6SkypzHyr/Usi5TZ6KFE/O8951tn1NkLnrEndgVHr0" }),
-      ["user of-ldap: has a password, and should have none"],
+      ["user of-ldap: has a password but should have none"],
     ],
     [
       "permissions",
@@ -80,11 +80,7 @@ describe("objects of a cluster", () => {
       change("exchanges", "cmc", { type: "fanout" }),
       ["exchange cmc: type fanout instead of topic"],
     ],
-    [
-      "an exchange that dies with the broker",
-      change("exchanges", "cmc", { durable: false }),
-      ["exchange cmc: is not durable"],
-    ],
+    ["a transient exchange", change("exchanges", "cmc", { durable: false }), ["exchange cmc: is not durable"]],
     ["a policy gone", without("policies", "ha-all"), ["policy ha-all: is gone"]],
     [
       "a policy",
@@ -126,7 +122,7 @@ describe("objects of a cluster", () => {
     ],
     ["a queue of the agents gone", without("queues", "cmc.urp.pull"), ["queue cmc.urp.pull: is gone"]],
     [
-      "what another virtual host has of the same name as nothing of ours",
+      "an exchange of the same name in another virtual host, which doesn't count",
       change("exchanges", "cmc", { vhost: "/other" }),
       ["exchange cmc: is gone"],
     ],
@@ -134,7 +130,7 @@ describe("objects of a cluster", () => {
     expect(sees(by)).toEqual(expected);
   });
 
-  it("are not missed where no agent has been there yet", () => {
+  it("are not missing before the first agent has run", () => {
     const first = { ...sound, queues: [], bindings: [] };
     expect(agentQueueDrift(cluster, first)).toEqual([]);
   });
@@ -155,7 +151,7 @@ describe("objects of a cluster", () => {
       ["permissions of guest on /"],
     ],
     [
-      "policies, of other virtual hosts too",
+      "policies, including those of other virtual hosts",
       (found) => ({
         policies: [
           { name: "x", vhost: "/", pattern: "^x", applyTo: "all", priority: 0, definition: {} },
@@ -166,7 +162,7 @@ describe("objects of a cluster", () => {
       ["policy x on all ^x", "policy ha-all on queues .* in /other"],
     ],
     [
-      "queues whose names begin with cmc., and no others",
+      "only queues whose names begin with cmc.",
       (found) => ({
         queues: [
           ...found.queues,
@@ -177,16 +173,16 @@ describe("objects of a cluster", () => {
       }),
       [
         "queue cmc.by.hand",
-        "queue cmc.urp.ledger.gone (left over: gone has no dispatcher in this stack; take it away: rabbitmqctl delete_queue cmc.urp.ledger.gone)",
+        "queue cmc.urp.ledger.gone (unused: gone has no dispatcher in this stack; delete it: rabbitmqctl delete_queue cmc.urp.ledger.gone)",
       ],
     ],
-  ])("that are not managed are listed: %s", (_, by, expected) => {
+  ])("are listed if they are not managed: %s", (_, by, expected) => {
     const found = { ...sound, ...by(sound) };
     expect(unmanagedObjects(cluster, found)).toEqual(expected);
     expect(objectDrift(cluster, found)).toEqual([]);
   });
 
-  it("are told of without a password or a hash", () => {
+  it("are reported without passwords and hashes", () => {
     const texts = sees(change("users", "feeder", { passwordHash: "24xU3n6SkypzHyr/Usi5TZ6KFE/O8951tn1NkLnrEndgVHr0" }));
     expect(texts.join()).not.toMatch(/of-the-tests|24xU3n6S/);
   });

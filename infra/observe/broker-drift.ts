@@ -11,19 +11,17 @@ import type {
 import { matchesHash } from "../plugins/rabbitmq/password-hash.ts";
 import type { ObservedObjects, ObservedPolicy } from "./broker-answer.ts";
 
-/** How one thing of a cluster differs. Texts are for people; no password and no hash is in them. */
+/** A difference of one thing of a cluster. Texts are for people and contain neither passwords nor hashes. */
 export interface ObjectDrift {
   /** E.g. `user feeder`. */
   readonly thing: string;
   readonly difference: string;
 }
 
-/** The only virtual host that warren puts anything into. */
+/** The only virtual host that warren manages. */
 const vhost = "/";
 
-/**
- * How a cluster's objects differ from the model. What agents declare for themselves is not among them: see `agentQueueDrift`. Pure.
- */
+/** Differences of a cluster's objects from the model, without those that agents declare (see `agentQueueDrift`). Pure. */
 export function objectDrift(cluster: ClusterModel, found: ObservedObjects): ObjectDrift[] {
   return [
     ...cluster.users.flatMap((user) => userDrift(user, found)),
@@ -35,28 +33,28 @@ export function objectDrift(cluster: ClusterModel, found: ObservedObjects): Obje
 }
 
 export interface AgentQueueDrift extends ObjectDrift {
-  /** Whose agent alone can declare it; absent: any dispatcher can. */
+  /** The only agent that can declare it; absent: any dispatcher can. */
   readonly declaredBy?: { readonly host: string; readonly unit: string };
 }
 
-/** Whether a queue is what dispatchers declare. */
+/** Whether dispatchers declare a queue. */
 export const isDispatchers = ({ declaredBy }: AgentQueueModel): boolean =>
   (declaredBy?.unit ?? dispatcherUnit) === dispatcherUnit;
 
-/** Queues and bindings of the agents that are gone, or differ. The agents declare them again when they connect anew. */
+/** Queues and bindings of the agents that are missing or differ. Agents declare them again when they reconnect. */
 export function agentQueueDrift(cluster: ClusterModel, found: ObservedObjects): AgentQueueDrift[] {
-  // Before the first agent has been there, there is nothing to miss: any dispatcher, or the one that it is alone with.
-  const isThere = ({ name }: AgentQueueModel) => inVhost(found.queues).some((one) => one.name === name);
-  const begun = cluster.agentQueues.filter(isDispatchers).some(isThere);
-  const missed = cluster.agentQueues.filter((queue) => (isDispatchers(queue) ? begun : isThere(queue)));
-  return missed.flatMap(({ declaredBy, ...queue }) =>
+  // Before the first agent has run, nothing is missing: the first dispatcher, or the only agent that declares the queue.
+  const exists = ({ name }: AgentQueueModel) => inVhost(found.queues).some((one) => one.name === name);
+  const begun = cluster.agentQueues.filter(isDispatchers).some(exists);
+  const expected = cluster.agentQueues.filter((queue) => (isDispatchers(queue) ? begun : exists(queue)));
+  return expected.flatMap(({ declaredBy, ...queue }) =>
     [...queueDrift(queue, found), ...bindingDrift(queue, found)].map((drift) =>
       declaredBy === undefined ? drift : { ...drift, declaredBy },
     ),
   );
 }
 
-/** What is in a cluster and not in the model, for people to know of. It is never removed. */
+/** Objects of a cluster that are not in the model. They are reported, never removed. */
 export function unmanagedObjects(cluster: ClusterModel, found: ObservedObjects): string[] {
   const users = new Set([cluster.administrator.name, ...cluster.users.map((user) => user.name)]);
   const permitted = new Set([
@@ -86,11 +84,11 @@ function unmanagedPolicies(kind: string, wanted: readonly PolicyModel[], found: 
     .map((policy) => `${kind} ${policy.name} on ${policy.applyTo} ${policy.pattern}${elsewhere(policy.vhost)}`);
 }
 
-/** Nobody reads such a queue any more: it fills up to a window's worth, for ever. */
+/** A ledger that has no reader any more. It keeps a deduplication window's worth of messages for ever. */
 function leftOver(queue: string): string {
   const host = ledgerHostOf(queue);
   if (host === undefined) return "";
-  return ` (left over: ${host} has no dispatcher in this stack; take it away: rabbitmqctl delete_queue ${queue})`;
+  return ` (unused: ${host} has no dispatcher in this stack; delete it: rabbitmqctl delete_queue ${queue})`;
 }
 
 const elsewhere = (where: string): string => (where === vhost ? "" : ` in ${where}`);
@@ -103,7 +101,7 @@ function userDrift(user: UserModel, found: ObservedObjects): ObjectDrift[] {
   if (!actual) return [{ thing, difference: "is gone" }];
   const drift: ObjectDrift[] = [];
   if (!matchesHash(user.password ?? "", actual.passwordHash, actual.hashingAlgorithm)) {
-    const difference = user.password === undefined ? "has a password, and should have none" : "the password differs";
+    const difference = user.password === undefined ? "has a password but should have none" : "the password differs";
     drift.push({ thing, difference });
   }
   if (!sameTags(user.tags, actual.tags)) {
@@ -151,7 +149,7 @@ function policyDrift(kind: string, policy: PolicyModel, found: readonly Observed
   );
 }
 
-/** A queue with other arguments is never made anew by itself: its messages would be lost. */
+/** A queue with other arguments is never recreated automatically, because its messages would be lost. */
 function queueDrift(queue: QueueModel, found: ObservedObjects): ObjectDrift[] {
   const thing = `queue ${queue.name}`;
   const actual = inVhost(found.queues).find((one) => one.name === queue.name);
@@ -177,7 +175,7 @@ function bindingDrift(queue: QueueModel, found: ObservedObjects): ObjectDrift[] 
   );
 }
 
-/** JSON with its keys in order: two texts that say the same become one. */
+/** JSON with sorted keys, so that equal definitions compare equal. */
 const sorted = (definition: Readonly<Record<string, unknown>>): string =>
   JSON.stringify(Object.fromEntries(Object.entries(definition).sort(([a], [b]) => (a < b ? -1 : 1))));
 

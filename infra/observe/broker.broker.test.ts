@@ -9,7 +9,7 @@ import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import { type MemberView, observeBrokers, type Silent } from "./broker.ts";
 import { objectDrift, unmanagedObjects } from "./broker-drift.ts";
 
-// A real broker tells what is in it; the members that don't are made here.
+// A real broker for answers, and fake members that fail.
 
 const [fixture] = fixtureModel().clusters as [ClusterModel];
 let broker: LocalBroker;
@@ -60,7 +60,7 @@ describe("observeBrokers", () => {
     await api("PUT", "policies/%2F/ha-all", { pattern: "^x", definition: { "max-length": 9 }, "apply-to": "queues" });
     const view = await asked(managementPort());
     if (!view || "silent" in view) throw new Error(view?.silent);
-    // Its plugins it tells five seconds after its start.
+    // The broker reports its plugins five seconds after its start.
     expect(view.nodes).toMatchObject([{ running: true }]);
     const { objects } = view;
     expect(objects.queues).toMatchObject([{ name: "cmc.by.hand", arguments: { "x-max-length": 7 } }]);
@@ -74,14 +74,14 @@ describe("observeBrokers", () => {
         'policy ha-all: definition {"max-length":9} instead of {"ha-mode":"all","ha-sync-mode":"automatic"}',
       ]),
     );
-    // Its password, tags and type are as the model has them.
+    // Password, tags and type match the model.
     expect(texts.join("\n")).not.toMatch(/user feeder|exchange cmc:/);
     expect(unmanagedObjects(fixture, objects)).toEqual(
       expect.arrayContaining([`user ${broker.adminUser} [administrator]`, "queue cmc.by.hand"]),
     );
   });
 
-  it("takes a member that can't be asked for an answer, with the reason, soon", async () => {
+  it("returns the reason for a member that gives no answer, in time", async () => {
     const began = performance.now();
     const answers = await Promise.all([
       asked(9),
@@ -93,7 +93,7 @@ describe("observeBrokers", () => {
     expect(answers).toEqual([
       { silent: expect.stringMatching(/ECONNREFUSED/), loginRefused: false },
       { silent: "no answer within 5 s", loginRefused: false },
-      { silent: "answers with something else than JSON", loginRefused: false },
+      { silent: "the answer is not JSON", loginRefused: false },
       { silent: `refuses the login of ${broker.adminUser}`, loginRefused: true },
     ]);
   });

@@ -13,16 +13,16 @@ import {
 } from "./broker-answer.ts";
 import { managementOf } from "./management.ts";
 
-/** What one member says of its cluster. */
+/** A cluster as one member reports it. */
 export interface MemberView {
   readonly nodes: readonly ObservedNode[];
   readonly objects: ObservedObjects;
 }
 
-/** Why a member's management API says nothing. */
+/** Why a member's management API gave no answer. */
 export interface Silent {
   readonly silent: string;
-  /** It is there, and the administrator's password is another. */
+  /** It answers, but refuses the administrator's password. */
   readonly loginRefused: boolean;
 }
 
@@ -33,8 +33,8 @@ export type ClusterObservation = ReadonlyMap<string, MemberView | Silent>;
 export type BrokerObservations = ReadonlyMap<string, ClusterObservation>;
 
 /**
- * Asks the management API of every member of every cluster, all at the same time, from this machine and as the administrator. Nothing is
- * changed. A member that doesn't answer within five seconds is an answer like any other: why.
+ * Asks the management API of every member of every cluster concurrently, from this machine and as the administrator. Changes nothing. For a
+ * member that doesn't answer within five seconds the result is the reason.
  *
  * @param checkout folder of the project: the stack's CA is in its `.warren`
  */
@@ -48,7 +48,7 @@ async function caOf(stack: string, checkout: string): Promise<string | undefined
   try {
     return await readFile(resolve(checkout, operatorCaFile(stack)), "utf8");
   } catch {
-    // A stack without TLS has none; with it, what answers then says that the certificate can't be trusted.
+    // A stack without TLS has none. With TLS, requests then fail with an untrusted certificate.
     return undefined;
   }
 }

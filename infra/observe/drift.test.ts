@@ -13,7 +13,7 @@ const sound = soundAnswer(bunny1);
 const observed = (answer: string) => parseObservation(answered(answer)) as Observation;
 
 describe("hostDrift", () => {
-  it("finds nothing on a host that is as it should be", () => {
+  it("finds nothing on a host that matches its model", () => {
     expect(hostDrift(bunny1, observed(sound))).toEqual(new Map());
   });
 
@@ -56,14 +56,14 @@ describe("hostDrift", () => {
     ],
     ["an account gone", (a) => a.replace(/^warren:x.*\n/m, ""), "accounts and folders", ["account warren is gone"]],
   ];
-  it.each(rows)("sees %s and nothing else", (_, change, name, differences) => {
+  it.each(rows)("finds only %s", (_, change, name, differences) => {
     const changed = change(sound);
     expect(changed).not.toBe(sound);
     expect(hostDrift(bunny1, observed(changed))).toEqual(new Map([[name, differences]]));
   });
 });
 
-describe("what is of another kind than the model's", () => {
+describe("a thing of another kind than the model's", () => {
   const pds = fixtureModel().hosts.find((host) => host.name === "pds-5") as HostModel;
   const answer = soundAnswer(pds);
   const queue = "/apps/px/rxq/pull_urp";
@@ -84,7 +84,7 @@ describe("what is of another kind than the model's", () => {
       `${queue} is a symbolic link to /etc/warren, not a folder`,
     ],
     [
-      "a link whose target has a line end",
+      "a link whose target has a line break",
       with_(queue, line(0o120777, queue, `'${queue}' -> 'a'$'\\n''b'`)),
       "accounts and folders",
       `${queue} is a symbolic link to 'a'$'\\n''b', not a folder`,
@@ -106,31 +106,31 @@ describe("what is of another kind than the model's", () => {
     ["a device where a file is expected", with_(conf, line(0o020644, conf)), conf, `${conf} is a device, not a file`],
     ["a folder where a file is expected", with_(conf, line(0o040755, conf)), conf, `${conf} is a folder, not a file`],
     [
-      "a folder of root's that belongs to somebody else",
+      "a folder that should be root's but belongs to another account",
       with_("/apps", line(0o040755, "/apps")),
       "accounts and folders",
-      "/apps is not root's alone: px:px, mode 0755",
+      "/apps can be changed by others than root: px:px, mode 0755",
     ],
     [
-      "a folder of root's that all may write to",
+      "a folder of root that is writable by all",
       with_("/apps", line(0o041777, "/apps", undefined, "root")),
       "accounts and folders",
-      "/apps is not root's alone: root:root, mode 1777",
+      "/apps can be changed by others than root: root:root, mode 1777",
     ],
   ];
 
-  it.each(rows)("is seen, and is in the way: %s", (_, changed, step, obstacle) => {
+  it.each(rows)("is drift and an obstacle: %s", (_, changed, step, obstacle) => {
     expect(hostDrift(pds, observed(changed))).toEqual(new Map([[step, [obstacle]]]));
     expect(hostObstacles(pds, observed(changed))).toEqual(new Map([[step, [obstacle]]]));
   });
 
-  it("is seen of a folder that leads to many files in the step of each", () => {
+  it("above several files is an obstacle of each file's step", () => {
     const changed = with_("/etc/warren", line(0o120777, "/etc/warren", "'/etc/warren' -> '/tmp'", "root"));
     const below = pds.files.map(({ path }) => path).filter((path) => path.startsWith("/etc/warren/"));
     expect([...hostObstacles(pds, observed(changed)).keys()].sort()).toEqual(below.sort());
   });
 
-  it("includes a file with several names in somebody's folder, and not in root's", () => {
+  it("includes a file with several hard links in another account's folder, but not in root's", () => {
     const cookie = "/var/lib/rabbitmq/.erlang.cookie";
     const twice = (path: string) => sound.replace(new RegExp(` 1 ${path}\t`), ` 2 ${path}\t`);
     const obstacles = (path: string) => hostObstacles(bunny1, observed(twice(path)));
@@ -138,7 +138,7 @@ describe("what is of another kind than the model's", () => {
     expect(obstacles("/etc/hosts")).toEqual(new Map());
   });
 
-  it("is nothing that is missing, or that a step sets right", () => {
+  it("does not include what is missing or what a step corrects", () => {
     expect(hostObstacles(bunny1, observed(sound))).toEqual(new Map());
     expect(hostObstacles(pds, observed(with_(queue)))).toEqual(new Map());
     expect(hostObstacles(pds, observed(with_(queue, line(0o040700, queue, undefined, "root"))))).toEqual(new Map());
@@ -146,14 +146,14 @@ describe("what is of another kind than the model's", () => {
 });
 
 describe("parseObservation", () => {
-  it("refuses an answer that was cut off: half an answer would look like drift", () => {
+  it("rejects a truncated answer, which would look like drift", () => {
     expect(parseObservation(answered(sound).slice(0, sound.length / 2))).toBeUndefined();
     expect(parseObservation("")).toBeUndefined();
   });
 });
 
-describe("what a host says of its network", () => {
-  it("is read as addresses and ports, of either family", () => {
+describe("a host's network state", () => {
+  it("is parsed into addresses and ports of both families", () => {
     const answer = [
       "== addresses",
       "2: eth0    inet 10.203.2.21/24 brd 10.203.2.255 scope global eth0\\       valid_lft forever preferred_lft forever",
@@ -171,7 +171,7 @@ describe("what a host says of its network", () => {
 });
 
 describe("observationScript", () => {
-  it("looks into nobody's folder as root", () => {
+  it("reads no account's folder as root", () => {
     const script = observationScript(bunny1);
     const cookie = "/var/lib/rabbitmq/.erlang.cookie";
     const lines = script.split("\n").filter((line) => line.includes(cookie));
@@ -182,7 +182,7 @@ describe("observationScript", () => {
       );
   });
 
-  it("holds no secret of the stack", () => {
+  it("contains no secret of the stack", () => {
     for (const host of fixtureModel().hosts) expect(observationScript(host)).not.toMatch(/of-the-tests|COOKIEOF/);
   });
 });

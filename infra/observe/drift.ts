@@ -6,8 +6,8 @@ import type { FileKind, Observation, ObservedFile } from "./observation.ts";
 import { obstacleAt } from "./obstacles.ts";
 
 /**
- * How a host differs from its model, by the name of the thing: a path, a unit, `packages`, `accounts and folders`. Things that
- * are as they should be don't appear. Texts are for people; secret contents are never in them.
+ * How a host differs from its model, by step name: a path, a unit, `packages`, `accounts and folders`. Steps without a difference are absent.
+ * Texts are for people and never contain secrets.
  */
 export function hostDrift(host: HostModel, observed: Observation): Map<string, string[]> {
   const drift = new Map<string, string[]>();
@@ -17,14 +17,14 @@ export function hostDrift(host: HostModel, observed: Observation): Map<string, s
   for (const account of host.accounts) {
     if (!observed.accounts.has(account.name)) note(accountsName, [`account ${account.name} is gone`]);
   }
-  /** What is of the wrong kind has no owner, mode and content to speak of. */
-  const isInTheWay = (step: string, path: string, wanted: FileKind): boolean => {
+  /** For a thing of the wrong kind, owner, mode and content are not compared. */
+  const isObstructed = (step: string, path: string, wanted: FileKind): boolean => {
     const obstacle = obstacleAt(host, observed.files, path, wanted);
     if (obstacle !== undefined && !drift.get(step)?.includes(obstacle)) note(step, [obstacle]);
     return obstacle !== undefined;
   };
   for (const directory of host.directories) {
-    if (isInTheWay(accountsName, directory.path, "folder")) continue;
+    if (isObstructed(accountsName, directory.path, "folder")) continue;
     const differences = placeDifferences(directory, observed.files.get(directory.path));
     note(
       accountsName,
@@ -32,7 +32,7 @@ export function hostDrift(host: HostModel, observed: Observation): Map<string, s
     );
   }
   for (const file of host.files) {
-    if (isInTheWay(file.path, file.path, "file")) continue;
+    if (isObstructed(file.path, file.path, "file")) continue;
     const found = observed.files.get(file.path);
     const differences = placeDifferences(file, found);
     const expected = createHash("sha256").update(file.content).digest("hex");
@@ -40,7 +40,7 @@ export function hostDrift(host: HostModel, observed: Observation): Map<string, s
     note(file.path, differences);
   }
   for (const artifact of host.artifacts) {
-    if (isInTheWay(artifact.path, artifact.path, "file")) continue;
+    if (isObstructed(artifact.path, artifact.path, "file")) continue;
     const found = observed.files.get(artifact.path);
     const differences = placeDifferences(artifact, found);
     if (found && found.bytes !== artifact.bytes) {
@@ -65,7 +65,7 @@ function placeDifferences(place: FilePlace, found: ObservedFile | undefined): st
   return differences;
 }
 
-/** A series such as `3.10.*`: only a trailing star, as apt's pins have it. */
+/** Whether a version is in a series such as `3.10.*`; as in apt's pins, only a trailing star is a wildcard. */
 export function inSeries(version: string, series: string): boolean {
   return series.endsWith("*") ? version.startsWith(series.slice(0, -1)) : version === series;
 }
@@ -86,7 +86,7 @@ function unitDifferences(unit: UnitModel, observed: Observation): string[] {
   const found = observed.units.get(unit.name);
   const differences: string[] = [];
   const active = found?.active || "inactive";
-  // A unit that waits for the broker is at work; systemd calls it activating until it is connected.
+  // A unit that waits for the broker works as intended; systemd reports it as activating until it is connected.
   if (!["active", "activating", "reloading"].includes(active)) differences.push(`is ${active} instead of active`);
   const file = found?.file || "absent";
   if (file !== "enabled") differences.push(`is ${file} instead of enabled`);

@@ -5,14 +5,14 @@ import { brokerPackage } from "../model/names.ts";
 import type { ClusterModel, HostModel } from "../model/types.ts";
 import type { ClusterObservation, MemberView, Silent } from "./broker.ts";
 import { findDrift } from "./find-drift.ts";
-import { soundCluster } from "./fixture.ts";
+import { healthyCluster } from "./fixture.ts";
 import type { Observations } from "./index.ts";
 import { managementHosts } from "./management-hosts.ts";
 import type { Observation } from "./observation.ts";
 
-const whole = fixtureModel();
-const [cluster] = whole.clusters as [ClusterModel];
-// Hosts of which nothing but these units is wanted: what hosts say of files and packages is another test's.
+const complete = fixtureModel();
+const [cluster] = complete.clusters as [ClusterModel];
+// Hosts reduced to their units; drift.test.ts covers files and packages.
 const bare = (host: HostModel): HostModel => ({
   ...host,
   accounts: [],
@@ -21,7 +21,7 @@ const bare = (host: HostModel): HostModel => ({
   packages: [],
   artifacts: [],
 });
-const model = { ...whole, hosts: whole.hosts.filter((host) => host.name.startsWith("bunny")).map(bare) };
+const model = { ...complete, hosts: complete.hosts.filter((host) => host.name.startsWith("bunny")).map(bare) };
 const vip = "10.203.0.50";
 
 function observation(host: HostModel, addresses: readonly string[]): Observation {
@@ -39,14 +39,14 @@ interface Seen {
   readonly addresses?: Readonly<Record<string, readonly string[]>>;
   readonly stopped?: string;
   readonly unreachable?: string;
-  /** Its unit runs, and nothing listens. */
-  readonly deaf?: string;
-  /** The broker's package isn't there yet. */
+  /** A host whose unit is active while nothing listens. */
+  readonly notServing?: string;
+  /** A host without the broker's package. */
   readonly uninstalled?: string;
   readonly views?: Readonly<Record<string, Partial<MemberView> | Silent>>;
 }
 
-function hostsSeen({ addresses = {}, stopped, unreachable, deaf, uninstalled }: Seen): Observations {
+function hostsSeen({ addresses = {}, stopped, unreachable, notServing, uninstalled }: Seen): Observations {
   const own = { bunny1: ["10.203.0.21", vip], bunny2: ["10.203.0.22"], ...addresses };
   return new Map(
     model.hosts.map((host): [string, Observation | Unreachable] => {
@@ -56,14 +56,14 @@ function hostsSeen({ addresses = {}, stopped, unreachable, deaf, uninstalled }: 
       const [name, unit] = stopped?.split(" ") ?? [];
       if (name === host.name && unit) units.set(unit, { active: "inactive", file: "enabled" });
       if (host.name === uninstalled) return [host.name, { ...one, packages: new Map() }];
-      return [host.name, { ...one, units, ...(host.name === deaf ? { listening: new Set<number>() } : {}) }];
+      return [host.name, { ...one, units, ...(host.name === notServing ? { listening: new Set<number>() } : {}) }];
     }),
   );
 }
 
 function clusterSeen({ views = {} }: Seen): ClusterObservation {
   return new Map(
-    [...soundCluster(cluster)].map(([host, view]): [string, MemberView | Silent] => {
+    [...healthyCluster(cluster)].map(([host, view]): [string, MemberView | Silent] => {
       const other = views[host];
       if (!other) return [host, view];
       return [host, "silent" in other ? other : { ...(view as MemberView), ...other }];
@@ -71,7 +71,7 @@ function clusterSeen({ views = {} }: Seen): ClusterObservation {
   );
 }
 
-// The file of plugins is wanted but not observed: it would be missing on every host.
+// Without the plugins file, which is not observed here and would be missing on every host.
 const found = (seen: Seen) => {
   const drift = findDrift(
     { ...model, hosts: model.hosts.map((host) => ({ ...host, files: [] })) },
@@ -97,22 +97,22 @@ const nothing = {
   bindings: [],
 };
 const refused = { silent: "refuses the login of root", loginRefused: true };
-const silence = (host: string, reason: string) => `${host}: the management API of bunny can't be asked: ${reason}`;
+const silence = (host: string, reason: string) => `${host}: the management API of bunny can't be used: ${reason}`;
 
 describe("findDrift", () => {
-  it("finds nothing where hosts and brokers are as they should be", () => {
+  it("finds nothing if hosts and brokers match the model", () => {
     expect(found({})).toEqual({ steps: [], warnings: [], unmanaged: {} });
   });
 
   it.each<[string, Seen, string[], string[]]>([
     [
-      "a node that is down in a unit that runs",
+      "a node that is down in an active unit",
       { views: { bunny1: { nodes: [node("bunny1"), node("bunny2", false)] }, bunny2: silent("connect ECONNREFUSED") } },
       ["bunny2 rabbitmq-server.service: its node is down"],
       [silence("bunny2", "connect ECONNREFUSED")],
     ],
     [
-      "a unit that was stopped, of which its node's silence follows",
+      "a stopped unit, and nothing about its node",
       {
         stopped: "bunny2 rabbitmq-server.service",
         views: { bunny1: { nodes: [node("bunny1"), node("bunny2", false)] }, bunny2: silent("connect ECONNREFUSED") },
@@ -121,21 +121,21 @@ describe("findDrift", () => {
       [silence("bunny2", "connect ECONNREFUSED")],
     ],
     [
-      "nothing of the silence of a host that has no broker yet",
+      "nothing about a silent host that has no broker yet",
       { uninstalled: "bunny2", views: { bunny2: silent("connect ECONNREFUSED") } },
       [],
       [],
     ],
     [
-      "a member that has left: the blank one of two that are alone",
+      "a member that has left: the blank one of two separate nodes",
       { views: { bunny1: { nodes: [node("bunny1")] }, bunny2: { nodes: [node("bunny2")], objects: nothing } } },
       ["bunny2 member of bunny: is not a member"],
       [],
     ],
     [
-      "a member that has left and was not started again: its step follows its unit's",
-      { deaf: "bunny2", views: { bunny1: { nodes: [node("bunny1")] }, bunny2: silent("connect ECONNREFUSED") } },
-      ["bunny2 rabbitmq-server.service: its node doesn't serve"],
+      "a member that has left and is stopped, whose step follows its unit's",
+      { notServing: "bunny2", views: { bunny1: { nodes: [node("bunny1")] }, bunny2: silent("connect ECONNREFUSED") } },
+      ["bunny2 rabbitmq-server.service: its node is not serving"],
       [silence("bunny2", "connect ECONNREFUSED"), "bunny2 has drifted: member of bunny: is not a member"],
     ],
     [
@@ -145,19 +145,22 @@ describe("findDrift", () => {
       [],
     ],
     [
-      "nothing of a blank node that is alone, while the one that has everything is silent",
+      "nothing about a blank node that is alone, while the node with all objects is silent",
       { views: { bunny1: silent("connect ECONNREFUSED"), bunny2: { nodes: [node("bunny2")], objects: nothing } } },
       [],
       [silence("bunny1", "connect ECONNREFUSED")],
     ],
     [
-      "a broker that doesn't serve in a unit that runs, by its host where nobody else tells",
-      { deaf: "bunny2", views: { bunny1: silent("no answer within 1 s"), bunny2: silent("connect ECONNREFUSED") } },
-      ["bunny2 rabbitmq-server.service: its node doesn't serve"],
+      "a broker that is not serving in an active unit, by its host if no member reports it",
+      {
+        notServing: "bunny2",
+        views: { bunny1: silent("no answer within 1 s"), bunny2: silent("connect ECONNREFUSED") },
+      },
+      ["bunny2 rabbitmq-server.service: its node is not serving"],
       [silence("bunny1", "no answer within 1 s"), silence("bunny2", "connect ECONNREFUSED")],
     ],
     [
-      "an administrator who is locked out, once for all members",
+      "an administrator whose login is refused, once for all members",
       { views: { bunny1: refused, bunny2: refused } },
       ["bunny1 rabbitmq-server.service: refuses the login of root | login"],
       [silence("bunny1", refused.silent), silence("bunny2", refused.silent)],
@@ -169,13 +172,13 @@ describe("findDrift", () => {
       [silence("bunny1", "no answer within 1 s"), silence("bunny2", "no answer within 1 s")],
     ],
     [
-      "a virtual IP that nobody holds: keepalived of the best host is restarted",
+      "a virtual IP on no host: keepalived of the best host is restarted",
       { addresses: { bunny1: ["10.203.0.21"] } },
       [`bunny1 keepalived.service: ${vip} is on no host | restart`],
       [],
     ],
     [
-      "a virtual IP that nobody holds, while the best host has something else to mend",
+      "a virtual IP on no host, while the best host has other drift",
       { addresses: { bunny1: ["10.203.0.21"] }, stopped: "bunny1 rabbitmq-server.service" },
       [
         "bunny1 rabbitmq-server.service: is inactive instead of active",
@@ -184,13 +187,13 @@ describe("findDrift", () => {
       [],
     ],
     [
-      "no virtual IP where one of its hosts can't be asked",
+      "nothing about a virtual IP while one of its hosts is unreachable",
       { addresses: { bunny1: ["10.203.0.21"] }, unreachable: "bunny2" },
       [],
       [],
     ],
     [
-      "a virtual IP that two hold",
+      "a virtual IP on two hosts",
       { addresses: { bunny2: ["10.203.0.22", vip] } },
       [],
       [`${vip} (bunny-op) is on 2 hosts: bunny1 and bunny2`],
@@ -199,8 +202,8 @@ describe("findDrift", () => {
     expect(found(seen)).toEqual({ steps, warnings, unmanaged: {} });
   });
 
-  it("finds what is lost of the agents' queues, and has them declare it on a host that answers", () => {
-    const objects = (soundCluster(cluster).get("bunny1") as MemberView).objects;
+  it("finds lost bindings of the agents, and repairs them through the dispatcher on a host that answers", () => {
+    const objects = (healthyCluster(cluster).get("bunny1") as MemberView).objects;
     const lost = { ...objects, bindings: objects.bindings.filter((one) => one.queue !== "cmc.urp.pull") };
     const { steps, warnings } = found({ views: { bunny1: { objects: lost }, bunny2: { objects: lost } } });
     expect(steps).toEqual([
@@ -209,8 +212,8 @@ describe("findDrift", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("has the dispatcher whose ledger is lost or has another window declare it, and no other one", () => {
-    const objects = (soundCluster(cluster).get("bunny1") as MemberView).objects;
+  it("repairs a lost or different ledger only through its own dispatcher", () => {
+    const objects = (healthyCluster(cluster).get("bunny1") as MemberView).objects;
     const queues = objects.queues.flatMap((queue) => {
       if (queue.name === "cmc.urp.ledger.bunny1") return [{ ...queue, arguments: { "x-message-ttl": 1000 } }];
       return queue.name === "cmc.urp.ledger.bunny2" ? [] : [queue];
@@ -222,27 +225,27 @@ describe("findDrift", () => {
     ]);
   });
 
-  it("has the agents bind anew to an exchange that is made anew", () => {
-    const objects = (soundCluster(cluster).get("bunny1") as MemberView).objects;
+  it("makes the agents bind again to an exchange that is recreated", () => {
+    const objects = (healthyCluster(cluster).get("bunny1") as MemberView).objects;
     const other = objects.exchanges.map((one) => (one.name === "cmc" ? { ...one, type: "fanout" } : one));
     const { steps, warnings } = found({ views: { bunny1: { objects: { ...objects, exchanges: other } } } });
     expect(steps).toEqual(["bunny1 warren-dispatcher.service: exchange cmc: type fanout instead of topic | declare"]);
     expect(warnings).toEqual(["bunny has drifted: exchange cmc: type fanout instead of topic"]);
   });
 
-  it("has a receiver and a bridge started anew where their bindings or exchanges are gone, and misses none before they were there", () => {
-    const open = whole.clusters.find(({ name }) => name === "wxo-b1") as ClusterModel;
-    const hosts = whole.hosts.filter(({ name }) => ["px-1", "wxo-b1"].includes(name));
+  it("restarts a receiver or bridge whose bindings or exchange are gone, but not before they existed", () => {
+    const open = complete.clusters.find(({ name }) => name === "wxo-b1") as ClusterModel;
+    const hosts = complete.hosts.filter(({ name }) => ["px-1", "wxo-b1"].includes(name));
     const seen = new Map(hosts.map((host) => [host.name, observation(host, [])]));
-    const sound = (soundCluster(open).get("wxo-b1") as MemberView).objects;
+    const sound = (healthyCluster(open).get("wxo-b1") as MemberView).objects;
     const stepsOf = (by: Partial<MemberView["objects"]>) => {
-      const views = [...soundCluster(open)].map(([host, view]) => [
+      const views = [...healthyCluster(open)].map(([host, view]) => [
         host,
         { ...(view as MemberView), objects: { ...sound, ...by } },
       ]);
       const parts = hosts.map((host) => ({ ...bare(host), files: [], units: [] }));
       const brokers = new Map([[open.name, new Map(views as [string, MemberView][])]]);
-      const drift = findDrift({ ...whole, hosts: parts, clusters: [open] }, seen, brokers);
+      const drift = findDrift({ ...complete, hosts: parts, clusters: [open] }, seen, brokers);
       expect(drift.unmanaged.get("wxo-b1")).toBeUndefined();
       return [...drift.hosts].flatMap(([host, all]) =>
         [...all].map(([step, { mends }]) => `${host} ${step} | ${mends.join()}`),
@@ -257,7 +260,7 @@ describe("findDrift", () => {
     expect(stepsOf({ queues: [], bindings: [] })).toEqual([]);
   });
 
-  it("lists addresses and members that the model has not", () => {
+  it("lists addresses and members that are not in the model", () => {
     const nodes = [node("bunny1"), node("bunny2"), node("hare")];
     const { unmanaged } = found({
       addresses: { bunny2: ["10.203.0.22", "192.0.2.7"] },
@@ -266,7 +269,7 @@ describe("findDrift", () => {
     expect(unmanaged).toEqual({ bunny: ["node rabbit@hare"], "hosts of virtual IPs": ["address 192.0.2.7 on bunny2"] });
   });
 
-  it("finds a plugin that the file names and the node doesn't run", () => {
+  it("finds a plugin that is enabled but not running", () => {
     const nodes = [{ ...node("bunny1"), plugins: [] }, node("bunny2")];
     const drift = findDrift(
       model,
@@ -281,25 +284,25 @@ describe("findDrift", () => {
   });
 });
 
-describe("the member that the engine speaks to", () => {
+describe("the member whose management API the engine uses", () => {
   const hosts = (seen: Seen, before: Record<string, string>) =>
     managementHosts(model, new Map([[cluster.name, clusterSeen(seen)]]), before);
   const down = silent("connect ECONNREFUSED");
 
   it.each<[string, Seen, Record<string, string>, string]>([
-    ["is the first", {}, {}, "bunny1"],
-    ["is another where the first is silent", { views: { bunny1: down } }, {}, "bunny2"],
-    ["stays the other one when the first is back, so that nothing changes again", {}, { bunny: "bunny2" }, "bunny2"],
-    ["stays as it was where all are silent", { views: { bunny1: down, bunny2: down } }, { bunny: "bunny2" }, "bunny2"],
-    ["is none that the config no longer has", {}, { bunny: "hare" }, "bunny1"],
+    ["is the first member", {}, {}, "bunny1"],
+    ["is another member if the first is silent", { views: { bunny1: down } }, {}, "bunny2"],
+    ["stays the other member when the first returns, so that nothing changes again", {}, { bunny: "bunny2" }, "bunny2"],
+    ["stays the same if all are silent", { views: { bunny1: down, bunny2: down } }, { bunny: "bunny2" }, "bunny2"],
+    ["is no member that was removed from the config", {}, { bunny: "hare" }, "bunny1"],
     [
-      "is no blank node that is alone, while the one that has everything is silent",
+      "is no blank node that is alone, while the node with all objects is silent",
       { views: { bunny1: down, bunny2: { nodes: [node("bunny2")], objects: nothing } } },
       {},
       "bunny1",
     ],
     [
-      "is none that has left the cluster",
+      "is no member that has left the cluster",
       { views: { bunny1: { nodes: [node("bunny1")], objects: nothing }, bunny2: { nodes: [node("bunny2")] } } },
       { bunny: "bunny1" },
       "bunny2",

@@ -11,17 +11,17 @@ import type { Observation } from "./observation.ts";
 import { hostObstacles } from "./obstacles.ts";
 import { doublyHeldAddresses, unheldAddresses, unmanagedAddresses } from "./virtual-ip-drift.ts";
 
-/** Everything that was seen to differ from the model. */
+/** All observed differences from the model. */
 export interface Drift {
-  /** What steps of hosts mend. */
+  /** Drift that steps of hosts repair. */
   readonly hosts: HostDrifts;
-  /** What no step mends, in whole sentences: objects of brokers, which the engine mends when it refreshes; silent members; doubly held addresses. */
+  /** Drift that no step repairs, as sentences: broker objects, which the engine repairs at its refresh; silent members; addresses on two hosts. */
   readonly warnings: readonly string[];
-  /** What is there and not in the model, by where it is. It is left alone. */
+  /** Things that are not in the model, by location. They are left alone. */
   readonly unmanaged: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Compares what hosts and brokers say of themselves with the model. Pure. */
+/** Compares observations of hosts and brokers with the model. Pure. */
 export function findDrift(model: EnvironmentModel, observations: Observations, brokers: BrokerObservations): Drift {
   const drift = new DriftCollector();
   const warnings: string[] = [];
@@ -37,7 +37,7 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
     if (!observed) continue;
     const { nodes, left } = memberDrift(cluster, observed);
     warnings.push(...silentMembers(cluster, observed, observations), ...noteNodes(nodes, drift));
-    noteDeaf(cluster, observations, drift);
+    noteNotServing(cluster, observations, drift);
     warnings.push(...noteLeft(cluster, left, drift));
     noteLogin(observed, drift);
     notePlugins(model, cluster, observed, drift);
@@ -48,11 +48,11 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
     warnings.push(
       ...objectDrifts.map(({ thing, difference }) => `${cluster.name} has drifted: ${thing}: ${difference}`),
     );
-    // An exchange that is made anew has lost what the agents bound to it.
+    // An exchange that is recreated loses the agents' bindings.
     const rebound = objectDrifts.flatMap((drift) => boundTo(cluster, drift.thing).map((by) => ({ ...drift, ...by })));
-    // A queue that lives on a node that is down is not told of, and comes back with it.
-    const isWhole = nodes.size === 0;
-    noteUndeclared([...rebound, ...(isWhole ? agentQueueDrift(cluster, objects) : [])], main.host, drift);
+    // A queue on a node that is down is not reported, and returns with the node.
+    const areAllUp = nodes.size === 0;
+    noteUndeclared([...rebound, ...(areAllUp ? agentQueueDrift(cluster, objects) : [])], main.host, drift);
     note(unmanaged, cluster.name, [...unmanagedNodes(cluster, observed), ...unmanagedObjects(cluster, objects)]);
   }
   for (const { host, address } of unheldAddresses(model, observations, drift.hosts)) {
@@ -67,7 +67,7 @@ const note = (all: Map<string, readonly string[]>, where: string, things: readon
   if (things.length > 0) all.set(where, things);
 };
 
-/** What any dispatcher declares is declared by that beside the member that was asked; other agents do it when they start. */
+/** Objects that any dispatcher can declare are assigned to the dispatcher beside the member that answered; other agents declare theirs at their start. */
 function noteUndeclared(missing: readonly AgentQueueDrift[], asked: string, drift: DriftCollector): void {
   for (const { thing, difference, declaredBy } of missing) {
     const { host, unit } = declaredBy ?? { host: asked, unit: dispatcherUnit };
@@ -75,7 +75,7 @@ function noteUndeclared(missing: readonly AgentQueueDrift[], asked: string, drif
   }
 }
 
-/** Whose queues are bound to an exchange: of all dispatchers one is enough, as their connections are closed at once. */
+/** Agents whose queues are bound to an exchange. One dispatcher stands for all, because their connections are closed together. */
 function boundTo({ agentQueues }: ClusterModel, thing: string): Pick<AgentQueueDrift, "declaredBy">[] {
   const bound = agentQueues.filter(({ bindings }) => bindings.some(({ exchange }) => `exchange ${exchange}` === thing));
   const others = bound
@@ -84,11 +84,11 @@ function boundTo({ agentQueues }: ClusterModel, thing: string): Pick<AgentQueueD
   return [...(bound.some(isDispatchers) ? [{}] : []), ...others];
 }
 
-/** Where the package isn't there yet nobody expects an answer. */
+/** A member without the broker's package is not expected to answer. */
 function silentMembers(cluster: ClusterModel, observed: ClusterObservation, observations: Observations): string[] {
   return [...observed].flatMap(([host, view]) =>
     "silent" in view && !isBare(observations.get(host))
-      ? [`${host}: the management API of ${cluster.name} can't be asked: ${view.silent}`]
+      ? [`${host}: the management API of ${cluster.name} can't be used: ${view.silent}`]
       : [],
   );
 }
@@ -96,18 +96,18 @@ function silentMembers(cluster: ClusterModel, observed: ClusterObservation, obse
 const isBare = (seen: Observation | Unreachable | undefined): boolean =>
   seen !== undefined && !("unreachable" in seen) && seen.packages.get(brokerPackage)?.installed !== true;
 
-/** @returns what no step mends */
+/** @returns warnings about what no step repairs */
 function noteNodes(nodes: MemberDrift["nodes"], drift: DriftCollector): string[] {
   const warnings: string[] = [];
   for (const [host, differences] of nodes) {
-    // A unit that is stopped says so itself.
+    // A stopped unit has been noted already.
     if (drift.hosts.get(host)?.has(brokerUnit)) continue;
     if (!drift.note(host, brokerUnit, differences)) warnings.push(`${host} has drifted: ${differences.join("; ")}`);
   }
   return warnings;
 }
 
-/** @returns what no step mends by its own note: the step of a member follows that of its broker's unit, and is renewed with it */
+/** @returns warnings about what no note repairs: a member's step follows its broker's unit, and is renewed with it */
 function noteLeft(cluster: ClusterModel, left: MemberDrift["left"], drift: DriftCollector): string[] {
   const step = memberStep(cluster.name);
   const difference = "is not a member";
@@ -117,19 +117,19 @@ function noteLeft(cluster: ClusterModel, left: MemberDrift["left"], drift: Drift
   });
 }
 
-/** A broker may be down inside its unit, or not have got up, while nobody tells of it: then its host knows. */
-function noteDeaf(cluster: ClusterModel, observations: Observations, drift: DriftCollector): void {
+/** A broker may be down inside an active unit without any member reporting it. Its host then shows it. */
+function noteNotServing(cluster: ClusterModel, observations: Observations, drift: DriftCollector): void {
   for (const { host } of cluster.members) {
     const seen = observations.get(host);
     if (!seen || "unreachable" in seen || seen.units.get(brokerUnit)?.active !== "active") continue;
     const steps = drift.hosts.get(host);
-    // What it listens to may be what differs.
+    // The port may be missing because the plugins or the unit have drifted.
     if (seen.listening.has(cluster.management.port) || steps?.has(pluginsFile) || steps?.has(brokerUnit)) continue;
-    drift.note(host, brokerUnit, ["its node doesn't serve"]);
+    drift.note(host, brokerUnit, ["its node is not serving"]);
   }
 }
 
-/** The database is one for all members: mended on one, it is mended. */
+/** All members share one database, so a repair on one member is enough. */
 function noteLogin(observed: ClusterObservation, drift: DriftCollector): void {
   const refusing = [...observed].find(([, view]) => "silent" in view && view.loginRefused);
   if (!refusing) return;

@@ -3,10 +3,9 @@ import { hashPassword } from "../model/rabbitmq.ts";
 import type { ClusterModel, HostModel } from "../model/types.ts";
 import type { ClusterObservation, MemberView } from "./broker.ts";
 import type { ObservedObjects } from "./broker-answer.ts";
-import type { Observation } from "./observation.ts";
 
-/** For tests: what is in a cluster that is just as its model, and as its agents have left it. */
-export function soundObjects(cluster: ClusterModel): ObservedObjects {
+/** For tests: the objects of a cluster that matches its model, including those of its agents. */
+export function healthyObjects(cluster: ClusterModel): ObservedObjects {
   const vhost = "/";
   const users = [...cluster.users, { ...cluster.administrator, tags: ["administrator"] }];
   const queues = [...cluster.queues, ...cluster.agentQueues];
@@ -31,24 +30,20 @@ export function soundObjects(cluster: ClusterModel): ObservedObjects {
   };
 }
 
-/** For tests: every member sees all of them running. */
-export function soundCluster(cluster: ClusterModel): ClusterObservation {
+/** For tests: a cluster whose members all see each other running. */
+export function healthyCluster(cluster: ClusterModel): ClusterObservation {
   const nodes = cluster.members.map(({ host }) => ({
     name: `rabbit@${host}`,
     running: true,
     plugins: ["rabbitmq_management"],
   }));
-  const view: MemberView = { nodes, objects: soundObjects(cluster) };
+  const view: MemberView = { nodes, objects: healthyObjects(cluster) };
   return new Map(cluster.members.map(({ host }) => [host, view]));
 }
 
-/** For tests: a host of which nothing was found but what its units need to be sound. */
-export const observedUnits = (host: HostModel): Observation["units"] =>
-  new Map(host.units.map((unit) => [unit.name, { active: "active", file: "enabled" }]));
-
 export const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** For tests: the answer to `observationScript` of a host that is just as its model, with sections as `answered` reads them. */
+/** For tests: the answer to `observationScript` of a host that matches its model, with sections as `answered` reads them. */
 export function soundAnswer(host: HostModel): string {
   const stat = (type: number, bytes: number, { mode, owner, group, path }: HostModel["directories"][number]) =>
     `${(type | Number.parseInt(mode, 8)).toString(16)} ${owner} ${group} ${bytes} 1 ${path}\t'${path}'`;

@@ -1,8 +1,8 @@
 import type { Observations } from "./index.ts";
 
 /**
- * What mends a unit that runs and yet doesn't do its work, beyond bringing it up: `restart` it; `login`: give the broker its administrator back;
- * `declare`: have the agents connect anew, so that they declare what is missing.
+ * Additional repairs for a unit that runs but doesn't do its work: `restart` it; `login`: restore the broker's administrator; `declare`: make the
+ * agents reconnect, so that they declare what is missing.
  */
 export type Repair = "restart" | "login" | "declare";
 
@@ -10,37 +10,37 @@ export interface StepDrift {
   /** How the thing differs, for people. */
   readonly differences: readonly string[];
   readonly mends: readonly Repair[];
-  /** Those of the differences that are in the step's way, see `hostObstacles`; left out where nothing is. */
+  /** Differences that prevent the step, see `hostObstacles`; absent if there are none. */
   readonly obstacles?: readonly string[];
 }
 
-/** Drift by host and name of the step. Every host that was asked is in it; a step that is as it should be is not. */
+/** Drift by host and step name. Every observed host has an entry; a step without drift has none. */
 export type HostDrifts = ReadonlyMap<string, ReadonlyMap<string, StepDrift>>;
 
-/** undefined where the host was not asked, or can't be. */
+/** undefined if the host could not be observed. */
 export function addressesOf(observations: Observations, host: string): readonly string[] | undefined {
   const observed = observations.get(host);
   return observed && !("unreachable" in observed) ? observed.addresses : undefined;
 }
 
-/** Collects drift from several looks at the same hosts. */
+/** Collects drift of the same hosts from several sources. */
 export class DriftCollector {
   readonly #hosts = new Map<string, Map<string, StepDrift>>();
 
-  /** A host that was asked: only such a one can have drifted. */
+  /** Adds an observed host; only observed hosts can have drift. */
   addHost(
     host: string,
     drift: ReadonlyMap<string, readonly string[]>,
     obstacles: ReadonlyMap<string, readonly string[]> = new Map(),
   ): void {
     const steps = [...drift].map(([step, differences]): [string, StepDrift] => {
-      const inTheWay = obstacles.get(step);
-      return [step, { differences, mends: [], ...(inTheWay ? { obstacles: inTheWay } : {}) }];
+      const found = obstacles.get(step);
+      return [step, { differences, mends: [], ...(found ? { obstacles: found } : {}) }];
     });
     this.#hosts.set(host, new Map(steps));
   }
 
-  /** @returns whether it was taken: a host that can't be asked can't be mended either */
+  /** @returns whether it was recorded: an unreachable host can't be repaired either */
   note(host: string, step: string, differences: readonly string[], mends: readonly Repair[] = []): boolean {
     const steps = this.#hosts.get(host);
     if (!steps) return false;

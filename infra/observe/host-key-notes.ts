@@ -11,10 +11,9 @@ export interface HostKeyNotes {
 }
 
 /**
- * What a person is told of host keys: those just taken, with their fingerprints, until an `up` has recorded them; hosts that are
- * refused.
+ * Messages about host keys: newly accepted keys with their fingerprints, until an `up` has recorded them, and refused hosts.
  *
- * @param pinned what is known after the hosts were asked
+ * @param pinned known keys after the hosts were contacted
  */
 export function hostKeyNotes(
   model: EnvironmentModel,
@@ -41,25 +40,25 @@ function refusal(stack: string, connection: ConnectionModel, known: PinnedKey, {
   const is = offered ? `its host key is ${offered}, not` : "it has no host key of the pinned type:";
   return new UserError(
     connection.host,
-    `${is} ${fingerprintOf(known.key)} as ${sourceText(known.source, connection)}: it was installed anew, or something else answers in its place; nothing is done to it`,
-    `compare on its console: ssh-keygen -lf ${hostKeyPath(known.key)}; if it is the host's own, ${takeNew(stack, known.source, connection)}`,
+    `${is} ${fingerprintOf(known.key)} as ${sourceText(known.source, connection)}: the host was reinstalled, or another machine answers at its address; nothing was done on it`,
+    `compare on its console: ssh-keygen -lf ${hostKeyPath(known.key)}; if the key is the host's own, ${acceptance(stack, known.source, connection)}`,
   ).format();
 }
 
 function sourceText(source: HostKeySource, { host, knownHostsFile }: ConnectionModel): string {
   switch (source) {
     case "config":
-      return `warren:hosts.${host}.ssh.hostKey says`;
+      return `configured in warren:hosts.${host}.ssh.hostKey`;
     case "known-hosts":
-      return `${knownHostsFile} says`;
+      return `listed in ${knownHostsFile}`;
     case "recorded":
-      return "the stack has recorded";
+      return "recorded in the stack";
     case "first-contact":
       return "pinned at first contact";
   }
 }
 
-function takeNew(stack: string, source: HostKeySource, { host, knownHostsFile }: ConnectionModel): string {
+function acceptance(stack: string, source: HostKeySource, { host, knownHostsFile }: ConnectionModel): string {
   if (source === "known-hosts") return `put its public key into ${knownHostsFile}`;
   const path = `warren:hosts.${host}.ssh.hostKey`;
   return `put its public key into the stack file: ./warren pulumi config set -s ${stack} --path ${path} 'ssh-ed25519 AAAA…'`;

@@ -2,12 +2,12 @@ import type { EnvironmentModel } from "../model/types.ts";
 import type { BrokerObservations } from "./broker.ts";
 import { mainView, memberDrift } from "./member-drift.ts";
 
-/** Which member of each cluster the engine speaks to, by name of the cluster. Kept as an output of the stack. */
+/** The member of each cluster whose management API the engine uses, by name of the cluster. An output of the stack. */
 export type ManagementHosts = Readonly<Record<string, string>>;
 
 /**
- * The member that was spoken to last time as long as it answers, then the first that does: where one is down the others serve, and when it is
- * back nothing changes again. Where nobody answers, as before a first run, it stays as it was.
+ * Prefers the member of the last run as long as it answers, then the first that does: if one is down another is used, and its return changes
+ * nothing again. If none answers, as before a first run, the choice stays.
  */
 export function managementHosts(
   model: EnvironmentModel,

@@ -2,24 +2,24 @@ import { isNestedAtMost, printable } from "../../agents/lib/foreign.ts";
 import { faultText, ManagementClient, ManagementError, oneAfterAnother } from "../../agents/lib/management.ts";
 import type { ClusterModel } from "../model/types.ts";
 
-/** Milliseconds for one question: a management API that works answers in a few, on a machine with far too much to do in two seconds. */
+/** Milliseconds for one request: a working management API answers in a few, on a badly overloaded machine in two seconds. */
 const answerTimeoutMs = 5000;
 /** Definitions of a large broker have a few hundred kilobytes. */
 const answerBytesMax = 16 << 20;
 
-/** The management API of one member, as the administrator asks it. Close it after the last question. */
+/** The management API of one member with the administrator's login. Close it after the last request. */
 export interface Management {
   /**
    * The JSON at a path below `/api/`.
    *
-   * @param body for what is asked by POST
-   * @throws Error with the reason where there is no good answer within five seconds; a ManagementError where there is another answer
+   * @param body for a POST request
+   * @throws Error with the reason if there is no answer within five seconds; ManagementError if the answer is an error
    */
   ask(path: string, body?: unknown): Promise<unknown>;
   close(): void;
 }
 
-/** @param ca PEM text of who may have signed the member's certificate; without it, whom this machine trusts */
+/** @param ca PEM text of the CAs for the member's certificate; default: those that this machine trusts */
 export function managementOf(cluster: ClusterModel, address: string, ca: string | undefined): Management {
   const { name: user, password } = cluster.administrator;
   const url = managementUrl(cluster, address);
@@ -37,10 +37,10 @@ export function managementOf(cluster: ClusterModel, address: string, ca: string 
 }
 
 /**
- * Asks the members of a cluster in their order, until one gives an answer that can be read.
+ * Asks the members of a cluster in order, until one gives a valid answer.
  *
- * @returns what was read, and the host that said it
- * @throws NobodyAnswers with each host's reason
+ * @returns the parsed answer, and the host that gave it
+ * @throws NoMemberAnswers with each host's reason
  */
 export const askMembers = <T>(
   cluster: ClusterModel,
@@ -68,9 +68,9 @@ export const managementUrl = ({ management: { scheme, port } }: Pick<ClusterMode
 const answerDepthMax = 64;
 
 /**
- * What an answer says; its texts as a terminal may have them, since whoever has taken a host over may answer anything.
+ * The content of an answer, with texts made printable, because a compromised host may answer anything.
  *
- * @throws ManagementError where it is a refusal: with 401 it answers, but not to this login; Error where it is no JSON, or nested too deep
+ * @throws ManagementError if it is an error status (401: the login is refused); Error if it is not JSON, or too deeply nested
  */
 export function content(status: number, text: string, login: string): unknown {
   if (status === 401) throw new ManagementError(`refuses the login of ${login}`, status);
@@ -79,8 +79,8 @@ export function content(status: number, text: string, login: string): unknown {
   try {
     answer = JSON.parse(text, (_, value) => (typeof value === "string" ? printable(value) : value));
   } catch (error) {
-    throw new Error("answers with something else than JSON", { cause: error });
+    throw new Error("the answer is not JSON", { cause: error });
   }
-  if (!isNestedAtMost(answer, answerDepthMax)) throw new Error("answers with something that is nested too deep");
+  if (!isNestedAtMost(answer, answerDepthMax)) throw new Error("the answer is nested too deeply");
   return answer;
 }

@@ -8,13 +8,13 @@ const hostOf = (node: string): string => node.slice(node.indexOf("@") + 1);
 export interface MemberDrift {
   /** Differences of the nodes, by host. */
   readonly nodes: ReadonlyMap<string, readonly string[]>;
-  /** Hosts that are members no more, as those see it who are. */
+  /** Hosts that are no longer members, according to the remaining ones. */
   readonly left: ReadonlySet<string>;
 }
 
 /**
- * The view that counts as the cluster's: of the members that answer, who sees most nodes running; of several, who has most in its database (one
- * that has left is alone and blank), then the first. One that is alone and blank speaks for nobody, however silent the others are.
+ * The authoritative view of a cluster: of the members that answer, the one that sees most nodes running; then the one with most in its database (a
+ * node that has left is alone and blank); then the first. A blank node that is alone is never authoritative, even if all others are silent.
  */
 export function mainView(
   cluster: ClusterModel,
@@ -28,7 +28,7 @@ export function mainView(
   return views.toSorted((a, b) => weight(b.view) - weight(a.view))[0];
 }
 
-/** A node of a cluster of several that knows no other, and has nothing that warren or its agents put there. */
+/** A node that should have peers but sees none, and has nothing that warren or its agents created. */
 function isBlank(cluster: ClusterModel, { nodes, objects }: MemberView): boolean {
   const isAlone = nodes.length === 1 && cluster.members.length > 1;
   const hasUser = objects.users.some(({ name }) =>
@@ -37,7 +37,7 @@ function isBlank(cluster: ClusterModel, { nodes, objects }: MemberView): boolean
   return isAlone && objects.queues.length === 0 && !hasUser;
 }
 
-/** Which members the cluster misses, and whose node is down. Pure; says nothing where nobody answers. */
+/** Hosts that are missing from the cluster, and hosts whose node is down. Pure. Empty if no member answers. */
 export function memberDrift(cluster: ClusterModel, observed: ClusterObservation): MemberDrift {
   const main = mainView(cluster, observed);
   const nodes = new Map<string, string[]>();
@@ -52,14 +52,14 @@ export function memberDrift(cluster: ClusterModel, observed: ClusterObservation)
   return { nodes, left };
 }
 
-/** Nodes of a cluster that the model has no host for. */
+/** Nodes of a cluster that are not in the model. */
 export function unmanagedNodes(cluster: ClusterModel, observed: ClusterObservation): string[] {
   const hosts = new Set(cluster.members.map(({ host }) => host));
   const nodes = mainView(cluster, observed)?.view.nodes ?? [];
   return nodes.flatMap(({ name }) => (hosts.has(hostOf(name)) ? [] : [`node ${name}`]));
 }
 
-/** Plugins that a running node should have and hasn't, by host. A file that differs is drift of its own. */
+/** Plugins that are enabled in the model but not running on a running node, by host. A differing file is separate drift. */
 export function missingPlugins(
   model: EnvironmentModel,
   cluster: ClusterModel,

@@ -13,10 +13,10 @@ const kinds = {
   "14": "socket",
 } as const;
 
-/** A thing at a path itself: of a link not what it points to. */
+/** What is at a path; for a link the link itself, not its target. */
 export interface ObservedFile {
   readonly kind: FileKind;
-  /** What a symbolic link points to, quoted where it has more than plain characters. */
+  /** Target of a symbolic link, quoted if it has special characters. */
   readonly target?: string;
   /** Hard links. */
   readonly links: number;
@@ -34,21 +34,21 @@ export interface ObservedPackage {
   readonly held: boolean;
 }
 
-/** What a host says about itself now. */
+/** The present state of a host, as it reports it. */
 export interface Observation {
   readonly files: ReadonlyMap<string, ObservedFile>;
   readonly accounts: ReadonlySet<string>;
   readonly packages: ReadonlyMap<string, ObservedPackage>;
   readonly units: ReadonlyMap<string, UnitState>;
-  /** IPv4 addresses that it has on its network interfaces now, loopback left out. */
+  /** IPv4 addresses of its network interfaces, without loopback. */
   readonly addresses: readonly string[];
-  /** TCP ports that something on it listens to. */
+  /** TCP ports on which a process listens. */
   readonly listening: ReadonlySet<number>;
 }
 
 /**
- * Reads the answer to `observationScript`.
- * @returns undefined where the answer ends early: half an answer would look like drift
+ * Parses the answer to `observationScript`.
+ * @returns undefined if the answer is truncated: half an answer would look like drift
  */
 export function parseObservation(answer: string): Observation | undefined {
   const sections = readSections(answer);
@@ -92,7 +92,7 @@ function parseFiles(stats: string[], digests: string[]): Map<string, ObservedFil
   return files;
 }
 
-/** `'PATH' -> 'TARGET'` of a link; without the quotes where nothing in it needs them. */
+/** The target in `'PATH' -> 'TARGET'`, without quotes unless it needs them. */
 function targetOf(quoted: string, path: string): string | undefined {
   const arrow = quoted.indexOf(" -> ", path.length);
   if (arrow < 0) return undefined;

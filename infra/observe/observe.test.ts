@@ -10,8 +10,7 @@ import type { ConnectionModel, EnvironmentModel, HostModel } from "../model/type
 import { freePort, type Sshd, startSshd } from "../plugins/command/sshd.ts";
 import { type Observations, observe } from "./index.ts";
 
-// Real sshd and ssh on the loopback addresses of this machine, which plays every host. Units are asked for too, but what systemd
-// answers is shown in the lab: it need not run here.
+// Real sshd and ssh on the loopback addresses of this machine, which acts as every host. The lab tests units, because systemd may not run here.
 
 const dialTimeoutSeconds = 1;
 const otherKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGd1ZXNzZWRLZXlPZlRoZVRlc3RzMDEyMzQ1Njc4OTAx";
@@ -23,7 +22,7 @@ const sockets = new Set<Socket>();
 
 beforeAll(async () => {
   checkout = mkdtempSync(join(tmpdir(), "warren-observe-"));
-  // Whoever runs this test is root there, or has a sudo that asks for nothing: here it does nothing either.
+  // The test's user is root or has sudo without a password; this fake sudo only runs its arguments.
   const bin = join(checkout, "bin");
   mkdirSync(bin);
   writeFileSync(join(bin, "sudo"), '#!/bin/sh\nshift\nexec "$@"\n');
@@ -46,7 +45,7 @@ afterAll(async () => {
   rmSync(checkout, { recursive: true });
 });
 
-/** A host that wants one file, one account and one package; reached as the test's own user. */
+/** A host with files, accounts and packages, one of each missing; the login is the test's own user. */
 function hostModel(name: string, connection: Partial<ConnectionModel> = {}): HostModel {
   const place = { owner: "root", group: "root", mode: "0640" };
   return {
@@ -94,7 +93,7 @@ const portOf = (server: Server): number => {
 };
 
 describe("observe", () => {
-  it("tells what is there of what the model wants, whatever the paths are called, and nothing of what isn't", async () => {
+  it("reports what exists of the model, with any characters in paths, and nothing about what doesn't", async () => {
     const folder = join(checkout, "a folder");
     const file = join(folder, "it's $HOME");
     mkdirSync(folder, { mode: 0o750 });
@@ -117,7 +116,7 @@ describe("observe", () => {
     expect(one.packages.get("no-such-package")?.installed ?? false).toBe(false);
   });
 
-  it("looks at links and FIFOs themselves, names what a link points to, and waits for none of them", async () => {
+  it("reports links and FIFOs themselves, with a link's target, without opening them", async () => {
     const [link, fifo, hard] = ["a link", "a FIFO", "two names"].map((name) => join(checkout, name)) as [
       string,
       string,
@@ -144,14 +143,14 @@ describe("observe", () => {
     expect(odd.files.get(checkout)?.kind).toBe("folder");
   });
 
-  it("asks again over the same connection: one login for many questions", async () => {
+  it("reuses a connection for several observations", async () => {
     await observed(hostModel("shared"));
     const logins = sshd.logins();
     await observed(hostModel("shared"));
     expect(sshd.logins()).toBe(logins);
   });
 
-  it("takes a host that can't be asked for an answer, and asks the others all the same", async () => {
+  it("returns the reason for an unreachable host, and observes the others", async () => {
     const { answers, seconds } = await observed(
       hostModel("good"),
       hostModel("gone", { port: await freePort() }),
@@ -170,17 +169,17 @@ describe("observe", () => {
     expect(why("keyless")).toMatch(/Permission denied/);
     expect(why("another")).toMatch(/Host key verification failed/);
     expect(why("silent")).toMatch(/timed out/i);
-    // Its dial, and what ssh takes to start.
+    // The dial timeout, and ssh's start.
     expect(seconds).toBeLessThan(dialTimeoutSeconds + 4);
   });
 
-  it("may run many times at once: no run sees half of what another writes", async () => {
+  it("may run concurrently: no run reads another's half-written files", async () => {
     const hosts = ["one", "two", "three"].map((name) => hostModel(name, { user: userInfo().username }));
     const runs = await Promise.all(Array.from({ length: 4 }, () => observed(...hosts)));
     for (const { answers } of runs) for (const [, answer] of answers) expect(answer).toHaveProperty("files");
   });
 
-  it("asks all hosts at the same time: many that hang cost what one costs", async () => {
+  it("observes all hosts concurrently: many that hang take no longer than one", async () => {
     const names = Array.from({ length: 8 }, (_, index) => `silent-${index}`);
     const { answers, seconds } = await observed(
       ...names.map((name) => hostModel(name, { port: portOf(silent), user: name })),
@@ -190,22 +189,22 @@ describe("observe", () => {
   });
 });
 
-describe("a machine that can't ask", () => {
+describe("a machine that can't observe hosts", () => {
   afterEach(() => vi.unstubAllEnvs());
 
-  it("is told that ssh isn't installed, once, not of every host", async () => {
+  it("reports once that ssh isn't installed", async () => {
     vi.stubEnv("PATH", join(checkout, "a folder"));
     await expect(observed(hostModel("one"), hostModel("two"))).rejects.toThrow("is not installed on this machine");
   });
 
-  it("doesn't share connections in a folder that others may write to", async () => {
-    // Short: a socket's path has 107 bytes at most.
+  it("refuses a folder for shared connections that others can write to", async () => {
+    // Short, because a socket's path has at most 107 bytes.
     const folder = mkdtempSync(join(tmpdir(), "w-"));
     vi.stubEnv("TMPDIR", folder);
     const control = join(folder, `warren-ssh-${userInfo().uid}`);
     mkdirSync(control);
     chmodSync(control, 0o777);
-    await expect(observed(hostModel("one"))).rejects.toThrow("is not a folder of this user's alone");
+    await expect(observed(hostModel("one"))).rejects.toThrow("is not a folder that only this user can access");
     chmodSync(control, 0o700);
     expect((await observed(hostModel("one"))).answers.get("one")).toHaveProperty("files");
     rmSync(folder, { recursive: true });

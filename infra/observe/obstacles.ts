@@ -6,8 +6,8 @@ import type { FileKind, Observation, ObservedFile } from "./observation.ts";
 type Found = Observation["files"];
 
 /**
- * What is in the way of steps, by their names: a thing of another kind than the model's, or a folder above it that others than root can change,
- * where nobody else should. No step touches it or what it points to. It may be somebody's mistake or an attack, which a person has to decide.
+ * Obstacles of steps, by step name: a thing of another kind than the model's, or a folder above it that others can change although it should belong
+ * to root alone. No step touches an obstacle or what it points to, because only a person can tell a mistake from an attack.
  */
 export function hostObstacles(host: HostModel, { files: found }: Observation): Map<string, string[]> {
   const obstacles = new Map<string, string[]>();
@@ -20,14 +20,15 @@ export function hostObstacles(host: HostModel, { files: found }: Observation): M
   return obstacles;
 }
 
-/** @returns what is in the way, with its path; undefined where nothing is */
+/** @returns a description of the obstacle with its path; undefined if there is none */
 export function obstacleAt(host: HostModel, found: Found, path: string, wanted: FileKind): string | undefined {
   for (const folder of foldersAbove(path)) {
     const seen = found.get(folder);
     if (!seen) continue;
     if (seen.kind !== "folder") return `${folder} is ${describe(seen)}, not a folder`;
     const isRoots = keeperOf(host, `${folder}/any`).account === "root";
-    if (isRoots && isOpen(seen)) return `${folder} is not root's alone: ${seen.owner}:${seen.group}, mode ${seen.mode}`;
+    if (isRoots && isOpen(seen))
+      return `${folder} can be changed by others than root: ${seen.owner}:${seen.group}, mode ${seen.mode}`;
   }
   const seen = found.get(path);
   if (!seen) return undefined;
@@ -37,7 +38,7 @@ export function obstacleAt(host: HostModel, found: Found, path: string, wanted: 
 }
 
 const [groupWrites, othersWrite] = [0o020, 0o002];
-/** Debian's staff may write to /usr/local on hosts that were upgraded from older releases: its members are like root. */
+/** On hosts that were upgraded from older Debian releases, the group staff may write to /usr/local. Its members count as root. */
 const rootsGroups = ["root", "staff"];
 
 function isOpen({ owner, group, mode }: ObservedFile): boolean {

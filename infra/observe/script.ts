@@ -5,8 +5,8 @@ import { foldersAbove, keeperOf } from "../model/keeper.ts";
 import type { HostModel } from "../model/types.ts";
 
 /**
- * One read-only script that answers everything the model wants to know of a host. Its answer is lines, parsed by
- * `parseObservation`; things that are missing simply don't appear.
+ * A read-only script that reports everything about a host that the model needs. `parseObservation` parses its output; missing things don't
+ * appear in it.
  */
 export function observationScript(host: HostModel): string {
   const lines = [
@@ -36,31 +36,31 @@ export function observationScript(host: HostModel): string {
   }
   lines.push(`echo ${quote(section("addresses"))}`, "ip -4 -o address show scope global");
   lines.push(`echo ${quote(section("listening"))}`, "ss -Hltn 2>/dev/null");
-  // A host without one of the things answers with an exit code; the answer counts, not the code.
+  // A missing thing gives an exit code other than 0; only the output counts.
   lines.push(`echo ${quote(section("end"))}`);
   return `${lines.join("\n")}\n`;
 }
 
-/** Of the thing itself, also where it is a link. What a link points to is quoted: no name in it ends the line. */
+/** The state of the thing itself, even if it is a link. A link's target is quoted, so no name can break the line. */
 const statOf = (paths: string): string => `stat --printf='%f %U %G %s %h %n\\t%N\\n' -- ${paths}`;
 
-/** Of plain files alone: a link would lead elsewhere, and a FIFO never ends. */
+/** Digests of plain files only: a link leads elsewhere, and a FIFO never ends. */
 const digestOf = (paths: string): string => `find ${paths} -maxdepth 0 -type f -exec sha256sum -- '{}' +`;
 
-/** One command for root's folders, and one for those of each other account, as that account. */
+/** One command for root's folders, and one for each other account's folders, run as that account. */
 function byKeeper(host: HostModel, paths: readonly string[], ask: (paths: string) => string): string[] {
   const groups = Map.groupBy(paths, (path) => keeperOf(host, path).account);
   return [...groups].map(([account, own]) => askedAs(account, ask(own.map(quote).join(" "))));
 }
 
-/** Everything that the model names, and all folders above: one that is a link leads all below it elsewhere. */
+/** All paths of the model and the folders above them: if such a folder is a link, everything below it is elsewhere. */
 function placesOf(host: HostModel): string[] {
   const named = [...host.files, ...host.artifacts, ...host.directories].map(({ path }) => path);
   return [...new Set(named.flatMap((path) => [...foldersAbove(path), path]))];
 }
 
-/** Files by their digest; the runtime, over a hundred megabytes, by its size alone. */
-export const digestBytesMax = 16 * 1024 * 1024;
+/** Larger files are compared by size only: the runtime has over a hundred megabytes. */
+const digestBytesMax = 16 * 1024 * 1024;
 
 function hashed(host: HostModel): string[] {
   return [

@@ -3,15 +3,15 @@ import type { EnvironmentModel, HostModel, VirtualIpModel } from "../model/types
 import { addressesOf, type HostDrifts } from "./host-drifts.ts";
 import type { Observations } from "./index.ts";
 
-/** A virtual IP on no host, where a restart of keepalived would bring it back. */
+/** A virtual IP on no host, and the host on which to restart keepalived. */
 export interface Unheld {
   readonly host: string;
   readonly address: string;
 }
 
 /**
- * Virtual IPs that nobody holds, each with the best host where everything that keepalived needs is as it should be: what else is wrong there is
- * mended first, and the address comes back by that. Nothing is said of an address while one of its hosts can't be asked.
+ * Virtual IPs that no host holds, each with the best host without other drift: other drift is repaired first, which may restore the address. An
+ * address is skipped while one of its hosts can't be observed.
  */
 export function unheldAddresses(model: EnvironmentModel, observations: Observations, drifts: HostDrifts): Unheld[] {
   return model.virtualIps.flatMap((vip) => {
@@ -25,7 +25,7 @@ export function unheldAddresses(model: EnvironmentModel, observations: Observati
 const keepsAddress = (model: EnvironmentModel, name: string): boolean =>
   model.hosts.some((host) => host.name === name && host.units.some((unit) => unit.name === keepalivedUnit));
 
-/** Virtual IPs that two hosts hold, in words. One is right for the moment in which it moves; longer, clients are torn between them. */
+/** Messages about virtual IPs on two hosts. That is normal for a moment during a move; for longer, clients reach one or the other at random. */
 export function doublyHeldAddresses(model: EnvironmentModel, observations: Observations): string[] {
   return model.virtualIps.flatMap((vip) => {
     const holders = allHoldersOf(vip, observations);
@@ -49,7 +49,7 @@ export function unmanagedAddresses(model: EnvironmentModel, observations: Observ
   );
 }
 
-/** undefined where one of its hosts can't be asked: it may be there. */
+/** undefined if one of its hosts can't be observed, because that host may hold it. */
 function holdersOf(vip: VirtualIpModel, observations: Observations): string[] | undefined {
   if (vip.hosts.some((host) => addressesOf(observations, host) === undefined)) return undefined;
   return allHoldersOf(vip, observations);

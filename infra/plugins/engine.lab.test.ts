@@ -7,8 +7,8 @@ import { nodeProgram } from "../../scripts/engine/places.ts";
 import { ensureToolchain, type Toolchain } from "../../scripts/engine/toolchain/toolchain.ts";
 import { type Sshd, startSshd } from "./command/sshd.ts";
 
-// The real engine, the language host and the command provider together, on a project of this test's own. Among the lab's
-// tests, since getting the engine may take minutes; the host is an sshd on the loopback address.
+// The real engine, the language host and the command provider together, on a project of this test. Among the lab's tests, because installing the
+// engine may take minutes; the host is an sshd on the loopback address.
 
 const root = join(import.meta.dirname, "../..");
 const password = "pa55word-of-feeder";
@@ -65,7 +65,7 @@ interface Program {
   readonly text?: string;
 }
 
-/** A program with a command that is told a secret, and a file, on the test's host. */
+/** A program with a command that gets a secret, and a file, on the test's host. */
 function writeProgram({ create = "cat > made", trigger = "1", text = "first" }: Program): Promise<void> {
   const connection = { ...sshd.connection, dialErrorLimit: 0 };
   return writeFile(
@@ -98,7 +98,7 @@ async function everything(folder: string): Promise<string> {
   return (await Promise.all(files.map((file) => readFile(join(file.parentPath, file.name), "latin1")))).join("\n");
 }
 
-it("up makes what the program says, a second preview finds nothing to do", async () => {
+it("up creates what the program declares, and a second preview finds nothing to do", async () => {
   await writeProgram({});
   const { code, output } = await pulumi(["up", "--yes", "-s", "test"]);
   expect(output).toContain("+ 3 created");
@@ -109,7 +109,7 @@ it("up makes what the program says, a second preview finds nothing to do", async
   expect(await pulumi(["preview", "--expect-no-changes", "-s", "test"])).toMatchObject({ code: 0 });
 });
 
-it("no secret is in the state in the clear, nor in what the engine shows", async () => {
+it("no secret is in the state in clear text, or in what the engine shows", async () => {
   await writeProgram({ create: "cat > made; echo again" });
   const preview = await pulumi(["preview", "--diff", "-s", "test"]);
   expect(preview.code).toBe(0);
@@ -129,7 +129,7 @@ it("another script updates in place, another trigger replaces, another text is c
   expect((await pulumi(["up", "--yes", "-s", "test"])).output).toContain("+-1 replaced");
 });
 
-it("a failing command fails the run, with its last words and without its secrets", async () => {
+it("a failing command fails the run, with its last output and without its secrets", async () => {
   await writeProgram({ create: "cat >&2; echo no luck >&2; exit 9", trigger: "3" });
   const { code, output } = await pulumi(["up", "--yes", "-s", "test"]);
   expect(code).not.toBe(0);
@@ -138,7 +138,7 @@ it("a failing command fails the run, with its last words and without its secrets
   expect(output).not.toContain(password);
 });
 
-it("an interrupt ends a running command, and the engine, in a few seconds", async () => {
+it("an interrupt stops a running command and the engine within a few seconds", async () => {
   await writeProgram({ create: "touch begun; while echo tick; do sleep 0.1; done", trigger: "4" });
   const began = (async () => {
     await expect.poll(() => readdir(sshd.folder), { timeout: 20_000 }).toContain("begun");
@@ -150,7 +150,7 @@ it("an interrupt ends a running command, and the engine, in a few seconds", asyn
   expect(performance.now() - (await began)).toBeLessThan(5000);
 });
 
-it("destroy succeeds when the host is gone, and says what it did not do", async () => {
+it("destroy succeeds if the host is gone, and reports what it did not do", async () => {
   await sshd.stop();
   const { code, output } = await pulumi(["destroy", "--yes", "-s", "test"]);
   expect(output).toContain("its delete command was not run");

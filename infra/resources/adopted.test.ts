@@ -29,7 +29,7 @@ const created = (planned: readonly PlannedStep[]) =>
   Object.fromEntries(planned.map(({ name, step }) => [name, render(step.create)]));
 
 describe("the steps of adopted services", () => {
-  it("do nothing the first time, where the host is as it was found, and are never taken off it", () => {
+  it("do nothing the first time on an unchanged host, and are never removed from it", () => {
     const planned = plan(asFound);
     expect(planned.map(({ name }) => name)).toEqual([
       ...["bunny1", "bunny2"].flatMap((host) => [
@@ -47,7 +47,7 @@ describe("the steps of adopted services", () => {
     expect(planned.filter(({ step }) => step.remove)).toEqual([]);
   });
 
-  it("do what they say where the host is not as it was found, or can't be asked", () => {
+  it("are executed on a host that has changed or can't be observed", () => {
     const conf = "/etc/keepalived/keepalived.conf";
     const drifts: HostDrifts = new Map([
       ["bunny1", new Map([[conf, { differences: ["content differs"], mends: [] }]])],
@@ -59,7 +59,7 @@ describe("the steps of adopted services", () => {
     expect(made["bunny2 member of bunny"]).toContain("join_cluster");
   });
 
-  it("are warren's own, with all that it needs, as soon as a service is taken out of `adopted`", () => {
+  it("are warren's own, with everything they need, once a service is removed from `adopted`", () => {
     const released = structuredClone(config);
     for (const host of Object.values(released.hosts)) delete host.adopted?.keepalived;
     released.secrets.files = {};
@@ -76,7 +76,7 @@ describe("the steps of adopted services", () => {
 });
 
 describe("a host that is not adopted any more", () => {
-  it("needs the password that agents log in with, which is said before anything is done", () => {
+  it("needs the agents' password, which is reported before anything is done", () => {
     const { values, secrets } = notesStack(notesPair(), { passwords: { root: "feeder-password" } });
     expect(() => parseStackConfig({ ...values, secrets }, "old")).not.toThrow();
     const hosts = Object.fromEntries(
@@ -86,10 +86,10 @@ describe("a host that is not adopted any more", () => {
       ]),
     );
     const later = { ...values, hosts, secrets: { ...secrets, files: {} } };
-    expect(() => parseStackConfig(later, "old")).toThrow(/warren:secrets.passwords.feeder: a secret is expected/);
+    expect(() => parseStackConfig(later, "old")).toThrow(/warren:secrets.passwords.feeder: expected a secret/);
   });
 
-  it("needs no such password before", () => {
+  it("does not need that password while it is adopted", () => {
     const without = configOf(notesStack(notesPair(), { passwords: { root: "feeder-password" } }));
     expect(modelOf(without).hosts[0]?.units.map(({ name }) => name)).toEqual([
       "rabbitmq-server.service",
@@ -112,12 +112,12 @@ describe("the objects of an adopted broker", () => {
     const output = declareModel(model, plan(asFound, before), before, checkout, { bunny: "bunny1" });
     await new Promise((resolve) => output.apply(resolve));
     const objects = () => registered.filter(({ type }) => type.startsWith("rabbitmq:"));
-    // What waits for other objects is registered after what the output waits for.
+    // Objects that depend on others are registered after the output has resolved.
     await vi.waitFor(() => expect(objects().length).toBe(9), { timeout: 8000 });
     return objects();
   }
 
-  it("are taken over, but for users, whose passwords can't be read back", async () => {
+  it("are imported, except users, whose passwords can't be read back", async () => {
     const ids = (await declared({})).map(({ name, importId }) => [name, importId]);
     expect(Object.fromEntries(ids)).toEqual({
       "bunny user root": "",
@@ -132,14 +132,14 @@ describe("the objects of an adopted broker", () => {
     });
   });
 
-  it("are made where they are lost later on", async () => {
+  it("are created if they are lost later", async () => {
     const later = await declared(keep(plan(asFound)));
     expect(later.filter(({ importId }) => importId !== "")).toEqual([]);
   });
 });
 
 describe("the id of a binding", () => {
-  it("has the broker's own name of the key: `~` for none, blanks as `+`, other signs as octets", () => {
+  it("has the broker's encoding of the key: `~` for an empty one, blanks as `+`, other characters as octets", () => {
     expect(bindingId("/", "a/b", "q%", "")).toBe("%2F/a%2Fb/q%25/queue/~");
     expect(bindingId("/", "x", "q", "v02.a b.*.#~é")).toBe("%2F/x/q/queue/v02.a+b.%2A.%23%7E%C3%A9");
   });

@@ -25,10 +25,10 @@ const run = promisify(execFile);
 const project = resolve(import.meta.dirname, "../..");
 const agents = placedAgents;
 
-// To bundle them all takes seconds, on a busy machine many.
+// Bundling all agents takes seconds, and longer on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
 
-/** A checkout with the real agents and libraries, and a small file for the runtime: to compress the real one takes seconds. */
+/** A checkout with the real agents and libraries, and a small file for the runtime, because compressing the real one takes seconds. */
 let checkout: string;
 beforeAll(() => {
   checkout = mkdtempSync(join(tmpdir(), "warren-artifacts-"));
@@ -48,14 +48,14 @@ afterAll(() => rmSync(checkout, { recursive: true, force: true }));
 
 const fileOf = (name: string): string => join(checkout, ".warren", "artifacts", name);
 const sha256 = (content: string | Uint8Array) => createHash("sha256").update(content).digest("hex");
-/** A file that was written anew has another inode. */
+/** A rewritten file has another inode. */
 const inodes = () =>
   readdirSync(fileOf("."))
     .toSorted()
     .map((name) => [name, statSync(fileOf(name)).ino] as const);
 
 describe("buildArtifacts", () => {
-  it("describes every file as it is: digest, size, and what the host has after decompression", async () => {
+  it("describes every file: its digest, its size, and its digest after decompression", async () => {
     const made = await buildArtifacts(checkout);
     expect(Object.keys(made)).toEqual(["node", ...agents, "subscriber"]);
     for (const name of agents) {
@@ -72,7 +72,7 @@ describe("buildArtifacts", () => {
     expect(gunzipSync(compressed).toString()).toBe("the runtime");
   });
 
-  it.each(agents)("makes a bundle of the %s that starts anywhere, without a library beside it", async (name) => {
+  it.each(agents)("builds a bundle of the %s that starts in any folder, without libraries", async (name) => {
     await buildArtifacts(checkout);
     const elsewhere = mkdtempSync(join(tmpdir(), "warren-bundle-"));
     try {
@@ -82,25 +82,25 @@ describe("buildArtifacts", () => {
         env: {},
       });
       const schema = JSON.parse(stdout);
-      // The sender has one for each type.
+      // The sender has a schema for each type.
       expect(schema.oneOf?.[0] ?? schema).toHaveProperty("properties.metrics");
     } finally {
       rmSync(elsewhere, { recursive: true });
     }
   });
 
-  it("makes nothing again where nothing changed", async () => {
+  it("rebuilds nothing if nothing changed", async () => {
     const first = await buildArtifacts(checkout);
     const before = inodes();
     expect(await buildArtifacts(checkout)).toEqual(first);
     expect(inodes()).toEqual(before);
   });
 
-  it("makes anew what a changed source is part of, and only that", async () => {
+  it("rebuilds only the bundle of a changed source", async () => {
     const first = await buildArtifacts(checkout);
     appendFileSync(join(checkout, "agents/puller/main.ts"), "\nprocess.title = 'changed';\n");
-    writeFileSync(join(checkout, "agents/puller/new.test.ts"), "// tests are part of no bundle");
-    appendFileSync(join(checkout, "agents/dispatcher/core.test.ts"), "// nor is this");
+    writeFileSync(join(checkout, "agents/puller/new.test.ts"), "// tests are not bundled");
+    appendFileSync(join(checkout, "agents/dispatcher/core.test.ts"), "// nor this one");
     const before = new Map(inodes());
     const second = await buildArtifacts(checkout);
     expect(second.puller.sha256).not.toBe(first.puller.sha256);
@@ -109,7 +109,7 @@ describe("buildArtifacts", () => {
     expect(renewed.map(([name]) => name)).toEqual(["puller.json", "puller.mjs"]);
   });
 
-  it("makes again what was lost or damaged", async () => {
+  it("rebuilds lost or damaged artifacts", async () => {
     const first = await buildArtifacts(checkout);
     writeFileSync(fileOf("announcer.mjs"), "half of it");
     rmSync(fileOf("node.gz"));
@@ -119,7 +119,7 @@ describe("buildArtifacts", () => {
     expect(sha256(readFileSync(fileOf("node.gz")))).toBe(first.node.sha256);
   });
 
-  it("may run twice at once, in two processes: both get the same, whole", async () => {
+  it("may run in two processes at once: both get the same complete artifacts", async () => {
     rmSync(fileOf("."), { recursive: true, force: true });
     const module = JSON.stringify(join(import.meta.dirname, "artifacts.ts"));
     const program = `const { buildArtifacts } = await import(${module});
@@ -139,18 +139,18 @@ describe("buildArtifacts", () => {
     );
   });
 
-  it("says which agent doesn't bundle and why, and leaves the last good bundle", async () => {
+  it("names the agent that can't be bundled with the reason, and keeps its last good bundle", async () => {
     const good = await buildArtifacts(checkout);
     appendFileSync(join(checkout, "agents/announcer/main.ts"), "\nimport './no-such-file.ts';\n");
     const error = await buildArtifacts(checkout).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(UserError);
     expect((error as UserError).format()).toMatch(
-      /agents\/announcer: doesn't bundle: .*no-such-file\.ts.*npm run check/s,
+      /agents\/announcer: can't be bundled: .*no-such-file\.ts.*npm run check/s,
     );
     expect(sha256(readFileSync(fileOf("announcer.mjs")))).toBe(good.announcer.sha256);
   });
 
-  it("says that the runtime isn't there", async () => {
+  it("reports a missing runtime", async () => {
     rmSync(join(checkout, "node_modules/node/bin/node"));
     await expect(buildArtifacts(checkout)).rejects.toThrow(/no Linux build of Node/);
   });

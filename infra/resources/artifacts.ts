@@ -7,13 +7,13 @@ import { writeAtomicSync } from "../../agents/lib/atomic-file.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import { type ArtifactSource, type ArtifactSources, placedAgents } from "../model/types.ts";
 
-/** How an agent becomes one file; part of what a bundle is made from. */
+/** How an agent is bundled into one file. A change rebuilds every bundle. */
 const bundleOptions = {
   bundle: true,
   platform: "node",
   target: "node24",
   format: "esm",
-  // CommonJS dependencies ask for their modules at run time, and for their folder.
+  // CommonJS dependencies use `require` and `__dirname` at run time.
   banner: {
     js: [
       "import { createRequire as __createRequire } from 'node:module';",
@@ -21,20 +21,20 @@ const bundleOptions = {
       "const __dirname = import.meta.dirname;",
     ].join(" "),
   },
-  // ssh2's optional native parts stay outside and are not missed.
+  // ssh2's optional native modules are left out; it works without them.
   external: ["cpu-features", "*.node"],
   logLevel: "silent",
 } as const satisfies BuildOptions;
 
-/** Compression of the runtime: level 6 takes 4 s once; more takes much longer for two percent. */
+/** Compression of the runtime: level 6 takes 4 s once; higher levels take much longer and save two percent. */
 const gzipLevel = 6;
 
 /**
- * What is brought to hosts as a file: the pinned Node and each agent as one bundle. Built into `.warren/artifacts` and kept there
- * until their sources change.
+ * Builds the files that hosts get as copies: the pinned Node and one bundle per agent. They are kept in `.warren/artifacts` until their sources
+ * change.
  *
  * @param checkout folder of the project
- * @throws UserError where the agents don't bundle, or this machine has no Linux Node to bring
+ * @throws UserError if the agents can't be bundled, or this machine has no Linux build of Node
  */
 export async function buildArtifacts(checkout: string): Promise<ArtifactSources> {
   const folder = join(checkout, ".warren", "artifacts");
@@ -42,43 +42,43 @@ export async function buildArtifacts(checkout: string): Promise<ArtifactSources>
   const [node, ...agents] = await Promise.all([
     nodeArtifact(checkout, folder),
     ...placedAgents.map(async (name) => [name, await bundle(name, agentSource(name), checkout, folder)] as const),
-    bundle("subscriber", subscriberSource, checkout, folder).then((made) => ["subscriber", made] as const),
+    bundle("subscriber", subscriberSource, checkout, folder).then((built) => ["subscriber", built] as const),
   ]);
   return { node, ...(Object.fromEntries(agents) as Omit<ArtifactSources, "node">) };
 }
 
-interface Made {
+interface Built {
   readonly key: string;
   readonly artifact: ArtifactSource;
 }
 
-/** Makes an artifact unless the one that is there was made from the same key. */
+/** Builds an artifact unless the existing one was built from the same key. */
 async function cached(
   name: string,
   key: string,
   folder: string,
-  make: () => Promise<ArtifactSource>,
+  build: () => Promise<ArtifactSource>,
 ): Promise<ArtifactSource> {
-  const note = join(folder, `${name}.json`);
-  const made = readMade(note);
-  if (made?.key === key && isComplete(join(folder, "..", ".."), made.artifact)) return made.artifact;
-  const artifact = await make();
-  replace(note, JSON.stringify({ key, artifact } satisfies Made));
+  const record = join(folder, `${name}.json`);
+  const built = readBuilt(record);
+  if (built?.key === key && isComplete(join(folder, "..", ".."), built.artifact)) return built.artifact;
+  const artifact = await build();
+  replace(record, JSON.stringify({ key, artifact } satisfies Built));
   return artifact;
 }
 
-/** What a run before noted; nothing where its note is missing or damaged: the artifact is then made again. */
-function readMade(note: string): Made | undefined {
+/** The record of an earlier build; undefined if it is missing or damaged, and the artifact is then built again. */
+function readBuilt(record: string): Built | undefined {
   try {
-    return JSON.parse(readFileSync(note, "utf8")) as Made;
+    return JSON.parse(readFileSync(record, "utf8")) as Built;
   } catch {
     return undefined;
   }
 }
 
 /**
- * Is the file the noted one? Two runs at once, with a change between them, could leave one's file beside the other's note. The runtime,
- * which never changes so, is not read again: it has over a hundred megabytes.
+ * Whether the file is the recorded one. Two concurrent runs with a change between them could leave the file of one with the record of the
+ * other. The runtime does not change that way, and is not read again because it has over a hundred megabytes.
  */
 function isComplete(checkout: string, { source, sha256: digest }: ArtifactSource): boolean {
   const file = join(checkout, source);
@@ -90,7 +90,7 @@ async function nodeArtifact(checkout: string, folder: string): Promise<ArtifactS
   if (process.platform !== "linux" || !existsSync(binary)) {
     throw new UserError(
       "node",
-      "there is no Linux build of Node here to bring to the hosts",
+      "this machine has no Linux build of Node for the hosts",
       "run warren on Linux, after `npm ci`",
     );
   }
@@ -108,7 +108,7 @@ async function nodeArtifact(checkout: string, folder: string): Promise<ArtifactS
   });
 }
 
-/** What is bundled: the file that begins, and all that it may be made of. */
+/** A bundle's entry file, and the files that it may include. */
 interface BundleSource {
   readonly entry: string;
   readonly globs: readonly string[];
@@ -119,7 +119,7 @@ const agentSource = (name: string): BundleSource => ({
   globs: ["agents/lib/**/*.ts", `agents/${name}/**/*.ts`],
 });
 
-/** The client that subscribers begin theirs with. */
+/** The example client for subscribers. */
 const subscriberSource: BundleSource = { entry: "docs/subscribe/client.ts", globs: ["docs/subscribe/client.ts"] };
 
 async function bundle(name: string, from: BundleSource, checkout: string, folder: string): Promise<ArtifactSource> {
@@ -136,12 +136,12 @@ async function bundle(name: string, from: BundleSource, checkout: string, folder
       ...bundleOptions,
       write: false,
     }).catch((error: Error) => {
-      throw new UserError(dirname(from.entry), `doesn't bundle: ${error.message}`, "run `npm run check`", {
+      throw new UserError(dirname(from.entry), `can't be bundled: ${error.message}`, "run `npm run check`", {
         cause: error,
       });
     });
     const content = result.outputFiles[0]?.contents;
-    if (!content) throw new TypeError("esbuild gave no file");
+    if (!content) throw new TypeError("esbuild returned no file");
     replace(outfile, content);
     const digest = sha256(content);
     return { source: `.warren/artifacts/${name}.mjs`, sha256: digest, installedSha256: digest, bytes: content.length };
@@ -150,6 +150,6 @@ async function bundle(name: string, from: BundleSource, checkout: string, folder
 
 const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
 
-/** Also with two runs at once. */
+/** Atomic, because runs may be concurrent. */
 const replace = (file: string, content: string | Uint8Array): void =>
   writeAtomicSync(file, content, { mode: 0o644, temporary: `${file}.${process.pid}` });

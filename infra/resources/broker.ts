@@ -5,26 +5,24 @@ import { declareQueues } from "./queues.ts";
 
 export interface BrokerArgs {
   readonly model: ClusterModel;
-  /** Of the member whose management API is spoken to. */
+  /** Address of the member whose management API is used. */
   readonly address: string;
-  /** What must be there before the management API is spoken to. */
+  /** Resources that must exist before the management API is used. */
   readonly dependsOn: readonly pulumi.Resource[];
   /**
-   * What is there already is taken over, and fails where it isn't as the model says. Users are not: no password can be read back, so they are
-   * created; a user who is there with that very password and those tags is left alone by warren's plugin, and given the same ones again by the
-   * official one.
+   * Existing objects are imported, which fails if they differ from the model. Users are not, because passwords can't be read back: they are
+   * created. If a user already has this password and these tags, warren's plugin leaves it alone, and the official one sets the same values again.
    */
   readonly takeOver: boolean;
-  /** CA certificates of the management API's server, from the folder that the engine works in; absent where it is spoken to in the clear. */
+  /** CA certificates of the management API's server, relative to the engine's working folder; absent without TLS. */
   readonly caFile?: string;
 }
 
 /**
- * The objects in one cluster: users, permissions, exchanges, policies, and the queues of the config. The agents' own queues belong to the agents that
- * declare them.
+ * The objects in one cluster: users, permissions, exchanges, policies, and the queues of the config. Agents declare their own queues.
  */
 export class Broker extends pulumi.ComponentResource {
-  /** What agents wait for. */
+  /** Objects that agents wait for. */
   readonly objects: readonly pulumi.Resource[];
 
   constructor(name: string, args: BrokerArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -40,7 +38,7 @@ export class Broker extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    // The objects go with the cluster: when its first node is taken off there is nothing left to delete them from.
+    // The objects go with the cluster: when its first node is removed, there is nothing left to delete them from.
     const first = args.dependsOn[0];
     const options = {
       parent: this,
@@ -104,7 +102,7 @@ export class Broker extends pulumi.ComponentResource {
   }
 }
 
-/** The provider takes words, and sends numbers and truth values as such. */
+/** The provider expects strings, and sends numbers and booleans with their types. */
 const policyInput = ({ pattern, applyTo, priority, definition }: PolicyModel) => ({
   pattern,
   applyTo,

@@ -7,19 +7,19 @@ import { UserError } from "../../agents/lib/errors.ts";
 import type { Certificate, CertificateNeed } from "../model/tls.ts";
 
 /*
- * By openssl, 3.0 or newer as on Debian 12 and Ubuntu 22.04: it takes whatever key a given CA has. @peculiar/x509 would keep keys out of files; it brings
- * nearly twenty packages, and needs to be told of each kind of key.
+ * Uses openssl, 3.0 or newer as on Debian 12 and Ubuntu 22.04, which supports every type of key that a given CA may have. @peculiar/x509 would keep
+ * keys out of files, but adds nearly twenty packages and needs code for each type of key.
  */
 
-/** Days that a CA is good for: ten years, as its own successor is made by hand (`tls.generation`). */
+/** Days for which a CA is valid: ten years, because it is replaced by hand (`tls.generation`). */
 const authorityDays = 3650;
 const dayMs = 86_400_000;
 /** Milliseconds for one call of openssl; each takes about ten. */
 const timeoutMs = 10_000;
 
-/** Makes a CA of the stack's own. @throws UserError where openssl is missing or fails */
+/** Creates the stack's own CA. @throws UserError if openssl is missing or fails */
 export async function makeAuthority(stack: string, generation: number): Promise<Certificate> {
-  // At most 64 characters (RFC 5280); the generation tells two CAs of a stack apart.
+  // At most 64 characters (RFC 5280); the generation distinguishes a stack's CAs.
   const name = `${`warren ${stack}`.slice(0, 50)} CA ${generation}`;
   const extensions = [
     "basicConstraints = critical, CA:TRUE, pathlen:0",
@@ -30,10 +30,10 @@ export async function makeAuthority(stack: string, generation: number): Promise<
 }
 
 /**
- * Issues the certificate of a host's servers, with a key of its own. It doesn't outlive its CA.
+ * Issues the certificate of a host's servers, with a new key. It expires no later than its CA.
  *
- * @param days that it is good for, from now
- * @throws UserError where openssl is missing or fails, or the CA is over
+ * @param days of validity from now
+ * @throws UserError if openssl is missing or fails, or the CA has expired
  */
 export async function issueCertificate(
   { host, names }: CertificateNeed,
@@ -41,7 +41,8 @@ export async function issueCertificate(
   days: number,
 ): Promise<Certificate> {
   const left = Math.floor((new X509Certificate(authority.certificate).validToDate.getTime() - Date.now()) / dayMs);
-  if (left < 1) throw new UserError("warren:tls", "the CA is over", "raise tls.generation, or give a newer CA");
+  if (left < 1)
+    throw new UserError("warren:tls", "the CA has expired", "raise tls.generation, or configure a newer CA");
   const extensions = [
     "basicConstraints = critical, CA:FALSE",
     "keyUsage = critical, digitalSignature",
@@ -53,7 +54,7 @@ export async function issueCertificate(
   return certify(host, extensions, Math.min(days, left), authority);
 }
 
-/** @param issuer signs it; by itself where there is none. openssl gives it a random serial number of 159 bits. */
+/** @param issuer signs the certificate; default: self-signed. openssl assigns a random serial number of 159 bits. */
 async function certify(
   name: string,
   extensions: readonly string[],
@@ -85,16 +86,16 @@ async function certify(
 const subjectAltName = (names: readonly string[]): string =>
   names.map((name) => `${/^[\d.]+$/.test(name) ? "IP" : "DNS"}:${name}`).join(", ");
 
-/** P-256, which every TLS library of the last ten years has; PKCS 8, which they all read. */
+/** P-256 and PKCS 8, which every TLS library of the last ten years supports. */
 function newKey(): string {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
   return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
 /**
- * Keys reach openssl as files that nobody else can read, for as long as the work takes.
+ * openssl gets keys as private files that exist only during the work.
  *
- * @param work gets what writes a file into the folder and gives its path, and the path where openssl puts what it makes
+ * @param work gets a function that writes a file into the folder and returns its path, and the path of openssl's output
  */
 async function inPrivateFolder<T>(
   work: (put: (name: string, text: string) => Promise<string>, made: string) => Promise<T>,
@@ -114,10 +115,10 @@ async function inPrivateFolder<T>(
 async function openssl(...args: readonly string[]): Promise<void> {
   const result = await execa("openssl", [...args], { reject: false, stdin: "ignore", timeout: timeoutMs });
   if (!result.failed) return;
-  const said = result.code === "ENOENT" ? "it is not installed" : result.stderr.trim() || result.shortMessage;
+  const reason = result.code === "ENOENT" ? "it is not installed" : result.stderr.trim() || result.shortMessage;
   throw new UserError(
     "openssl",
-    said ?? "it failed",
-    "certificates are made with openssl 3.0 or newer: apt-get install openssl",
+    reason ?? "it failed",
+    "certificates need openssl 3.0 or newer: apt-get install openssl",
   );
 }

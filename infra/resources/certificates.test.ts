@@ -34,7 +34,7 @@ async function ensured(config: StackConfig, kept: KeptTls | undefined, now = new
   return { ...result, keep: result.keep };
 }
 
-/** What a program of another house thinks of a certificate. */
+/** Verification of a certificate by an independent program. */
 function opensslVerifies({ certificate }: Certificate, bundle: string, ...more: string[]): string {
   writeFileSync(join(folder, "leaf.pem"), certificate);
   writeFileSync(join(folder, "bundle.pem"), bundle);
@@ -54,7 +54,7 @@ const certificateOf = (result: TlsResult, host: string): Certificate => {
 };
 
 describe("the certificates of a new stack", () => {
-  it("are good for openssl under every name and address of the broker, at its own and at the virtual address", () => {
+  it("are valid for openssl under every name and address of the broker, including the virtual IP's", () => {
     const leaf = certificateOf(first, "bunny1");
     for (const name of ["bunny1", "bunny-op", "localhost"]) {
       expect(opensslVerifies(leaf, first.certificates.bundle, "-verify_hostname", name), name).toMatch(/: OK\n$/);
@@ -64,7 +64,7 @@ describe("the certificates of a new stack", () => {
     }
   });
 
-  it("are good for no other name, and under no other CA", async () => {
+  it("are invalid for other names and under another CA", async () => {
     const leaf = certificateOf(first, "bunny1");
     expect(opensslVerifies(leaf, first.certificates.bundle, "-verify_hostname", "bunny2")).toContain(
       "hostname mismatch",
@@ -72,7 +72,7 @@ describe("the certificates of a new stack", () => {
     expect(opensslVerifies(leaf, (await makeAuthority("other", 1)).certificate)).toContain("verification failed");
   });
 
-  it("are one for each host that serves with TLS, each with a key of its own", () => {
+  it("are one per host with TLS servers, each with its own key", () => {
     const hosts = Object.keys(first.certificates.hosts);
     expect(hosts).toEqual(certificateNeeds(base).map(({ host }) => host));
     expect(new Set(hosts.map((host) => certificateOf(first, host).key)).size).toBe(hosts.length);
@@ -91,7 +91,7 @@ describe("the certificates of a new stack", () => {
 });
 
 describe("the next run", () => {
-  it("keeps everything to the byte", async () => {
+  it("keeps everything byte for byte", async () => {
     const again = await ensured(base, first.keep);
     expect(JSON.stringify(again)).toBe(JSON.stringify(first));
   });
@@ -107,7 +107,7 @@ describe("the next run", () => {
     }
   });
 
-  it("makes the one certificate anew whose host has another address", async () => {
+  it("reissues only the certificate of a host whose address changed", async () => {
     const moved = structuredClone(base);
     (moved.hosts.bunny2 as { address: string }).address = "10.203.0.99";
     const changed = await ensured(moved, first.keep);
@@ -119,7 +119,7 @@ describe("the next run", () => {
 });
 
 describe("a raised generation", () => {
-  it("gives a new CA, trusts both, and has every certificate of the new one", async () => {
+  it("creates a new CA that issues every certificate, and trusts both CAs", async () => {
     const second = await ensured(withTls({ generation: 2 }), first.keep);
     expect(second.certificates.rotating).toBe(true);
     const [current, former] = second.certificates.bundle.split(/(?<=-----END CERTIFICATE-----\n)/);
@@ -129,7 +129,7 @@ describe("a raised generation", () => {
     expect(opensslVerifies(certificateOf(first, "bunny1"), second.certificates.bundle)).toMatch(/: OK\n$/);
   });
 
-  it("once more forgets the first CA", async () => {
+  it("drops the first CA when raised again", async () => {
     const second = await ensured(withTls({ generation: 2 }), first.keep);
     const third = await ensured(withTls({ generation: 3 }), second.keep);
     expect(third.certificates.bundle).not.toContain(first.certificates.bundle);
@@ -144,7 +144,7 @@ describe("a CA given by files", () => {
     writeFileSync(join(folder, files.caKeyFile), authority.key);
   }
 
-  it("issues, and its key is not kept", async () => {
+  it("issues certificates, and its key is not stored", async () => {
     const ca = await makeAuthority("house", 1);
     await give(ca);
     const made = await ensured(withTls(files), undefined);
@@ -154,7 +154,7 @@ describe("a CA given by files", () => {
     expect(JSON.stringify(await ensured(withTls(files), made.keep))).toBe(JSON.stringify(made));
   });
 
-  it("takes over from the stack's own, which stays trusted", async () => {
+  it("replaces the stack's own CA, which stays trusted", async () => {
     await give(await makeAuthority("house", 2));
     const changed = await ensured(withTls(files), first.keep);
     expect(changed.keep.former).toBe(first.keep.authority.certificate);
@@ -165,44 +165,48 @@ describe("a CA given by files", () => {
   });
 
   it.each([
-    ["a host's certificate", () => certificateOf(first, "bunny1"), /is no certificate of a CA/],
-    ["another key", () => ({ ...first.keep.authority, key: certificateOf(first, "bunny1").key }), /another key/],
-    ["no PEM", () => ({ certificate: "what", key: "ever" }), /can't be used/],
-  ])("is refused where its files have %s", async (_, authority, said) => {
+    ["a host's certificate", () => certificateOf(first, "bunny1"), /is not a CA certificate/],
+    [
+      "another key",
+      () => ({ ...first.keep.authority, key: certificateOf(first, "bunny1").key }),
+      /does not match the key/,
+    ],
+    ["no PEM data", () => ({ certificate: "what", key: "ever" }), /can't be used/],
+  ])("is refused if its files contain %s", async (_, authority, message) => {
     await give(authority());
-    await expect(ensured(withTls(files), undefined)).rejects.toThrow(said);
+    await expect(ensured(withTls(files), undefined)).rejects.toThrow(message);
   });
 
-  it("is refused where a file is missing, by its name", async () => {
+  it("is refused with the name of a missing file", async () => {
     const missing = ensured(withTls({ ...files, caKeyFile: "nowhere.key" }), undefined);
     await expect(missing).rejects.toThrow(UserError);
     await expect(missing).rejects.toThrow("nowhere.key can't be read");
   });
 
-  it("that will be over is told of, with what to do", async () => {
+  it("that will expire is reported with a remedy", async () => {
     expect((await ensured(base, first.keep)).warnings).toEqual([]);
-    expect((await ensured(base, first.keep, inDays(2600))).warnings[0]).toMatch(/good until \d{4}-.*tls\.generation/);
+    expect((await ensured(base, first.keep, inDays(2600))).warnings[0]).toMatch(/expires on \d{4}-.*tls\.generation/);
   });
 });
 
 describe("planTls", () => {
-  it("needs nothing made where everything stays", () => {
+  it("issues nothing if nothing changed", () => {
     const plan = planTls(certificateNeeds(base), 1, undefined, first.keep, new Date());
     expect(plan).toMatchObject({ authority: "kept", issue: [], former: undefined });
   });
 });
 
-describe("what the operator's programs trust", () => {
+describe("the CA file of the operator's programs", () => {
   const file = () => join(folder, operatorCaFile("test"));
 
-  it("is what the stack keeps, and nothing of before", async () => {
+  it("has the stack's CA only", async () => {
     const { bundle } = (await ensured(base, undefined)).certificates;
     await writeOperatorCa("test", bundle, folder, true);
     await writeOperatorCa("test", first.certificates.bundle, folder, true);
     expect(readFileSync(file(), "utf8")).toBe(first.certificates.bundle);
   });
 
-  it("is also the CA of a run that was killed before it could keep it, once", async () => {
+  it("also has the CA of a run that was killed before it could store it, once", async () => {
     const killed = first.certificates.bundle;
     await writeOperatorCa("test", killed, folder, true);
     const { bundle } = (await ensured(base, undefined)).certificates;

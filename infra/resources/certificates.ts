@@ -15,31 +15,31 @@ import {
 } from "../model/tls.ts";
 import { issueCertificate, makeAuthority } from "./certificate-authority.ts";
 
-/** What the stack keeps of TLS between runs, as its secret output `tls`. */
+/** The stack's TLS state between runs: its secret output `tls`. */
 export interface KeptTls {
   readonly generation: number;
-  /** Without a key where the CA is given by files. */
+  /** Without a key if the CA is configured as files. */
   readonly authority: { readonly certificate: string; readonly key?: string };
-  /** Certificate of the CA before this one. */
+  /** Certificate of the previous CA. */
   readonly former?: string;
   /** By host. */
   readonly hosts: Readonly<Record<string, Certificate>>;
 }
 
 export interface TlsPlan {
-  /** `given`: by files, new or as before. */
+  /** `given`: configured as files, changed or not. */
   readonly authority: "kept" | "given" | "made";
   readonly former: string | undefined;
-  /** Hosts whose certificates are made; those of the others stay. */
+  /** Hosts that need new certificates. */
   readonly issue: readonly CertificateNeed[];
   readonly stay: Readonly<Record<string, Certificate>>;
 }
 
 /**
- * What is to be made for what is needed. Pure. A new CA (its generation was raised, its files have changed) makes the one before it the
- * former; a certificate is made where there is none, where it was issued by another CA or for other names, or where a third of its time is left.
+ * Decides which certificates to issue. Pure. With a new CA (a raised generation, changed files) the present one becomes the previous one (`former`).
+ * A certificate is issued if there is none, if it has another CA or other names, or if a third of its time is left.
  *
- * @param given certificate of the CA that the config names, if it does
+ * @param given certificate of the CA that the config names, if any
  */
 export function planTls(
   needs: readonly CertificateNeed[],
@@ -57,14 +57,14 @@ export function planTls(
   const stay: Record<string, Certificate> = {};
   const issue = needs.filter((need) => {
     const found = kept?.hosts[need.host];
-    if (!found || !issuer || !isGood(new X509Certificate(found.certificate), need, issuer, now)) return true;
+    if (!found || !issuer || !isValid(new X509Certificate(found.certificate), need, issuer, now)) return true;
     stay[need.host] = found;
     return false;
   });
   return { authority, former, issue, stay };
 }
 
-function isGood(certificate: X509Certificate, need: CertificateNeed, issuer: X509Certificate, now: Date): boolean {
+function isValid(certificate: X509Certificate, need: CertificateNeed, issuer: X509Certificate, now: Date): boolean {
   const names = (certificate.subjectAltName ?? "").split(", ").map((name) => name.replace(/^(DNS|IP Address):/, ""));
   const from = certificate.validFromDate.getTime();
   const renewal = from + ((certificate.validToDate.getTime() - from) * 2) / 3;
@@ -74,15 +74,15 @@ function isGood(certificate: X509Certificate, need: CertificateNeed, issuer: X50
 export interface TlsResult {
   readonly certificates: Certificates;
   readonly keep: KeptTls | undefined;
-  /** For the person, e.g. that the CA will be over. */
+  /** For the user, e.g. that the CA will expire. */
   readonly warnings: readonly string[];
 }
 
 /**
- * The certificates of a stack: those that were kept, and new ones where some are needed. Nothing is written; what `keep` says becomes
- * the stack's output, so that a preview makes new ones in vain, and harms nobody.
+ * The certificates of a stack: the recorded ones, and new ones where needed. Nothing is written: `keep` becomes the stack's output, so the
+ * certificates that a preview issues are discarded without harm.
  *
- * @throws UserError where a CA's files can't be used, or openssl is missing
+ * @throws UserError if a CA's files can't be used, or openssl is missing
  */
 export async function ensureCertificates(
   stack: string,
@@ -100,7 +100,7 @@ export async function ensureCertificates(
   const issued = await Promise.all(
     plan.issue.map(async (need) => [need.host, await issueCertificate(need, authority, days)] as const),
   );
-  // In the order of the config, so that the same certificates make the same output.
+  // In the order of the config, so that the same certificates give the same output.
   const all = { ...plan.stay, ...Object.fromEntries(issued) };
   const hosts = Object.fromEntries(needs.flatMap(({ host }) => (all[host] ? [[host, all[host]] as const] : [])));
   const { former } = plan;
@@ -121,11 +121,11 @@ export async function ensureCertificates(
 }
 
 /**
- * Writes the CA certificates where the operator's programs and the engine's provider look for them, whole or not at all. A preview that makes a
- * CA in vain writes it too: nothing serves with it, and what is trusted already is in the same file.
+ * Writes the CA certificates for the operator's programs and the engine's provider, atomically. A preview writes a CA that is then discarded as
+ * well: no server uses it, and the file keeps the trusted ones.
  *
- * @param kept whether the stack keeps a CA from an earlier run. Where it doesn't, a run that was killed before its end may have given brokers
- *   certificates of another one: what the file has is trusted as well, until a run has come to its end
+ * @param kept whether the stack has a CA from an earlier run. If not, a run that was killed may have given brokers certificates of another CA, so
+ *   the file's certificates stay trusted until a run completes
  */
 export async function writeOperatorCa(stack: string, bundle: string, checkout: string, kept: boolean): Promise<void> {
   if (bundle === "") return;
@@ -147,13 +147,13 @@ async function ownAuthority(
   return makeAuthority(stack, generation);
 }
 
-/** A CA is replaced by a person's decision, because everybody outside who trusts it must be told: a third of its time is the notice. */
+/** The operator decides when to replace a CA, because every client that trusts it needs the new one. The notice is a third of its time. */
 function authorityWarnings(authority: X509Certificate, given: boolean, now: Date): string[] {
   const from = authority.validFromDate.getTime();
   const to = authority.validToDate;
   if (now.getTime() < from + ((to.getTime() - from) * 2) / 3) return [];
-  const remedy = given ? "give the files of a newer one" : "raise warren:tls.generation";
-  return [`warren:tls: the CA is good until ${to.toISOString().slice(0, 10)}: ${remedy}`];
+  const remedy = given ? "configure the files of a newer one" : "raise warren:tls.generation";
+  return [`warren:tls: the CA expires on ${to.toISOString().slice(0, 10)}; ${remedy}`];
 }
 
 async function givenAuthority(tls: StackConfig["tls"], checkout: string): Promise<Certificate | undefined> {
@@ -163,22 +163,26 @@ async function givenAuthority(tls: StackConfig["tls"], checkout: string): Promis
     try {
       return await readFile(resolve(checkout, file), "utf8");
     } catch (cause) {
-      throw new UserError(`warren:tls.${key}`, `${file} can't be read`, "give the right path", { cause });
+      throw new UserError(`warren:tls.${key}`, `${file} can't be read`, "correct the path", { cause });
     }
   };
   const certificate = await read(caCertificateFile, "caCertificateFile");
   const key = await read(caKeyFile, "caKeyFile");
   const problem = authorityProblem(certificate, key);
   if (problem)
-    throw new UserError("warren:tls.caCertificateFile", `${caCertificateFile} ${problem}`, "give a CA as PEM");
+    throw new UserError(
+      "warren:tls.caCertificateFile",
+      `${caCertificateFile} ${problem}`,
+      "configure a CA as PEM files",
+    );
   return { certificate, key };
 }
 
 function authorityProblem(certificate: string, key: string): string | undefined {
   try {
     const parsed = new X509Certificate(certificate);
-    if (!parsed.ca) return "is no certificate of a CA";
-    return parsed.checkPrivateKey(createPrivateKey(key)) ? undefined : "belongs to another key than that of caKeyFile";
+    if (!parsed.ca) return "is not a CA certificate";
+    return parsed.checkPrivateKey(createPrivateKey(key)) ? undefined : "does not match the key in caKeyFile";
   } catch (error) {
     return `and its key can't be used: ${error instanceof Error ? error.message : error}`;
   }

@@ -45,68 +45,68 @@ const one: ConnectionModel = {
   dialTimeoutSeconds: 5,
 };
 
-/** What the person sees of a mistake. */
-function said(connection: ConnectionModel): string {
+/** The error message that a user sees. */
+function messageFor(connection: ConnectionModel): string {
   try {
     requireLogins([connection], checkout);
   } catch (error) {
     if (error instanceof UserError) return error.format();
     throw error;
   }
-  return "nothing";
+  return "none";
 }
 
-/** The host key that the engine is told. */
-const toldOf = (connection: ConnectionModel) =>
+/** The host key that the engine gets. */
+const engineKeyOf = (connection: ConnectionModel) =>
   new Promise<unknown>((resolve) => connectionInput(connection, checkout).apply((args) => resolve(args.hostKey)));
 
 describe("a login", () => {
-  it("takes key files by their path in the checkout, or anywhere", () => {
-    expect(said(one)).toBe("nothing");
-    expect(said({ ...one, privateKeyFile: join(checkout, "key") })).toBe("nothing");
+  it("accepts key files by a path in the checkout or elsewhere", () => {
+    expect(messageFor(one)).toBe("none");
+    expect(messageFor({ ...one, privateKeyFile: join(checkout, "key") })).toBe("none");
   });
 
   it.each([
-    ["that isn't there", "keys/op_ed25519", "is not there", "ssh-keygen -t ed25519 -N '' -f keys/op_ed25519"],
-    ["of a lab that isn't up", ".warren/labs/lab/id_ed25519", "is not there", "./warren lab up"],
-    ["that is a folder", ".", "can't be read (EISDIR)", "give the right path"],
+    ["that is missing", "keys/op_ed25519", "does not exist", "ssh-keygen -t ed25519 -N '' -f keys/op_ed25519"],
+    ["of a lab that is not running", ".warren/labs/lab/id_ed25519", "does not exist", "./warren lab up"],
+    ["that is a folder", ".", "can't be read (EISDIR)", "correct the path"],
     ["that is the public half", "key.pub", "is a public key", "name the private half: key"],
-    ["that is something else", "hosts", "is no private key", "name the file that ssh-keygen has made"],
-    ["with a passphrase", "encrypted", "is encrypted with a passphrase", "without one"],
-    ["with a passphrase, as PEM", "encrypted.pem", "is encrypted with a passphrase", "without one"],
-    ["that others may read", "open", "may be read by others (mode 0644)", "chmod 600 open"],
-  ])("is refused with a key %s, with the setting and what to do", (_, privateKeyFile, what, remedy) => {
-    const text = said({ ...one, privateKeyFile });
+    ["that is something else", "hosts", "is not a private key", "name a file that ssh-keygen created"],
+    ["with a passphrase", "encrypted", "is encrypted with a passphrase", "without a passphrase"],
+    ["with a passphrase, as PEM", "encrypted.pem", "is encrypted with a passphrase", "without a passphrase"],
+    ["that others can read", "open", "is readable by others (mode 0644)", "chmod 600 open"],
+  ])("is refused with a key %s, with the setting and a remedy", (_, privateKeyFile, what, remedy) => {
+    const text = messageFor({ ...one, privateKeyFile });
     expect(text).toContain(`warren:ssh.privateKeyFile: ${privateKeyFile} ${what}`);
     expect(text).toContain(remedy);
   });
 
-  it("takes a key in PEM too", () => {
-    expect(said({ ...one, privateKeyFile: "pem" })).toBe("nothing");
+  it("also accepts a key in PEM format", () => {
+    expect(messageFor({ ...one, privateKeyFile: "pem" })).toBe("none");
   });
 
-  it("needs the known_hosts that is named", () => {
-    expect(said({ ...one, knownHostsFile: "keys/known" })).toContain(
-      "warren:ssh.knownHostsFile: keys/known is not there",
+  it("needs the configured known_hosts file", () => {
+    expect(messageFor({ ...one, knownHostsFile: "keys/known" })).toContain(
+      "warren:ssh.knownHostsFile: keys/known does not exist",
     );
   });
 
-  it("needs no known_hosts", () => {
+  it("works without known_hosts", () => {
     const { knownHostsFile: _, ...without } = one;
-    expect(said(without)).toBe("nothing");
+    expect(messageFor(without)).toBe("none");
   });
 
-  it("is held to the host's key; to one that no host has, where nobody has met the host", async () => {
-    expect(await toldOf(one)).toBe("ssh-ed25519 ONE");
-    const { hostKey: _, ...unmet } = one;
-    const told = String(await toldOf(unmet));
-    expect(hostKeySchema.parse(told)).toBe(told);
-    expect(await toldOf({ ...unmet, host: "another" })).toBe(told);
+  it("is pinned to the host's key, or to a key of no host if the host's key is unknown", async () => {
+    expect(await engineKeyOf(one)).toBe("ssh-ed25519 ONE");
+    const { hostKey: _, ...unknown } = one;
+    const sent = String(await engineKeyOf(unknown));
+    expect(hostKeySchema.parse(sent)).toBe(sent);
+    expect(await engineKeyOf({ ...unknown, host: "another" })).toBe(sent);
   });
 
   it("never shows the key", () => {
     const line = readFileSync(join(checkout, "encrypted"), "utf8").split("\n")[1] ?? "";
     expect(line.length).toBeGreaterThan(20);
-    expect(said({ ...one, privateKeyFile: "encrypted" })).not.toContain(line);
+    expect(messageFor({ ...one, privateKeyFile: "encrypted" })).not.toContain(line);
   });
 });

@@ -9,33 +9,32 @@ import { readLoginFile, requireLoginKey } from "./login-key.ts";
 type ConnectionArgs = command.types.input.remote.ConnectionArgs;
 
 /**
- * The connection of a host as one secret: key files are read here. One secret as a whole, because parts of a
- * connection that are secret one by one make differences where there are none.
- *
- * Reads the login's key: `requireLogins` has seen that it is there.
+ * The connection of a host as one secret, including the content of key files, which `requireLogins` has checked. The whole connection is one
+ * secret, because separately secret parts show differences where there are none.
  */
 export function connectionInput(connection: ConnectionModel, checkout: string): pulumi.Output<ConnectionArgs> {
   return pulumi.secret(connectionArgs(connection, checkout));
 }
 
 /**
- * Stands for the key of a host that nobody has met: the engine lets any host answer a connection that has none. Bytes of a digest, so
- * nobody knows a private half of it.
+ * Stands for the key of a host without a known key: the engine accepts any host on a connection without one. These are the bytes of a digest,
+ * so nobody knows a matching private key.
  */
-const unmetHostKey = `ssh-ed25519 ${Buffer.concat([
+const unknownHostKey = `ssh-ed25519 ${Buffer.concat([
   Buffer.from("\0\0\0\x0bssh-ed25519\0\0\0\x20", "latin1"),
   createHash("sha256").update("the key of a host that nobody has met").digest(),
 ]).toString("base64")}`;
 
 /**
- * Finds what a person has forgotten before any host is asked in vain.
+ * Checks key files before any host is contacted.
  *
- * @throws UserError where a login's key is missing or can't be used, or a known_hosts that is named is missing
+ * @throws UserError if a login key is missing or unusable, or a configured known_hosts file is missing
  */
 export function requireLogins(connections: readonly ConnectionModel[], checkout: string): void {
   for (const { privateKeyFile, knownHostsFile } of connections) {
     requireLoginKey(privateKeyFile, checkout);
-    if (knownHostsFile) readLoginFile(knownHostsFile, checkout, knownHosts, "make it with keys that you have compared");
+    if (knownHostsFile)
+      readLoginFile(knownHostsFile, checkout, knownHosts, "create it with keys that you have verified");
   }
 }
 
@@ -48,8 +47,8 @@ function connectionArgs(connection: ConnectionModel, checkout: string): Connecti
     port: connection.port,
     user: connection.user,
     privateKey: readFileSync(resolve(checkout, connection.privateKeyFile), "utf8"),
-    hostKey: connection.hostKey ?? unmetHostKey,
-    // A host that doesn't answer must not hold up the others: one dial more, then it has failed.
+    hostKey: connection.hostKey ?? unknownHostKey,
+    // A host that doesn't answer must not delay the others: it fails after one more dial.
     dialErrorLimit: 2,
     perDialTimeout: connection.dialTimeoutSeconds,
     ...(via ? { proxy: connectionArgs(via, checkout) } : {}),

@@ -9,8 +9,8 @@ import { declareModel } from "./declare.ts";
 import { type Kept, type KeptSteps, planSteps } from "./plan.ts";
 import { type Registered, recordRegistrations } from "./recorder.ts";
 
-// What is registered with the engine, seen by Pulumi's own mocks. They show neither what a provider makes of it nor what state
-// holds: the engine's own tests and the lab do.
+// Resources as registered with Pulumi's mocks. They show neither what a provider does with them nor the resulting state; the engine's own
+// tests and the lab do.
 
 const config = fixtureConfig();
 const bare = fixtureModel(config);
@@ -34,7 +34,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(checkout, { recursive: true, force: true }));
 
-/** Declares the fixture's model. @param before what the last run kept @param failing name of the resource that the engine can't make */
+/** Declares the fixture's model. @param before what the last run recorded @param failing name of a resource whose creation fails */
 async function declared(
   before: KeptSteps,
   failing?: string,
@@ -66,7 +66,7 @@ describe("every step of the model", () => {
     for (const { name, host } of planned) expect(named(name).parent).toBe(host);
   });
 
-  it("comes after the steps it names, and after its copy", () => {
+  it("depends on the steps that it names, and on its copy", () => {
     const names = new Set(planned.map((one) => one.name));
     for (const { host, step, name } of planned) {
       const after = step.after.map((other) => (names.has(`${host} ${other}`) ? `${host} ${other}` : other));
@@ -76,7 +76,7 @@ describe("every step of the model", () => {
     }
   });
 
-  it("is renewed by a change of its notes alone, and never made a second time", () => {
+  it("is renewed by a change of its notes, and never created a second time", () => {
     for (const step of planned) {
       const one = named(step.name);
       expect(one.inputs.update).toContain(`# content ${step.kept.digest}\n`);
@@ -85,7 +85,7 @@ describe("every step of the model", () => {
     }
   });
 
-  it("writes nothing to the engine's log, and doesn't hand its output on to the next run", () => {
+  it("writes nothing to the engine's log, and doesn't pass its output to the next run", () => {
     for (const one of commands()) {
       expect(one.inputs).toMatchObject({ logging: "none", addPreviousOutputInEnv: false });
       expect(one.inputs).not.toHaveProperty("triggers");
@@ -93,11 +93,11 @@ describe("every step of the model", () => {
     }
   });
 
-  it("has texts without a word that should have been filled in", () => {
+  it("has no placeholders left in its scripts", () => {
     for (const text of commands().flatMap(texts)) expect(text).not.toMatch(/\{(candidate|digest)\}|undefined/);
   });
 
-  it("runs as root: through sudo where the login is another's, within a time everywhere", () => {
+  it("runs as root with a time limit, through sudo for other logins", () => {
     const users = new Map(model.hosts.map((host) => [host.name, host.connection.user]));
     for (const { name, host } of planned) {
       const prefix = users.get(host) === "root" ? "timeout --kill-after=5 " : "sudo -n timeout --kill-after=5 ";
@@ -110,7 +110,7 @@ describe("every step of the model", () => {
 });
 
 describe("a connection", () => {
-  it("is one secret as a whole, for commands and copies", () => {
+  it("is one secret, for commands and copies", () => {
     const remote = all.filter((one) => one.type.startsWith("command:remote:"));
     expect(remote.length).toBeGreaterThan(commands().length);
     for (const one of remote) expect(one.secrets, one.name).toContain("connection");
@@ -128,7 +128,7 @@ describe("a connection", () => {
     });
   });
 
-  it("goes through the jump host where there is one, with that host's own key", () => {
+  it("uses the configured jump host with that host's own key", () => {
     const proxies = planned
       .map(({ name }) => named(name))
       .filter((one) => "proxy" in (one.inputs.connection as object));
@@ -142,7 +142,7 @@ describe("a connection", () => {
 });
 
 describe("a secret", () => {
-  it("is in no input that isn't secret, and in no name", () => {
+  it("is only in secret inputs, and in no name", () => {
     for (const one of all) {
       const open = Object.entries(one.inputs).filter(([key]) => !one.secrets.includes(key));
       const text = JSON.stringify([one.name, Object.fromEntries(open)]);
@@ -150,7 +150,7 @@ describe("a secret", () => {
     }
   });
 
-  it("gets to hosts by standard input, which is secret where the file is, and open where a diff helps", () => {
+  it("goes to hosts by standard input, which is secret only for secret files, so that others show a diff", () => {
     for (const host of model.hosts) {
       for (const file of host.files) {
         const one = named(`${host.name} ${file.path}`);
@@ -160,7 +160,7 @@ describe("a secret", () => {
     }
   });
 
-  it("is not in what the stack keeps", () => {
+  it("is not in the stack's records", () => {
     expect(kept).toEqual(Object.fromEntries(planned.map((step) => [step.name, step.kept])));
     for (const word of secretWords) expect(JSON.stringify(kept)).not.toContain(word);
   });
@@ -170,7 +170,7 @@ describe("the objects of a broker", () => {
   const objects = () => all.filter((one) => one.type.startsWith("rabbitmq:"));
   const names = (type: string) => objects().flatMap((one) => (one.type === type ? [one.name] : []));
 
-  it("are users with their permissions, exchanges and the policy; queues are their agents'", () => {
+  it("are users with permissions, exchanges and the policy, but not the agents' queues", () => {
     const of = (broker: string, what: string, ...objects: string[]) =>
       objects.map((object) => `${broker} ${what} ${object}`);
     expect(names("rabbitmq:index/user:User").toSorted()).toEqual([
@@ -197,7 +197,7 @@ describe("the objects of a broker", () => {
     expect(named("bunny user guest").inputs).toMatchObject({ name: "guest", tags: [] });
   });
 
-  it("wait for every member", () => {
+  it("depend on every member", () => {
     const members = {
       bunny: ["bunny1 rabbitmq-server.service", "bunny2 rabbitmq-server.service", "bunny2 member of bunny"],
       "wxo-b1": ["wxo-b1 rabbitmq-server.service", "wxo-b1 member of wxo-b1"],
@@ -212,7 +212,7 @@ describe("the objects of a broker", () => {
   it.each([
     ["bunny", /^(urp|bunny|pds)/],
     ["wxo-b1", /^(px|wxo|client)/],
-  ])("come before every agent that needs those of %s, and before nothing else", (cluster, hosts) => {
+  ])("of %s come only before the agents that need them", (cluster, hosts) => {
     const waiting = commands().filter((one) => one.dependencies.includes(`${cluster} exchange cmc`));
     const agents = planned.filter(
       ({ host, step }) => hosts.test(host) && /^warren-(?!firewall|vip).*\.service$/.test(step.name),
@@ -231,7 +231,7 @@ describe("the objects of a broker", () => {
     }
   });
 
-  it("are reached at the member that was found answering, with the administrator's password, a secret", () => {
+  it("are created through the member that answered, with the administrator's password as a secret", () => {
     const providers = all.filter((one) => one.type === "pulumi:providers:rabbitmq");
     expect(providers.map((one) => [one.inputs.endpoint, one.inputs.username, one.secrets])).toEqual([
       ["https://10.203.0.22:15671", "root", ["password"]],
@@ -241,7 +241,7 @@ describe("the objects of a broker", () => {
 });
 
 describe("a step that fails", () => {
-  it("keeps what was kept before, and so do those that wait for it: the next run makes them", async () => {
+  it("keeps its previous record, as do steps that depend on it: the next run executes them", async () => {
     const old: Kept = { digest: "0000000000000000", repair: "" };
     const before = { "pds-1 /etc/warren/puller.json": old, "pds-2 /etc/warren/puller.json": old };
     const after = await withoutRejections(() => declared(before, "pds-1 /etc/warren/puller.json"));
@@ -255,7 +255,7 @@ describe("a step that fails", () => {
     ["puller", "pds-1", "pds-2"],
     ["dispatcher", "bunny2", "bunny1"],
   ])(
-    "keeps programs of the %s that come after it off their hosts, but for the first time",
+    "stops the rollout of the %s's program to later hosts, except at the first deployment",
     async (agent, one, next) => {
       const asked = new Map(model.hosts.map(({ name }) => [name, new Map()]));
       const again = planSteps(model, asked, kept, config.secrets.erlangCookie, "T2");
@@ -270,7 +270,7 @@ describe("a step that fails", () => {
   );
 });
 
-/** Whoever waits for a resource that fails rejects too, by the SDK's design; `infra/index.ts` takes these for told. */
+/** Promises that wait for a failed resource reject too, by the SDK's design; `infra/index.ts` ignores these rejections. */
 async function withoutRejections<T>(work: () => Promise<T>): Promise<T> {
   const listeners = process.listeners("unhandledRejection");
   process.removeAllListeners("unhandledRejection");
@@ -278,7 +278,7 @@ async function withoutRejections<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } finally {
-    // The last ones are told when the queue of the loop has been gone through.
+    // The last rejections are reported after another turn of the event loop.
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     process.removeAllListeners("unhandledRejection");
     for (const listener of listeners) process.on("unhandledRejection", listener);

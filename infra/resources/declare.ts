@@ -10,12 +10,12 @@ import { declareStep, Host, type HostArgs } from "./host.ts";
 import { type Kept, type KeptSteps, type PlannedStep, stepName } from "./plan.ts";
 
 /**
- * Registers every resource of a stack: a step after the steps it names, a broker's objects after its members, what needs those
- * objects after them, and not after those of another broker.
+ * Registers every resource of a stack: steps after the steps that they name, a broker's objects after its members, and after them the steps
+ * that need these objects, but not those of another broker.
  *
- * @param before what the last run kept
- * @param management which member of each cluster is spoken to
- * @returns what to keep of this one: of a step that fails, what was kept before, so that the next run doesn't take it for made
+ * @param before what the last run recorded
+ * @param management the member of each cluster whose management API is used
+ * @returns what to record of this run: for a failed step the previous record, so that the next run doesn't treat it as done
  */
 export function declareModel(
   model: EnvironmentModel,
@@ -42,7 +42,7 @@ export function declareModel(
     ]),
   );
   const steps = new Map(planned.map((step) => [step.name, step]));
-  // What a step comes after is declared first, whatever the order of hosts in the config.
+  // Steps that this one depends on are declared first, whatever the order of hosts in the config.
   const declare = (step: PlannedStep) => {
     if (declared.has(step.name)) return;
     for (const name of step.step.after) {
@@ -50,7 +50,7 @@ export function declareModel(
       if (other && isAfterBroker(other) === isAfterBroker(step)) declare(other);
     }
     const host = hosts.get(step.host);
-    if (!host) throw new TypeError(`a step of no host: ${step.name}`);
+    if (!host) throw new TypeError(`a step without a host: ${step.name}`);
     declared.set(step.name, declareStep(host.component, host.args, step));
   };
   for (const step of planned.filter((one) => !isAfterBroker(one))) declare(step);
@@ -77,8 +77,8 @@ export function declareModel(
 const isAfterBroker = ({ step }: PlannedStep): boolean => step.afterBroker !== false;
 
 /**
- * The engine's providers work in the folder that the program does. A path from there is the same in every checkout; a whole one would be a
- * change for whoever comes with another.
+ * The engine's providers run in the program's working folder. A path relative to it is the same in every checkout; an absolute one would be a
+ * change for everybody with another checkout.
  */
 const engineCaFile = (stack: string, checkout: string): string =>
   relative(process.cwd(), resolve(checkout, operatorCaFile(stack)));

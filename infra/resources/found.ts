@@ -2,10 +2,10 @@ import { run } from "../commands/command.ts";
 import type { Step } from "./step.ts";
 
 /**
- * A step that stands for something that was on the host before warren. It is never taken off again: warren didn't put it there. The first time it
- * is only recorded, where the host is as the step wants it.
+ * A step for something that was on the host before warren. Warren never removes it. On the first run it is only recorded if the host matches
+ * the step.
  *
- * @param asFound not made before, and observed without a difference
+ * @param asFound not recorded before, and observed without a difference
  */
 export function foundStep(step: Step, asFound: boolean): Step {
   return { ...step, remove: undefined, ...(asFound ? { create: run("true") } : {}) };

@@ -17,7 +17,7 @@ const step = (host: string, name: string) => {
 };
 
 describe("hostSteps", () => {
-  it("writes what the broker's first start reads before its package, and what the package judges after it", () => {
+  it("writes files that the broker's first start reads before its package, and files that a package validates after it", () => {
     const packages = step("bunny1", "packages");
     for (const path of [
       "/var/lib/rabbitmq/.erlang.cookie",
@@ -30,14 +30,14 @@ describe("hostSteps", () => {
     expect(step("bunny1", "/var/lib/rabbitmq/.erlang.cookie").after).toEqual(["accounts and folders"]);
   });
 
-  it("has a node that runs take another cookie as it is, before its command line does, and restarts nothing for it", () => {
+  it("sets a new cookie in the running node before the CLI uses it, without a restart", () => {
     const cookie = step("bunny1", "/var/lib/rabbitmq/.erlang.cookie");
     expect(render(cookie.create)).not.toContain("set_cookie");
     expect(render(cookie.renew)).toMatch(/set_cookie.*mv -fT.*eval ok\./);
     expect(step("bunny1", "rabbitmq-server.service").follows).not.toContain(cookie.name);
   });
 
-  it("dismisses who is no member any more before the firewall shuts it out, and the broker waits for its queues", () => {
+  it("removes former members before the firewall blocks them and before the broker restarts", () => {
     const roll = "members of bunny";
     expect(step("bunny1", "/etc/warren/firewall.nft").after).toContain(roll);
     expect(step("bunny1", "rabbitmq-server.service").after).toContain(roll);
@@ -47,19 +47,19 @@ describe("hostSteps", () => {
     expect(bunny1 && hostSteps(bunny1, found).map((one) => one.name)).not.toContain(roll);
   });
 
-  it("does nothing as root below a folder that isn't root's alone", () => {
+  it("does nothing as root below a folder that others can write to", () => {
     const folders = [
       /\/apps\/px\/\S/,
       /\/apps\/dd\/public\/\S/,
       /\/(var\/lib|etc)\/rabbitmq\/\S/,
       /\/var\/lib\/ldap\/\S/,
     ];
-    // It only looks whether something is there, says what is, or changes what it has gone into, not what a name leads to.
+    // These test for a path, print, or change the folder that they have entered, not the target of a name.
     const harmless = [
       /^(test|printf) /,
       /^find \/run\/systemd\/units\/\S+ -newer /,
       /^env --chdir=\S+ find \S+ -mindepth \d+ -maxdepth \d+ -path \S+ -type d .* -samefile \. -exec chown \S+ \. ;$/,
-      // A rename into a folder that only root can swap follows nothing.
+      // A rename into a folder that only root can replace follows no link.
       /^mv -fT \/etc\/\.[\w.-]+ \/etc\/rabbitmq\/[\w.-]+$/,
     ];
     const words = (command: Command): string[][] => {
@@ -77,17 +77,17 @@ describe("hostSteps", () => {
     expect(asRoot.length).toBeGreaterThan(0);
   });
 
-  it("lets brokers start one after the other", () => {
+  it("starts brokers one after the other", () => {
     expect(step("bunny1", "rabbitmq-server.service").after).not.toContain("bunny2 rabbitmq-server.service");
     expect(step("bunny2", "rabbitmq-server.service").after).toContain("bunny1 rabbitmq-server.service");
   });
 
-  it("restarts no broker while the package of another member starts its node, which joins by itself", () => {
+  it("restarts no broker while a package starts the node of another member, which joins by itself", () => {
     expect(step("bunny1", "rabbitmq-server.service").after).toContain("bunny2 packages");
     expect(step("bunny2", "rabbitmq-server.service").after).toContain("bunny1 packages");
   });
 
-  it("leaves accounts, their folders, /etc/hosts and sshd running when the stack is destroyed, and takes everything else off", () => {
+  it("keeps accounts, their folders, /etc/hosts and sshd when the stack is destroyed, and removes everything else", () => {
     for (const host of model.hosts) {
       const kept = stepsOf(host.name).filter((one) => !one.remove);
       const cluster = model.clusters.find(({ members }) => members.some((member) => member.host === host.name));
@@ -97,7 +97,7 @@ describe("hostSteps", () => {
     }
   });
 
-  it("starts a unit after all that it reads, and follows it", () => {
+  it("starts a unit after everything that it reads, and renews it with that", () => {
     for (const host of model.hosts) {
       for (const unit of host.units) {
         const one = step(host.name, unit.name);
@@ -107,9 +107,9 @@ describe("hostSteps", () => {
     }
   });
 
-  it("repairs a unit that was stopped without restarting what it would disturb", () => {
+  it("repairs a stopped unit without an unnecessary restart", () => {
     expect(render(step("bunny1", "keepalived.service").repair)).not.toContain("restart");
-    // A broker is restarted where its Erlang VM doesn't take the order to start what was stopped inside it.
+    // A broker's unit is restarted only if its Erlang VM doesn't respond to start_app.
     expect(render(step("bunny1", "rabbitmq-server.service").repair)).toMatch(
       /start_app >\/dev\/null \|\| [^|]*systemctl restart/,
     );
@@ -124,14 +124,14 @@ describe("memberSteps", () => {
   const of = (...hosts: string[]) =>
     memberSteps({ ...cluster, members: hosts.map((host) => ({ host, address: host })) });
 
-  it("lets the first member begin the cluster, and the others join it one after the other", () => {
+  it("lets the first member form the cluster, and the others join one after the other", () => {
     const steps = of("a", "b", "c");
     expect(steps.map(({ host }) => host)).toEqual(["a", "b", "c"]);
     expect(steps[0]?.step.after).toEqual(["rabbitmq-server.service"]);
     expect(steps[2]?.step.after).toEqual(["rabbitmq-server.service", "a rabbitmq-server.service", "b member of bunny"]);
   });
 
-  it("has the first member join others only where they have a cluster or queues, and the others join the first in any case", () => {
+  it("makes the first member join others only if they have a cluster or queues, and the others always join the first", () => {
     const [first, second] = of("a", "b").map(({ step: one }) => render(one.create));
     expect(first).toContain("orelse not lists:any(");
     expect(second).not.toContain("orelse not");
@@ -139,19 +139,19 @@ describe("memberSteps", () => {
     expect(first).not.toMatch(/'rabbit@b'\S*, rabbit, is_running/);
   });
 
-  it("resets no node that has messages or company, and says why it doesn't join", () => {
+  it("resets no node with messages or in a cluster, and reports why it doesn't join", () => {
     const text = render(of("a", "b")[1]?.step.create ?? { kind: "run", argv: [] });
     expect(text.indexOf("=:= [node()]")).toBeLessThan(text.indexOf("reset"));
-    expect(text).toContain("b is in no cluster with a");
+    expect(text).toContain("b is not in a cluster with a");
   });
 
-  it("has no member leave when another one is the first now: each has its step whatever its place", () => {
+  it("makes no member leave when another host becomes the first", () => {
     for (const hosts of [["a", "b"], ["b", "a"], ["b"]]) {
       expect(of(...hosts).map(({ step: one }) => one.name)).toEqual(hosts.map(() => "member of bunny"));
     }
   });
 
-  it("gives quorum queues a replica on a new member, and takes those of a leaving one off first", () => {
+  it("adds quorum queue replicas on a new member, and removes those of a leaving member first", () => {
     const quorum = memberSteps({ ...cluster, series: "4.0" })[1]?.step;
     expect(render(quorum?.create ?? { kind: "run", argv: [] })).toContain("rabbit_quorum_queue:grow");
     expect(render(quorum?.remove ?? { kind: "run", argv: [] })).toMatch(
@@ -160,13 +160,13 @@ describe("memberSteps", () => {
     expect(render(of("a", "b")[1]?.step.create ?? { kind: "run", argv: [] })).not.toContain("quorum");
   });
 
-  it("never fails to leave: what is taken down waits for nobody", () => {
+  it("never fails to leave, so that a removal is not blocked", () => {
     for (const { step: one } of of("a", "b", "c"))
       expect(render(one.remove ?? { kind: "run", argv: [] })).toMatch(/ \|\| true$/);
   });
 });
 
-it("every command is text that a POSIX shell takes", () => {
+it("every command is valid POSIX shell", () => {
   const steps = [
     ...model.hosts.flatMap((host) => stepsOf(host.name)),
     ...model.clusters.flatMap((cluster) => memberSteps(cluster).map((one) => one.step)),

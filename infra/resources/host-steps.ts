@@ -1,5 +1,5 @@
 import { and, type Command, or } from "../commands/command.ts";
-import { formerOf, installFile, keepFormer, makeDirectory, removeFile, writeFile } from "../commands/files.ts";
+import { installFile, keepPrevious, makeDirectory, previousOf, removeFile, writeFile } from "../commands/files.ts";
 import {
   awaitReplicas,
   dismissOthers,
@@ -37,17 +37,17 @@ import {
 import type { ArtifactModel, ClusterModel, FileModel, HostModel, UnitModel } from "../model/types.ts";
 import type { Step } from "./step.ts";
 
-/** Seconds for a command that writes a file; apt may have to fetch a hundred megabytes, a broker to start. */
+/** Seconds for a command that writes a file. apt may have to download a hundred megabytes, and a broker to start. */
 const fileTimeoutSeconds = 30;
 const packagesTimeoutSeconds = 600;
 const unitTimeoutSeconds = 180;
-/** A broker's start may take two tries, and waits for replicas before and after. */
+/** A broker's start may need two attempts, and waits for replicas before and afterwards. */
 const brokerTimeoutSeconds = 600;
 
 /**
- * Everything on one host, in the order in which it is made.
+ * All steps of one host, in order.
  *
- * @param clusters of the stack: a broker's node starts and restarts as the member that it is
+ * @param clusters of the stack: a broker's node starts and restarts as a member of its cluster
  */
 export function hostSteps(host: HostModel, clusters: readonly ClusterModel[] = []): Step[] {
   const cluster = clusters.find(({ members }) => members.some((member) => member.host === host.name));
@@ -55,7 +55,7 @@ export function hostSteps(host: HostModel, clusters: readonly ClusterModel[] = [
   const after = host.files.filter((file) => file.order === "after-packages");
   const base = baseStep(host);
   const root = base ? [base.name] : [];
-  // On a broker that was there before warren nobody is dismissed.
+  // An adopted broker keeps members that the config doesn't name.
   const roll = cluster && !cluster.found ? rollOf(cluster, host.name) : undefined;
   const rolled = roll ? [roll.name] : [];
   const packages = packagesOf(host, [...root, ...before.map((file) => file.path)]);
@@ -87,7 +87,7 @@ function baseStep(host: HostModel): Step | undefined {
     create: make,
     renew: make,
     repair: make,
-    // Accounts own data that outlives the stack: products, receiver queues. They stay.
+    // Accounts stay, because they own data that outlives the stack: products, receiver queues.
     remove: undefined,
     timeoutSeconds: fileTimeoutSeconds,
     after: [],
@@ -108,7 +108,7 @@ function fileStep(host: HostModel, file: FileModel, after: readonly string[]): S
     renew: rewrite,
     repair: rewrite,
     remove: file.keep ? undefined : removeFile(file, keeper),
-    // What else is asked starts an Erlang VM each, which takes its time on a busy host.
+    // Commands before and after a renewal start an Erlang VM each, which is slow on a busy host.
     timeoutSeconds: file.beforeRenewal || file.afterRenewal ? unitTimeoutSeconds : fileTimeoutSeconds,
     stdin: { text: file.content, secret: file.secret },
     after: [...after, ...(file.after ?? [])],
@@ -122,14 +122,14 @@ function packagesOf(host: HostModel, after: readonly string[]): Step | undefined
   if (host.packages.length === 0) return undefined;
   const names = host.packages.map((one) => one.name);
   const held = host.packages.filter((one) => one.series !== undefined).map((one) => one.name);
-  const passing = host.packages.filter((one) => !one.keep).map((one) => one.name);
+  const removable = host.packages.filter((one) => !one.keep).map((one) => one.name);
   const install = installPackages(names, held);
   return {
     name: packagesName,
     create: install,
     renew: install,
     repair: install,
-    remove: passing.length > 0 ? purgePackages(passing) : undefined,
+    remove: removable.length > 0 ? purgePackages(removable) : undefined,
     timeoutSeconds: packagesTimeoutSeconds,
     after,
     afterBroker: false,
@@ -139,8 +139,8 @@ function packagesOf(host: HostModel, after: readonly string[]): Step | undefined
 }
 
 /**
- * A new program that the first host of several doesn't come up with stops there: no other one has it on its disk, to run it after a crash. Units that
- * share a program have turns of their own, and might wait for each other.
+ * If the first of several hosts doesn't start with a new program, the rollout stops there: the others don't have it on disk, so none runs it after
+ * a crash. Programs that several units share are not staggered, because their units might wait for each other.
  */
 function turnOf({ units }: HostModel, path: string): Step["turn"] {
   const [unit, ...others] = units.filter(({ reads }) => reads.includes(path));
@@ -153,14 +153,14 @@ function artifactStep(artifact: ArtifactModel, after: readonly string[], turn: S
   const ending = artifact.source.endsWith(".gz") ? ".gz" : "";
   const remotePath = `/tmp/warren-${artifact.name}-${artifact.sha256.slice(0, 16)}${ending}`;
   const install = installFile(artifact, remotePath, artifact);
-  const renew = and(keepFormer(artifact.path, artifact.installedSha256), install);
+  const renew = and(keepPrevious(artifact.path, artifact.installedSha256), install);
   return {
     name: artifact.path,
     create: install,
     renew,
-    // Of one with which a unit did not come up the former is there.
+    // After a failed start, the previous program is in place.
     repair: renew,
-    remove: and(removeFile(artifact), removeFile({ ...artifact, path: formerOf(artifact.path) })),
+    remove: and(removeFile(artifact), removeFile({ ...artifact, path: previousOf(artifact.path) })),
     timeoutSeconds: 120,
     copy: { source: artifact.source, remotePath },
     after,
@@ -171,11 +171,11 @@ function artifactStep(artifact: ArtifactModel, after: readonly string[], turn: S
   };
 }
 
-/** Whom the agents of a unit's broker log in as. */
+/** The user that the agents of a unit's broker log in as. */
 const agentUserOf = (clusters: readonly ClusterModel[], { afterBroker }: UnitModel): string | undefined =>
   clusters.find(({ name }) => name === afterBroker)?.agentUser;
 
-/** What warren has brought of what a unit runs. */
+/** Programs of a unit that warren installs. */
 const programsOf = ({ artifacts }: HostModel, { reads }: UnitModel): string[] =>
   artifacts.map(({ path }) => path).filter((path) => reads.includes(path));
 
@@ -187,7 +187,7 @@ function unitStep(
 ): Step {
   return {
     name: unit.name,
-    // Its package has started it already, before the files that come after packages were there.
+    // Its package may have started it before the files that follow packages were written.
     create: unit.onChange === "reload" ? bringUnit(unit.name, "reload") : startFromScratch(unit.name, unit.reads),
     renew: programs.length > 0 ? renewProgramUnit(unit.name, programs) : renewUnit(unit.name, unit.onChange),
     repair: startUnit(unit.name),
@@ -205,16 +205,16 @@ function unitStep(
   };
 }
 
-/** A broker restarts while its replicas are whole, and counts as back when they are whole again: the next one waits for it. */
+/** A broker restarts only while all replicas are in sync, and is done when they are in sync again: the next one waits for it. */
 function brokerStep(unit: UnitModel, after: readonly string[], membership: Membership): Step {
   const { name } = unit;
   const gate = gateRestart(name, membership);
   const serve = (start: Command) => startMember(start, name, membership);
-  // A broker may have been stopped inside its unit, which is active all the same; an Erlang VM that takes no orders is started anew.
+  // A broker may be stopped while its unit is active. If its Erlang VM doesn't respond to the CLI, the unit is restarted.
   const repair = and(startUnit(name), or(startBroker(), restartUnit(name)));
-  // A node that is taken in again reaches those before it once their rules know of it.
+  // A readmitted node can connect to earlier members once their firewall rules include it.
   const firewalls = membership.earlier.map((other) => `${other} ${firewallUnit}`);
-  // A package starts its node at once, which looks for its cluster and joins it: nobody who is in that restarts meanwhile.
+  // A package starts its node at once, which then joins its cluster. No member restarts meanwhile.
   const installs = membership.others.map((other) => `${other} ${packagesName}`);
   return {
     ...unitStep(unit, [...after, ...firewalls, ...installs]),
@@ -229,7 +229,7 @@ function brokerStep(unit: UnitModel, after: readonly string[], membership: Membe
   };
 }
 
-/** Whoever is not in the list is taken out before the firewall shuts it out. */
+/** Removes nodes that are not in the config before the firewall blocks them. */
 function rollOf(cluster: ClusterModel, host: string): Step {
   const dismiss = dismissOthers(brokerUnit, membershipOf(cluster, host));
   return {
@@ -256,8 +256,8 @@ function membershipOf({ members, series }: ClusterModel, host: string): Membersh
 }
 
 /**
- * Every host is a member of its cluster, the first one too: whoever is taken out of the list leaves, and nobody leaves because the list has
- * another first one now.
+ * Every host has a member step, including the first: a host that is removed from the list leaves the cluster, and none leaves because another
+ * host has become the first.
  */
 export function memberSteps(cluster: ClusterModel): { readonly host: string; readonly step: Step }[] {
   return cluster.members.map(({ host }, index) => {
@@ -280,7 +280,7 @@ export function memberSteps(cluster: ClusterModel): { readonly host: string; rea
         ],
         afterBroker: false,
         content: [cluster.name, ...cluster.members.map((member) => member.host)],
-        // A node that has come up anew may be one that had lost its data: it joined at its start, but no queue uses it yet.
+        // A restarted node may have lost its data: it joined at its start, but no queue has a replica on it yet.
         follows: [brokerUnit],
       },
     };

@@ -12,11 +12,11 @@ export interface HostArgs {
   readonly checkout: string;
   /** Resources of steps by `HOST STEP`, of all hosts. */
   readonly declared: ReadonlyMap<string, pulumi.Resource>;
-  /** What steps that come after a broker's objects wait for, by cluster. */
+  /** Broker objects that later steps wait for, by cluster. */
   readonly brokerObjects: ReadonlyMap<string, readonly pulumi.Resource[]>;
 }
 
-/** Everything that warren keeps on one host, one `remote.Command` a thing. */
+/** Everything that warren manages on one host, one `remote.Command` each. */
 export class Host extends pulumi.ComponentResource {
   constructor(name: string, opts?: pulumi.ComponentResourceOptions) {
     super("warren:index:Host", name, {}, opts);
@@ -24,8 +24,8 @@ export class Host extends pulumi.ComponentResource {
 }
 
 /**
- * Declares one step. Its `create` and `update` carry notes of content and repair, so that the engine sees a difference
- * exactly where something is to be done.
+ * Declares one step. Its `update` carries notes of content and repair, so that the engine sees a difference only where there is something
+ * to do.
  */
 export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): pulumi.Resource {
   const { step, kept } = planned;
@@ -37,7 +37,7 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
     return resource ? [resource] : [];
   });
   if (step.afterBroker) dependsOn.push(...(args.brokerObjects.get(step.afterBroker) ?? []));
-  // What is there is never created again: a change shows in `update` alone.
+  // An existing thing is never created again: only `update` changes.
   const options: pulumi.CustomResourceOptions = {
     parent: host,
     dependsOn,
@@ -64,7 +64,7 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
     {
       connection: args.connection,
       create: script(step.timeoutSeconds, step.create),
-      update: script(step.timeoutSeconds, kept.repair ? mended(planned) : step.renew, notes),
+      update: script(step.timeoutSeconds, kept.repair ? repairOf(planned) : step.renew, notes),
       ...(step.remove ? { delete: script(step.timeoutSeconds, step.remove) } : {}),
       ...(step.stdin ? { stdin: step.stdin.secret ? pulumi.secret(step.stdin.text) : step.stdin.text } : {}),
       logging: command.remote.Logging.None,
@@ -74,7 +74,7 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
   );
 }
 
-/** The repair that was last planned; the same text in every run until the next one. */
-function mended({ step, kept }: PlannedStep): Command {
+/** The last planned repair. Its text stays the same in every run until the next repair. */
+function repairOf({ step, kept }: PlannedStep): Command {
   return and(step.repair, ...(kept.mends ?? []).flatMap((mend) => step.mends?.[mend] ?? []));
 }

@@ -25,17 +25,17 @@ const keep = (planned: readonly PlannedStep[]): KeptSteps =>
 const first = planSteps(model, bare, {}, key, "T1");
 
 describe("planSteps", () => {
-  it("calls nothing drift on the first run: there is nothing yet to drift from", () => {
+  it("reports no drift on the first run", () => {
     expect(first.filter((step) => step.drift.length > 0)).toEqual([]);
     expect(first.map((step) => step.kept.repair)).toEqual(first.map(() => ""));
   });
 
-  it("gives every step a name of its own", () => {
+  it("gives every step a unique name", () => {
     expect(new Set(first.map((step) => step.name)).size).toBe(first.length);
   });
 
-  // Those of other hosts are brought before it when they are declared.
-  it("orders every step after the steps of its host that it names", () => {
+  // Steps of other hosts are moved before it when they are declared.
+  it("puts every step after the steps of its host that it names", () => {
     const position = new Map(first.map((step, index) => [step.name, index]));
     for (const { host, step, name } of first) {
       for (const other of step.after) {
@@ -46,7 +46,7 @@ describe("planSteps", () => {
     }
   });
 
-  it("has pullers take turns, and none wait for one that can't be asked", () => {
+  it("makes pullers take turns, without waiting for an unreachable one", () => {
     const turnsOf = (drifts: HostDrifts) =>
       planSteps(model, drifts, {}, key, "T1")
         .filter(({ name }) => name.endsWith(" warren-puller.service"))
@@ -57,11 +57,11 @@ describe("planSteps", () => {
     expect(turnsOf(others)).toEqual([[], one, [], three, four]);
   });
 
-  it("keeps what was kept of hosts that can't be asked", () => {
+  it("keeps the records of hosts that can't be observed", () => {
     expect(keep(planSteps(model, unreachable, keep(first), key, "T2"))).toEqual(keep(first));
   });
 
-  it("notes a repair where a host lost what it had, and renews what follows it", () => {
+  it("notes a repair of a host that lost something, and renews the steps that follow it", () => {
     const second = planSteps(model, bare, keep(first), key, "T2");
     const conf = second.find((step) => step.name === "bunny1 /etc/keepalived/keepalived.conf");
     expect(conf?.drift).toEqual(["is missing"]);
@@ -71,12 +71,12 @@ describe("planSteps", () => {
     expect(digest(second)).not.toBe(digest(first));
   });
 
-  it("keeps a repair note when the host is sound again, so that the next run changes nothing", () => {
+  it("keeps a repair note once the host is healthy again, so that the next run changes nothing", () => {
     const repaired = planSteps(model, bareOn("pds-1"), keep(first), key, "T2");
     expect(keep(planSteps(model, unreachable, keep(repaired), key, "T3"))).toEqual(keep(repaired));
   });
 
-  it("refuses a step that has something in its way, made before or not, and says what and what to do", () => {
+  it("refuses a step with an obstacle, new or not, with a remedy", () => {
     const obstacles = ["/apps/px/rxq is a symbolic link to /etc, not a folder"];
     const found: HostDrifts = new Map([
       ["pds-1", new Map([["accounts and folders", { differences: obstacles, mends: [], obstacles }]])],
@@ -94,12 +94,12 @@ describe("planSteps", () => {
         expect(text).not.toMatch(/install|chown|useradd/);
       }
     }
-    // The next run that finds nothing in the way does what the step is for.
+    // The next run without the obstacle executes the step.
     const after = of(planSteps(model, new Map([["pds-1", new Map()]]), keep(first), key, "T3"));
     expect(after && render(after.step.renew)).toContain("install -d");
   });
 
-  it("keeps what a repair needed beside the step's own, until the next one", () => {
+  it("keeps additional repairs until the next repair", () => {
     const unheld: HostDrifts = new Map([
       ["bunny1", new Map([["keepalived.service", { differences: ["10.203.0.50 is on no host"], mends: ["restart"] }]])],
     ]);
@@ -112,7 +112,7 @@ describe("planSteps", () => {
     expect(keep(planSteps(model, new Map([["bunny1", new Map()]]), keep(second), key, "T3"))).toEqual(keep(second));
   });
 
-  it("plans a member's way back where it has left", () => {
+  it("plans the return of a member that has left", () => {
     const left: HostDrifts = new Map([
       ["bunny2", new Map([["member of bunny", { differences: ["is not a member"], mends: [] }]])],
     ]);
@@ -122,7 +122,7 @@ describe("planSteps", () => {
     expect(member?.drift).toEqual(["is not a member"]);
   });
 
-  it("calls a change of the config no drift", () => {
+  it("does not report a change of the config as drift", () => {
     const config = fixtureConfig();
     const changed = fixtureModel({ ...config, announcements: { ...config.announcements, logLevel: "debug" } });
     const planned = planSteps(changed, bare, keep(first), key, "T2");
@@ -131,7 +131,7 @@ describe("planSteps", () => {
     expect(json?.kept.digest).not.toBe(keep(first)["pds-1 /etc/warren/puller.json"]?.digest);
   });
 
-  it("holds no secret in any command or note", () => {
+  it("has no secret in any command or note", () => {
     const texts = first.flatMap((planned) => [
       render(planned.step.create),
       render(planned.step.renew),
@@ -143,7 +143,7 @@ describe("planSteps", () => {
     expect(texts.join("\n")).not.toMatch(/of-the-tests|COOKIEOF/);
   });
 
-  it("marks every standard input that holds a secret", () => {
+  it("marks every standard input that contains a secret", () => {
     for (const { step } of first) {
       if (step.stdin && /of-the-tests|COOKIEOF/.test(step.stdin.text)) expect(step.stdin.secret).toBe(true);
     }

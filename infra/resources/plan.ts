@@ -7,17 +7,17 @@ import { hostSteps, memberSteps } from "./host-steps.ts";
 import { refusedStep } from "./refused.ts";
 import type { Step } from "./step.ts";
 
-/** What the last run left of one step, kept as an output of the stack. */
+/** The record of a step in the stack's outputs. */
 export interface Kept {
-  /** Of the step's content, keyed, so that it tells nothing of secrets. */
+  /** Keyed digest of the step's content, so that it reveals nothing of secrets. */
   readonly digest: string;
-  /** Why the step was last run again on a host that had drifted; empty where it never was. */
+  /** Reason of the last repair of a drifted host; empty if there was none. */
   readonly repair: string;
-  /** What that repair needed beside the step's own. */
+  /** Additional repairs that were needed. */
   readonly mends?: readonly Repair[];
 }
 
-/** `HOST STEP` -> what was kept. */
+/** `HOST STEP` -> its record. */
 export type KeptSteps = Readonly<Record<string, Kept>>;
 
 export interface PlannedStep {
@@ -25,20 +25,20 @@ export interface PlannedStep {
   readonly step: Step;
   /** `HOST STEP`, the resource's name. */
   readonly name: string;
-  /** What the last run called it. */
+  /** Its name in the last run. */
   readonly alias?: string;
   readonly kept: Kept;
-  /** How the host differs now; empty where it doesn't, or where the change is one of the config. */
+  /** How the host differs; empty if it doesn't, or if only the config has changed. */
   readonly drift: readonly string[];
 }
 
 export const stepName = (host: string, step: string): string => `${host} ${step}`;
 
 /**
- * Decides for every step of every host whether the host has drifted from it. Pure. A step whose content changed since the last run
- * differs from its host by intent, and one that was never made has nothing to drift from: neither is called drift.
+ * Decides for every step of every host whether the host has drifted from it. Pure. If a step's content changed since the last run, the
+ * difference is intended, and a new step has nothing to drift from: neither is drift.
  *
- * @param drifts of the hosts that were asked
+ * @param drifts of the observed hosts
  * @param digestKey secret of the stack that keys digests
  * @param now time of this run, ISO 8601; part of new repair notes
  */
@@ -68,12 +68,12 @@ export function planSteps(
       const drift = drifts.get(host);
       const asFound = drift !== undefined && !drift.has(made.name);
       const step = cluster.found ? foundStep(made, asFound && !kept[name]) : made;
-      planned.push(planStep({ name, host, step, ...formerName(host, name) }, drift?.get(step.name)));
+      planned.push(planStep({ name, host, step, ...previousName(host, name) }, drift?.get(step.name)));
     }
   }
   return planned.map(withTurns);
 
-  /** Hosts that stand in for each other take turns; one that is away holds nobody up. */
+  /** Redundant hosts take turns; a host that is down delays no other. */
   function withTurns(one: PlannedStep): PlannedStep {
     const { step } = one;
     const turn = kept[one.name] ? step.turn : undefined;
@@ -86,8 +86,8 @@ export function planSteps(
     return { ...one, step: { ...step, after: [...step.after, ...turns], afterBroker } };
   }
 
-  /** A cluster under another name is the same one: its members must not leave it for that. */
-  function formerName(host: string, name: string): { readonly alias?: string } {
+  /** A renamed cluster is still the same one, so its members must not leave it. */
+  function previousName(host: string, name: string): { readonly alias?: string } {
     const alias = Object.keys(kept).find((other) => other.startsWith(stepName(host, memberStep(""))) && other !== name);
     return alias === undefined ? {} : { alias };
   }
@@ -96,7 +96,7 @@ export function planSteps(
     what: Pick<PlannedStep, "name" | "host" | "step" | "alias">,
     drift: StepDrift | undefined,
   ): PlannedStep {
-    // A step that follows others is renewed when they are: their digests and repairs are part of its own.
+    // A step that follows others is renewed with them: their digests and repairs are part of its digest.
     const followed = what.step.follows.map((other) =>
       JSON.stringify(byName.get(stepName(what.host, other))?.kept ?? null),
     );
@@ -105,7 +105,7 @@ export function planSteps(
     const before = kept[what.name];
     const { differences = [], mends = [], obstacles = [] } = drift ?? {};
     const one = obstacles.length > 0 ? { ...what, step: refusedStep(what.host, what.step, obstacles) } : what;
-    // What is in the way is there whether or not the step was ever made.
+    // An obstacle prevents the step whether it is new or not.
     if (before?.digest !== digest) return { ...one, kept: { digest, repair: "" }, drift: obstacles };
     if (!drift) return { ...one, kept: before, drift: [] };
     const repair = `${now} ${differences.join("; ")}`;
@@ -113,7 +113,7 @@ export function planSteps(
   }
 }
 
-/** The notes by which a step's script changes: its content, and the last repair. */
+/** The notes that change a step's script: the digest of its content, and the last repair. */
 export function stepNotes({ kept }: PlannedStep): string[] {
   return [`content ${kept.digest}`, ...(kept.repair ? [`repair ${kept.repair}`] : [])];
 }

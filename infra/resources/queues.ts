@@ -3,20 +3,20 @@ import * as rabbitmq from "@pulumi/rabbitmq";
 import type { QueueModel } from "../model/types.ts";
 
 export interface QueueArgs {
-  /** Of the cluster; the names of resources begin with it. */
+  /** Name of the cluster; names of resources begin with it. */
   readonly cluster: string;
   readonly vhost: string;
   readonly queues: readonly QueueModel[];
   readonly options: pulumi.CustomResourceOptions;
-  /** What bindings lead from. */
+  /** Sources of bindings. */
   readonly exchanges: readonly pulumi.Resource[];
-  /** What is there is taken over, see `Broker`. */
+  /** Import existing queues, see `Broker`. */
   readonly takeOver: boolean;
 }
 
 /**
- * Queues that the config has, with their bindings. One that is taken out of the config stays on the broker, with its messages; one whose arguments
- * are changed is refused by the broker while the old one is there.
+ * Queues of the config with their bindings. A queue that is removed from the config stays on the broker with its messages. The broker refuses a
+ * queue with changed arguments while the old one exists.
  */
 export function declareQueues(args: QueueArgs): pulumi.Resource[] {
   const { cluster, vhost, takeOver } = args;
@@ -49,17 +49,17 @@ export function declareQueues(args: QueueArgs): pulumi.Resource[] {
   });
 }
 
-/** Words as a map, as the provider reads them back; anything else as JSON, which keeps numbers what they are. */
+/** Strings as a map, as the provider reads them back; other values as JSON, which keeps the types of numbers. */
 function argumentsOf({ arguments: given }: QueueModel) {
   const entries = Object.entries(given);
   if (entries.length === 0) return {};
-  const words = entries.flatMap(([key, value]) => (typeof value === "string" ? [[key, value] as const] : []));
-  return words.length === entries.length
-    ? { arguments: Object.fromEntries(words) }
+  const strings = entries.flatMap(([key, value]) => (typeof value === "string" ? [[key, value] as const] : []));
+  return strings.length === entries.length
+    ? { arguments: Object.fromEntries(strings) }
     : { argumentsJson: JSON.stringify(given) };
 }
 
-/** The provider's id of a binding without arguments. Its last part is the broker's own name for the key, see rabbit_mgmt_format. */
+/** The provider's id of a binding without arguments. Its last part is the broker's encoding of the key, see rabbit_mgmt_format. */
 export function bindingId(vhost: string, exchange: string, queue: string, key: string): string {
   const escaped = [vhost, exchange, queue].map((name) => name.replaceAll("%", "%25").replaceAll("/", "%2F"));
   return [...escaped, "queue", propertiesKey(key)].join("/");

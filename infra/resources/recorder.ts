@@ -1,22 +1,22 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as runtime from "@pulumi/pulumi/runtime/index.js";
 
-/** For tests: one resource as the program registered it. Names stand where the engine has URNs. */
+/** For tests: one resource as the program registered it, with names in place of URNs. */
 export interface Registered {
   readonly type: string;
   readonly name: string;
   /** Secrets unwrapped. */
   readonly inputs: Readonly<Record<string, unknown>>;
-  /** Names of the inputs that are secret as a whole. */
+  /** Names of secret inputs. */
   readonly secrets: readonly string[];
   readonly parent: string;
   readonly dependencies: readonly string[];
   readonly ignoreChanges: readonly string[];
-  /** Id of what is taken over instead of made; empty where it is made. */
+  /** Id of an imported object; empty if it is created. */
   readonly importId: string;
 }
 
-/** What the mocks don't pass on, but the program sends. */
+/** Parts of a request that the mocks don't pass on. */
 interface Request {
   getName(): string;
   getParent(): string;
@@ -31,10 +31,10 @@ interface Monitor {
 const nameOf = (urn: string): string => urn.slice(urn.lastIndexOf("::") + 2);
 
 /**
- * Puts Pulumi's mocks in the engine's place.
+ * Replaces the engine with Pulumi's mocks.
  *
- * @param failing name of a resource that can't be made
- * @returns what is registered from now on, in order
+ * @param failing name of a resource whose creation fails
+ * @returns the resources registered from now on, in order
  */
 export async function recordRegistrations(failing?: string): Promise<Registered[]> {
   const registered: Registered[] = [];
@@ -43,7 +43,7 @@ export async function recordRegistrations(failing?: string): Promise<Registered[
     {
       call: ({ inputs }) => inputs,
       newResource: ({ type, name, inputs }) => {
-        if (name === failing) throw new Error(`${name} can't be made`);
+        if (name === failing) throw new Error(`${name} can't be created`);
         const entries = Object.entries(inputs as Record<string, unknown>);
         const request = requests.get(`${type} ${name}`);
         registered.push({

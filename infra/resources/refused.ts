@@ -2,10 +2,10 @@ import { refuse } from "../commands/command.ts";
 import type { Step } from "./step.ts";
 
 /**
- * A step that has something in its way fails, and says so: neither that nor what it points to is touched. What comes after the step on its host
- * waits for the next run; other hosts go on.
+ * A step with an obstacle in its way fails with a message. Neither the obstacle nor what it points to is touched. Later steps on this host wait
+ * for the next run; other hosts continue.
  *
- * @param obstacles whole sentences without their ends, see `hostObstacles`
+ * @param obstacles sentences without a final dot, see `hostObstacles`
  */
 export function refusedStep(host: string, step: Step, obstacles: readonly string[]): Step {
   const found = obstacles.map((obstacle) => `${host}: ${obstacle}`);

@@ -2,32 +2,32 @@ import type { Command } from "../commands/command.ts";
 import type { Repair } from "../observe/host-drifts.ts";
 
 /**
- * One thing that warren keeps on a host, as data: how it is made, renewed and taken off, what it comes after, and how it
- * differs from what the host says. Declared as one `remote.Command` each (artifacts as a copy before it).
+ * One thing that warren manages on a host, as data: how to create, renew, repair and remove it, and what it depends on. Each is declared as one
+ * `remote.Command` (artifacts with a copy before it).
  */
 export interface Step {
   /** Unique in the host, e.g. `/etc/hosts` or `keepalived.service`. */
   readonly name: string;
   readonly create: Command;
-  /** Runs where the step's digest changed. */
+  /** Runs if the step's digest changed. */
   readonly renew: Command;
-  /** Runs where the host drifted; the same as `renew` where there is nothing gentler. */
+  /** Runs if the host drifted; the same as `renew` if there is nothing less disruptive. */
   readonly repair: Command;
-  /** What is run after `repair` where that alone doesn't mend what was seen. */
+  /** Additional repairs after `repair`, for drift that `repair` alone doesn't fix. */
   readonly mends?: Readonly<Partial<Record<Repair, Command>>>;
   readonly remove: Command | undefined;
   readonly timeoutSeconds: number;
   readonly stdin?: { readonly text: string; readonly secret: boolean };
   readonly copy?: { readonly source: string; readonly remotePath: string };
-  /** Names of steps of the same host that come before, or `HOST STEP` of another host's. */
+  /** Steps that come before: names of steps of the same host, or `HOST STEP` of another host. */
   readonly after: readonly string[];
-  /** `HOST STEP` of other hosts that come before where those hosts can be asked. */
+  /** `HOST STEP` of other hosts that come before, if those hosts could be observed. */
   readonly afterAsked?: readonly string[];
-  /** The cluster whose objects it comes after. */
+  /** The cluster whose objects come before. */
   readonly afterBroker: string | false;
-  /** What it comes after besides where it was made before: a program is renewed when it is the turn of the unit that runs it. */
+  /** Additional predecessors when it is renewed: a program is replaced in the turn of the unit that runs it. */
   readonly turn?: Pick<Step, "after" | "afterAsked" | "afterBroker">;
-  /** Everything that a change of should lead to a renewal. */
+  /** Everything whose change renews the step. */
   readonly content: readonly string[];
   /** Names of steps whose renewal or repair renews this one. */
   readonly follows: readonly string[];

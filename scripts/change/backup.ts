@@ -11,7 +11,7 @@ import { bytesText, formatManifest } from "./backup/report.ts";
 import { passphraseOf } from "./backup/secrets.ts";
 import { type Report, runbook } from "./runbook.ts";
 
-/** `./warren backup -s STACK`: what can't be made again from config and hosts alone, in one encrypted file. */
+/** `./warren backup -s STACK`: everything that config and hosts alone can't recreate, in one encrypted file. */
 export const { define } = runbook<BackupFlags>(backupBook, async ({ stack, flags, signal }) => {
   const shown = flags.list ?? flags.verify;
   if (shown !== undefined) return show(shown, flags);
@@ -35,7 +35,7 @@ async function show(file: string, flags: BackupFlags): Promise<Report> {
   const checked = flags.verify === undefined ? undefined : await opened.verify();
   const faults = (checked ?? []).filter(({ fault }) => fault !== undefined);
   const lines = faults.map(({ name, fault }) => `✗ ${name} ${fault}\n`);
-  if (checked && faults.length === 0) lines.push(`all ${checked.length} parts are whole\n`);
+  if (checked && faults.length === 0) lines.push(`all ${checked.length} parts are intact\n`);
   return {
     json: { file, bytes, manifest, ...(checked ? { faults } : {}) },
     text: `${formatManifest(manifest, new Date(), wantsColor(process.stdout))}${lines.join("")}`,

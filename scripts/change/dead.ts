@@ -4,8 +4,8 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { checkout } from "../engine/places.ts";
 import { exitFindings } from "../lib/options.ts";
 import { type DeadFlags, dropBook, listBook, replayBook, selectionOf, showBook } from "./dead/book.ts";
-import { type Doing, messages, nothingMeant, planSettle, settleAll } from "./dead/do.ts";
-import { formatLetter, formatList, formatPlan, letterJson, lookedAt, printable, silentText } from "./dead/report.ts";
+import { messages, nothingSelected, planSettle, type SettleVerb, settleAll } from "./dead/do.ts";
+import { formatLetter, formatList, formatPlan, letterJson, printable, silentText, surveyText } from "./dead/report.ts";
 import { groupsJson } from "./dead/select.ts";
 import { surveyAll } from "./dead/survey-all.ts";
 import { type Plan, type Report, type Run, runbook } from "./runbook.ts";
@@ -19,23 +19,23 @@ const list = runbook<DeadFlags>(listBook, async (run) => {
 
 const show = runbook<DeadFlags, [string | undefined]>(showBook, async (run) => {
   const { surveys, letters, silent, queues, exitCode } = await surveyAll(run, selectionOf(run.words[0], run.flags));
-  const lines = [...letters.map(formatLetter), ...surveys.map(lookedAt), ...silent.map(silentText), ""];
+  const lines = [...letters.map(formatLetter), ...surveys.map(surveyText), ...silent.map(silentText), ""];
   const json = printable({ letters: letters.map(letterJson), queues, silent });
   return { json, text: lines.join("\n"), exitCode: letters.length === 0 ? exitFindings : exitCode };
 });
 
 const settling =
-  (verb: Doing) =>
+  (verb: SettleVerb) =>
   async (run: Run<DeadFlags, [string | undefined]>): Promise<Plan | Report> => {
     const { stack, flags, signal } = run;
     const selection = selectionOf(run.words[0], flags);
     if (Object.keys(selection).length === 0 && !flags.all) {
       const remedy = "give an id, --agent, --reason or --match, or --all";
-      throw new UserError(`dead ${verb}`, "which messages is not said", remedy);
+      throw new UserError(`dead ${verb}`, "no messages selected", remedy);
     }
     const { surveys, letters, silent, queues, open, exitCode } = await surveyAll(run, selection);
-    const looked = [...(flags.json ? [] : surveys.map(lookedAt)), ...silent.map(silentText)];
-    for (const line of looked) process.stderr.write(`${line}\n`);
+    const notes = [...(flags.json ? [] : surveys.map(surveyText)), ...silent.map(silentText)];
+    for (const line of notes) process.stderr.write(`${line}\n`);
     const task = { verb, stack, selection, surveys, queues: open };
     const planned = await planSettle(task);
     const report = ({ results, text, logFile, exitCode: own }: Awaited<ReturnType<typeof settleAll>>): Report => ({
@@ -43,10 +43,10 @@ const settling =
       text: `${text}${logFile ? `log: ${relative(checkout, logFile)}\n` : ""}`,
       exitCode: own || exitCode,
     });
-    if (planned.meant.length === 0) return report(nothingMeant(letters, planned));
+    if (planned.selected.length === 0) return report(nothingSelected(letters, planned));
     return {
       text: formatPlan(letters, planned.refused),
-      question: `${verb} ${messages(planned.meant.length)}`,
+      question: `${verb} ${messages(planned.selected.length)}`,
       work: async () => report(await settleAll(task, planned, signal)),
     };
   };

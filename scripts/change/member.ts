@@ -12,7 +12,7 @@ import { up } from "./restore/engine.ts";
 import { untilFlows } from "./restore/flow.ts";
 import { openEngine, runbook } from "./runbook.ts";
 
-/** `./warren member replace HOST -s STACK`: a dead host's place is taken by a new one. */
+/** `./warren member replace HOST -s STACK`: replaces a dead host with a new one. */
 export const { define } = runbook<MemberFlags, [string]>(memberBook, async (run) => {
   const { stack, flags, signal, say } = run;
   const [host] = run.words;
@@ -21,27 +21,35 @@ export const { define } = runbook<MemberFlags, [string]>(memberBook, async (run)
   const kept = runRecord("member-replace", stack, progressSchema);
   const before = await kept.read();
   if (before && before.host !== host) {
-    const remedy = `go on with that one: ./warren member replace ${before.host} -s ${stack}; or remove ${kept.file}`;
-    throw new UserError("member replace", `the replacement of ${before.host} was broken off`, remedy);
+    const remedy = `continue it with ./warren member replace ${before.host} -s ${stack}, or delete ${kept.file}`;
+    throw new UserError("member replace", `an earlier replacement, of ${before.host}, was interrupted`, remedy);
   }
   const engine = await openEngine(run);
   await ensureStack(stack, engine);
   const isResumed = before !== undefined;
   const facts = await gatherFacts(stack, host, { address, isResumed });
-  const told = { hostKey, evenIfItAnswers: flags.evenIfItAnswers === true, cannotAsk: flags.yes === true, isResumed };
-  const plan = planReplace(facts, told);
+  const options = {
+    hostKey,
+    evenIfItAnswers: flags.evenIfItAnswers === true,
+    cannotAsk: flags.yes === true,
+    isResumed,
+  };
+  const plan = planReplace(facts, options);
   const startedAt = new Date().toISOString();
   const begun = before ?? { host, steps: [...plan.steps], done: [], startedAt, lost: [...plan.lost] };
   const [refusal] = plan.refusals;
-  const key = plan.asksForKey && plan.pin ? `, whose key is ${fingerprintOf(plan.pin.key)} on its console too,` : "";
+  const key =
+    plan.asksForKey && plan.pin
+      ? ` and trust the key ${fingerprintOf(plan.pin.key)}, which you have compared on its console`
+      : "";
 
   return {
     text: formatPlan(host, plan, begun.lost, before),
     json: plan,
     refusal: refusal && new UserError(host, refusal.what, refusal.remedy),
-    question: `replace ${host}${key} so`,
+    question: `replace ${host}${key}`,
     work: async () => {
-      const replacement = { facts, plan, engine, signal, say, wholeWithinMs: flags.wait * 1000 };
+      const replacement = { facts, plan, engine, signal, say, healthyWithinMs: flags.wait * 1000 };
       const steps: Record<StepName, () => Promise<readonly string[]>> = {
         "stand-down": () => standDown(replacement),
         pin: () => pin(replacement),

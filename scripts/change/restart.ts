@@ -10,27 +10,27 @@ import { formatPlan, formatRestart, plannedSteps } from "./restart/report.ts";
 import { isAllDone, problemToStart, reportOf, rollHosts } from "./rolling.ts";
 import { openSystem, remedied, runbook } from "./runbook.ts";
 
-/** `./warren restart -s STACK`: rolling restart, one host at a time. */
+/** `./warren restart -s STACK`: a rolling restart, one host at a time. */
 export const { define } = runbook<RestartFlags>(restartBook, async (run) => {
   const { stack, flags, signal } = run;
   const system = await openSystem(run, readCommittedConfig(stack));
-  const { looker, broker, replication } = system;
+  const { observer, broker, replication } = system;
   const kept = runRecord("restart", stack, restartRecord);
-  const evidence = await looker.look(bareSnapshot);
+  const evidence = await observer.snapshot(bareSnapshot);
   const record = recordOf(stack, flags, evidence, flags.again ? undefined : await kept.read());
   const planned = plannedSteps(record, evidence);
   const hosts = planned.map(({ host }) => host);
   const next = record.turns.find((turn) => stepState(turn, record) === "to do");
-  // Where a restart was broken off half way through a host, that host may lack anything.
-  const lack = planned.some(({ state }) => state === "half way")
+  // After a restart that was interrupted in the middle of a host, problems of that host are expected.
+  const problem = planned.some(({ state }) => state === "half way")
     ? undefined
-    : await problemBefore(looker, (seen) => problemToStart(seen, next, hosts, replication), signal);
+    : await problemBefore(observer, (seen) => problemToStart(seen, next, hosts, replication), signal);
   const notBegun = planned.map(({ host, units, state }) => ({ host, units, outcome: "not begun", state }));
 
   return {
-    text: formatPlan(looker.chain, replication, planned),
-    findings: lack ? [remedied(lack)] : [],
-    json: { ok: !lack, finding: lack ?? null, turns: notBegun },
+    text: formatPlan(observer.chain, replication, planned),
+    findings: problem ? [remedied(problem)] : [],
+    json: { ok: !problem, finding: problem ?? null, turns: notBegun },
     question: `restart these units of ${stack}`,
     work: async () => {
       const turns = { ...system, kept, record, signal, healthyWithinMs: flags.wait * 1000 };

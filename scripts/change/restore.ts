@@ -15,11 +15,11 @@ import { bringUp, restoreDefinitions, restoreJournals, restoreState } from "./re
 import { examine } from "./restore/subject.ts";
 import { openEngine, runbook } from "./runbook.ts";
 
-/** `./warren restore -s STACK --from FILE`: from a backup and hosts, bare ones or not, to products that flow. */
+/** `./warren restore -s STACK --from FILE`: rebuilds a stack from a backup, on bare hosts or existing ones, until products flow. */
 export const { define } = runbook<RestoreFlags>(restoreBook, async (run) => {
   const { stack, flags, signal, say } = run;
   requireConfig(stack);
-  if (flags.from === undefined) throw new UserError("restore", "which backup is not said", "add --from FILE");
+  if (flags.from === undefined) throw new UserError("restore", "no backup given", "add --from FILE");
   const backup = await openBackup(flags.from, (of) => passphraseOf(of, flags.passphraseFile));
   const beganMs = performance.now();
   const kept = runRecord("restore", stack, progressSchema);
@@ -27,8 +27,8 @@ export const { define } = runbook<RestoreFlags>(restoreBook, async (run) => {
   const engine = await openEngine(run);
   await ensureStack(stack, engine);
   const subject = await examine(stack, await readStackConfig(stack), backup, engine.toolchain);
-  const told = { messagesToo: flags.yesOverMessages === true, begunAs: before?.mode };
-  const plan = planRestore(subject.offer, subject.here, told);
+  const options = { messagesToo: flags.yesOverMessages === true, begunAs: before?.mode };
+  const plan = planRestore(subject.offer, subject.here, options);
   const [refusal] = plan.refusals;
   const { sha256, file, manifest } = backup;
 
@@ -36,7 +36,7 @@ export const { define } = runbook<RestoreFlags>(restoreBook, async (run) => {
     text: formatPlan(backup, plan, before),
     json: plan,
     refusal: refusal && new UserError("restore", refusal.what, refusal.remedy),
-    question: `restore stack ${stack} so`,
+    question: `restore stack ${stack}`,
     work: async () => {
       const findings: string[] = [];
       let flow: FlowResult | undefined;

@@ -7,29 +7,29 @@ import { bareSnapshot } from "../inspect/snapshot/snapshot.ts";
 import type { HostStep } from "./restart/plan.ts";
 import { askInvocations, parseInvocations, type RestartRecord, stepState, unitsLeft } from "./restart/progress.ts";
 import type { Report, System } from "./runbook.ts";
-import { letBack, letBackByHand, moveAway, moveAwayProblem } from "./step-aside.ts";
+import { allowBack, allowBackByHand, moveAway, moveAwayProblem } from "./step-aside.ts";
 
-/** A run that takes hosts in turn. */
+/** A run that works on one host after the other. */
 export interface Rolling extends System {
   readonly kept: RunRecord<RestartRecord>;
   readonly record: RestartRecord;
-  /** Milliseconds for all to be healthy again after a host. */
+  /** Milliseconds within which the system must recover after each host. */
   readonly healthyWithinMs: number;
-  /** Aborted: the host whose turn it is gets to its end, no other one is begun. */
+  /** Aborted: the current host is finished, and no other host is started. */
   readonly signal: AbortSignal;
 }
 
-/** One host's turn, as a runbook works on it. Each function throws `Stopped` where it fails. */
+/** One host's turn, as a runbook works on it. Each function throws `Stopped` when it fails. */
 export interface HostRun extends HostStep {
-  /** Its units that have not restarted since the turn began. */
+  /** Its units that have not been restarted since the turn began. */
   readonly unitsLeft: readonly string[];
-  /** zx's `$` on the host, through `infra/hosts`: prints the title of a built command, runs it, and waits for its end. @returns its output */
+  /** zx's `$` on the host, through `infra/hosts`: prints the title of a built command, runs it, and waits until it exits. @returns its output */
   $(action: HostAction): Promise<string>;
-  /** Moves the virtual IP to another host, and waits until its dispatcher works; does nothing where this host doesn't have it. */
+  /** Moves the virtual IP to another host, and waits until the dispatcher there is active. Does nothing if this host does not hold the address. */
   stepAside(): Promise<void>;
-  /** Waits until there is no problem. @param judge finds one; the whole system unless given @param forMs without a break */
+  /** Waits until there is no problem. @param judge finds one; by default in the whole system @param forMs how long without interruption */
   healthy(judge?: (evidence: Evidence) => Problem | undefined, forMs?: number): Promise<void>;
-  /** Lets the virtual IP back, where it was moved away. */
+  /** Allows the virtual IP back if it was moved away. */
   comeBack(): Promise<void>;
 }
 
@@ -41,14 +41,14 @@ export interface HostResult extends Pick<HostStep, "host" | "units"> {
   readonly remedy?: string;
 }
 
-/** A host that comes up needs no longer for its agents' connections and keepalived's checks. */
+/** After a host has started, its agents' connections and keepalived's checks need no longer than this. */
 const gateWithinMs = 60_000;
-/** keepalived gives an address away at once; the other host's dispatcher reads its ledger before it works. */
+/** keepalived releases an address at once; the other host's dispatcher reads its ledger before it becomes active. */
 const movesWithinMs = 30_000;
 
 /**
- * Takes hosts in turn, each only while all is healthy and can spare it, and stops at the first that doesn't recover. What has been done is kept on
- * record before and after each step: a run that was killed continues where it was.
+ * Works on one host after the other. Each host starts only when the system is healthy and can spare it; the first host that does not recover stops the
+ * run. Progress is recorded before and after each step, so a run that was killed continues where it stopped.
  */
 export async function rollHosts(turns: Rolling, work: (turn: HostRun) => Promise<void>): Promise<HostResult[]> {
   const { kept, record, signal } = turns;
@@ -59,7 +59,7 @@ export async function rollHosts(turns: Rolling, work: (turn: HostRun) => Promise
     if (!turn) throw new TypeError(`no turn of ${host}`);
     await work(await beginHost(turns, turn));
     record.begun = undefined;
-    say(host, `done, all is healthy again; ${Math.round(performance.now() - beganMs) / 1000} s`);
+    say(host, `done, the system is healthy; ${Math.round(performance.now() - beganMs) / 1000} s`);
   };
   const hosts = record.turns.map(({ host }) => host);
   const results = await runSteps(kept, record, hosts, take, signal);
@@ -79,7 +79,8 @@ function hostResult(
   const time = seconds === undefined ? {} : { seconds };
   if (outcome === "done before") return { ...turn, outcome };
   if (outcome === "done") return { ...turn, outcome: "restarted", ...time };
-  if (outcome === "not begun") return { ...turn, outcome, ...(isBrokenOff ? { why: "broken off before" } : {}) };
+  if (outcome === "not begun")
+    return { ...turn, outcome, ...(isBrokenOff ? { why: "interrupted before it started" } : {}) };
   const { message: why = "", remedy } = stopped ?? {};
   return { ...turn, outcome: "failed", ...time, why, ...(remedy ? { remedy } : {}) };
 }
@@ -88,7 +89,7 @@ function hostResult(
 export const isAllDone = (results: readonly HostResult[]): boolean =>
   results.every(({ outcome }) => outcome === "restarted" || outcome === "done before");
 
-/** What `restart` and `upgrade` of packages report: exit code 1 where a host is left. */
+/** The report of `restart` and of package upgrades: exit code 1 if a host is left. */
 export const reportOf = (results: readonly HostResult[], json: object, text: string): Report => ({
   json,
   text,
@@ -100,7 +101,7 @@ const sayOf = ({ record }: Rolling) => {
   return (host: string, text: string) => void process.stderr.write(`${host.padEnd(width)}  ${text}\n`);
 };
 
-/** What keeps a host's turn from beginning now. */
+/** The problem that prevents a host's turn from starting now. */
 export const problemToStart = (
   evidence: Evidence,
   turn: HostStep | undefined,
@@ -115,14 +116,14 @@ async function beginHost(turns: Rolling, turn: HostStep): Promise<HostRun> {
   const hosts = record.turns.map((one) => one.host);
   const say = sayOf(turns);
   if (stepState(turn, record) === "to do") {
-    const lack = await awaitHealthy(
+    const problem = await awaitHealthy(
       turns,
       host,
       (seen) => problemToStart(seen, turn, hosts, replication),
       gateWithinMs,
     );
-    if (lack) throw new Stopped([`not begun: ${describeProblem(lack)}`], lack.remedy);
-  } else say(host, "was half way; continues");
+    if (problem) throw new Stopped([`not started: ${describeProblem(problem)}`], problem.remedy);
+  } else say(host, "was interrupted in the middle; continues");
   const answer = await act(turns.reach, askInvocations(turn));
   if ("why" in answer) throw new Stopped([`can't be asked: ${answer.why}`]);
   const now = parseInvocations(answer.output);
@@ -133,14 +134,14 @@ async function beginHost(turns: Rolling, turn: HostStep): Promise<HostRun> {
   return hostRun(turns, turn, unitsLeft(turn, record.begun.before, now));
 }
 
-/** @param left see `HostTurn.unitsLeft` */
+/** @param left see `HostRun.unitsLeft` */
 export function hostRun(turns: Rolling, turn: HostStep, left: readonly string[]): HostRun {
-  const { kept, looker, record, reach, healthyWithinMs } = turns;
-  const { chain } = looker;
+  const { kept, observer, record, reach, healthyWithinMs } = turns;
+  const { chain } = observer;
   const { host } = turn;
   const say = sayOf(turns);
   const hosts = record.turns.map((one) => one.host);
-  const byHand = letBackByHand(chain, host);
+  const byHand = allowBackByHand(chain, host);
   const $ = async (action: HostAction, remedy?: string): Promise<string> => {
     say(host, action.title);
     const outcome = await act(reach, action);
@@ -154,9 +155,9 @@ export function hostRun(turns: Rolling, turn: HostStep, left: readonly string[])
   const healthy: HostRun["healthy"] = async (judge, forMs = 0) => {
     const isMoved = record.movedFrom === host;
     const all = (seen: Evidence) => problemOf(seen, { hosts, isMoved });
-    const lack = await awaitHealthy(turns, host, judge ?? all, healthyWithinMs, forMs);
-    const late = judge ? "" : `not healthy again after ${healthyWithinMs / 1000} s: `;
-    if (lack) throw new Stopped([`${late}${describeProblem(lack)}`], lack.remedy);
+    const problem = await awaitHealthy(turns, host, judge ?? all, healthyWithinMs, forMs);
+    const late = judge ? "" : `not healthy within ${healthyWithinMs / 1000} s: `;
+    if (problem) throw new Stopped([`${late}${describeProblem(problem)}`], problem.remedy);
   };
   return {
     ...turn,
@@ -166,20 +167,20 @@ export function hostRun(turns: Rolling, turn: HostStep, left: readonly string[])
     async stepAside() {
       if (record.movedFrom === host || !chain.vip || chain.members.length < 2 || !turn.isMember) return;
       if (!(await holdsAddress(turns, host))) return;
-      // On record before it is done: a run that continues must know that the address is to come back.
+      // Recorded before the move: a run that continues must know that the address has to be allowed back.
       await setMoved(host);
       try {
         await $(moveAway(host, awaySeconds(healthyWithinMs)), byHand);
-        const lack = await awaitHealthy(turns, host, (seen) => moveAwayProblem(seen, host), movesWithinMs);
-        if (lack) throw new Stopped([`the virtual IP did not move: ${lack.evidence}`], lack.remedy);
+        const problem = await awaitHealthy(turns, host, (seen) => moveAwayProblem(seen, host), movesWithinMs);
+        if (problem) throw new Stopped([`the virtual IP did not move: ${problem.evidence}`], problem.remedy);
       } catch (error) {
-        if (!("why" in (await act(reach, letBack(host))))) await setMoved(undefined);
+        if (!("why" in (await act(reach, allowBack(host))))) await setMoved(undefined);
         throw error;
       }
     },
     async comeBack() {
       if (record.movedFrom !== host) return;
-      await $(letBack(host), byHand);
+      await $(allowBack(host), byHand);
       await setMoved(undefined);
       await healthy();
     },
@@ -192,12 +193,12 @@ async function holdsAddress(turns: Rolling, host: string): Promise<boolean> {
     holders = holdersOf(evidence);
     return holders.length === 1 ? undefined : moveAwayProblem(evidence, host);
   };
-  const lack = await awaitHealthy(turns, host, isSeen, movesWithinMs);
-  if (lack) throw new Stopped([describeProblem(lack)], lack.remedy);
+  const problem = await awaitHealthy(turns, host, isSeen, movesWithinMs);
+  if (problem) throw new Stopped([describeProblem(problem)], problem.remedy);
   return holders[0] === host;
 }
 
-/** Longer than all work and waiting while the address is away. */
+/** Longer than all work and waits while the address is away. */
 const awaySeconds = (healthyWithinMs: number): number => 900 + Math.ceil(healthyWithinMs / 1000);
 
 function awaitHealthy(
@@ -208,6 +209,6 @@ function awaitHealthy(
   forMs = 0,
 ): Promise<Problem | undefined> {
   const say = sayOf(turns);
-  const onLack = (lack: Problem) => say(host, `waits: ${describeProblem(lack)}`);
-  return awaitNoProblem(() => turns.looker.look(bareSnapshot), judge, { withinMs, forMs, onLack });
+  const onProblem = (problem: Problem) => say(host, `waiting: ${describeProblem(problem)}`);
+  return awaitNoProblem(() => turns.observer.snapshot(bareSnapshot), judge, { withinMs, forMs, onProblem });
 }

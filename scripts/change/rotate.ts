@@ -11,7 +11,7 @@ import { formerStackFile } from "./rotate/stack-file.ts";
 import { problemNow, type Subject } from "./rotate/subject.ts";
 import { openEngine, remedied, runbook } from "./runbook.ts";
 
-/** `./warren rotate password USER|cookie|tls|ssh|delivery`: a new secret to its last reader, then the former one refused. */
+/** `./warren rotate password USER|cookie|tls|ssh|delivery`: brings a new secret to everything that uses it, then revokes the previous one. */
 export const { define } = runbook<RotateFlags, [Kind, string | undefined]>(rotateBook, async (run) => {
   const { stack, flags, say } = run;
   const [kind, user] = run.words;
@@ -22,21 +22,21 @@ export const { define } = runbook<RotateFlags, [Kind, string | undefined]>(rotat
   const startedAt = begun?.startedAt ?? new Date().toISOString();
   const engine = await openEngine(run);
   const before = begun ? await former.read() : await readStackConfig(stack);
-  const subject: Subject = { stack, engine, say, startedAt, before, wholeWithinMs: flags.wait * 1000 };
+  const subject: Subject = { stack, engine, say, startedAt, before, healthyWithinMs: flags.wait * 1000 };
   const rotation = rotationOf(subject, kind, user, flags.cutOff === true);
   const { what } = rotation;
   if (begun && begun.what !== what) {
-    const remedy = `go on with that one first: ./warren rotate ${begun.what} -s ${stack}`;
-    throw new UserError(`stack ${stack}`, `a rotation of ${begun.what}, begun ${startedAt}, was broken off`, remedy);
+    const remedy = `finish it first: ./warren rotate ${begun.what} -s ${stack}`;
+    throw new UserError(`stack ${stack}`, `a rotation of ${begun.what}, started ${startedAt}, was interrupted`, remedy);
   }
   const record: RotationRecord = begun ?? { startedAt, what, done: [] };
-  // Half way, something may be lacking that is about to be brought.
-  const lack = begun ? undefined : await problemNow(subject, findingWithinMs);
+  // In the middle of a rotation, problems are expected that its next phases resolve.
+  const problem = begun ? undefined : await problemNow(subject, findingWithinMs);
 
   return {
     text: formatRotation(rotation, begun),
-    findings: lack ? [remedied(lack)] : [],
-    json: rotationJson(rotation, [], lack ? [describeProblem(lack)] : []),
+    findings: problem ? [remedied(problem)] : [],
+    json: rotationJson(rotation, [], problem ? [describeProblem(problem)] : []),
     question: `rotate ${what} of ${stack}`,
     work: async () => {
       if (!begun) await former.keep();

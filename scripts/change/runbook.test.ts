@@ -45,7 +45,7 @@ const plan = (more: Partial<Plan> = {}): Plan => ({
 });
 beforeEach(() => void done.splice(0));
 
-it("shows the plan, does the work, and reports it to people and to programs", async () => {
+it("shows the plan, does the work, and reports the result as text or JSON", async () => {
   expect(await run(["--yes"], () => plan())).toEqual({ exitCode: 0, stdout: "washed\n", stderr: "1 soap\n" });
   expect(JSON.parse((await run(["--yes", "--json"], () => plan())).stdout.replace("washed\n", ""))).toEqual({
     ok: true,
@@ -53,25 +53,25 @@ it("shows the plan, does the work, and reports it to people and to programs", as
   expect(done).toEqual(["soap", "soap"]);
 });
 
-it("ends after the plan of a dry run, which is all that --json has", async () => {
+it("stops after the plan in a dry run, and --json prints only the plan", async () => {
   expect(await run(["--dry-run"], () => plan())).toEqual({ exitCode: 0, stdout: "", stderr: "1 soap\n" });
   expect((await run(["--dry-run", "--json"], () => plan())).stdout).toBe('{\n  "turns": []\n}\n');
   expect(done).toEqual([]);
 });
 
-it("does nothing where something is wrong before, and ends with 2", async () => {
+it("does nothing if the plan has findings, and exits with code 2", async () => {
   const found = await run(["--yes", "--json"], () => plan({ findings: ["the tub leaks"] }));
   expect(found).toMatchObject({ exitCode: 2, stderr: "1 soap\n✗ the tub leaks\n" });
   expect(done).toEqual([]);
 });
 
-it("shows the plan of what it refuses", async () => {
+it("shows the plan before it refuses", async () => {
   const refusal = new UserError("op", "is made of sugar");
   await expect(run(["--yes"], () => plan({ refusal }))).rejects.toThrow("is made of sugar");
   expect([written.stderr, done]).toEqual(["1 soap\n", []]);
 });
 
-it("asks nobody without a terminal, and closes what it has opened", async () => {
+it("fails without a terminal to ask on, and closes what it has opened", async () => {
   const closed = vi.fn();
   const open = (one: Run) => {
     one.onEnd.push(closed);
@@ -84,7 +84,7 @@ it("asks nobody without a terminal, and closes what it has opened", async () => 
   expect([closed.mock.calls.length, done]).toEqual([1, []]);
 });
 
-it("reports at once where there is nothing to do", async () => {
+it("reports at once if there is nothing to do", async () => {
   expect(await run([], () => ({ json: {}, text: "clean\n", exitCode: 2 }))).toMatchObject({
     exitCode: 2,
     stdout: "clean\n",

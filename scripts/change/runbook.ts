@@ -14,7 +14,7 @@ import { type Interruption, interruptibleTwice, interruptibleWithin } from "../l
 import { exitFindings, type RunbookFlags, seconds, stackOf, toJson } from "../lib/options.ts";
 import type { EngineContext } from "./restore/engine.ts";
 
-/** What every runbook is told; `wait` and `timeout` are there where its book has them. */
+/** Options of every runbook; `wait` and `timeout` are set if its book adds them. */
 export interface Flags extends RunbookFlags {
   readonly yes?: true;
   readonly dryRun?: true;
@@ -22,21 +22,21 @@ export interface Flags extends RunbookFlags {
   readonly timeout: number;
 }
 
-/** What of a runbook is not its steps. */
+/** Everything about a runbook except its steps. */
 export interface Book {
-  /** As messages and the stack's lock name it. */
+  /** Its name in messages and in the stack's lock. */
   readonly verb: string;
-  /** Adds its arguments and options, and those of `changing` where it has them. @returns the command that it is the action of */
+  /** Adds its arguments and options. @returns the command that runs it */
   readonly options: (command: Command) => Command;
   /** Shown by `--help` below the options. */
   readonly help: string;
-  /** Its plan takes long: a terminal that is missing is reported before. */
+  /** Its plan takes long, so a missing terminal is reported before planning. */
   readonly asksLate?: boolean;
-  /** Whether it needs no lock: it changes nothing that another verb does. */
+  /** Whether it needs no lock, because it changes nothing that another verb changes. */
   readonly lockless?: (flags: object) => boolean;
-  /** The stack that it is about, where that is not always one. */
+  /** Finds the stack, for verbs that do not always need one. */
   readonly stackOf?: typeof stackOf;
-  /** Texts of a Ctrl-C that differ from the usual ones. */
+  /** Texts at Ctrl-C, where they differ from the default ones. */
   readonly interrupted?: (run: Pick<Run, "stack" | "broken">) => Partial<Omit<Interruption, "verb">> & {
     readonly brokenOff?: string;
     readonly late?: { readonly more?: string; readonly remedy: string };
@@ -49,58 +49,60 @@ export interface Run<Own = object, Words extends readonly unknown[] = readonly u
   readonly flags: Flags & Own;
   /** The command line's arguments. */
   readonly words: Words;
-  /** Aborted by the first Ctrl-C, and by the timeout: what was begun is finished, and nothing else is begun. */
+  /** Aborted by the first Ctrl-C and by the timeout: the current step is finished, and no other step is started. */
   readonly signal: AbortSignal;
-  /** For the person who waits, on standard error: lines, which stay in a log, where zx's `spinner` writes over itself. */
+  /** Prints progress to standard error, as lines: they survive in a log, while zx's `spinner` overwrites itself. */
   say(text: string): void;
-  /** Called at the end, whatever became of the run. */
+  /** Called at the end, whether the run succeeded or failed. */
   readonly onEnd: (() => unknown)[];
-  /** What a second Ctrl-C still repairs; undefined where nothing is broken on purpose. */
+  /** What a second Ctrl-C still repairs; empty when nothing is broken on purpose. */
   readonly broken: { heal?: (() => Promise<unknown>) | undefined; host?: string; byHand?: string };
 }
 
-/** What is about to be done. */
+/** What the runbook is about to do. */
 export interface Plan {
-  /** Shown on standard error to the person who is asked. */
+  /** Printed to standard error before the question. */
   readonly text: string;
-  /** What is wrong before anything is done: nothing is done, and the exit code is 2. */
+  /** Problems found before anything is done. If there are any, nothing is done, and the exit code is 2. */
   readonly findings?: readonly string[];
-  /** Why it can't be done; thrown when the plan was shown. */
+  /** Why it can't be done; thrown after the plan is shown. */
   readonly refusal?: UserError | undefined;
-  /** For `--json` where nothing is done. */
+  /** For `--json` when nothing is done. */
   readonly json?: unknown;
-  /** What the person is asked, e.g. `restart these units of op`; left out: nobody is asked. */
+  /** The question, e.g. `restart these units of op`; without one, the work starts at once. */
   readonly question?: string;
-  /** The steps. */
   work(): Promise<Report>;
 }
 
-/** What was done, for standard output. */
+/** The result, for standard output. */
 export interface Report {
-  /** Left out: it is the same text for programs. */
+  /** Without it, `--json` prints the text. */
   readonly json?: unknown;
-  /** For people; ends with a newline unless it is empty. */
+  /** For people; ends with a newline unless empty. */
   readonly text: string;
   readonly exitCode?: number;
 }
 
-/** The options of a runbook that changes a stack. */
+/** Options of a runbook that changes a stack. */
 export const changing = (command: Command): Command =>
   command
-    .option("--dry-run", "show the plan, and end")
-    .option("-y, --yes", "don't ask; needed where there is no terminal to ask on");
+    .option("--dry-run", "show the plan and exit")
+    .option("-y, --yes", "don't ask for confirmation; required without a terminal");
 
 export const waitOption = (command: Command, text: string, usual: number): Command =>
   command.option("--wait <seconds>", text, seconds, usual);
 
-export const timeoutOption = (command: Command, usual: number, text = "give up after that; the same command goes on") =>
-  command.option("--timeout <seconds>", text, seconds, usual);
+export const timeoutOption = (
+  command: Command,
+  usual: number,
+  text = "give up after this time; run the command again to continue",
+) => command.option("--timeout <seconds>", text, seconds, usual);
 
 /**
- * A verb of planned work: flags, then the stack's lock, the plan, its findings, the question, the steps, the report. The first Ctrl-C ends it after the
- * step that is under way, the second one at once. What a runbook keeps on record lets the same command continue after a kill.
+ * A verb of planned work: options, then the stack's lock, the plan, its findings, the question, the steps, the report. The first Ctrl-C stops it after
+ * the current step, the second at once. A runbook that keeps a record continues after a kill when the same command is run again.
  *
- * @param open makes the plan, and does nothing else; a report where there is nothing to do
+ * @param open makes the plan and changes nothing; returns a report if there is nothing to do
  */
 export function runbook<Own = object, Words extends readonly unknown[] = readonly []>(
   book: Book,
@@ -135,14 +137,14 @@ export function runbook<Own = object, Words extends readonly unknown[] = readonl
   };
 }
 
-const continues = "repair it; the same command goes on where it was";
+const continues = "fix it, then run the same command again to continue";
 
 const textsOf = (book: Book, run: Pick<Run, "stack" | "broken">) => ({
   verb: book.verb,
-  first: "finishing what is under way; once more ends at once",
-  second: () => "ended half way; the same command goes on where it was",
-  brokenOff: "broken off; the same command goes on where it was",
-  late: { remedy: "the same command goes on where it was" },
+  first: "stopping after the current step; press Ctrl-C again to stop at once",
+  second: () => "stopped in the middle of a step; run the same command again to continue",
+  brokenOff: "interrupted; run the same command again to continue",
+  late: { remedy: "run the same command again to continue" },
   ...book.interrupted?.(run),
 });
 
@@ -167,11 +169,11 @@ function report(flags: Flags, { json, text, exitCode }: Report): void {
 }
 
 /** A finding with its remedy, in two lines. */
-export const remedied = (lack: Problem): string => `${describeProblem(lack)}\n  remedy: ${lack.remedy}`;
+export const remedied = (problem: Problem): string => `${describeProblem(problem)}\n  remedy: ${problem.remedy}`;
 
-/** A running system, as it is looked at and reached. */
+/** A running system, and the means to observe it and to run commands on its hosts. */
 export interface System {
-  readonly looker: Observer;
+  readonly observer: Observer;
   readonly reach: Hosts;
   readonly broker: StackConfig["brokers"][string];
   readonly replication: SeriesTraits["replication"];
@@ -180,12 +182,12 @@ export interface System {
 export async function openSystem({ stack, onEnd }: Run, config: StackConfig): Promise<System> {
   const broker = config.brokers[config.announcements.broker];
   if (!broker) throw new TypeError(`no broker ${config.announcements.broker}`);
-  const looker = await openObserver(stack);
-  onEnd.push(() => looker.close());
-  return { looker, reach: await openHosts(stack, config), broker, replication: traitsOf(broker.series).replication };
+  const observer = await openObserver(stack);
+  onEnd.push(() => observer.close());
+  return { observer, reach: await openHosts(stack, config), broker, replication: traitsOf(broker.series).replication };
 }
 
-/** The engine, ready for this run: one that an earlier run left at work is waited for. @param remedy where it fails */
+/** The engine, ready for this run. Waits for an engine that an earlier run left at work. @param remedy printed if the engine fails */
 export async function openEngine({ stack, flags, signal, say }: Run, remedy = continues): Promise<EngineContext> {
   const toolchain = await ensureToolchain({ signal });
   const engine: EngineContext = { stack, toolchain, signal, say, quiet: flags.json === true, remedy };

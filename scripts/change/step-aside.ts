@@ -5,33 +5,30 @@ import type { Problem } from "../inspect/health.ts";
 import { type Chain, chainHostOf } from "../inspect/snapshot/chain.ts";
 import { type Evidence, holdersOf, hostEvidence } from "../inspect/snapshot/evidence.ts";
 import { onHost } from "../inspect/verify/step.ts";
-import { armUndo, disarmUndo, tellMoment } from "./undo-timer.ts";
+import { armUndo, disarmUndo, printTime } from "./undo-timer.ts";
 
-/** On the host: lets the address back whatever becomes of the one who has moved it. */
+/** A timer on the host, which allows the address back even if the run that moved it was killed. */
 const timerName = "warren-stand-back-ends";
-const standBackSeconds = 20;
+const stepAsideSeconds = 20;
 
-/**
- * Has a host give its virtual IPs away, as an operator does by hand. It comes back by the host itself when the time is over: whoever moved it may have
- * been killed meanwhile.
- */
+/** Makes a host release its virtual IPs, as an operator does by hand. After `atMostSeconds` the host itself allows them back. */
 export function moveAway(host: string, atMostSeconds: number): HostAction {
   const undo = armUndo(timerName, atMostSeconds, standBackProgram, "no");
-  const command = and(...undo, tellMoment, run(standBackProgram, "yes"));
-  return actionOn(host, "gives the virtual IP away", command, standBackSeconds);
+  const command = and(...undo, printTime, run(standBackProgram, "yes"));
+  return actionOn(host, "releases the virtual IP", command, stepAsideSeconds);
 }
 
-export function letBack(host: string): HostAction {
-  const command = and(tellMoment, run(standBackProgram, "no"), disarmUndo(timerName));
-  return actionOn(host, "may have the virtual IP again", command, standBackSeconds);
+export function allowBack(host: string): HostAction {
+  const command = and(printTime, run(standBackProgram, "no"), disarmUndo(timerName));
+  return actionOn(host, "accepts the virtual IP again", command, stepAsideSeconds);
 }
 
-/** What is lacking until another host than this one has the address, and dispatches. Pure. */
+/** The problem until another host holds the address and its dispatcher is active. Pure. */
 export function moveAwayProblem(evidence: Evidence, from: string): Problem | undefined {
   const [holder, ...more] = holdersOf(evidence);
   if (holder === undefined || more.length > 0 || holder === from) {
     const where = holder === undefined ? "no host" : [holder, ...more].join(" and ");
-    return addressProblem(evidence, from, `it is on ${where}, and is to leave ${from}`);
+    return addressProblem(evidence, from, `it is on ${where}, and has to leave ${from}`);
   }
   const state = hostEvidence(evidence, holder)?.agents.dispatcher?.health?.state;
   if (!evidence.chain.dispatchers.includes(holder) || state === "active" || state === "catching-up") return undefined;
@@ -42,14 +39,14 @@ function addressProblem(evidence: Evidence, host: string, text: string): Problem
   return {
     host,
     id: "virtual-ip-moves",
-    step: "the virtual IP moves",
+    step: "virtual IP moves",
     evidence: text,
     remedy: onHost(evidence, host, "journalctl -t warren-vip -u keepalived -n 30"),
   };
 }
 
-/** The command by which a person lets the address back. */
-export function letBackByHand(chain: Chain, host: string): string {
+/** The command with which an operator allows the address back. */
+export function allowBackByHand(chain: Chain, host: string): string {
   chainHostOf(chain, host);
   return onHost({ chain }, host, `${standBackProgram} no`);
 }

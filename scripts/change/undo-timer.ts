@@ -1,10 +1,9 @@
 import { always, type Command, run, to } from "../../infra/commands/command.ts";
 
 /**
- * A timer on the host that undoes what is about to be done there, whatever becomes of the one who does it. It needs nobody: neither this machine
- * nor a connection.
+ * Starts a timer on the host that undoes what is about to be done there. It works even if this machine or the connection fails.
  *
- * @param name of the timer's unit; one of that name that is armed already is replaced
+ * @param name of the timer's unit; a running timer of the same name is replaced
  * @param argv what it runs, as root
  */
 export function armUndo(name: string, atMostSeconds: number, ...argv: readonly string[]): readonly Command[] {
@@ -15,7 +14,7 @@ export function armUndo(name: string, atMostSeconds: number, ...argv: readonly s
   return [disarmUndo(name), arm];
 }
 
-/** Stops the timer; a service of that name that has run is forgotten as well. Neither has to be there. */
+/** Stops the timer, and resets a failed service of the same name. Succeeds if neither exists. */
 export const disarmUndo = (name: string): Command =>
   always(
     to("/dev/null", run("systemctl", "stop", `${name}.timer`)),
@@ -23,11 +22,11 @@ export const disarmUndo = (name: string): Command =>
     run("true"),
   );
 
-/** Says the moment, by the host's own clock; `toldAtMs` reads it. */
-export const tellMoment: Command = run("date", "+%s%3N");
+/** Prints the time by the host's own clock; `printedAtMs` reads it. */
+export const printTime: Command = run("date", "+%s%3N");
 
-/** Milliseconds since 1970 that `tellMoment` has said in an action's output. */
-export const toldAtMs = (output: string): number | undefined => {
+/** Milliseconds since 1970, as `printTime` printed them in an action's output. */
+export const printedAtMs = (output: string): number | undefined => {
   const found = /^\d{13}$/m.exec(output)?.[0];
   return found === undefined ? undefined : Number(found);
 };

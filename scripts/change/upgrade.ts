@@ -14,7 +14,7 @@ import { brokenOff, stepsOf, upgradeRecord } from "./upgrade/record.ts";
 import { formatMove, formatOutcome } from "./upgrade/report.ts";
 import { build, carryDefinitions, changeConfig, notesOf, verifyMove } from "./upgrade/steps.ts";
 
-/** `./warren upgrade -s STACK`: packages within their series, in turn; `--to CLUSTER`: another series of RabbitMQ, by a second cluster beside. */
+/** `./warren upgrade -s STACK`: packages within their series, one host at a time; `--to CLUSTER`: another series of RabbitMQ, by a second cluster. */
 export const { define } = runbook<UpgradeFlags>(upgradeBook, async (run) => {
   const { stack, flags, signal, say } = run;
   const before = await runRecord("upgrade", stack, upgradeRecord).read();
@@ -25,14 +25,14 @@ export const { define } = runbook<UpgradeFlags>(upgradeBook, async (run) => {
   const move = await openMove(run, before);
   const { record, kept } = move;
   const notes = await notesOf(move);
-  if (before) say(`goes on with the move of ${before.startedAt}`);
+  if (before) say(`continues the move of ${before.startedAt}`);
   const findings = before ? [] : await findingsBefore(move);
 
   return {
     text: formatMove(record, notes),
     findings,
     json: { ok: findings.length === 0, findings, notes, record, seconds: {} },
-    question: `move the announcements of ${stack} from ${record.from} to ${record.to}`,
+    question: `move announcements of ${stack} from ${record.from} to ${record.to}`,
     work: async () => {
       const left: string[] = [];
       let drained: Drained | undefined;

@@ -9,21 +9,21 @@ const colours: Readonly<Record<Severity | "passed", "red" | "yellow" | "cyan" | 
   passed: "green",
 };
 
-/** Width of the first column: the longest of its words, and a gap. */
+/** Width of the first column: its longest word and a gap. */
 const margin = "warning".length + 2;
 
 export interface Checked {
   readonly stack: string;
   readonly rules: readonly Rule[];
   readonly findings: readonly Finding[];
-  /** What the last run made was compared with. */
+  /** The outputs of an earlier run were available for comparison. */
   readonly hasPast: boolean;
 }
 
 export const passedRules = ({ rules, findings }: Pick<Checked, "rules" | "findings">): Rule[] =>
   rules.filter((rule) => findings.every((finding) => finding.rule !== rule.name));
 
-/** What was found, the worst first, then the rules that found nothing. Ends with a newline. */
+/** Findings, worst first, then the rules without findings. Ends with a newline. */
 export function formatChecks(checked: Checked, color: boolean): string {
   const word = marker(color);
   const passed = passedRules(checked);
@@ -43,8 +43,10 @@ export function formatChecks(checked: Checked, color: boolean): string {
     ]),
     ...passed.map((rule) => `${word("passed")}${rule.name.padEnd(width)}  ${rule.firesOn}`),
     "",
-    ...(checked.hasPast ? [] : ["No run of this stack is known here: nothing to compare series and releases with."]),
-    "./warren checks --explain RULE says why a rule is there, and what to do.",
+    ...(checked.hasPast
+      ? []
+      : ["No earlier run of this stack is known here, so series and releases were not compared."]),
+    "./warren checks --explain RULE prints the reason and the remedy of a rule.",
     "",
   ].join("\n");
 }
@@ -56,12 +58,12 @@ export function formatRules(rules: readonly Rule[], color: boolean): string {
   return rules.map((rule) => `${word(rule.severity)}${rule.name.padEnd(width)}  ${rule.firesOn}\n`).join("");
 }
 
-/** All that is known of one rule. */
+/** One rule in full. */
 export function formatRule(rule: Rule): string {
   const stops = {
     error: "stops preview and up",
     warning: "shown at every preview",
-    note: "shown by ./warren checks alone",
+    note: "shown only by ./warren checks",
   };
   const rows = [
     ["rule", rule.name],
@@ -74,7 +76,7 @@ export function formatRule(rule: Rule): string {
   return `${formatColumns(rows)}\n`;
 }
 
-/** @throws UserError with the names that are nearest */
+/** @throws UserError with the nearest names */
 export function ruleNamed(name: string, rules: readonly Rule[]): Rule {
   const found = rules.find((rule) => rule.name === name);
   if (found) return found;
@@ -85,12 +87,12 @@ export function ruleNamed(name: string, rules: readonly Rule[]): Rule {
     .map((one) => one.name);
   throw new UserError(
     `rule ${name}`,
-    "there is none of this name",
-    `the nearest are ${nearest.join(", ")}; ./warren checks --list has all`,
+    "does not exist",
+    `the nearest are ${nearest.join(", ")}; list all rules with ./warren checks --list`,
   );
 }
 
-/** Words in common count most: who types half a name means the rule that has it. Then single letters (Levenshtein). */
+/** Common words count most, because half of a name usually means the rule that contains it; then the edit distance (Levenshtein). */
 function distanceOf(typed: string, name: string): number {
   const words = new Set(name.split("-"));
   const common = typed.split("-").filter((word) => words.has(word)).length;

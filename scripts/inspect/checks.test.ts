@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rules } from "../../infra/checks/rules.ts";
 
-// A fresh clone: no state, no engine, no secrets, no passphrase but the lab's.
+// A fresh clone: no state, no engine, no secrets, only the lab's passphrase.
 const clone = mkdtempSync(path.join(tmpdir(), "warren-clone-"));
 const checkout = path.join(import.meta.dirname, "../..");
 
@@ -21,7 +21,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(clone, { recursive: true, force: true }));
 
-/** Half of each start is compiling. The clone has modules of its own, but for the libraries. */
+/** Half of each start is compiling. The clone has its own modules, except for the libraries. */
 const compileCache = path.join(clone, "compile-cache");
 
 function checks(...words: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
@@ -36,16 +36,16 @@ function checks(...words: string[]): Promise<{ code: number | null; stdout: stri
 }
 
 describe("./warren checks of a stack", () => {
-  it("needs no engine, no passphrase and no secret, and ends with 0 where there are no errors", async () => {
+  it("needs no engine, passphrase or secret, and exits with 0 if there are no errors", async () => {
     const { code, stdout, stderr } = await checks("-s", "op");
     expect(stderr).toBe("");
     expect(code).toBe(0);
     expect(stdout).toMatch(/^stack op: \d+ rules, 0 errors, /);
-    expect(stdout).toContain("No run of this stack is known here");
+    expect(stdout).toContain("No earlier run of this stack is known here");
     expect(existsSync(path.join(clone, ".warren"))).toBe(false);
   });
 
-  it("reads one whose secrets are encrypted, and shows its warnings with path, rule and remedy", async () => {
+  it("reads a stack file with encrypted secrets, and shows warnings with path, rule and remedy", async () => {
     const { code, stdout } = await checks("-s", "lab");
     expect(code).toBe(0);
     expect(stdout).toMatch(
@@ -53,20 +53,20 @@ describe("./warren checks of a stack", () => {
     );
   });
 
-  it("says every rule once: found, or passed", async () => {
+  it("lists every rule once, as found or passed", async () => {
     const { stdout } = await checks("-s", "op", "--json");
     const { findings, passed } = JSON.parse(stdout) as { findings: { rule: string }[]; passed: string[] };
-    const said = [...new Set(findings.map((finding) => finding.rule)), ...passed];
-    expect(said.toSorted()).toEqual(rules.map((rule) => rule.name).toSorted());
+    const listed = [...new Set(findings.map((finding) => finding.rule)), ...passed];
+    expect(listed.toSorted()).toEqual(rules.map((rule) => rule.name).toSorted());
   });
 
-  it("ends with 2 where a rule found an error, which comes first", async () => {
+  it("exits with 2 if a rule found an error, and shows it first", async () => {
     const { code, stdout } = await checks("-s", "tied");
     expect(code).toBe(2);
     expect(stdout.split("\n")[2]).toBe("error    warren:virtualIps.bunny-op.priorities  (equal-priorities)");
   });
 
-  it("tells what is wrong with the file itself as every verb does", async () => {
+  it("reports errors of the file itself as every verb does", async () => {
     const { code, stderr } = await checks("-s", "wrong");
     expect(code).toBe(2);
     expect(stderr).toContain("warren:virtualIps.bunny-op.routerId");
@@ -76,7 +76,7 @@ describe("./warren checks of a stack", () => {
   it.each([
     [["-s", "nowhere"], "stack nowhere: has no config"],
     [[], "no stack given"],
-  ])("ends with 1 where it can't run: %j", async (words, complaint) => {
+  ])("exits with 1 if it can't run: %j", async (words, complaint) => {
     const { code, stderr } = await checks(...words);
     expect(code).toBe(1);
     expect(stderr).toContain(complaint);
@@ -84,12 +84,12 @@ describe("./warren checks of a stack", () => {
 });
 
 describe("./warren checks of rules", () => {
-  it("lists all with severity", async () => {
+  it("lists all rules with severity", async () => {
     const { stdout } = await checks("--list");
     for (const { name, severity } of rules) expect(stdout).toMatch(new RegExp(`^${severity} +${name} `, "m"));
   });
 
-  it("explains one: severity, reason, remedy, source", async () => {
+  it("explains a rule: severity, reason, remedy, source", async () => {
     const { stdout } = await checks("--explain", "dead-ldap-query");
     const rule = rules.find((one) => one.name === "dead-ldap-query");
     for (const text of [rule?.reason, rule?.remedy, rule?.source, "warning: shown at every preview"]) {
@@ -101,9 +101,9 @@ describe("./warren checks of rules", () => {
     ["equal-priority", "equal-priorities"],
     ["ldap-query", "dead-ldap-query"],
     ["qourum-of-two", "quorum-of-two"],
-  ])("names the nearest where there is none: %s", async (typed, meant) => {
+  ])("suggests the nearest names for an unknown rule: %s", async (typed, nearest) => {
     const { code, stderr } = await checks("--explain", typed);
     expect(code).toBe(1);
-    expect(stderr).toContain(`the nearest are ${meant}, `);
+    expect(stderr).toContain(`the nearest are ${nearest}, `);
   });
 });

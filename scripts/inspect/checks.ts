@@ -18,22 +18,22 @@ interface Options {
   readonly json?: true;
 }
 
-/** Exit code where a rule found an error; warnings and notes are none. */
+/** Exit code if a rule found an error; warnings and notes do not count. */
 const errorsFound = 2;
 
-/** `./warren checks -s STACK`: what the rules find in a stack file, from the file alone. */
+/** `./warren checks -s STACK`: checks a stack file against the rules, without contacting hosts. */
 export function define(command: Command): void {
   command
     .option("-s, --stack <stack>", "the stack: stacks/Pulumi.STACK.yaml is its config")
-    .option("--list", "every rule, with its severity and what it fires on")
-    .option("--explain <rule>", "reason, severity, remedy and source of one rule")
+    .option("--list", "list every rule with its severity and condition")
+    .option("--explain <rule>", "print severity, reason, remedy and source of a rule")
     .option("--json", "the same as JSON")
     .addHelpText(
       "after",
       `
-error    stops preview and up     warning  shown at every preview     note  shown here alone
-Exit codes: 0 no errors, 1 could not run, 2 errors found, or the stack file is wrong.
-Secrets aren't needed. Where the stack was made from here, what it made is compared too.
+Checks the stack file against the rules; contacts no host and needs no secrets. If the stack was deployed from here, its outputs are compared as well.
+error    stops preview and up     warning  shown at every preview     note  shown only here
+Exit codes: 0 no errors, 1 failed, 2 errors found, or the stack file is invalid.
 
   ./warren checks -s op
   ./warren checks --explain hidden-policy`,
@@ -52,7 +52,7 @@ async function answer(options: Options): Promise<string> {
   }
   if (options.list) return options.json ? json(rules.map(plain)) : formatRules(rules, color);
   if (options.stack === undefined) {
-    throw new UserError("checks", "no stack given", "add -s STACK; or --list, or --explain RULE");
+    throw new UserError("checks", "no stack given", "add -s STACK, --list or --explain RULE");
   }
   const checked = await check(options.stack);
   if (checked.findings.some((finding) => finding.severity === "error")) process.exitCode = errorsFound;
@@ -61,7 +61,7 @@ async function answer(options: Options): Promise<string> {
   return json({ stack: checked.stack, hasPast: checked.hasPast, findings: checked.findings, passed });
 }
 
-/** The stack file against every rule. @throws ConfigError where the file itself is wrong */
+/** Checks the stack file against every rule. @throws ConfigError if the file itself is invalid */
 async function check(stack: string): Promise<Checked> {
   const config = readCommittedConfig(stack);
   const past = await pastOfStack(stack);
@@ -69,7 +69,7 @@ async function check(stack: string): Promise<Checked> {
   return { stack, rules, findings: findings(model, config, past ?? noPast), hasPast: past !== undefined };
 }
 
-/** What the stack made before; the engine is asked only where it was made from this machine. */
+/** Outputs of the stack's last run; the engine is asked only if the stack was deployed from this machine. */
 async function pastOfStack(stack: string): Promise<Past | undefined> {
   if (!hasState(stack)) return undefined;
   const outputs = readPast(JSON.parse(await readPulumi(["stack", "output", "--json", "--stack", stack], { stack })));

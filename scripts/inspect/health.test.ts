@@ -1,26 +1,26 @@
 import { describe, expect, it } from "vitest";
 import { awaitNoProblem, problemOf, problemWithout } from "./health.ts";
 import type { Evidence } from "./snapshot/evidence.ts";
-import { type Draft, moveTo, queueOf, soundEvidence, wordsOf } from "./verify/fixture.ts";
+import { type Draft, healthyEvidence, hostOf, moveTo, queueOf } from "./verify/fixture.ts";
 
 type Change = (evidence: Draft<Evidence>) => void;
 
 const stop =
   (host: string, unit: string, active = "inactive"): Change =>
   (evidence) => {
-    wordsOf(evidence, host).units[unit] = { active, sub: "start", restarts: 0, status: "waits" };
+    hostOf(evidence, host).units[unit] = { active, sub: "start", restarts: 0, status: "waits" };
   };
 
 describe("a cluster", () => {
-  it.each(["lab", "lab4"])("of a sound %s lacks nothing", (stack) => {
-    expect(problemOf(soundEvidence(stack))).toBeUndefined();
+  it.each(["lab", "lab4"])("of a healthy %s has no problem", (stack) => {
+    expect(problemOf(healthyEvidence(stack))).toBeUndefined();
   });
 
   it.each<[string, string, Change]>([
     ["a broker is down", "broker runs", stop("bunny2", "rabbitmq-server.service")],
     ["a dispatcher is down", "dispatcher runs", stop("bunny3", "warren-dispatcher.service")],
     ["an agent has no broker yet", "puller runs", stop("pds-2", "warren-puller.service", "activating")],
-    ["the address is elsewhere", "on the preferred host", (evidence) => moveTo(evidence, "bunny2")],
+    ["the address is elsewhere", "virtual IP on its preferred host", (evidence) => moveTo(evidence, "bunny2")],
     [
       "a replica is behind",
       "queues are replicated",
@@ -29,7 +29,7 @@ describe("a cluster", () => {
       },
     ],
     [
-      "a member is parted",
+      "a member is partitioned",
       "members are together",
       (evidence) => {
         const view = evidence.broker.members.bunny1;
@@ -47,28 +47,28 @@ describe("a cluster", () => {
         }
       },
     ],
-  ])("is not whole where %s", (_, step, change) => {
-    const evidence = soundEvidence();
+  ])("is not healthy if %s", (_, step, change) => {
+    const evidence = healthyEvidence();
     change(evidence);
     expect(problemOf(evidence)?.step).toBe(step);
   });
 
-  it("is whole whatever radar servers make and whatever was put aside", () => {
-    const evidence = soundEvidence();
+  it("is healthy regardless of products and dead letters", () => {
+    const evidence = healthyEvidence();
     queueOf(evidence, evidence.chain.queues.dead).messages = 3;
-    for (const urp of evidence.chain.urps) wordsOf(evidence, urp).newest = [];
+    for (const urp of evidence.chain.urps) hostOf(evidence, urp).newest = [];
     expect(problemOf(evidence)).toBeUndefined();
   });
 
-  it("is not asked about hosts that nothing is done on", () => {
-    const evidence = soundEvidence();
+  it("is judged only by the given hosts", () => {
+    const evidence = healthyEvidence();
     stop("pds-2", "warren-puller.service")(evidence);
     expect(problemOf(evidence, { hosts: ["bunny1", "pds-1"] })).toBeUndefined();
     expect(problemOf(evidence, { hosts: ["pds-2"] })?.host).toBe("pds-2");
   });
 
-  it("is whole with its address elsewhere where that was meant", () => {
-    const evidence = soundEvidence();
+  it("is healthy with its address elsewhere on purpose", () => {
+    const evidence = healthyEvidence();
     moveTo(evidence, "bunny2");
     expect(problemOf(evidence, { isMoved: true })).toBeUndefined();
   });
@@ -76,25 +76,25 @@ describe("a cluster", () => {
 
 describe("a member can be spared", () => {
   it("while each quorum queue has a majority without it", () => {
-    const evidence = soundEvidence("lab4");
+    const evidence = healthyEvidence("lab4");
     expect(problemWithout(evidence, "bunny1", "quorum")).toBeUndefined();
     queueOf(evidence, "cmc.urp.input").inStep = ["rabbit@bunny1", "rabbit@bunny2"];
     expect(problemWithout(evidence, "bunny1", "quorum")?.evidence).toContain(
-      "cmc.urp.input has 3 replicas, and 1 in step",
+      "cmc.urp.input has 3 replicas, of which 1 are in step",
     );
     expect(problemWithout(evidence, "bunny3", "quorum")).toBeUndefined();
   });
 
   it("while each mirrored queue has another mirror in step", () => {
-    const evidence = soundEvidence("lab");
+    const evidence = healthyEvidence("lab");
     expect(problemWithout(evidence, "bunny1", "mirrored")).toBeUndefined();
     queueOf(evidence, "cmc.urp.pull").inStep = ["rabbit@bunny1"];
-    expect(problemWithout(evidence, "bunny1", "mirrored")?.step).toBe("can be spared");
+    expect(problemWithout(evidence, "bunny1", "mirrored")?.step).toBe("cluster can spare it");
     expect(problemWithout(evidence, "bunny2", "mirrored")).toBeUndefined();
   });
 
-  it("is not asked of a queue with one replica, nor of a broker without others", () => {
-    const evidence = soundEvidence("lab4");
+  it("regardless of a queue with one replica, and of a broker with one member", () => {
+    const evidence = healthyEvidence("lab4");
     queueOf(evidence, "cmc.urp.dead").replicas = ["rabbit@bunny1"];
     queueOf(evidence, "cmc.urp.dead").inStep = ["rabbit@bunny1"];
     expect(problemWithout(evidence, "bunny1", "quorum")).toBeUndefined();
@@ -104,32 +104,34 @@ describe("a member can be spared", () => {
   });
 });
 
-describe("waiting for all to be whole", () => {
-  it("takes two good looks in a row, and tells each lack once", async () => {
-    const good = soundEvidence();
-    const bad = soundEvidence();
+describe("waiting for a healthy system", () => {
+  it("needs two good checks in a row, and reports each problem once", async () => {
+    const good = healthyEvidence();
+    const bad = healthyEvidence();
     stop("bunny2", "rabbitmq-server.service")(bad);
-    const looks = [bad, bad, good, bad, good, good];
-    const told: string[] = [];
-    const look = async () => looks.shift() ?? bad;
-    const onLack = ({ step }: { step: string }) => told.push(step);
-    expect(await awaitNoProblem(look, (evidence) => problemOf(evidence), { withinMs: 60_000, onLack })).toBeUndefined();
-    expect(looks).toEqual([]);
-    expect(told).toEqual(["broker runs"]);
+    const snapshots = [bad, bad, good, bad, good, good];
+    const reported: string[] = [];
+    const snapshot = async () => snapshots.shift() ?? bad;
+    const onProblem = ({ step }: { step: string }) => reported.push(step);
+    expect(
+      await awaitNoProblem(snapshot, (evidence) => problemOf(evidence), { withinMs: 60_000, onProblem }),
+    ).toBeUndefined();
+    expect(snapshots).toEqual([]);
+    expect(reported).toEqual(["broker runs"]);
   });
 
-  it("says what is lacking when the time is over", async () => {
-    const bad = soundEvidence();
+  it("returns the problem that is left when the time is over", async () => {
+    const bad = healthyEvidence();
     stop("bunny2", "rabbitmq-server.service")(bad);
-    const lack = await awaitNoProblem(async () => bad, problemOf, { withinMs: 0, onLack: () => {} });
-    expect(lack).toMatchObject({ host: "bunny2", step: "broker runs" });
+    const problem = await awaitNoProblem(async () => bad, problemOf, { withinMs: 0, onProblem: () => {} });
+    expect(problem).toMatchObject({ host: "bunny2", step: "broker runs" });
   });
 
-  it("ends with the signal's reason", async () => {
+  it("stops with the signal's reason", async () => {
     const reason = new Error("interrupted");
     const signal = AbortSignal.abort(reason);
     await expect(
-      awaitNoProblem(async () => soundEvidence(), problemOf, { withinMs: 1, signal, onLack: () => {} }),
+      awaitNoProblem(async () => healthyEvidence(), problemOf, { withinMs: 1, signal, onProblem: () => {} }),
     ).rejects.toBe(reason);
   });
 });

@@ -7,14 +7,14 @@ import { bareSnapshot, type Observer, openObserver } from "./snapshot/snapshot.t
 import { type Judged, verify } from "./verify/judge.ts";
 import type { StepId } from "./verify/step.ts";
 
-/** What a system lacks that should be whole, as `verify` says it. */
+/** Why a system is not healthy, as a step of `verify` reports it. */
 export interface Problem extends Pick<Judged, "host" | "step" | "evidence"> {
-  /** As `verify` has it; or of what is no step of it. */
+  /** A step of `verify`, or one of planned work. */
   readonly id: StepId | "can-be-spared" | "virtual-ip-moves" | "misses-other-member";
   readonly remedy: string;
 }
 
-/** Links of the chain that a whole cluster has; what radar servers make, what disks hold and what was put aside is no part of it. */
+/** Steps that must be good in a healthy cluster. Products, disk space and dead letters are not part of its health. */
 const clusterSteps: readonly StepId[] = [
   "host-answers",
   "broker-runs",
@@ -29,42 +29,42 @@ const clusterSteps: readonly StepId[] = [
   "one-dispatcher-is-active",
   "ledger-is-read",
 ];
-/** Of the hosts of agents. */
+/** The same for hosts of agents. */
 const agentSteps: readonly StepId[] = ["host-answers", "announcer-runs", "puller-runs"];
 
 export interface HealthOptions {
-  /** Hosts beside the members of the broker that have to be well; all of them unless given. */
+  /** Hosts beside the members of the broker that must be healthy; by default all of them. */
   readonly hosts?: readonly string[];
-  /** The address is meant to be on another host than the preferred one now. */
+  /** The address is on another host than the preferred one on purpose. */
   readonly isMoved?: boolean;
 }
 
 /**
- * What the cluster or a host lacks; undefined where it lacks nothing: members running and together, no alarm, no partition, every queue of the chain on
- * all members in step, the virtual IP on its host, one dispatcher active, agents connected. Pure.
+ * The first problem of the cluster or a host; undefined if it is healthy: members running and together, no alarm, no partition, every queue of the chain in
+ * step on all members, the virtual IP on its host, one dispatcher active, agents connected. Pure.
  */
 export function problemOf(evidence: Evidence, { hosts, isMoved = false }: HealthOptions = {}): Problem | undefined {
   const { chain } = evidence;
   const { steps } = verify(evidence, { productAgeSeconds: chain.silenceSeconds });
-  const isMeant = (host: string) => hosts === undefined || hosts.includes(host);
+  const isSelected = (host: string) => hosts === undefined || hosts.includes(host);
   const judged = steps.find(({ part, id, host, verdict }) => {
     if (verdict === "good" || (isMoved && id === "on-the-preferred-host")) return false;
-    return part === "bunny" ? clusterSteps.includes(id) : agentSteps.includes(id) && isMeant(host);
+    return part === "bunny" ? clusterSteps.includes(id) : agentSteps.includes(id) && isSelected(host);
   });
   if (judged) {
     const { host, id, step, evidence: what, remedy = "" } = judged;
     return { host, id, step, evidence: what, remedy };
   }
-  return chain.hosts.filter(({ name }) => isMeant(name)).flatMap(({ name }) => startingAgent(evidence, name))[0];
+  return chain.hosts.filter(({ name }) => isSelected(name)).flatMap(({ name }) => startingAgent(evidence, name))[0];
 }
 
-/** Agents are ready when they have their broker; until then their units are about to start. Those that `verify` doesn't know, too. */
+/** An agent that is not ready: its unit stays in `activating` until it is connected. Includes agents that `verify` does not check. */
 function startingAgent(evidence: Evidence, host: string): Problem[] {
   const found = hostEvidence(evidence, host);
   return chainHostOf(evidence.chain, host).agents.flatMap(({ name, unit }): Problem[] => {
     const state = found?.units[unit];
     if (state?.active === "active") return [];
-    const what = state ? `${state.active} (${state.sub})${state.status ? `: ${state.status}` : ""}` : "not seen";
+    const what = state ? `${state.active} (${state.sub})${state.status ? `: ${state.status}` : ""}` : "unknown";
     const remedy = `./warren logs -s ${evidence.chain.stack} --host ${host} --agent ${name} --since 600`;
     return [{ host, id: `${name}-runs`, step: `${name} runs`, evidence: `${unit} is ${what}`, remedy }];
   });
@@ -73,8 +73,8 @@ function startingAgent(evidence: Evidence, host: string): Problem[] {
 type Replication = SeriesTraits["replication"];
 
 /**
- * What the queues would lack if a member went away now; undefined where each goes on without it: a quorum queue by the majority of its replicas, a
- * mirrored one by another mirror in step. Queues with one replica go and come with their host, and are not judged. Pure.
+ * The problem that queues would have if a member failed now; undefined if all of them would still work: a quorum queue needs a majority of its replicas, a
+ * mirrored one another mirror in step. Queues with one replica depend on their host in any case and are not judged. Pure.
  */
 export function problemWithout(evidence: Evidence, host: string, replication: Replication): Problem | undefined {
   const { chain, broker } = evidence;
@@ -85,9 +85,9 @@ export function problemWithout(evidence: Evidence, host: string, replication: Re
   return {
     host,
     id: "can-be-spared",
-    step: "can be spared",
-    evidence: `${stuck.name} has ${stuck.replicas.length} replicas, and ${left} in step without ${host}`,
-    remedy: `wait until its replicas have caught up: ./warren verify -s ${chain.stack}`,
+    step: "cluster can spare it",
+    evidence: `${stuck.name} has ${stuck.replicas.length} replicas, of which ${left} are in step without ${host}`,
+    remedy: `wait until its replicas have caught up; check with ./warren verify -s ${chain.stack}`,
   };
 }
 
@@ -99,83 +99,88 @@ function goesOnWithout({ replicas, inStep }: QueueEvidence, host: string, replic
   return replication === "quorum" ? left > replicas.length / 2 : left >= 1;
 }
 
-/** Whether the broker is of so many members that it goes on without one of them. */
+/** Whether the broker has enough members to work without one of them. */
 export const canSpare = ({ members }: Pick<Chain, "members">, replication: Replication): boolean =>
   members.length >= (replication === "quorum" ? 3 : 2);
 
 export interface AwaitOptions {
   readonly withinMs: number;
-  /** Good without a break for so long. */
+  /** How long it must stay healthy, in milliseconds. */
   readonly forMs?: number;
   readonly signal?: AbortSignal | undefined;
-  /** Told once of each thing that it lacks on the way. */
-  onLack(lack: Problem): void;
+  /** Called for each new problem while waiting. */
+  onProblem(problem: Problem): void;
 }
 
-/** A look that comes at a bad moment is no finding: a broker that has much to do answers late. */
+/** Problems that disappear within this time are not findings: a busy broker answers late. */
 export const findingWithinMs = 20_000;
-/** A broker that runs and whose management API is silent has much to do: it is given so much longer. */
+/** Extra time for a broker that runs but whose management API does not answer, because it is busy. */
 const busyForMs = 40_000;
 
-/** For one line: where it lacks what, and by what that is seen. */
+/** One line: host, step, evidence. */
 export const describeProblem = ({ host, step, evidence }: Problem): string => `${host}, ${step}: ${evidence}`;
 
 /**
- * Waits for all of a stack to be whole, with logins and certificates as they are now.
+ * Waits until a stack is healthy, with its current logins and certificates.
  *
  * @param as see `openObserver`
- * @returns what it lacks when the time is over
+ * @returns the problem that is left when the time is over
  */
 export async function awaitHealthy(
   stack: string,
   options: AwaitOptions,
   as?: (config: StackConfig) => StackConfig,
 ): Promise<Problem | undefined> {
-  const looker = await openObserver(stack, as);
+  const observer = await openObserver(stack, as);
   try {
     return await awaitNoProblem(
-      () => looker.look(bareSnapshot),
+      () => observer.snapshot(bareSnapshot),
       (evidence) => problemOf(evidence),
       options,
     );
   } finally {
-    looker.close();
+    observer.close();
   }
 }
 
-/** One look may be a moment in which a queue has lost its old leader and has no new one: twice in a row is whole. */
+/** Healthy means two good checks in a row: one may fall between the loss of a queue's leader and its being noticed. */
 const checksInRow = 2;
-const lookEveryMs = 500;
+const checkEveryMs = 500;
 
-/** What stands in the way of planned work. */
+/** The problem that prevents planned work. */
 export const problemBefore = (
-  looker: Pick<Observer, "look">,
+  observer: Pick<Observer, "snapshot">,
   judge: (evidence: Evidence) => Problem | undefined,
   signal: AbortSignal,
 ): Promise<Problem | undefined> =>
-  awaitNoProblem(() => looker.look(bareSnapshot), judge, { withinMs: findingWithinMs, signal, onLack: () => {} });
+  awaitNoProblem(() => observer.snapshot(bareSnapshot), judge, {
+    withinMs: findingWithinMs,
+    signal,
+    onProblem: () => {},
+  });
 
-/** Looks until nothing is lacking. @returns what it lacks when the time is over, which is later where a broker that runs doesn't serve */
+/** Takes snapshots until there is no problem. @returns the problem that is left when the time is over, with extra time for a busy broker */
 export async function awaitNoProblem(
-  look: () => Promise<Evidence>,
+  snapshot: () => Promise<Evidence>,
   judge: (evidence: Evidence) => Problem | undefined,
-  { withinMs, forMs = 0, signal, onLack }: AwaitOptions,
+  { withinMs, forMs = 0, signal, onProblem }: AwaitOptions,
 ): Promise<Problem | undefined> {
   const deadlineMs = performance.now() + withinMs;
-  let told = "";
+  let reported = "";
   let good = 0;
   let goodSinceMs = 0;
-  const findings = async (): Promise<{ readonly lack: Problem | undefined } | undefined> => {
-    const lack = judge(await look());
-    good = lack ? 0 : good + 1;
+  const findings = async (): Promise<{ readonly problem: Problem | undefined } | undefined> => {
+    const problem = judge(await snapshot());
+    good = problem ? 0 : good + 1;
     if (good === 1) goodSinceMs = performance.now();
-    if (good >= checksInRow && performance.now() - goodSinceMs >= forMs) return { lack: undefined };
-    if (lack && performance.now() >= deadlineMs + (lack.id === "broker-serves" ? busyForMs : 0)) return { lack };
-    if (lack && `${lack.host} ${lack.evidence}` !== told) {
-      told = `${lack.host} ${lack.evidence}`;
-      onLack(lack);
+    if (good >= checksInRow && performance.now() - goodSinceMs >= forMs) return { problem: undefined };
+    if (problem && performance.now() >= deadlineMs + (problem.id === "broker-serves" ? busyForMs : 0))
+      return { problem };
+    if (problem && `${problem.host} ${problem.evidence}` !== reported) {
+      reported = `${problem.host} ${problem.evidence}`;
+      onProblem(problem);
     }
     return undefined;
   };
-  return (await poll(findings, { everyMs: lookEveryMs, signal }))?.lack;
+  return (await poll(findings, { everyMs: checkEveryMs, signal }))?.problem;
 }

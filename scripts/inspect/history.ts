@@ -8,17 +8,18 @@ interface Flags extends RunbookFlags {
   readonly last: number;
 }
 
-/** `./warren history -s STACK`: who applied what, when, with which result, by the engine's own history. */
+/** `./warren history -s STACK`: who applied what, when, and with which result, from the engine's history. */
 export function define(command: Command): void {
   runbookOptions(command)
-    .option("--last <number>", "so many runs, the newest first", count, 20)
+    .option("--last <number>", "number of runs, newest first", count, 20)
     .addHelpText(
       "after",
       `
-Runs of up, destroy and refresh as the stack's backend keeps them; previews are not kept.
-Exit codes: 0 good, 1 could not be done, 2 the command line is wrong.
+Lists runs of up, destroy and refresh from the stack's backend, which does not record previews.
+Exit codes: 0 done, 1 failed, 2 the command line is invalid.
 
-  ./warren history -s op --last 5`,
+  ./warren history -s op --last 5
+  ./warren history -s op --json`,
     )
     .action(runHistory);
 }
@@ -29,11 +30,11 @@ async function runHistory(flags: Flags): Promise<void> {
   const args = ["stack", "history", "--json", "--stack", stack, "--page-size", String(flags.last), "--page", "1"];
   const runs = parseHistory((await readPulumi(args, { stack })) || "[]");
   if (flags.json) process.stdout.write(toJson(runs));
-  else process.stdout.write(runs.length > 0 ? formatHistory(runs) : `stack ${stack} was never changed\n`);
+  else process.stdout.write(runs.length > 0 ? formatHistory(runs) : `no runs of stack ${stack}\n`);
 }
 
 function count(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= 1000) return value;
-  throw new InvalidArgumentError("a whole number from 1 to 1000 is expected.");
+  throw new InvalidArgumentError("expected a whole number from 1 to 1000.");
 }

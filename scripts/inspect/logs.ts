@@ -15,26 +15,26 @@ interface Flags extends RunbookFlags {
   readonly follow?: true;
 }
 
-/** Of each host the newest so many: an hour of a puller at work has a hundred thousand. */
+/** Newest lines of each host: a busy puller writes a hundred thousand an hour. */
 const linesMax = 2000;
 const hostDeadlineMs = 20_000;
 
-/** `./warren logs -s STACK`: the journals of the agents, brokers and servers of all hosts, merged by time. */
+/** `./warren logs -s STACK`: the journals of agents, brokers and servers of all hosts, merged by time. */
 export function define(command: Command): void {
   runbookOptions(command)
-    .option("--host <names>", "only these, with commas between them, or given again", words)
+    .option("--host <names>", "only these hosts, separated by commas; repeatable", words)
     .option(
       "--agent <names>",
-      "only these: announcer, dispatcher, puller, …, or a unit as rabbitmq-server, keepalived",
+      "only these agents or units, e.g. announcer, dispatcher, puller, rabbitmq-server, keepalived",
       words,
     )
-    .option("--since <seconds>", "so far back", seconds, 300)
-    .option("--follow", "go on with what comes, until Ctrl-C")
+    .option("--since <seconds>", "how far back, in seconds", seconds, 300)
+    .option("--follow", "print new lines until Ctrl-C")
     .addHelpText(
       "after",
       `
-The newest ${linesMax} lines of each host at most, by the times that agents gave them; --json: one object a line.
-Exit codes: 0 good, 1 could not be done, 2 a host could not be asked, or the stack file is wrong.
+Prints at most the newest ${linesMax} lines of each host, in the order of their own times. --json prints one object a line.
+Exit codes: 0 done, 1 failed, 2 a host could not be asked, or the stack file is invalid.
 
   ./warren logs -s op --agent dispatcher --since 3600
   ./warren logs -s op --host pds-1,pds-2 --follow`,
@@ -55,14 +55,14 @@ async function runLogs(flags: Flags): Promise<void> {
     process.stderr.write(`warren: ${host} can't be asked: ${why}\n`);
     process.exitCode = exitFindings;
   };
-  await (flags.follow ? follow(reach, queries, show, missing) : tell(reach, queries, show, missing));
+  await (flags.follow ? follow(reach, queries, show, missing) : printAll(reach, queries, show, missing));
 }
 
 type Queries = ReadonlyMap<string, JournalQuery>;
 type Show = (line: LogLine) => void;
 type Missing = (host: string, why: string) => void;
 
-async function tell(reach: Hosts, queries: Queries, show: Show, missing: Missing): Promise<void> {
+async function printAll(reach: Hosts, queries: Queries, show: Show, missing: Missing): Promise<void> {
   const found = await Promise.all(
     [...queries].map(async ([host, query]) => {
       const answer = await reach.ask(host, journalQuestion(query), (text) => parseJournal(host, text), hostDeadlineMs);
@@ -82,12 +82,12 @@ async function follow(reach: Hosts, queries: Queries, onLine: Show, onEnd: Missi
   for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, stop);
 }
 
-/** What each host is asked for; hosts that have none of it are left out. @throws UserError where no host has it */
+/** The query for each host; hosts without such units are left out. @throws UserError if no host has any */
 export function queriesOf({ hosts }: Chain, flags: Pick<Flags, "host" | "agent" | "since">): Map<string, JournalQuery> {
   const { host: only, agent: wanted, since: sinceSeconds } = flags;
   const unknown = only?.find((name) => !hosts.some((host) => host.name === name));
   if (unknown !== undefined) {
-    throw new UserError(unknown, "is no host of the stack", `its hosts: ${hosts.map(({ name }) => name).join(" ")}`);
+    throw new UserError(unknown, "is not a host of the stack", `its hosts: ${hosts.map(({ name }) => name).join(" ")}`);
   }
   const queries = new Map<string, JournalQuery>();
   for (const { name, agents, units } of hosts) {
@@ -103,7 +103,7 @@ export function queriesOf({ hosts }: Chain, flags: Pick<Flags, "host" | "agent" 
   const there = new Set(hosts.flatMap(({ agents, units }) => [...agents.map(({ name }) => name), ...units]));
   throw new UserError(
     "--agent",
-    `no such host has ${wanted?.join(", ") ?? "any unit"}`,
-    `there are: ${[...there].join(" ")}`,
+    `none of these hosts has ${wanted?.join(", ") ?? "any unit"}`,
+    `agents and units: ${[...there].join(" ")}`,
   );
 }

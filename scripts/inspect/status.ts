@@ -9,8 +9,8 @@ interface Flags extends RunbookFlags {
   readonly watch?: true;
 }
 
-/** Between two looks, which rates are counted from. */
-const lookApartMs = 1000;
+/** Time between the two snapshots from which rates are computed. */
+const snapshotApartMs = 1000;
 const watchEveryMs = 2000;
 const columnsWithoutTerminal = 160;
 const exitInterrupted = 130;
@@ -22,14 +22,14 @@ const homeAndClear = "\u001b[H\u001b[J";
 /** `./warren status -s STACK`: one screen of hosts, virtual IP, brokers, queues, agents. */
 export function define(command: Command): void {
   runbookOptions(command)
-    .option("--watch", "look again every two seconds, until Ctrl-C; --json: one object a line")
+    .option("--watch", "refresh every two seconds until Ctrl-C; --json prints one object a line")
     .addHelpText(
       "after",
       `
-What agents do is said in sr3's words: run; idle, nothing came since the look before; wVip, waits for the virtual IP; lag, work waits for more than
-ten seconds; slow, a product takes more than five; rtry, tries again; reje, puts aside; part, works without a broker; hung, doesn't answer;
-stop, its unit is down; away, its host doesn't answer. Rates and the mean time of a product, of first attempts, are since the look before.
-Exit codes: 0 good, 1 could not be done, 2 something is not as it should be, or the stack file is wrong.
+The state of an agent is one of sr3's words: run; idle, nothing to do since the last snapshot; wVip, waits for the virtual IP; lag, work waits for more than
+ten seconds; slow, a product takes more than five seconds; rtry, retries; reje, rejects or dead-letters; part, works without a broker; hung, doesn't answer;
+stop, its unit is down; away, its host doesn't answer. Rates and the mean time of a product's first attempt are since the last snapshot.
+Exit codes: 0 healthy, 1 failed, 2 something is wrong, or the stack file is invalid.
 
   ./warren status -s op
   ./warren status -s op --watch`,
@@ -44,25 +44,25 @@ async function runStatus(flags: Flags): Promise<void> {
   try {
     await showStatus(flags, controller.signal);
   } catch (error) {
-    // A terminal's Ctrl-C ends the engine and ssh, too: what they say of it is no news.
+    // A terminal's Ctrl-C also stops the engine and ssh; their errors are expected then.
     if (!controller.signal.aborted) throw error;
   } finally {
     for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, stop);
-    // The end of --watch that is meant; of one look it is a breaking off.
+    // Ctrl-C is the normal end of --watch, and an interruption otherwise.
     if (controller.signal.aborted && !flags.watch) process.exitCode = exitInterrupted;
   }
 }
 
 async function showStatus(flags: Flags, signal: AbortSignal): Promise<void> {
-  const looker = await openObserver(stackOf(flags, "status"));
+  const observer = await openObserver(stackOf(flags, "status"));
   const live = flags.watch === true && process.stdout.isTTY === true && !flags.json;
-  const look = () => looker.look({ withMetrics: true, withFetches: false });
+  const snapshot = () => observer.snapshot({ withMetrics: true, withFetches: false });
   try {
-    let before = await look();
-    await pause(lookApartMs, signal);
+    let before = await snapshot();
+    await pause(snapshotApartMs, signal);
     if (live) process.stdout.write(otherScreen);
     while (!signal.aborted) {
-      const now = await look();
+      const now = await snapshot();
       if (signal.aborted) break;
       const status = statusOf(now, before, new Date());
       process.stdout.write(`${live ? homeAndClear : ""}${textOf(status, flags)}`);
@@ -75,7 +75,7 @@ async function showStatus(flags: Flags, signal: AbortSignal): Promise<void> {
     }
   } finally {
     if (live) process.stdout.write(screenBefore);
-    looker.close();
+    observer.close();
   }
 }
 

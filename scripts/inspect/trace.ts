@@ -5,22 +5,23 @@ import { exitFindings, type RunbookFlags, runbookOptions, stackOf, toJson } from
 import { type Chain, chainOf } from "./snapshot/chain.ts";
 import { formatTrace, parseTrace, type Sighting, traced, traceQuestion } from "./trace/trace.ts";
 
-/** A puller's journal of some days is read whole. */
+/** Long enough to read a puller's journal of some days. */
 const hostDeadlineMs = 60_000;
 
-/** `./warren trace PRODUCT -s STACK`: where one product was seen, when, by whom. */
+/** `./warren trace PRODUCT -s STACK`: where and when a product was seen, and by which agent. */
 export function define(command: Command): void {
   runbookOptions(command)
-    .argument("<product>", "its file name, or a path of it; the reception stamp after :: doesn't count")
+    .argument("<product>", "file name or path of the product; the reception stamp after :: is ignored")
     .addHelpText(
       "after",
       `
-From what announcers, dispatchers and pullers keep on disk, and what they say in their journals, of all hosts by time. Times are those of the hosts.
-What is kept is bounded: announced files for a rescan's window, names for the dispatchers' window, placed ones for 25,000 to 50,000 products a puller.
-Of the public road: what senders and subscribers say in their journals; with logLevel warn they say nothing.
-Exit codes: 0 it was pulled, or fetched by a client, 1 could not be done, 2 it was not, or a host could not be asked.
+Merges by time what the announcers, dispatchers and pullers of all hosts recorded on disk and logged. Times are by each host's own clock.
+Records are limited: announced files to a rescan's window, names to the dispatchers' deduplication window, placed files to 25,000 to 50,000 a puller.
+On the public data server path only the logs of senders and subscribers are available; with logLevel warn they log nothing about products.
+Exit codes: 0 it was pulled, or fetched by a client, 1 failed, 2 it was not, or a host could not be asked.
 
-  ./warren trace '201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META' -s op`,
+  ./warren trace '201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META' -s op
+  ./warren trace '201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META' -s op --json`,
     )
     .action(runTrace);
 }
@@ -31,7 +32,7 @@ async function runTrace(product: string, flags: RunbookFlags): Promise<void> {
   const chain = chainOf(stack, config);
   const wanted = traced(product);
   const reach = await openHosts(stack, config);
-  const hosts = chain.hosts.filter(({ name }) => isOnRoad(chain, name));
+  const hosts = chain.hosts.filter(({ name }) => isOnPath(chain, name));
   const found = await Promise.all(
     hosts.map(async ({ name }): Promise<readonly Sighting[]> => {
       const read = (answer: string) => parseTrace(name, wanted, answer);
@@ -47,6 +48,6 @@ async function runTrace(product: string, flags: RunbookFlags): Promise<void> {
   process.stdout.write(flags.json ? toJson({ ...wanted, sightings }) : formatTrace(wanted, sightings));
 }
 
-/** Hosts with agents that keep or say something of products. */
-const isOnRoad = ({ urps, dispatchers, pdses, publicRoad }: Chain, host: string): boolean =>
+/** Whether a host has agents that record or log products. */
+const isOnPath = ({ urps, dispatchers, pdses, publicRoad }: Chain, host: string): boolean =>
   [urps, dispatchers, pdses, publicRoad?.pxes ?? [], publicRoad?.clients ?? []].some((hosts) => hosts.includes(host));

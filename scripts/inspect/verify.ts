@@ -21,67 +21,67 @@ interface Flags extends RunbookFlags {
   readonly publicName: string;
 }
 
-/** With the start of this program and of the engine verify takes less than five seconds, whatever hangs. */
+/** With the start of this program and of the engine, verify takes less than five seconds, even if hosts hang. */
 const withinSecondsDefault = 3.8;
 const deadlineSecondsDefault = 30;
 
-/** `./warren verify -s STACK`: the requirement's last chapter, executable: the chain in order of production, and its first broken link. */
+/** `./warren verify -s STACK`: checks the chain in order of production, as the requirement's last chapter does, and names the first broken link. */
 export function define(command: Command): void {
   runbookOptions(command)
     .option(
       "--max-age <seconds>",
-      "so old may a radar server's newest product be; silenceSeconds of the config unless given",
+      "age limit of a radar server's newest product (default: silenceSeconds of the config)",
       seconds,
     )
-    .option("--within <seconds>", "what has not answered by then counts as silent", seconds, withinSecondsDefault)
-    .option("--evidence <file>", "write all that was gathered, as JSON; there are no secrets in it")
-    .option("--probe", "send a marked product down each road, too, and show when it was where")
-    .option("--deadline <seconds>", "so long a probe may take", seconds, deadlineSecondsDefault)
+    .option("--within <seconds>", "time limit for answers of hosts and brokers", seconds, withinSecondsDefault)
+    .option("--evidence <file>", "write all collected data to this file, as JSON without secrets")
+    .option("--probe", "also send a marked product along each path, and show where and when it was seen")
+    .option("--deadline <seconds>", "time limit for a probe", seconds, deadlineSecondsDefault)
     .option(
       "--public-name <name>",
-      "the probe's file for px, as px's rules accept it; {mark}, {minute} and {second} are filled in",
+      "name of the probe's file for px, which px's rules must accept; {mark}, {minute} and {second} are replaced",
       publicNameDefault,
     )
     .addHelpText(
       "after",
       `
-Asks every host by ssh and the brokers by their management API, all at the same time, and changes nothing.
+Asks every host by ssh and the brokers by their management API, all at the same time, and changes nothing. It checks, in order of production:
 URP: products made, announced, served. bunny: brokers, virtual IP, queues, dispatchers. PDS: pullers, queue, dead letters.
-The public road, where the stack has one: px's senders and txqs, the public data server, its broker and clients' queues, subscribers.
-It stops at nothing: each step has its evidence, and what isn't good its remedy. The last line names the link to repair first.
---probe puts one small product on all radar servers, and one into the txq of each of px's senders that takes its name. Receivers get them as any other;
-what has arrived is removed from radar servers, receiver queues of PDS, public server and clients' folders. Public products are told to whoever
-listens. Times are the hosts' own.
+The public data server path, if the stack has one: px's senders and txqs, the public data server, its broker and clients' queues, subscribers.
+Every step is checked even after a broken one, and printed with its evidence and, if it is not good, a remedy. The last line names the link to repair first.
+--probe puts a small product on all radar servers, and one into the txq of each of px's senders whose rules accept its name. Receivers treat it like any
+other product. Probes that have arrived are removed from radar servers, PDS' receiver queues, the public data server and clients' folders. Public probes are
+announced to all subscribers. Times are by each host's own clock.
 --json: {ok, firstBroken: {host, id, step, evidence, remedy} | null, steps, probes: [{road, sender?, product, arrived, hops, totalMs, stopped, left}]}
-Exit codes: 0 no broken link, 1 could not be done, 2 a link is broken, a probe has not arrived, or the stack file is wrong.
+Exit codes: 0 no broken link, 1 failed, 2 a link is broken, a probe has not arrived, or the stack file is invalid.
 
   ./warren verify -s op
   ./warren verify -s op --json | jq .firstBroken
   ./warren verify -s op --probe --deadline 10
-  ./warren verify -s op --within 20      # on a machine, or by a line, that is slow`,
+  ./warren verify -s op --within 20      # on a slow machine or network`,
     )
     .action(runVerify);
 }
 
 async function runVerify(flags: Flags): Promise<void> {
   const stack = stackOf(flags, "verify");
-  const looker = await openObserver(stack);
+  const observer = await openObserver(stack);
   try {
-    const evidence = await looker.look({ withMetrics: false, withFetches: true, withinMs: flags.within * 1000 });
+    const evidence = await observer.snapshot({ withMetrics: false, withFetches: true, withinMs: flags.within * 1000 });
     if (flags.evidence !== undefined) await writeFile(flags.evidence, toJson(evidence));
-    const found = verify(evidence, { productAgeSeconds: flags.maxAge ?? looker.chain.silenceSeconds });
+    const found = verify(evidence, { productAgeSeconds: flags.maxAge ?? observer.chain.silenceSeconds });
     if (!flags.probe) return say(found, [], flags);
-    const probes = await sendProbes(looker, evidence, stack, flags);
+    const probes = await sendProbes(observer, evidence, stack, flags);
     say(withProbes(found, probes, stack), probes, flags);
   } finally {
-    looker.close();
+    observer.close();
   }
 }
 
-function sendProbes(looker: Observer, evidence: Evidence, stack: string, flags: Flags): Promise<ProbeResult[]> {
+function sendProbes(observer: Observer, evidence: Evidence, stack: string, flags: Flags): Promise<ProbeResult[]> {
   const senders = Object.entries(readCommittedConfig(stack).datamart?.delivery?.senders ?? {});
   const rules = Object.fromEntries(senders.map(([name, sender]) => [name, sender.rules]));
-  return probe(evidence, looker.reach, { withinSeconds: flags.deadline, publicName: flags.publicName, rules });
+  return probe(evidence, observer.reach, { withinSeconds: flags.deadline, publicName: flags.publicName, rules });
 }
 
 function say(found: Verification, probes: readonly ProbeResult[], { json, probe: isProbe }: Flags): void {

@@ -103,9 +103,9 @@ describe("a broker pair built by hand, as the installation notes have it", () =>
     ]);
     await rm(wrong);
     expect(alone).toMatchObject({ exitCode: 1 });
-    expect(alone.output).toContain("its cluster has the member rabbit@hare2, which is none of the hosts given");
+    expect(alone.output).toContain("its cluster has the member rabbit@hare2, which is not among the given hosts");
     expect(refused).toMatchObject({ exitCode: 1 });
-    expect(refused.output).toContain("feeder: is not the password that the broker has");
+    expect(refused.output).toContain("feeder: the password does not match the broker");
     expect(refused.output).not.toContain("a guess");
     expect(() => readFileSync(stackFile)).toThrow(/ENOENT/);
   });

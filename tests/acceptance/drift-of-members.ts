@@ -63,7 +63,7 @@ export function driftOfMembers(): void {
       noteSeconds("preview with one broker dead", seen.seconds);
       expect(seen.exitCode, seen.output).toBe(0);
       expect(seen.output).not.toMatch(stackTrace);
-      expect(seen.output).toMatch(/warning: bunny1: the management API of bunny can't be asked: /);
+      expect(seen.output).toMatch(/warning: bunny1: the management API of bunny can't be used: /);
       expectSaid(seen, [row]);
       const repaired = await up();
       expect(repaired.exitCode, repaired.output).toBe(0);

@@ -124,7 +124,7 @@ describe("a host that has another key", () => {
     const seen = await preview();
     expect(seen.exitCode, seen.output).not.toBe(0);
     expect(seen.output).toContain(
-      `${behind}: its host key is ${fingerprintOf(after)}, not ${fingerprintOf(before)} as the stack has recorded`,
+      `${behind}: its host key is ${fingerprintOf(after)}, not ${fingerprintOf(before)} as recorded in the stack`,
     );
     expect(seen.output).toContain(`--path warren:hosts.${behind}.ssh.hostKey`);
     expect(seen.output).toContain(`${jump} has drifted: /etc/hosts: content differs`);

@@ -36,12 +36,12 @@ export function packagesUpgraded(): void {
       await Promise.all(members.map(offerNewer));
       const plan = await warren(["upgrade", "-s", lab, "--dry-run"]);
       expect([plan.exitCode, plan.output]).toEqual([0, expect.stringContaining(newer)]);
-      expect(plan.output).toContain(`rabbitmq-server ${otherSeries} is there, another series`);
+      expect(plan.output).toContain(`rabbitmq-server ${otherSeries} is available, in another series`);
       let turns: { host: string; outcome: string; packages: PackageStep[]; seconds?: number }[] = [];
       const act = async () => {
-        await killHalfWay(["upgrade"], upgradeWithinMs, (said) => said.includes("  takes "));
+        await killHalfWay(["upgrade"], upgradeWithinMs, (said) => said.includes("  upgrades "));
         const { answer, stderr } = await answerOf<{ turns: typeof turns }>(["upgrade"], upgradeWithinMs);
-        expect(stderr).toContain("goes on with the upgrade of");
+        expect(stderr).toContain("continues the upgrade of");
         ({ turns } = answer);
       };
       const account = await whileFlowing([{ name: "upgrade", act }], testWithinMs);
@@ -71,7 +71,7 @@ export function packagesUpgraded(): void {
       try {
         const { exitCode, output } = await warren(["upgrade", "-s", lab, "--yes"]);
         expect(exitCode, output).toBe(2);
-        expect(output).toMatch(new RegExp(`${host}: apt would take rabbitmq-server from \\S+ to ${otherSeries}`));
+        expect(output).toMatch(new RegExp(`${host}: apt would upgrade rabbitmq-server from \\S+ to ${otherSeries}`));
         expect(output).toContain(`./warren upgrade -s ${lab} --to CLUSTER`);
       } finally {
         await on(host, `mv /srv/warren ${pins}; rm -f ${source}`);

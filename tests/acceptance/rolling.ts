@@ -85,7 +85,7 @@ export function drills(): void {
       child.kill("SIGINT");
       const { exitCode, stderr } = await child;
       expect([exitCode, await holders()]).toEqual([130, [before]]);
-      expect(stderr).toContain("may have the virtual IP again");
+      expect(stderr).toContain("accepts the virtual IP again");
     });
   });
 }

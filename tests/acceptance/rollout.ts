@@ -52,19 +52,19 @@ async function allKinds() {
     expectBack("puller", pullers, "process.exit(7);", async () => {
       const { exitCode, all } = await rollOut(2);
       expect(exitCode, all).toBe(1);
-      expect(all).toContain(`the former agents run again on ${pullers[0]}`);
+      expect(all).toContain(`rolled back to the previous agents on ${pullers[0]}`);
     });
   const endsLater = () =>
     expectBack("dispatcher", members, "setTimeout(() => process.exit(7), 5000);", async () => {
       const { exitCode, all } = await rollOut(8);
       expect(exitCode, all).toBe(1);
-      expect(all).toMatch(/dispatcher (runs|is well)/);
+      expect(all).toMatch(/dispatcher (runs|is healthy)/);
     });
   const byUp = () =>
     expectBack("puller", pullers, "process.exit(7);", async () => {
       const failed = await up();
       expect(failed.exitCode, failed.output).not.toBe(0);
-      expect(failed.output).toContain("runs with the former program again");
+      expect(failed.output).toContain("the previous one is restored and running");
     });
   try {
     const account = await whileFlowing(

@@ -33,7 +33,7 @@ function moves(): void {
   it("is refused in place, with the reason and the way", async () => {
     const { exitCode, output } = await warren(["upgrade", "-s", lab, "--to", "wren", "--yes"]);
     expect(exitCode).toBe(1);
-    expect(output).toContain("no cluster stands beside bunny by the name of wren");
+    expect(output).toContain("there is no second cluster wren beside bunny");
   });
 
   it(
@@ -47,7 +47,7 @@ function moves(): void {
         );
         const { exitCode, all } = await runVerb(["upgrade", "--to", clusters.new], moveWithinMs);
         expect(exitCode, all).toBe(0);
-        expect(all).toContain("goes on with the move of");
+        expect(all).toContain("continues the move of");
       });
       tell("3.10 to 4.0, killed in the middle of it", counted, pauseMs);
       expect(await virtualIpHolders(lab, await stackConfig())).toEqual(["heron1"]);
@@ -92,7 +92,10 @@ function moves(): void {
         "active\ninactive\ninactive",
       );
       const again = await warren(["upgrade", "-s", lab, "--return", "--yes"]);
-      expect([again.exitCode, again.output]).toEqual([1, expect.stringContaining("no cluster stands beside heron")]);
+      expect([again.exitCode, again.output]).toEqual([
+        1,
+        expect.stringContaining("there is no second cluster beside heron"),
+      ]);
     },
     testWithinMs,
   );

@@ -48,7 +48,7 @@ const faultOfEachKind: readonly LabFault[] = Object.values(
 export function verifyNamesFaults({ all }: { readonly all: boolean }): void {
   part("verify names the first broken link where", () => {
     const faults = all ? allFaults : faultOfEachKind;
-    let looker: Observer;
+    let observer: Observer;
     let trickle: Trickle;
     let config: StackConfig;
     const slowest: number[] = [];
@@ -56,11 +56,11 @@ export function verifyNamesFaults({ all }: { readonly all: boolean }): void {
     beforeAll(async () => {
       config = await stackConfig();
       trickle = await startTrickle(config);
-      looker = await openObserver(lab);
-      await untilSound(looker);
+      observer = await openObserver(lab);
+      await untilSound(observer);
     }, soundWithinMs + 30_000);
     afterAll(async () => {
-      looker.close();
+      observer.close();
       await trickle.stop();
       note("verify, the slowest of its answers to faults", `${Math.max(...slowest).toFixed(1)} s`, "5 s");
     });
@@ -77,7 +77,7 @@ export function verifyNamesFaults({ all }: { readonly all: boolean }): void {
         expect(said.seconds).toBeLessThan(answerWithinSeconds);
       } finally {
         await perform(fault.heal, { config, withheld });
-        await untilSound(looker);
+        await untilSound(observer);
       }
     });
 
@@ -119,7 +119,7 @@ export function verifyNamesFaults({ all }: { readonly all: boolean }): void {
         expect(exitCode).toBe(2);
       } finally {
         await all("--no-block start");
-        await untilSound(looker);
+        await untilSound(observer);
       }
     });
   });
@@ -150,12 +150,12 @@ async function untilNamed({ host, step }: LabFault): Promise<Said> {
   return named ?? (last as Said);
 }
 
-async function untilSound(looker: Observer): Promise<void> {
+async function untilSound(observer: Observer): Promise<void> {
   let broken = "";
   const sound = await poll(
     async () => {
-      const evidence = await looker.look({ withMetrics: false, withFetches: true });
-      const { firstBroken, steps } = verify(evidence, { productAgeSeconds: looker.chain.silenceSeconds });
+      const evidence = await observer.snapshot({ withMetrics: false, withFetches: true });
+      const { firstBroken, steps } = verify(evidence, { productAgeSeconds: observer.chain.silenceSeconds });
       broken = firstBroken ? `${firstBroken.host}, ${firstBroken.step}: ${firstBroken.evidence}` : "";
       return steps.every(({ verdict }) => verdict === "good");
     },

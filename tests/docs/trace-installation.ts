@@ -35,7 +35,7 @@ export const installationChapters: readonly Chapter[] = [
         does: "Debian's own package, its series pinned and held: 3.10 on Debian 12, 4.0 on Debian 13",
         proofs: [
           [brokers, "has the series' package and Erlang on every member, held"],
-          [model, "has its package pinned by apt to the series that is held"],
+          [model, "has its package pinned to the held series"],
         ],
       },
       {
@@ -94,7 +94,7 @@ export const installationChapters: readonly Chapter[] = [
       {
         line: "/etc/init.d/rabbitmq-server restart",
         does: "only if a file that the broker reads has changed; one member at a time",
-        proofs: [["infra/resources/host-steps.test.ts", "lets brokers start one after the other"]],
+        proofs: [["infra/resources/host-steps.test.ts", "starts brokers one after the other"]],
       },
     ],
   },
@@ -107,7 +107,7 @@ export const installationChapters: readonly Chapter[] = [
         proofs: [
           [
             "infra/resources/host-steps.test.ts",
-            "writes what the broker's first start reads before its package, and what the package judges after it",
+            "writes files that the broker's first start reads before its package, and files that a package validates after it",
           ],
         ],
       },
@@ -119,7 +119,7 @@ export const installationChapters: readonly Chapter[] = [
       {
         line: "on each node restart /etc/init.d/rabbitmq-server stop/start",
         does: "members start one at a time",
-        proofs: [["infra/resources/host-steps.test.ts", "lets brokers start one after the other"]],
+        proofs: [["infra/resources/host-steps.test.ts", "starts brokers one after the other"]],
       },
       {
         line: 'rabbitmqctl stop_app; join_cluster rabbit@"other node"; start_app',
@@ -127,7 +127,7 @@ export const installationChapters: readonly Chapter[] = [
         proofs: [
           [
             "infra/resources/host-steps.test.ts",
-            "lets the first member begin the cluster, and the others join it one after the other",
+            "lets the first member form the cluster, and the others join one after the other",
           ],
           cluster,
           [

@@ -8,7 +8,7 @@ const rows = "infra/checks/cases.ts";
 
 const oldLdap: Proof = [
   rendered,
-  "says of LDAP what the old text says, but that nobody gets the management tag from it",
+  "has the LDAP settings of the requirement, except that nobody gets the management tag",
 ];
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: that is how RabbitMQ writes it
@@ -29,7 +29,7 @@ export const loginChapters: readonly Chapter[] = [
           [directory, "keeps no password of an LDAP user, and says why it refuses a wrong one"],
           [
             "infra/plugins/rabbitmq/users.broker.test.ts",
-            "without a password can't log in, has no drift, and is given none back where somebody gave one",
+            "without a password can't log in and has no drift; a password that somebody set is removed",
           ],
         ],
       },
@@ -68,10 +68,7 @@ export const loginChapters: readonly Chapter[] = [
           [directory, "StartTLS, verified"],
           [directory, "LDAPS, verified"],
           oldLdap,
-          [
-            rendered,
-            "has LDAP with its certificate expected to be the server's own, and in terms what could be misread as a remark",
-          ],
+          [rendered, "has LDAP with verification of the server, and DNs as terms because `#` would start a comment"],
           [access, "`encryption: none`"],
         ],
       },
@@ -79,7 +76,7 @@ export const loginChapters: readonly Chapter[] = [
       {
         line: '{vhost_access_query, {in_group, "ou=${vhost}-users,ou=vhosts,dc=ec,dc=gc,dc=ca"}}',
         does: "`ldap.vhostAccess`; RabbitMQ never asked this query, and a check says so",
-        proofs: [oldLdap, [access, "the requirement's `vhost_access_query`"]],
+        proofs: [oldLdap, [access, "the requirement's `vhost_access_query`, with `authorization: internal`"]],
       },
       {
         line: "{resource_access_query, {for, [{permission, configure, …}, {permission, write, …}, {permission, read, …}]}}",
@@ -87,7 +84,7 @@ export const loginChapters: readonly Chapter[] = [
         proofs: [
           [directory, "lets LDAP say what its users may do where the config has it so"],
           oldLdap,
-          [rendered, "leaves to LDAP what its users may do where the config says so"],
+          [rendered, "lets LDAP authorize its users if configured"],
         ],
       },
       {
@@ -108,7 +105,7 @@ export const loginChapters: readonly Chapter[] = [
       {
         line: "vip bunny-op 142.135.12.59 port 5672",
         does: "`virtualIps.bunny-op`; agents find the broker there",
-        proofs: [[model, "lead announcers and pullers to the virtual IP"]],
+        proofs: [[model, "connect announcers and pullers to the virtual IP"]],
       },
       {
         line: 'vrrp_script chk_rabbitmq { script "killall -0 rabbitmq-server"; interval 2 }',
@@ -118,12 +115,12 @@ export const loginChapters: readonly Chapter[] = [
       {
         line: "state BACKUP; interface eth0; virtual_router_id 247",
         does: "the same, by `interface` and `routerId`",
-        proofs: [[rows, "247 twice on eth0"]],
+        proofs: [[rows, "router id 247 twice on eth0"]],
       },
       {
         line: "priority 150",
         does: "one for each host: 150 on both is a tie, and a check refuses it",
-        proofs: [[rows, "both at 150, as in the requirement"]],
+        proofs: [[rows, "both hosts at 150, as in the requirement"]],
       },
       {
         line: "track_interface { eth0 }; advert_int 1; preempt_delay 5",
@@ -142,7 +139,7 @@ export const loginChapters: readonly Chapter[] = [
         proofs: [
           [
             "infra/model/keepalived.test.ts",
-            "takes adverts of its own hosts alone, without the password that VRRP sends in the clear",
+            "accepts adverts only from its own hosts, without the password that VRRP sends unencrypted",
           ],
         ],
       },
@@ -162,7 +159,7 @@ export const loginChapters: readonly Chapter[] = [
         proofs: [
           [
             "infra/config/base.test.ts",
-            "differ in addresses, the virtual IP's name and router id, and the login's key; in nothing else",
+            "differ only in addresses, the virtual IP's name and router id, and the login key",
           ],
         ],
       },

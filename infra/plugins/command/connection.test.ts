@@ -30,7 +30,7 @@ function inputs(values: PropertyMap, connection: PropertyMap = sshd.connection):
 
 const others: Sshd[] = [];
 
-/** One more host, for one test. */
+/** Another host, for one test. */
 async function another(extraConfig: readonly string[] = []): Promise<Sshd> {
   const started = await startSshd(extraConfig);
   others.push(started);
@@ -38,7 +38,7 @@ async function another(extraConfig: readonly string[] = []): Promise<Sshd> {
 }
 afterEach(() => Promise.all(others.splice(0).map((each) => each.stop())));
 
-it("is shared: twenty resources at once take one login and no more sessions than the server allows", async () => {
+it("is shared: twenty concurrent resources need one login and no more sessions than the server allows", async () => {
   const own = await another(["MaxSessions 4"]);
   const results = await Promise.all(
     Array.from({ length: 20 }, (_, index) =>
@@ -49,7 +49,7 @@ it("is shared: twenty resources at once take one login and no more sessions than
   expect(own.logins()).toBe(1);
 });
 
-it("is made anew when it broke between two resources", async () => {
+it("is reopened after it broke between two resources", async () => {
   const first = await another();
   await provider.create(type, inputs({ create: "true" }, first.connection));
   const before = first.logins();
@@ -58,7 +58,7 @@ it("is made anew when it broke between two resources", async () => {
   expect([before, first.logins()]).toEqual([1, 2]);
 });
 
-it("goes through a jump host, with the host keys of both checked", async () => {
+it("goes through a jump host, with both host keys verified", async () => {
   const jump = await another();
   const through = { ...sshd.connection, proxy: jump.connection };
   expect((await provider.create(type, inputs({ create: "echo there" }, through))).outputs.stdout).toBe("there");
@@ -78,7 +78,7 @@ it("refuses a host whose key is not the pinned one, at the first attempt and wit
   await expect(provider.delete(type, "x", inputs({ delete: "true" }, wrong))).rejects.toThrow("not the pinned one");
 });
 
-it("takes a key that is encrypted, and the keys of an agent", async () => {
+it("accepts an encrypted key, and the keys of an agent", async () => {
   const encrypted = join(sshd.folder, "encrypted");
   await copyFile(join(sshd.folder, "user"), encrypted);
   await chmod(encrypted, 0o600);
@@ -105,14 +105,18 @@ it("takes a key that is encrypted, and the keys of an agent", async () => {
   }
 });
 
-it("tells a refused login from a host that is not there", async () => {
+it("distinguishes a refused login from an unreachable host", async () => {
   const stranger = await another();
   const refused = { ...sshd.connection, privateKey: stranger.privateKey, dialErrorLimit: 0 };
-  await expect(provider.create(type, inputs({ create: "true" }, refused))).rejects.toThrow(/refused every way/);
-  await expect(provider.delete(type, "x", inputs({ delete: "true" }, refused))).rejects.toThrow(/refused every way/);
+  await expect(provider.create(type, inputs({ create: "true" }, refused))).rejects.toThrow(
+    /refused every offered authentication method/,
+  );
+  await expect(provider.delete(type, "x", inputs({ delete: "true" }, refused))).rejects.toThrow(
+    /refused every offered authentication method/,
+  );
 });
 
-it("that can't be made lets a delete succeed with a warning, and a create fail", async () => {
+it("that fails lets a delete succeed with a warning, and a create fail", async () => {
   const dead = { ...sshd.connection, port: await freePort(), dialErrorLimit: 2 };
   await provider.delete(type, "x", inputs({ delete: "false", stdout: "", stderr: "" }, dead));
   const warning = await provider.plugin.line((line) => line.message.includes(`:${dead.port}`) && !line.status);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { checkShape, type Field, type Shape } from "../lib/shape.ts";
 import { isMap, type PropertyMap, revealMap, type Value } from "../lib/values.ts";
 
-/** How to reach and enter one host. */
+/** How to connect to a host and log in. */
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
@@ -11,11 +11,11 @@ export interface Endpoint {
   readonly privateKey?: string;
   readonly privateKeyPassword?: string;
   readonly agentSocketPath?: string;
-  /** Failed attempts that are put up with; -1 for no limit. */
+  /** Failed attempts that are tolerated; -1 for no limit. */
   readonly dialErrorLimit: number;
   /** Seconds for one attempt; 0 for no limit. */
   readonly perDialTimeout: number;
-  /** `TYPE BASE64` as in authorized_keys. Without it any host key is taken. */
+  /** `TYPE BASE64` as in authorized_keys. Without it any host key is accepted. */
   readonly hostKey?: string;
 }
 
@@ -45,7 +45,7 @@ export const connectionField: Field = {
   secret: true,
 };
 
-/** The checked input as settings. States of other origin may lack the defaults, which a check fills in. */
+/** The checked input as settings. States of another origin may lack defaults, which the check fills in. */
 export function toConnection(value: Value | undefined): Connection {
   if (!isMap(value)) throw new Error("connection: expected a map");
   const { values, failures } = checkShape(connectionShape, withoutNulls(value));
@@ -58,14 +58,14 @@ function withoutNulls(map: PropertyMap): PropertyMap {
   return Object.fromEntries(entries.map(([name, value]) => [name, isMap(value) ? withoutNulls(value) : value]));
 }
 
-/** Equal for equal settings, and tells nothing of them. */
+/** Equal for equal settings; reveals nothing of them. */
 export function connectionKey(endpoint: Endpoint): string {
   const sorted = (_: string, value: Value) =>
     isMap(value) ? Object.fromEntries(Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1))) : value;
   return createHash("sha256").update(JSON.stringify(endpoint, sorted)).digest("hex");
 }
 
-/** For messages: `root@bunny1`, with the port where it is not 22. */
+/** For messages: `root@bunny1`, with the port unless it is 22. */
 export function endpointName({ user, host, port }: Endpoint): string {
   return `${user}@${host}${port === 22 ? "" : `:${port}`}`;
 }
@@ -79,7 +79,7 @@ export function parseHostKey(text: string): HostKey | undefined {
   const [type, base64] = text.trim().split(/\s+/);
   if (type === undefined || base64 === undefined) return undefined;
   const blob = Buffer.from(base64, "base64");
-  // A key names its own type in front: length in four bytes, then the name.
+  // A key starts with its type: length in four bytes, then the name.
   const length = blob.length >= 4 ? blob.readUInt32BE(0) : 0;
   return blob.subarray(4, 4 + length).toString() === type ? { type, blob } : undefined;
 }

@@ -30,7 +30,7 @@ function hashed(asset: PropertyMap, content: string): PropertyMap {
   return { ...asset, hash: createHash("sha256").update(content).digest("hex") };
 }
 
-it("copies a large file whole, with nothing left beside it", async () => {
+it("copies a large file completely, and leaves no other file", async () => {
   const content = randomBytes(40 * 1024 * 1024);
   const local = join(sshd.folder, "large");
   await writeFile(local, content);
@@ -60,7 +60,7 @@ it("replaces a file under its name in one step, keeping its mode, through a link
   expect([after.mode & 0o7777, after.ino === before.ino]).toEqual([0o750, false]);
 });
 
-it("puts a file into a folder that is there, and a folder beside or into it, by its last slash", async () => {
+it("copies a file into an existing folder, and a folder or, with a trailing slash, its content", async () => {
   const folder = join(sshd.folder, "tree");
   await mkdir(join(folder, "a", "b"), { recursive: true });
   await writeFile(join(folder, "a", "b", "deep"), "deep");
@@ -77,7 +77,7 @@ it("puts a file into a folder that is there, and a folder beside or into it, by 
   );
 });
 
-it("is changed by content, not by where the content comes from", async () => {
+it("is changed by content, not by the content's local path", async () => {
   const old = inputs(hashed(pathAsset("/one/place"), "same"), "/p");
   const moved = inputs(hashed(pathAsset("/another/place"), "same"), "/p");
   const changed = inputs(hashed(pathAsset("/one/place"), "other"), "/p");
@@ -97,7 +97,7 @@ it("copies again on update only when content or place changed", async () => {
   expect(await readFile(path, "utf8")).toBe("two");
 });
 
-it("refuses what the official provider refuses, by name", async () => {
+it("refuses by name what the official provider refuses", async () => {
   const uri = { ...textAsset(""), text: "", uri: "https://example.org/x" };
   const { failures } = await provider.check(type, inputs(uri, "/x"));
   expect(failures).toEqual([{ path: "source", reason: expect.stringContaining("RemoteAsset") }]);
@@ -107,12 +107,12 @@ it("refuses what the official provider refuses, by name", async () => {
   expect(none.failures.map(({ path }) => path)).toEqual(["source", "remotePath"]);
 });
 
-it("names the local file that is missing, and the remote one that can't be written", async () => {
+it("names a missing local file, and a remote one that can't be written", async () => {
   await expect(provider.create(type, inputs(pathAsset("/no/such/file"), "/x"))).rejects.toThrow("/no/such/file");
   await expect(provider.create(type, inputs(textAsset("x"), "/proc/warren/x"))).rejects.toThrow("/proc/warren");
 });
 
-it("takes nothing away on delete", async () => {
+it("removes nothing on delete", async () => {
   await provider.delete(type, "x", inputs(textAsset("x"), join(remote, "text")));
   expect(await readFile(join(remote, "text"), "utf8")).toBe("Grüße\n");
 });

@@ -9,10 +9,10 @@ import { newId } from "./remote-command.ts";
 import { withSftp } from "./session.ts";
 import { makeFolder, putFile, type Source, statRemote } from "./sftp.ts";
 
-/** Files of one folder that are copied at the same time. */
+/** Files of a folder that are copied concurrently. */
 const filesAtOnce = 8;
 
-/** `command:remote:CopyToRemote`: a file, a text or a folder onto a host, over SFTP. Nothing is taken away on delete. */
+/** `command:remote:CopyToRemote`: copies a file, a text or a folder to a host over SFTP. Delete removes nothing. */
 export function copyToRemote(pool: ConnectionPool): ResourceHandler {
   return {
     token: "command:remote:CopyToRemote",
@@ -48,7 +48,7 @@ async function copy(pool: ConnectionPool, inputs: PropertyMap, operation: Operat
   const destination = String(inputs.remotePath);
   const source = inputs.source;
   const local = isAsset(source) || isArchive(source) ? source.path : undefined;
-  // Looked at before the host is entered: a missing file is a mistake that needs no connection to be found.
+  // Checked before connecting: finding that a local file is missing needs no connection.
   const folder = local ? (await stat(local)).isDirectory() : false;
   await withSftp(pool, connection, operation, async (sftp) => {
     if (!local) await copyText(sftp, isAsset(source) ? (source.text ?? "") : "", destination);
@@ -60,12 +60,12 @@ async function copy(pool: ConnectionPool, inputs: PropertyMap, operation: Operat
 
 async function copyText(sftp: SFTPWrapper, text: string, destination: string): Promise<void> {
   const found = await statRemote(sftp, destination);
-  if (found?.isDirectory()) throw new Error(`${destination}: is a directory; a text needs a file's path`);
+  if (found?.isDirectory()) throw new Error(`${destination}: is a directory; expected a file's path for a text`);
   await makeFolder(sftp, posix.dirname(destination));
   await putFile(sftp, { text }, destination);
 }
 
-/** Into the destination when that is a folder, else in its place. */
+/** Copies into the destination if that is a folder, else replaces it. */
 async function copyFile(sftp: SFTPWrapper, source: Source & { path: string }, destination: string): Promise<void> {
   const found = await statRemote(sftp, destination);
   if (found?.isDirectory()) return putFile(sftp, source, posix.join(destination, basename(source.path)));
@@ -73,7 +73,7 @@ async function copyFile(sftp: SFTPWrapper, source: Source & { path: string }, de
   return putFile(sftp, source, destination);
 }
 
-/** `folder` becomes `destination/folder`; what is in `folder/` (with the slash) comes into `destination` itself. */
+/** `folder` becomes `destination/folder`; the content of `folder/` (with the slash) is copied into `destination` itself. */
 async function copyFolder(sftp: SFTPWrapper, folder: string, destination: string): Promise<void> {
   const root = folder.endsWith("/") ? destination : posix.join(destination, basename(folder));
   await makeFolder(sftp, root);
@@ -83,7 +83,7 @@ async function copyFolder(sftp: SFTPWrapper, folder: string, destination: string
     path: join(entry.parentPath, entry.name).slice(join(folder, "/").length),
   }));
   const folders = relative.filter(({ entry }) => entry.isDirectory()).map(({ path }) => path);
-  // Shorter paths first: a folder is made before those in it.
+  // Shorter paths first, so that parents are created before their subfolders.
   for (const path of folders.sort((left, right) => left.length - right.length))
     await makeFolder(sftp, posix.join(root, path));
   const files = relative.filter(({ entry }) => !entry.isDirectory()).map(({ path }) => path);

@@ -8,7 +8,7 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-/** A host whose connections come to an end in some way. */
+/** A host whose connections end in some way. */
 async function listening(onConnection: (socket: Socket) => void): Promise<number> {
   const server = createServer(onConnection).listen(0, "127.0.0.1");
   servers.push(server);
@@ -22,8 +22,8 @@ const attempted = (port: number) =>
     { signal: new AbortController().signal, onRetry: () => undefined },
   );
 
-// The library tells of a reset twice, as an error of the socket and as a handshake that was not finished. A second error that nobody hears ends
-// the process, and with it every step of every host: the test runner has it as a fault of its own.
+// ssh2 reports a reset twice: as a socket error and as an unfinished handshake. A second error without a listener crashes the process, and with it
+// every step of every host. The test runner would report it as an uncaught error.
 it.each<[string, (socket: Socket) => void]>([
   ["resets the connection once it is asked", (socket) => socket.once("data", () => socket.resetAndDestroy())],
   [
@@ -34,10 +34,10 @@ it.each<[string, (socket: Socket) => void]>([
     },
   ],
   ["closes it at once", (socket) => socket.end()],
-])("a host that %s can't be entered, and that is all", async (_, onConnection) => {
+])("a host that %s fails the login once, without an uncaught error", async (_, onConnection) => {
   const error = await attempted(await listening(onConnection)).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(DialError);
   expect(error).toMatchObject({ failure: "unreachable" });
-  // What comes late comes with the socket's end.
+  // A late error comes with the end of the socket.
   await new Promise((resolve) => setImmediate(resolve));
 });

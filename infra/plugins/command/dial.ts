@@ -7,11 +7,11 @@ import ssh2 from "ssh2";
 import { abortable } from "./abortable.ts";
 import { type Endpoint, endpointName, parseHostKey } from "./connection.ts";
 
-/** Why a host can't be entered. Only `unreachable` may mean that the machine is gone. */
+/** Why a login to a host failed. Only `unreachable` may mean that the machine is gone. */
 export type DialFailure = "unreachable" | "authentication" | "host key" | "settings";
 
 interface DialErrorOptions extends ErrorOptions {
-  /** Trying again is of no use, or was done. */
+  /** A retry is pointless, or all retries have failed. */
   readonly final?: boolean;
 }
 
@@ -27,7 +27,7 @@ export class DialError extends Error {
   }
 }
 
-/** Cheapest first: AES-GCM runs in the processor's own instructions and needs no separate MAC. */
+/** Cheapest first: AES-GCM uses processor instructions and needs no separate MAC. */
 const ciphers = [
   "aes128-gcm@openssh.com",
   "aes256-gcm@openssh.com",
@@ -37,7 +37,7 @@ const ciphers = [
   "chacha20-poly1305@openssh.com",
 ] as const;
 
-/** A dead peer is noticed after three unanswered questions, 5 s apart. */
+/** A dead peer is noticed after three unanswered keepalives, 5 s apart. */
 const keepalive = { keepaliveInterval: 5000, keepaliveCountMax: 3 };
 
 const firstPauseMs = 100;
@@ -45,14 +45,14 @@ const pauseMsMax = 5000;
 
 export interface DialOptions {
   readonly signal: AbortSignal;
-  /** Opens the way to the host; TCP where it is not given. */
+  /** Opens a stream to the host; default: TCP. */
   readonly open?: () => Promise<Duplex>;
   readonly onRetry: (message: string) => void;
 }
 
 /**
- * Enters a host. Failed attempts are repeated after growing pauses until the endpoint's dialErrorLimit is passed; wrong
- * settings and a wrong host key are not, they don't get better.
+ * Logs in to a host. Failed attempts are repeated after growing pauses until the endpoint's dialErrorLimit is exceeded. Wrong settings and a
+ * wrong host key are final, because a retry can't help.
  */
 export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Client> {
   const limit = endpoint.dialErrorLimit;
@@ -81,7 +81,7 @@ async function attempt(endpoint: Endpoint, { signal, open }: DialOptions): Promi
   const name = endpointName(endpoint);
   try {
     const socket = await abortable(open?.() ?? openTcp(endpoint, ended), ended);
-    return await enter({ ...config, sock: socket }, socket, ended, endpoint.password);
+    return await logIn({ ...config, sock: socket }, socket, ended, endpoint.password);
   } catch (error) {
     if (keyCheck.refusal !== undefined) throw new DialError("host key", `${name}: ${keyCheck.refusal}`);
     if (error instanceof DialError) throw error;
@@ -93,7 +93,7 @@ async function attempt(endpoint: Endpoint, { signal, open }: DialOptions): Promi
 function explain(endpoint: Endpoint, error: Error & { level?: string }): DialError {
   const name = endpointName(endpoint);
   if (error.level === "client-authentication") {
-    return new DialError("authentication", `${name}: the host refused every way of authentication that it was offered`);
+    return new DialError("authentication", `${name}: the host refused every offered authentication method`);
   }
   if (/no matching host key/i.test(error.message)) {
     const wanted = parseHostKey(endpoint.hostKey ?? "")?.type;
@@ -117,18 +117,18 @@ async function openTcp({ host, port }: Endpoint, signal: AbortSignal): Promise<D
   }
 }
 
-async function enter(config: ConnectConfig, socket: Duplex, signal: AbortSignal, password?: string): Promise<Client> {
+async function logIn(config: ConnectConfig, socket: Duplex, signal: AbortSignal, password?: string): Promise<Client> {
   const client = new ssh2.Client();
   const stop = () => socket.destroy(new Error("stopped"));
   signal.addEventListener("abort", stop, { once: true });
-  // Servers that ask for a password by dialogue get it as the answer to each question, as the official provider does.
+  // Servers that ask for a password interactively get it as the answer to each prompt, as from the official provider.
   client.on("keyboard-interactive", (_name, _instructions, _language, prompts, answer) =>
     answer(prompts.map(() => password ?? "")),
   );
   try {
     await new Promise<void>((resolve, reject) => {
       client.once("ready", resolve);
-      // A connection that is reset is told of twice; the second time without a listener would end the process.
+      // A connection reset emits two errors. Without a listener the second would crash the process.
       client.on("error", reject);
       client.once("close", () => reject(new Error("the host closed the connection")));
       client.connect(config);
@@ -156,7 +156,7 @@ function clientConfig(endpoint: Endpoint, check: KeyCheck): ConnectConfig {
   const config: ConnectConfig = {
     username: endpoint.user,
     ...keepalive,
-    readyTimeout: 0, // attempt() has its own deadline, which covers the way to the host as well
+    readyTimeout: 0, // attempt() has its own deadline, which includes opening the stream
     algorithms: { cipher: [...ciphers], ...(hostKey && { serverHostKey: signatureAlgorithms(hostKey.type) }) },
     authHandler: [
       ...(key ? (["publickey"] as const) : []),
@@ -172,7 +172,7 @@ function clientConfig(endpoint: Endpoint, check: KeyCheck): ConnectConfig {
   if (hostKey === undefined) return config;
   const hostVerifier = (offered: Buffer) => {
     if (offered.equals(hostKey.blob)) return true;
-    check.refusal = `the host's key (${fingerprint(offered)}) is not the pinned one (${fingerprint(hostKey.blob)}): it was installed anew, or something else answers in its place`;
+    check.refusal = `the host's key (${fingerprint(offered)}) is not the pinned one (${fingerprint(hostKey.blob)}): the host was reinstalled, or another machine answers at its address`;
     return false;
   };
   return { ...config, hostVerifier };
@@ -184,7 +184,7 @@ function signatureAlgorithms(type: string): ServerHostKeyAlgorithm[] {
   return names as ServerHostKeyAlgorithm[];
 }
 
-/** The key's text once it is known to be usable; the library's own error would come too late to be told apart. */
+/** The key's text, checked for usability, because the library's own error comes too late to be distinguished. */
 function usablePrivateKey(endpoint: Endpoint): string | undefined {
   if (endpoint.privateKey === undefined) return undefined;
   const parsed = ssh2.utils.parseKey(endpoint.privateKey, endpoint.privateKeyPassword);

@@ -4,22 +4,22 @@ import type { Client, ClientChannel } from "ssh2";
 export interface Variable {
   readonly name: string;
   readonly value: string;
-  /** Without it the command must not run. */
+  /** The command must not run if the server refuses it. */
   readonly required: boolean;
 }
 
-/** The server does not accept a required variable. Nothing was run. */
+/** The server refused a required variable. Nothing was run. */
 export class VariableRefused extends Error {
   override readonly name = "VariableRefused";
 
   constructor(variable: string) {
     super(
-      `the SSH server refused the environment variable ${variable}: name it in AcceptEnv in its sshd_config, or set it in the command itself`,
+      `the SSH server refused the environment variable ${variable}: add it to AcceptEnv in its sshd_config, or set it in the command itself`,
     );
   }
 }
 
-/** What of ssh2's inside is needed: it sends variables without asking for an answer, so a refusal would go unseen. */
+/** The required internals of ssh2, which sends variables without requesting an answer, so a refusal would go unnoticed. */
 interface Internals {
   readonly _protocol: {
     env(channel: number, name: string, value: string, wantReply: boolean): void;
@@ -40,15 +40,15 @@ interface Pending {
   readonly refused: Variable[];
 }
 
-/** Commands that were asked for with variables, by the text that stands in for them until their channel is open. */
+/** Commands with variables, by the placeholder that stands for each command until its channel is open. */
 const pending = new WeakMap<object, Map<string, Pending>>();
 let tickets = 0;
 
 /**
- * Like ssh2's `exec`, but the server must have answered for every variable before the command is sent.
+ * Like ssh2's `exec`, but the command is sent only after the server has answered for every variable.
  *
- * @param started gets the channel and the names of those optional variables that were refused; it must listen before it returns: a
- * command that ends at once has its exit code in the same packet as the answer that it was started
+ * @param started gets the channel and the names of refused optional variables. It must add listeners before it returns: the exit code of a
+ *   command that ends at once is in the same packet as the confirmation of its start
  */
 export function execWithEnvironment<Outcome>(
   client: Client,
@@ -59,8 +59,8 @@ export function execWithEnvironment<Outcome>(
 ): Promise<Outcome> {
   const commands = prepare(client);
   const ticket = `${++tickets}:${command}`;
-  const asked: Pending = { variables, refused: [] };
-  commands.set(ticket, asked);
+  const requested: Pending = { variables, refused: [] };
+  commands.set(ticket, requested);
   return new Promise((resolve, reject) => {
     const done = (error: Error | undefined, channel: ClientChannel) => {
       commands.delete(ticket);
@@ -69,7 +69,7 @@ export function execWithEnvironment<Outcome>(
         resolve(
           started(
             channel,
-            asked.refused.map(({ name }) => name),
+            requested.refused.map(({ name }) => name),
           ),
         );
     };
@@ -81,7 +81,7 @@ export function execWithEnvironment<Outcome>(
   });
 }
 
-/** Puts the asking between the opening of a channel and its command, once for each client. */
+/** Inserts the requests for variables between the opening of a channel and its command, once per client. */
 function prepare(client: Client): Map<string, Pending> {
   const known = pending.get(client);
   if (known !== undefined) return known;
@@ -90,15 +90,15 @@ function prepare(client: Client): Map<string, Pending> {
   const { _protocol: protocol, _chanMgr: channels } = client as unknown as Internals;
   const exec = protocol.exec.bind(protocol);
   protocol.exec = (id, ticket, wantReply) => {
-    const asked = commands.get(ticket);
+    const requested = commands.get(ticket);
     const channel = Object.values(channels._channels).find((each) => (each as ChannelInternals).outgoing?.id === id);
-    if (asked === undefined || channel === undefined) throw new Error("ssh2 changed: no channel for a command");
+    if (requested === undefined || channel === undefined) throw new Error("ssh2 changed: no channel for a command");
     const { _callbacks: callbacks } = channel as ChannelInternals;
     const whenStarted = callbacks.pop();
-    let open = asked.variables.length;
+    let open = requested.variables.length;
     const command = ticket.slice(ticket.indexOf(":") + 1);
     const send = () => {
-      const refused = asked.refused.find((variable) => variable.required);
+      const refused = requested.refused.find((variable) => variable.required);
       if (refused === undefined) {
         if (whenStarted) callbacks.push(whenStarted);
         exec(id, command, wantReply);
@@ -107,11 +107,11 @@ function prepare(client: Client): Map<string, Pending> {
       (channel as ChannelInternals).close();
       whenStarted?.(new VariableRefused(refused.name));
     };
-    for (const variable of asked.variables) {
+    for (const variable of requested.variables) {
       callbacks.push((failure) => {
-        // The end of the channel answers everything that is open, too; then nothing was refused and nothing was run.
+        // Closing the channel also answers pending requests; then nothing was refused and nothing was run.
         if ((channel as ChannelInternals).incoming.state !== "open") return whenStarted?.(failure);
-        if (failure) asked.refused.push(variable);
+        if (failure) requested.refused.push(variable);
         if (--open === 0) send();
       });
       protocol.env(id, variable.name, variable.value, true);

@@ -22,10 +22,10 @@ it.each([
   expect(globPattern(glob).test(path)).toBe(matches);
 });
 
-it("lets later rules win", () => {
+it("gives later rules precedence", () => {
   expect(selectPaths(["a.js", "b.js", "c.ts"], ["*", "!*.js", "b.*"])).toEqual(["b.js", "c.ts"]);
 });
 
-it("names a pattern that is never closed", () => {
+it("names an unclosed pattern", () => {
   expect(() => globPattern("{a,b")).toThrow("{a,b");
 });

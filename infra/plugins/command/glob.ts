@@ -1,8 +1,8 @@
 const special: { readonly [character: string]: string } = { "?": "[^/]", "{": "(?:", "}": ")", ",": "|" };
 
 /**
- * Path patterns as the official provider knows them: `*` and `?` stop at a slash, `**` does not, `[abc]`, `[!abc]`, `{a,b}`;
- * a backslash takes the next character as it is.
+ * Path patterns as in the official provider: `*` and `?` stop at a slash, `**` does not, `[abc]`, `[!abc]`, `{a,b}`; a backslash escapes the next
+ * character.
  */
 export function globPattern(glob: string): RegExp {
   let braces = 0;
@@ -20,8 +20,8 @@ export function globPattern(glob: string): RegExp {
   return new RegExp(`^${source}$`, "su");
 }
 
-/** The paths that the rules select; later rules win, and those with `!` in front take away. */
+/** The paths that the rules select; later rules win, and those that start with `!` exclude. */
 export function selectPaths(paths: readonly string[], globs: readonly string[]): readonly string[] {
-  const rules = globs.map((glob) => ({ takes: !glob.startsWith("!"), pattern: globPattern(glob.replace(/^!/, "")) }));
-  return paths.filter((path) => rules.findLast(({ pattern }) => pattern.test(path))?.takes ?? false);
+  const rules = globs.map((glob) => ({ selects: !glob.startsWith("!"), pattern: globPattern(glob.replace(/^!/, "")) }));
+  return paths.filter((path) => rules.findLast(({ pattern }) => pattern.test(path))?.selects ?? false);
 }

@@ -3,8 +3,8 @@ import type { Shape } from "../lib/shape.ts";
 import { isMap, type PropertyMap } from "../lib/values.ts";
 import type { StreamName } from "./output.ts";
 
-/** Inputs that may tell secrets to a command, which may repeat them in its output. */
-const tellers = ["create", "update", "delete", "stdin", "environment"] as const;
+/** Inputs that may pass secrets to a command, which may repeat them in its output. */
+const secretCarriers = ["create", "update", "delete", "stdin", "environment"] as const;
 
 /** What local and remote commands have in common. */
 export const scriptShape: Shape = {
@@ -22,8 +22,8 @@ export const runShape: Shape = {
 };
 
 export const outputShape: { readonly [name: string]: Computed } = {
-  stdout: { type: "string", required: true, secretWith: [...tellers, "command"] },
-  stderr: { type: "string", required: true, secretWith: [...tellers, "command"] },
+  stdout: { type: "string", required: true, secretWith: [...secretCarriers, "command"] },
+  stderr: { type: "string", required: true, secretWith: [...secretCarriers, "command"] },
 };
 
 export function text(values: PropertyMap, name: string): string | undefined {
@@ -31,13 +31,13 @@ export function text(values: PropertyMap, name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** The environment that the program asked for. */
+/** The environment that the program sets. */
 export function environmentOf(inputs: PropertyMap): readonly (readonly [string, string])[] {
   const environment = inputs.environment;
   return isMap(environment) ? Object.entries(environment).map(([name, value]) => [name, String(value)] as const) : [];
 }
 
-/** What the last run wrote, for the next one; empty when the program does not want it. */
+/** Output of the last run, for the next one; empty if the program does not want it. */
 export function previousOutputs(inputs: PropertyMap, state: PropertyMap): readonly (readonly [string, string])[] {
   if (inputs.addPreviousOutputInEnv === false) return [];
   const outputs = [
@@ -48,18 +48,18 @@ export function previousOutputs(inputs: PropertyMap, state: PropertyMap): readon
 }
 
 /**
- * Where a command's lines go: to the engine as progress, by the `logging` input. Where secrets are told to the command and
- * nobody asked for logging, nowhere: a program repeats them in forms that no mask knows.
+ * Logs a command's output lines to the engine as progress, as the input `logging` says. A command that gets secrets is not logged by default,
+ * because a program may repeat them in forms that no mask recognises.
  */
 export function lineLog(inputs: PropertyMap, operation: Operation): (stream: StreamName, line: string) => void {
-  const told = [...tellers, "command"].some((name) => operation.secrets.has(name));
-  const logging = text(inputs, "logging") ?? (told ? "none" : "stdoutAndStderr");
+  const hasSecrets = [...secretCarriers, "command"].some((name) => operation.secrets.has(name));
+  const logging = text(inputs, "logging") ?? (hasSecrets ? "none" : "stdoutAndStderr");
   return (stream, line) => {
     if (logging.toLowerCase().includes(stream)) operation.log("info", line, { status: true });
   };
 }
 
-/** The script for an update: its own, or that of the creation. */
+/** The script for an update: its own, or that of the create. */
 export function updateScript(inputs: PropertyMap): string | undefined {
   return text(inputs, "update") ?? text(inputs, "create");
 }

@@ -45,7 +45,7 @@ it("runs another interpreter", async () => {
   expect(outputs.stdout).toBe("2");
 });
 
-it("gives out the files that its globs select", async () => {
+it("returns the files that its globs select", async () => {
   await mkdir(join(folder, "src", "deep"), { recursive: true });
   for (const path of ["src/index.js", "src/secret.js", "src/deep/a.js", "top.txt"])
     await writeFile(join(folder, path), path);
@@ -62,7 +62,7 @@ it("gives out the files that its globs select", async () => {
   expect(outputs.archive).toEqual(assetArchive({ "top.txt": pathAsset(join(folder, "top.txt")) }));
 });
 
-it("fails with exit code and last words, and names a folder or interpreter that is not there", async () => {
+it("fails with exit code and last output, and names a missing folder or interpreter", async () => {
   const failed = provider.create(type, { create: "echo no luck >&2; exit 4 # hunter2" });
   const error: Error = await failed.catch((each) => each);
   expect(error.message).toContain("the create command failed with exit code 4; last on stderr:\nno luck");
@@ -81,7 +81,7 @@ it("keeps secrets marked and replaces on triggers", async () => {
   });
 });
 
-it("runs a function's command, and says what is wrong with its arguments", async () => {
+it("runs a function's command, and reports invalid arguments", async () => {
   const { outputs } = await provider.invoke("command:local:run", { command: "echo now", dir: folder });
   expect(outputs).toMatchObject({ command: "echo now", stdout: "now", stderr: "" });
   const { failures } = await provider.invoke("command:local:run", { dir: 1 });
@@ -89,7 +89,7 @@ it("runs a function's command, and says what is wrong with its arguments", async
   await expect(provider.invoke("command:local:fly", {})).rejects.toThrow("command:local:fly: not supported");
 });
 
-it("ends the command and all it started when the engine cancels", async () => {
+it("stops the command and its child processes when the engine cancels", async () => {
   const own = await startProvider(join(import.meta.dirname, "main.ts"));
   const running = own.create(type, { create: "sleep 61 & echo $!; wait" }).catch((error) => error);
   const { message: pid } = await own.plugin.line((line) => /^\d+$/.test(line.message));
@@ -99,7 +99,7 @@ it("ends the command and all it started when the engine cancels", async () => {
   await own.stop();
 });
 
-/** One that has ended but was not waited for yet counts as ended. */
+/** A zombie process counts as ended. */
 async function runs(pid: number): Promise<boolean> {
   const status = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ") Z");
   return !status.slice(status.lastIndexOf(")")).startsWith(") Z");

@@ -51,7 +51,7 @@ export const localCommand: ResourceHandler = {
   },
 };
 
-/** `command:local:run`: a command at every run of the program, previews too. */
+/** `command:local:run`: a command at every run of the program, including previews. */
 export const localRun: FunctionHandler = {
   token: "command:local:run",
   inputs: { command: { type: "string", required: true }, ...localShape },

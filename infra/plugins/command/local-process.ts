@@ -2,20 +2,20 @@ import { spawn } from "node:child_process";
 import { statSync } from "node:fs";
 import { Capture, type Result, type StreamName } from "./output.ts";
 
-/** A command that is told to end gets this long before it is killed. */
+/** Grace period between SIGTERM and SIGKILL. */
 const endGraceMs = 2000;
 
 export interface LocalCommand {
   readonly argv: readonly string[];
   readonly folder: string;
-  /** On top of this process's own. */
+  /** In addition to this process's own. */
   readonly environment: { readonly [name: string]: string };
   readonly stdin: string;
   readonly signal: AbortSignal;
   onLine(stream: StreamName, line: string): void;
 }
 
-/** Runs one process on this machine, with those it starts as a group: they end together. Rejects when it could not run. */
+/** Runs a process on this machine in its own process group, which is stopped as one. Rejects if it could not run. */
 export function runLocal(command: LocalCommand): Promise<Result> {
   command.signal.throwIfAborted();
   if (!statSync(command.folder, { throwIfNoEntry: false })?.isDirectory()) {
@@ -34,7 +34,7 @@ export function runLocal(command: LocalCommand): Promise<Result> {
       try {
         if (child.pid !== undefined) process.kill(-child.pid, signal);
       } catch {
-        // The group is gone already.
+        // The group no longer exists.
       }
     };
     const stop = () => {
@@ -42,7 +42,7 @@ export function runLocal(command: LocalCommand): Promise<Result> {
       setTimeout(() => end("SIGKILL"), endGraceMs).unref();
       reject(command.signal.reason);
     };
-    const take = (stream: StreamName) => (chunk: Buffer) => {
+    const add = (stream: StreamName) => (chunk: Buffer) => {
       try {
         capture.add(stream, chunk);
       } catch (error) {
@@ -51,14 +51,14 @@ export function runLocal(command: LocalCommand): Promise<Result> {
       }
     };
     command.signal.addEventListener("abort", stop, { once: true });
-    child.stdout.on("data", take("stdout"));
-    child.stderr.on("data", take("stderr"));
+    child.stdout.on("data", add("stdout"));
+    child.stderr.on("data", add("stderr"));
     child.once("error", (error) => reject(new Error(`${program}: ${error.message}`)));
     child.once("close", (code, signal) => {
       command.signal.removeEventListener("abort", stop);
       resolve(capture.end(code, signal));
     });
-    // A command that does not read all of its input closes it early; how it ended says more than that.
+    // A command that doesn't read all of its input closes it early; its exit code is more informative than this error.
     child.stdin.on("error", () => undefined);
     child.stdin.end(command.stdin);
   });

@@ -1,9 +1,9 @@
 import { StringDecoder } from "node:string_decoder";
 
-/** What one stream of one command may write: it is kept in memory and in the stack's state. */
+/** Limit for one stream of a command: it is kept in memory and in the stack's state. */
 const outputBytesMax = 64 * 1024 * 1024;
 
-/** How much of a failed command's last words goes into its error. */
+/** How much of a failed command's output goes into its error. */
 const tailCharactersMax = 2000;
 const tailLinesMax = 20;
 
@@ -17,7 +17,7 @@ export interface Result {
   readonly signal: string | null;
 }
 
-/** Takes in the output of one command: keeps it, and gives out whole lines as they come. */
+/** Captures the output of one command, and passes on complete lines as they come. */
 export class Capture {
   readonly #texts = { stdout: "", stderr: "" };
   readonly #decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
@@ -29,11 +29,13 @@ export class Capture {
     this.#onLine = onLine;
   }
 
-  /** Throws when the stream has written more than can be kept. */
+  /** Throws if the stream exceeds the limit. */
   add(stream: StreamName, chunk: Buffer): void {
     this.#bytes[stream] += chunk.length;
     if (this.#bytes[stream] > outputBytesMax) {
-      throw new Error(`the command wrote more than ${outputBytesMax} bytes to ${stream}: send them to a file instead`);
+      throw new Error(
+        `the command wrote more than ${outputBytesMax} bytes to ${stream}: write its output to a file instead`,
+      );
     }
     const text = this.#decoders[stream].write(chunk);
     this.#texts[stream] += text;
@@ -42,7 +44,7 @@ export class Capture {
     for (const line of lines) this.#onLine(stream, line);
   }
 
-  /** Everything that was written, each stream without its last line end. */
+  /** The complete output, each stream without its last line break. */
   end(exitCode: number | null, signal: string | null): Result {
     for (const stream of ["stdout", "stderr"] as const) {
       if (this.#partial[stream] !== "") this.#onLine(stream, this.#partial[stream]);
@@ -53,8 +55,7 @@ export class Capture {
 }
 
 /**
- * A failed command as an error: how it ended and its last words. Never its own text, which may hold secrets and is known to
- * who wrote it.
+ * The error of a failed command: how it ended and its last output. Never the command's text, which may contain secrets and is known to its author.
  */
 export function commandFailure(where: string, what: string, { stdout, stderr, exitCode, signal }: Result): Error {
   const end = signal === null ? `exit code ${exitCode}` : `signal ${signal}`;

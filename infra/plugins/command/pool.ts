@@ -5,16 +5,16 @@ import { type Connection, connectionKey, endpointName } from "./connection.ts";
 import { DialError, dial } from "./dial.ts";
 import { Slots } from "./slots.ts";
 
-/** sshd's MaxSessions is 10 by default; a person with a shell of their own must still fit. */
+/** sshd's default MaxSessions is 10; this leaves room for an interactive shell. */
 const sessionsMax = 8;
 
-/** Who asks: it may stop waiting, and hears of retries. */
+/** A caller can stop waiting, and is informed of retries. */
 export interface Caller {
   readonly signal: AbortSignal;
   log(severity: "info", message: string, options: { status: boolean }): void;
 }
 
-/** A host that is entered: the client, its places for sessions, and whether it is still there. */
+/** A logged-in connection: its client, its session slots, and whether it is lost. */
 export interface Entered {
   readonly client: Client;
   readonly sessions: Slots;
@@ -23,25 +23,25 @@ export interface Entered {
 
 interface Entry {
   readonly entered: Promise<Entered>;
-  /** Ends dialling; a connection that stands is left alone. */
+  /** Stops dialling; an established connection is left alone. */
   readonly giveUp: () => void;
   callers: number;
 }
 
 /**
- * One connection for each different set of settings, made once however many ask at the same time, kept between resources,
- * made anew when it broke. A jump host's connection is shared by all hosts behind it.
+ * One connection per set of settings: opened once for concurrent callers, kept between resources, reopened after it broke. All hosts behind a jump
+ * host share the jump host's connection.
  */
 export class ConnectionPool {
   readonly #entries = new Map<string, Entry>();
   readonly #unreachable = new Set<string>();
 
-  /** True when this process has found the host unreachable after all attempts, and did not get in since. */
+  /** True if all attempts of this process have failed because the host was unreachable, without a success since. */
   isUnreachable(connection: Connection): boolean {
     return this.#unreachable.has(connectionKey(connection));
   }
 
-  /** The connection for these settings. When every caller has given up before it stands, dialling ends. */
+  /** The connection for these settings. Dialling stops if every caller gives up before it is established. */
   async enter(connection: Connection, caller: Caller): Promise<Entered> {
     const key = connectionKey(connection);
     const entry = this.#entries.get(key) ?? this.#open(key, connection, caller);
@@ -58,7 +58,7 @@ export class ConnectionPool {
     for (const [key, entry] of this.#entries) {
       this.#entries.delete(key);
       entry.giveUp();
-      // One that never stood needs no end.
+      // A connection that was never established needs no end.
       entry.entered.then(({ client }) => client.end()).catch(() => undefined);
     }
   }
@@ -68,23 +68,23 @@ export class ConnectionPool {
     const forget = () => {
       if (this.#entries.get(key) === entry) this.#entries.delete(key);
     };
-    let stands = false;
+    let established = false;
     const entered = this.#dial(connection, stop.signal, caller).then((client) => {
       let lost = false;
-      stands = true;
+      established = true;
       this.#unreachable.delete(key);
       client.on("close", () => {
         lost = true;
         forget();
       });
-      // An error is followed by a close, which is what counts; without a listener it would end the process.
+      // An error is followed by a close, which is handled above. Without a listener the error would crash the process.
       client.on("error", () => undefined);
       return { client, sessions: new Slots(sessionsMax), lost: () => lost };
     });
     const giveUp = () => {
-      if (stands) return;
+      if (established) return;
       forget();
-      stop.abort(new Error("nobody waits for this connection any more"));
+      stop.abort(new Error("no caller waits for this connection any more"));
     };
     const entry: Entry = { entered, giveUp, callers: 0 };
     this.#entries.set(key, entry);
@@ -99,8 +99,8 @@ export class ConnectionPool {
     const { proxy, ...target } = connection;
     const onRetry = (message: string) => caller.log("info", message, { status: true });
     if (proxy === undefined) return dial(target, { signal, onRetry });
-    // At every attempt: the way through may have broken since the last one. How often the jump host itself is dialled is a
-    // matter of its own settings, so its failure is final.
+    // At every attempt, because the jump host's connection may have broken since the last one. The jump host's own settings limit its attempts,
+    // so its failure is final.
     const open = async () => {
       const jump = await this.enter(proxy, { signal, log: caller.log.bind(caller) }).catch((error: Error) => {
         if (!(error instanceof DialError)) throw error;

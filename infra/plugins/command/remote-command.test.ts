@@ -23,13 +23,13 @@ function inputs(values: PropertyMap, connection: PropertyMap = sshd.connection):
 }
 
 describe("running scripts", () => {
-  it("creates with the create script, and gives out what it wrote without the last line end", async () => {
+  it("creates with the create script, and returns its output without the last line break", async () => {
     const { id, outputs } = await provider.create(type, inputs({ create: "echo out; echo err >&2" }));
     expect(id).toMatch(/^one[0-9a-f]{8}$/);
     expect(outputs).toMatchObject({ stdout: "out", stderr: "err", create: "echo out; echo err >&2" });
   });
 
-  it("updates with the update script, or with the create script where there is none", async () => {
+  it("updates with the update script, or with the create script if there is none", async () => {
     const state = inputs({ create: "echo c", update: "echo u", stdout: "c", stderr: "" });
     expect(await provider.update(type, state, inputs({ create: "echo c", update: "echo u" }))).toMatchObject({
       stdout: "u",
@@ -37,7 +37,7 @@ describe("running scripts", () => {
     expect(await provider.update(type, state, inputs({ create: "echo c" }))).toMatchObject({ stdout: "c" });
   });
 
-  it("deletes with the delete script, and does nothing where there is none", async () => {
+  it("deletes with the delete script, and does nothing if there is none", async () => {
     const file = join(sshd.folder, "made");
     await provider.create(type, inputs({ create: `touch ${file}` }));
     await provider.delete(type, "x", inputs({ delete: `rm ${file}`, stdout: "", stderr: "" }));
@@ -46,12 +46,12 @@ describe("running scripts", () => {
     await provider.delete(type, "x", inputs({ stdout: "", stderr: "" }, { ...sshd.connection, port: 1 }));
   });
 
-  it("feeds stdin, whole, also when it is large", async () => {
+  it("passes stdin completely, even if it is large", async () => {
     const { outputs } = await provider.create(type, inputs({ create: "wc -c", stdin: "é".repeat(1_500_000) }));
     expect(outputs.stdout).toBe("3000000");
   });
 
-  it("sets variables that the server accepts, and runs nothing when it refuses one", async () => {
+  it("sets variables that the server accepts, and runs nothing if it refuses one", async () => {
     const { outputs } = await provider.create(
       type,
       inputs({ create: 'echo "$GREETING"', environment: { GREETING: "hello $world" } }),
@@ -63,7 +63,7 @@ describe("running scripts", () => {
     expect((await provider.create(type, inputs({ create: `ls ${file} || echo none` }))).outputs.stdout).toBe("none");
   });
 
-  it("warns when the last output can't be put into the environment, and runs all the same", async () => {
+  it("warns if the last output can't be put into the environment, and still runs", async () => {
     const state = inputs({ create: "echo x", stdout: "before", stderr: "" });
     expect(await provider.update(type, state, inputs({ create: "echo after" }))).toMatchObject({ stdout: "after" });
     await provider.plugin.line((line) => line.message.includes("does not accept PULUMI_COMMAND_STDOUT"));
@@ -72,7 +72,7 @@ describe("running scripts", () => {
     expect(provider.plugin.lines.slice(seen)).toEqual([]);
   });
 
-  it("fails with exit code and last words, without the text of the script", async () => {
+  it("fails with exit code and last output, without the text of the script", async () => {
     const failed = provider.create(type, inputs({ create: "KEY=hunter2 sh -c 'echo out; echo no luck >&2; exit 7'" }));
     const error: Error = await failed.catch((each) => each);
     expect(error.message).toContain(
@@ -99,7 +99,7 @@ describe("running scripts", () => {
 });
 
 describe("checks and diffs", () => {
-  it("reports everything that is wrong at once, by path, without values", async () => {
+  it("reports all problems at once, by path, without values", async () => {
     const { failures } = await provider.check(type, {
       connection: { host: 5, hostKey: "nonsense", proxy: {}, colour: "red" },
       create: ["s3cret"],
@@ -173,7 +173,7 @@ describe("checks and diffs", () => {
 });
 
 describe("secrets", () => {
-  it("come back marked, and make the output secret that may repeat them", async () => {
+  it("are returned with marks, and make output secret that may repeat them", async () => {
     const given = inputs({ create: "cat", stdin: secret("pa55word-of-feeder"), delete: "true" });
     const { outputs } = await provider.create(type, given);
     expect(outputs.stdin).toEqual(secret("pa55word-of-feeder"));
@@ -184,7 +184,7 @@ describe("secrets", () => {
     expect(plain.outputs.stdout).toBe("open");
   });
 
-  it("stay out of errors and logs, whole or in part", async () => {
+  it("stay out of errors and logs, completely or in part", async () => {
     const seen = provider.plugin.lines.length;
     const stdin = secret("user = feeder\npassword = pa55word-of-feeder\n");
     const failed = provider.create(type, inputs({ create: "cat; grep pass >&2; cat >&2; exit 1", stdin }));
@@ -203,15 +203,15 @@ describe("secrets", () => {
 });
 
 describe("the end", () => {
-  // Ends with its channel: nobody takes its output any more.
+  // A command that ends with its channel, when its output is closed.
   const ticking = "while echo tick; do sleep 0.1; done";
 
-  it("of a custom timeout ends the command", async () => {
+  it("of a custom timeout stops the command", async () => {
     const slow = provider.create(type, inputs({ create: ticking }), { timeoutSeconds: 1 });
-    await expect(slow).rejects.toThrow("not done within its custom timeout of 1 s");
+    await expect(slow).rejects.toThrow("did not finish within its custom timeout of 1 s");
   });
 
-  it("comes with Cancel: what runs is ended, what comes is refused", async () => {
+  it("comes with Cancel, which stops running commands and refuses new ones", async () => {
     const own = await startProvider(main);
     const running = own.create(type, inputs({ create: ticking })).catch((error) => error);
     await own.plugin.line((line) => line.message.includes("tick"));

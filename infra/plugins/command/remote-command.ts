@@ -39,7 +39,7 @@ export function remoteCommand(pool: ConnectionPool): ResourceHandler {
   };
 }
 
-/** Ids mean nothing here; they only have to be new ones. */
+/** Ids have no meaning here; they only have to be new. */
 export function newId(name: string): string {
   return `${name}${randomBytes(4).toString("hex")}`;
 }
@@ -67,7 +67,7 @@ async function run(
     onRefused: (name: string) =>
       operation.log(
         "warning",
-        `${endpointName(connection)}: the SSH server does not accept ${name}; name it in AcceptEnv, or set addPreviousOutputInEnv to false`,
+        `${endpointName(connection)}: the SSH server does not accept ${name}; add it to AcceptEnv, or set addPreviousOutputInEnv to false`,
       ),
   };
   const result = await runRemote(pool, connection, command, operation);
@@ -76,15 +76,14 @@ async function run(
 }
 
 /**
- * Deleting on a host that can't be reached counts as done, with a warning: what was to be deleted went with the machine, and
- * without this an environment whose machine is gone could never be taken down. Only a host that does not answer counts; one
- * that refuses entry is still there.
+ * Deleting on an unreachable host counts as done, with a warning: whatever was to be deleted is gone with the machine, and without this an
+ * environment whose machine is gone could never be destroyed. Only a host that doesn't answer counts; a host that refuses the login still exists.
  */
 async function orGone(pool: ConnectionPool, state: PropertyMap, operation: Operation, work: () => Promise<unknown>) {
   const connection = toConnection(state.connection);
   const warn = (why: string) =>
-    operation.log("warning", `${why}; its delete command was not run, the resource counts as gone with its host`);
-  // Every attempt was made already, for another resource of the same host in this run.
+    operation.log("warning", `${why}; its delete command was not run; the resource counts as deleted with its host`);
+  // All attempts have failed already, for another resource of this host in this run.
   if (pool.isUnreachable(connection)) return warn(`${endpointName(connection)}: unreachable`);
   try {
     await work();

@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ProviderProcess, startProvider } from "../lib/provider-client.ts";
 
-// What the installed SDK, generated from the official schema, sends and expects, against what this provider says it takes and
-// gives. Types inside are compared by the SDK's own declarations as far as they are plain.
+// Compares what the installed SDK, generated from the official schema, sends and expects with what this provider accepts and returns. Inner types
+// are compared with the SDK's declarations if these are simple.
 
 const sdk = dirname(createRequire(import.meta.url).resolve("@pulumi/command"));
 
@@ -76,7 +76,7 @@ function sdkTypeText(text: string): string {
 describe.each(resources)("%s", (token, module) => {
   const code = readFileSync(join(sdk, `${module}.js`), "utf8");
 
-  it("takes the inputs that the SDK sends, of the SDK's types", () => {
+  it("accepts the inputs that the SDK sends, with the SDK's types", () => {
     const inputs = schema.resources[token]?.inputProperties ?? {};
     expect(Object.keys(inputs).sort()).toEqual(names(code, /resourceInputs\["(\w+)"\] = .*\bargs\b/g));
     const types = declared(`${module}.d.ts`, "export interface");
@@ -85,12 +85,12 @@ describe.each(resources)("%s", (token, module) => {
     expect(Object.fromEntries(mine)).toEqual(Object.fromEntries(theirs));
   });
 
-  it("gives out every property that the SDK reads", () => {
+  it("returns every property that the SDK reads", () => {
     const properties = schema.resources[token]?.properties ?? {};
     expect(Object.keys(properties).sort()).toEqual(names(code, /resourceInputs\["(\w+)"\] =/g));
   });
 
-  it("requires, keeps secret and replaces on the same inputs as the SDK", () => {
+  it("has the same required, secret and replacing inputs as the SDK", () => {
     const { inputProperties = {}, requiredInputs = [] } = schema.resources[token] ?? {};
     const having = (key: "secret" | "replaceOnChanges") =>
       Object.keys(inputProperties).filter((name) => inputProperties[name]?.[key]);
@@ -121,12 +121,12 @@ it("a connection and its proxy have the SDK's fields and defaults", () => {
   });
 });
 
-it("has the version whose SDK is installed", () => {
+it("has the version of the installed SDK", () => {
   const { version } = JSON.parse(readFileSync(join(sdk, "package.json"), "utf8"));
   expect([schema.name, schema.version]).toEqual(["command", version]);
   expect(Object.keys(schema.functions)).toEqual(["command:local:run"]);
 });
 
-it("starts within the time that a preview can spare", () => {
+it("starts fast enough for a preview", () => {
   expect(provider.plugin.startMs).toBeLessThan(1000);
 });

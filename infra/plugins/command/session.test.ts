@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { type ProviderProcess, startProvider } from "../lib/provider-client.ts";
 import { secret } from "../lib/values.ts";
 
-/** A server that answers "started", "exit code 3" and "closed" in one go, as sshd does when the machine is quick. */
+/** A server that sends "started", "exit code 3" and "closed" in one packet, as sshd does on a fast machine. */
 const server = new ssh2.Server(
   {
     hostKeys: [generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ type: "pkcs1", format: "pem" })],
@@ -36,7 +36,7 @@ afterAll(async () => {
   server.close();
 });
 
-it("hears the exit code of a command that ends in the packet that says it was started", async () => {
+it("gets the exit code of a command from the packet that confirms its start", async () => {
   const { port } = server.address() as AddressInfo;
   const connection = secret({ host: "127.0.0.1", port, user: "one", password: "two" });
   for (let round = 0; round < 5; round++) {

@@ -6,7 +6,7 @@ import { execWithEnvironment, type Variable, VariableRefused } from "./environme
 import { Capture, type Result, type StreamName } from "./output.ts";
 import type { ConnectionPool, Entered } from "./pool.ts";
 
-/** A command that is told to end gets this long before its channel is closed over its head. */
+/** Grace period between the TERM signal and the close of the channel. */
 const endGraceMs = 2000;
 
 export interface Command {
@@ -14,11 +14,11 @@ export interface Command {
   readonly stdin: string;
   readonly variables: readonly Variable[];
   onLine(stream: StreamName, line: string): void;
-  /** An optional variable that the server would not take. */
+  /** Called for an optional variable that the server refused. */
   onRefused(variable: string): void;
 }
 
-/** Runs one command on a host, as the user's login shell does it. Rejects only when it could not run to its end. */
+/** Runs one command on a host, by the user's login shell. Rejects only if it could not run to its end. */
 export function runRemote(
   pool: ConnectionPool,
   connection: Connection,
@@ -26,7 +26,7 @@ export function runRemote(
   operation: Operation,
 ): Promise<Result> {
   return inSession(pool, connection, operation, async ({ client }, onOpen) => {
-    // ssh2 reads `env` at the moment the channel is open: until then nothing can have run.
+    // ssh2 reads `env` when the channel is open; nothing can have run before.
     const options = {
       get env() {
         onOpen();
@@ -55,7 +55,7 @@ export function withSftp<Outcome>(
     const ended = new Promise<never>((_, reject) => {
       sftp.once("close", () => reject(new Error("the connection broke during the copy")));
     });
-    ended.catch(() => undefined); // the ordinary end closes it, too
+    ended.catch(() => undefined); // a normal end closes it as well
     try {
       return await abortable(Promise.race([work(sftp), ended]), operation.signal);
     } finally {
@@ -67,8 +67,8 @@ export function withSftp<Outcome>(
 type Session<Outcome> = (entered: Entered, onOpen: () => void) => Promise<Outcome>;
 
 /**
- * One session on the shared connection. When the session can't even be opened, because the connection broke unnoticed or
- * the server allows fewer sessions than thought, nothing has happened and it is tried again.
+ * One session on the shared connection. If the session can't be opened, because the connection broke unnoticed or the server allows fewer
+ * sessions than expected, nothing has happened and it is tried again.
  */
 async function inSession<Outcome>(
   pool: ConnectionPool,
@@ -98,7 +98,7 @@ async function inSession<Outcome>(
   }
 }
 
-/** The server refused to open a channel; its connection goes on. */
+/** Whether the server refused to open a channel; the connection stays usable. */
 function isRefusal(error: unknown): boolean {
   return error instanceof Error && /channel open failure/i.test(error.message);
 }
@@ -107,7 +107,7 @@ function follow(channel: ClientChannel, command: Command, signal: AbortSignal): 
   return new Promise((resolve, reject) => {
     const capture = new Capture(command.onLine.bind(command));
     let exit: { code: number | null; signal: string | null } | undefined;
-    const take = (stream: StreamName) => (chunk: Buffer) => {
+    const add = (stream: StreamName) => (chunk: Buffer) => {
       try {
         capture.add(stream, chunk);
       } catch (error) {
@@ -115,17 +115,17 @@ function follow(channel: ClientChannel, command: Command, signal: AbortSignal): 
         channel.close();
       }
     };
-    // Processes of the command that hold its output open keep the channel open after its exit; so the end is the close.
+    // Child processes with the command's output open keep the channel open after its exit, so the close counts as its end.
     const stop = () => {
-      // sshd passes the signal on for every user but root; root's commands end when their output is refused.
+      // sshd forwards the signal for every user but root; root's commands end when their output is closed.
       channel.signal("TERM");
       setTimeout(() => channel.close(), endGraceMs).unref();
       reject(signal.reason);
     };
     if (signal.aborted) return stop();
     signal.addEventListener("abort", stop, { once: true });
-    channel.on("data", take("stdout"));
-    channel.stderr.on("data", take("stderr"));
+    channel.on("data", add("stdout"));
+    channel.stderr.on("data", add("stderr"));
     channel.on("exit", (code: number | null, name?: string) => {
       exit = { code, signal: name ?? null };
     });
@@ -135,7 +135,7 @@ function follow(channel: ClientChannel, command: Command, signal: AbortSignal): 
       if (exit === undefined) reject(new Error("the connection broke while the command ran"));
       else resolve(capture.end(exit.code, exit.signal));
     });
-    // A command that does not read all of its input closes it early; how it ended says more than that.
+    // A command that doesn't read all of its input closes it early; its exit code is more informative than this error.
     channel.stdin?.on?.("error", () => undefined);
     channel.end(command.stdin);
   });

@@ -7,13 +7,13 @@ import type { SFTPWrapper, Stats } from "ssh2";
 const noSuchFile = 2;
 const permissionDenied = 3;
 
-/** Writes that are under way at once: enough to keep a link busy whose answers take long. */
+/** Concurrent writes: enough to keep a link with a high latency busy. */
 const writesInFlightMax = 64;
 
-/** What one write carries: no server takes less, and it fits into one packet of the channel. */
+/** Bytes per write: every server accepts this, and it fits into one packet of the channel. */
 const writeBytes = 32 * 1024;
 
-/** What is to be copied into one remote file. */
+/** Content for a remote file. */
 export type Source = { readonly path: string } | { readonly text: string };
 
 type Done<Outcome> = (error: Error | null | undefined, outcome: Outcome) => void;
@@ -22,7 +22,7 @@ function ask<Outcome>(call: (done: Done<Outcome>) => void): Promise<Outcome> {
   return new Promise((resolve, reject) => call((error, outcome) => (error ? reject(error) : resolve(outcome))));
 }
 
-/** Like ask, for requests that are answered by success alone. */
+/** Like `ask`, for requests whose answer has no content. */
 function order(call: (done: (error: Error | null | undefined) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => call((error) => (error ? reject(error) : resolve())));
 }
@@ -31,7 +31,7 @@ function hasCode(error: unknown, code: number): boolean {
   return error instanceof Error && (error as Error & { code?: unknown }).code === code;
 }
 
-/** What the path leads to; undefined when there is nothing. */
+/** The target of a path; undefined if there is none. */
 export async function statRemote(sftp: SFTPWrapper, path: string): Promise<Stats | undefined> {
   try {
     return await ask<Stats>((done) => sftp.stat(path, done));
@@ -41,7 +41,7 @@ export async function statRemote(sftp: SFTPWrapper, path: string): Promise<Stats
   }
 }
 
-/** Makes a folder and those above it; one that is there is left alone. */
+/** Creates a folder and its parents. Existing ones are left alone. */
 export async function makeFolder(sftp: SFTPWrapper, path: string): Promise<void> {
   const found = await statRemote(sftp, path);
   if (found?.isDirectory()) return;
@@ -50,16 +50,15 @@ export async function makeFolder(sftp: SFTPWrapper, path: string): Promise<void>
   try {
     await order((done) => sftp.mkdir(path, done));
   } catch (error) {
-    // Another copy may have made it in the meantime.
+    // Another copy may have created it in the meantime.
     if ((await statRemote(sftp, path))?.isDirectory()) return;
     throw new Error(`${path}: ${(error as Error).message}`, { cause: error });
   }
 }
 
 /**
- * Puts a file in place whole: written beside its place, then renamed, with the mode and owner of the file that was there.
- * So a reader never sees half of it, and a program that runs can be replaced. Where the folder allows no new files, the
- * file itself is written over.
+ * Replaces a file atomically: a temporary file beside it is written, then renamed, with the mode and owner of the old file. So a reader never sees
+ * half of it, and a running program can be replaced. If the folder allows no new files, the file itself is overwritten.
  */
 export async function putFile(sftp: SFTPWrapper, source: Source, path: string): Promise<void> {
   const old = await statRemote(sftp, path);
@@ -77,14 +76,14 @@ function named(path: string, error: unknown): Error {
 }
 
 async function replaceFile(sftp: SFTPWrapper, source: Source, path: string, old: Stats | undefined): Promise<void> {
-  // A link stays a link: it is its target that is replaced.
+  // A link stays a link; its target is replaced.
   const target = old === undefined ? path : await ask<string>((done) => sftp.realpath(path, done));
   const temporary = posix.join(posix.dirname(target), `.${posix.basename(target)}.${randomBytes(6).toString("hex")}`);
   try {
     await writeRemote(sftp, source, temporary, "wx", old);
     await order((done) => sftp.ext_openssh_rename(temporary, target, done));
   } catch (error) {
-    await order((done) => sftp.unlink(temporary, done)).catch(() => undefined); // it may not be there
+    await order((done) => sftp.unlink(temporary, done)).catch(() => undefined); // it may not exist
     throw error;
   }
 }
@@ -106,7 +105,7 @@ async function writeRemote(sftp: SFTPWrapper, source: Source, path: string, flag
 
 async function makeLike(sftp: SFTPWrapper, handle: Buffer, { mode, uid, gid }: Stats): Promise<void> {
   const now = await ask<Stats>((done) => sftp.fstat(handle, done));
-  // The owner first: a change of it takes special bits off the mode.
+  // The owner first, because changing it clears special bits of the mode.
   if (now.uid !== uid || now.gid !== gid) {
     await order((done) => sftp.fsetstat(handle, { uid, gid } as never, done));
   }
@@ -135,7 +134,7 @@ async function writeLocalFile(sftp: SFTPWrapper, handle: Buffer, path: string): 
   }
 }
 
-/** Writes to one remote file, many under way at once. The first failure stops it. */
+/** Concurrent writes to one remote file. The first failure stops them. */
 class Writes {
   readonly #sftp: SFTPWrapper;
   readonly #handle: Buffer;
@@ -148,7 +147,7 @@ class Writes {
     this.#handle = handle;
   }
 
-  /** Resolves when the next write may be added. */
+  /** Resolves when another write may be added. */
   async add(chunk: Buffer, position: number): Promise<void> {
     this.#open++;
     this.#sftp.write(this.#handle, chunk, 0, chunk.length, position, (error) => {

@@ -3,7 +3,7 @@ import { Slots } from "./slots.ts";
 
 const never = new AbortController().signal;
 
-it("gives places in the order of asking, never more than there are", async () => {
+it("grants slots in the order of requests, never more than the limit", async () => {
   const slots = new Slots(2);
   const order: number[] = [];
   let inside = 0;
@@ -22,7 +22,7 @@ it("gives places in the order of asking, never more than there are", async () =>
   expect([order, most, inside]).toEqual([[1, 2, 3, 4, 5], 2, 0]);
 });
 
-it("shrinks below what is taken, but not to nothing", async () => {
+it("shrinks below the slots in use, but not to zero", async () => {
   const slots = new Slots(3);
   const leave = [await slots.take(never), await slots.take(never)];
   expect(slots.shrinkBelowTaken()).toBe(true);
@@ -39,7 +39,7 @@ it("shrinks below what is taken, but not to nothing", async () => {
   (await third)();
 });
 
-it("who stops waiting takes no place", async () => {
+it("a caller that stops waiting takes no slot", async () => {
   const slots = new Slots(1);
   const leave = await slots.take(never);
   const stop = new AbortController();

@@ -1,4 +1,4 @@
-/** A number of places, taken in order of asking; the number can only shrink. */
+/** A limited number of slots, granted in the order of requests. The limit can only shrink. */
 export class Slots {
   #limit: number;
   #taken = 0;
@@ -8,20 +8,20 @@ export class Slots {
     this.#limit = limit;
   }
 
-  /** Waits for a place. The returned function gives it back, once. */
+  /** Waits for a slot. The returned function releases it, once. */
   async take(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
     if (this.#taken >= this.#limit) await this.#wait(signal);
     else this.#taken++;
-    let given = false;
+    let released = false;
     return () => {
-      if (given) return;
-      given = true;
-      this.#giveBack();
+      if (released) return;
+      released = true;
+      this.#release();
     };
   }
 
-  /** Fewer places than are taken now; false when there is nothing to shrink to. */
+  /** Reduces the limit below the number of slots in use; false if that is not possible. */
   shrinkBelowTaken(): boolean {
     if (this.#taken <= 1) return false;
     this.#limit = Math.min(this.#limit, this.#taken - 1);
@@ -43,8 +43,8 @@ export class Slots {
     });
   }
 
-  #giveBack(): void {
-    // The place goes straight to the next who waits, unless there are fewer places now.
+  #release(): void {
+    // The slot goes directly to the next waiting caller, unless the limit has shrunk.
     const next = this.#taken <= this.#limit ? this.#waiting.shift() : undefined;
     if (next === undefined) this.#taken--;
     else next();

@@ -7,17 +7,17 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { PropertyMap } from "../lib/values.ts";
 
-/** For tests: a real sshd on the loopback address, with keys of its own, as an ordinary process. */
+/** For tests: a real sshd on the loopback address, with its own keys, as an ordinary process. */
 export interface Sshd {
   readonly port: number;
   readonly folder: string;
   readonly privateKey: string;
   readonly hostKey: string;
-  /** The `connection` input that enters it. */
+  /** The `connection` input for it. */
   readonly connection: PropertyMap;
-  /** How many times somebody has logged in. */
+  /** Number of logins so far. */
   logins(): number;
-  /** Ends the server and every connection to it, as a machine that is switched off. */
+  /** Kills the server and all its connections, like a machine that is switched off. */
   stop(): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ const binary = "/usr/sbin/sshd";
 
 export async function startSshd(extraConfig: readonly string[] = []): Promise<Sshd> {
   if (!existsSync(binary)) throw new Error(`${binary} is missing: apt-get install openssh-server`);
-  // Privilege separation wants this folder; the package's own service makes it at boot.
+  // Privilege separation needs this folder, which the package's service creates at boot.
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
   const folder = await mkdtemp(join(tmpdir(), "warren-sshd-"));
   const path = (name: string) => join(folder, name);
@@ -55,7 +55,7 @@ export async function startSshd(extraConfig: readonly string[] = []): Promise<Ss
   lines.on("line", (line) => line.startsWith("Accepted ") && logins++);
   await new Promise<void>((resolve, reject) => {
     lines.on("line", (line) => line.includes("Server listening") && resolve());
-    child.once("exit", (code) => reject(new Error(`sshd ended with ${code} before it listened`)));
+    child.once("exit", (code) => reject(new Error(`sshd exited with code ${code} before it listened`)));
   });
   const privateKey = readFileSync(path("user"), "utf8");
   const hostKey = readFileSync(path("host.pub"), "utf8").trim();
@@ -70,7 +70,7 @@ export async function startSshd(extraConfig: readonly string[] = []): Promise<Ss
   };
 }
 
-/** A port of the loopback address that nobody listens on. */
+/** A port of the loopback address on which nothing listens. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -82,7 +82,7 @@ export async function freePort(): Promise<number> {
 async function stop(child: ChildProcess, folder: string): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) {
     const ended = new Promise((resolve) => child.once("exit", resolve));
-    // The sessions are children with process groups of their own: they are ended by name of their parent.
+    // Sessions are child processes with their own process groups, found by their parent.
     const sessions = execFileSync("ps", ["-eo", "pid=,ppid="], { encoding: "utf8" })
       .split("\n")
       .map((line) => line.trim().split(/\s+/).map(Number))
@@ -95,7 +95,7 @@ async function stop(child: ChildProcess, folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** A session may have ended with the daemon. */
+/** Kills a session, which may have ended with the daemon. */
 function endSession(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");

@@ -8,7 +8,7 @@ export interface InstallOutput {
   stderr(chunk: Buffer): void;
 }
 
-/** Installs what the program's manifest and lock file ask for; exactly the lock file's versions where there is one. */
+/** Installs the program's dependencies; exactly the lock file's versions if there is one. */
 export async function installDependencies(directory: string, output: InstallOutput): Promise<void> {
   const root = findManifestFolder(directory);
   const command = existsSync(join(root, "package-lock.json")) ? "ci" : "install";
@@ -34,7 +34,7 @@ interface Manifest {
   readonly devDependencies?: { readonly [name: string]: string };
 }
 
-/** The direct dependencies of the program, with their installed versions; one that is not installed has its wanted range. */
+/** The direct dependencies of the program, with their installed versions; for one that is not installed, the requested range. */
 export function listDependencies(directory: string): readonly Dependency[] {
   const root = findManifestFolder(directory);
   const { dependencies, devDependencies } = readManifest(join(root, "package.json")) ?? {};
@@ -50,7 +50,7 @@ function readManifest(file: string): Manifest | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Manifest) : undefined;
 }
 
-/** The nearest folder upwards with a package.json. */
+/** The nearest folder with a package.json, upwards from this one. */
 function findManifestFolder(directory: string): string {
   for (let folder = directory; ; folder = dirname(folder)) {
     if (existsSync(join(folder, "package.json"))) return folder;

@@ -28,7 +28,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** A program whose SDK is a stand-in: its runner does what the test wants to see. */
+/** A program with a fake SDK, whose runner does what the test needs. */
 async function program(name: string, runner: string): Promise<string> {
   const root = join(folder, name);
   const sdk = join(root, "node_modules", "@pulumi", "pulumi");
@@ -54,26 +54,26 @@ function runRequest(root: string, options?: PropertyMap) {
 
 const run = (request: rpc.RunRequest) => answer<rpc.RunResponse>((done) => client.run(request, done));
 
-it("starts the program's own SDK with everything it has to know, config in the environment only", async () => {
+it("starts the program's own SDK with all arguments, and with config only in the environment", async () => {
   const root = await program(
-    "tell",
+    "pass",
     `const { PULUMI_CONFIG, PULUMI_CONFIG_SECRET_KEYS } = process.env;
-     require("fs").writeFileSync("told.json", JSON.stringify({ args: process.argv.slice(2), PULUMI_CONFIG, PULUMI_CONFIG_SECRET_KEYS, node: process.execArgv }));`,
+     require("fs").writeFileSync("passed.json", JSON.stringify({ args: process.argv.slice(2), PULUMI_CONFIG, PULUMI_CONFIG_SECRET_KEYS, node: process.execArgv }));`,
   );
   const response = await run(runRequest(root, { typescript: false, nodeargs: "--trace-warnings" }));
   expect([response.getError(), response.getBail()]).toEqual(["", false]);
-  const told = JSON.parse(await readFile(join(root, "told.json"), "utf8"));
-  const engine = told.args[told.args.indexOf("--engine") + 1];
+  const passed = JSON.parse(await readFile(join(root, "passed.json"), "utf8"));
+  const engine = passed.args[passed.args.indexOf("--engine") + 1];
   expect(engine).toMatch(/^127\.0\.0\.1:\d+$/);
-  expect(told.args.join(" ")).toBe(
+  expect(passed.args.join(" ")).toBe(
     `--monitor 127.0.0.1:9 --engine ${engine} --organization organization --project warren --stack lab --pwd ${root} --parallel 16 --dry-run index.ts`,
   );
-  expect(JSON.parse(told.PULUMI_CONFIG)).toEqual({ "warren:region": "east", "warren:password": "hush" });
-  expect(JSON.parse(told.PULUMI_CONFIG_SECRET_KEYS)).toEqual(["warren:password"]);
-  expect(told.node).toEqual(["--trace-warnings"]);
+  expect(JSON.parse(passed.PULUMI_CONFIG)).toEqual({ "warren:region": "east", "warren:password": "hush" });
+  expect(JSON.parse(passed.PULUMI_CONFIG_SECRET_KEYS)).toEqual(["warren:password"]);
+  expect(passed.node).toEqual(["--trace-warnings"]);
 });
 
-it("passes on how the program ended: by itself, after telling the person, by a signal", async () => {
+it("reports how the program ended: by itself, after reporting an error, by a signal", async () => {
   const outcome = async (runner: string) => {
     const response = await run(runRequest(await program(`end-${runner.length}`, runner)));
     return { error: response.getError(), bail: response.getBail() };
@@ -86,7 +86,7 @@ it("passes on how the program ended: by itself, after telling the person, by a s
   });
 });
 
-it("ends the program when the engine cancels", async () => {
+it("stops the program when the engine cancels", async () => {
   const root = await program("endless", 'console.log("running"); setInterval(() => {}, 1000)');
   const ended = run(runRequest(root));
   await new Promise<void>((resolve) =>
@@ -96,7 +96,7 @@ it("ends the program when the engine cancels", async () => {
   expect((await ended).getError()).toBe("Program ended by SIGTERM");
 });
 
-it("says what is missing or not supported: the SDK, an option, a method", async () => {
+it("names what is missing or not supported: the SDK, an option, a method", async () => {
   const bare = join(folder, "bare");
   await mkdir(bare);
   await expect(run(runRequest(bare))).rejects.toThrow(`@pulumi/pulumi is not installed for the program in ${bare}`);
@@ -109,7 +109,7 @@ it("says what is missing or not supported: the SDK, an option, a method", async 
   });
 });
 
-it("tells its version, node's, and the program's dependencies", async () => {
+it("reports its version, node's, and the program's dependencies", async () => {
   const info = await answer<pluginRpc.PluginInfo>((done) => client.getPluginInfo(new emptyMessages.Empty(), done));
   expect(info.getVersion()).toBe("3.259.0");
   const about = await answer<rpc.AboutResponse>((done) => client.about(new messages.AboutRequest(), done));
@@ -122,7 +122,7 @@ it("tells its version, node's, and the program's dependencies", async () => {
   expect(dependencies.toObject().dependenciesList).toEqual([{ name: "@pulumi/pulumi", version: "3.259.0" }]);
 });
 
-it("installs dependencies with npm and passes on what npm says", async () => {
+it("installs dependencies with npm and passes on its output", async () => {
   const root = join(folder, "install");
   await mkdir(join(root, "local"), { recursive: true });
   await writeFile(join(root, "local", "package.json"), JSON.stringify({ name: "local", version: "1.0.0" }));

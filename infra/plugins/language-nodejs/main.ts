@@ -10,7 +10,7 @@ import { endWithParent } from "../lib/lifetime.ts";
 import { installDependencies, listDependencies } from "./dependencies.ts";
 import { Programs, planStart } from "./program.ts";
 
-/** The SDK and engine release whose protocol this host speaks. */
+/** The release of SDK and engine whose protocol this host implements. */
 const version = "3.259.0";
 
 let engineAddress = engineArgument();
@@ -23,7 +23,7 @@ const unary = {
   },
   getPluginInfo: () => new pluginMessages.PluginInfo().setVersion(version),
   about: () => new messages.AboutResponse().setExecutable(process.execPath).setVersion(process.version),
-  // Providers are found when their first resource is registered: every SDK names its plugin and version there.
+  // Providers are found when their first resource is registered, because every SDK then names its plugin and version.
   getRequiredPlugins: () => new messages.GetRequiredPluginsResponse(),
   getRequiredPackages: () => new messages.GetRequiredPackagesResponse(),
   getProgramDependencies: (request: rpc.GetProgramDependenciesRequest) => {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { parseOptions, splitWords } from "./options.ts";
 
-it("takes typescript: false and arguments for node", () => {
+it("accepts typescript: false and arguments for node", () => {
   expect(parseOptions({ typescript: false })).toEqual({ nodeArgs: [] });
   expect(parseOptions({ typescript: false, nodeargs: "--trace-warnings --title 'a b'" }).nodeArgs).toEqual([
     "--trace-warnings",
@@ -10,7 +10,7 @@ it("takes typescript: false and arguments for node", () => {
   ]);
 });
 
-it("names every option that it can't honour, at once", () => {
+it("names all unsupported options at once", () => {
   expect(() => parseOptions({ typescript: true, packagemanager: "yarn", nodeargs: 1 })).toThrow(
     /packagemanager.*\n.*typescript.*\n.*nodeargs/,
   );

@@ -1,18 +1,18 @@
-/** What Pulumi.yaml may say under `runtime.options`. */
+/** Options under `runtime.options` of Pulumi.yaml. */
 export interface RuntimeOptions {
-  /** Extra arguments for node, in front of the program. */
+  /** Extra arguments for node, before the program. */
   readonly nodeArgs: readonly string[];
 }
 
 /**
- * Reads `runtime.options`. TypeScript must be off in Pulumi's sense (`typescript: false`): Node itself strips the types,
- * there is no ts-node here. Anything else but `nodeargs` is refused by name, all at once.
+ * Parses `runtime.options`. `typescript` must be false, because Node itself strips types and there is no ts-node here. Any other option but
+ * `nodeargs` is refused by name, all at once.
  */
 export function parseOptions(options: { readonly [name: string]: unknown }): RuntimeOptions {
   const { typescript, nodeargs, ...others } = options;
-  const problems = Object.keys(others).map((name) => `${name}: this language host has no such option`);
+  const problems = Object.keys(others).map((name) => `${name}: this language host does not support it`);
   if (typescript !== false && typescript !== "false") {
-    problems.push("typescript: must be false; Node runs TypeScript as it is");
+    problems.push("typescript: must be false; Node runs TypeScript directly");
   }
   if (nodeargs !== undefined && typeof nodeargs !== "string") problems.push("nodeargs: expected a string");
   if (problems.length > 0) {
@@ -21,7 +21,7 @@ export function parseOptions(options: { readonly [name: string]: unknown }): Run
   return { nodeArgs: typeof nodeargs === "string" ? splitWords(nodeargs) : [] };
 }
 
-/** Splits as a shell would split words without expansions: blanks separate, quotes join, a backslash takes the next as it is. */
+/** Splits words as a shell without expansions: blanks separate, quotes join, a backslash escapes the next character. */
 export function splitWords(text: string): string[] {
   const words = text.match(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gs) ?? [];
   return words.map((word) =>

@@ -6,24 +6,24 @@ import type { RunRequest } from "@pulumi/pulumi/proto/language_pb.js";
 import { fromStruct } from "../lib/structs.ts";
 import { parseOptions } from "./options.ts";
 
-/** The SDK's runner ends with this code when it has told the person what is wrong. */
-const exitCodeToldAlready = 32;
+/** The SDK's runner exits with this code if it has already reported the error. */
+const exitCodeReported = 32;
 
 export interface Outcome {
   readonly error: string;
-  /** The person was told already: the engine stops without another word. */
+  /** The error has been reported already; the engine stops without another message. */
   readonly bail: boolean;
 }
 
-/** How a program is started: everything but the process itself. */
+/** Everything that is needed to start a program. */
 export interface Start {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly environment: { readonly [name: string]: string };
 }
 
-/** The SDK's runner, as it is installed for the program, not for this plugin. */
-export function findRunner(programDirectory: string): string {
+/** The SDK's runner that is installed for the program, not for this plugin. */
+function findRunner(programDirectory: string): string {
   try {
     return createRequire(join(programDirectory, "package.json")).resolve("@pulumi/pulumi/cmd/run");
   } catch (cause) {
@@ -64,10 +64,10 @@ export function planStart(request: RunRequest, engineAddress: string): Start {
     args,
     cwd: request.getPwd(),
     environment: {
-      // Program arguments are visible to every user of the machine; the environment only to the same user and root.
+      // Arguments are visible to every user of the machine, the environment only to the same user and root.
       PULUMI_CONFIG: JSON.stringify(config),
       PULUMI_CONFIG_SECRET_KEYS: JSON.stringify(request.getConfigsecretkeysList().map(shortKey)),
-      // Compiled code of the SDK, kept between runs: halves the time of a preview that changes nothing.
+      // A cache of the SDK's compiled code, which halves the time of a preview without changes.
       NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(pulumiHome(), "node-compile-cache"),
     },
   };
@@ -83,11 +83,11 @@ function shortKey(key: string): string {
   return middle === "config" && rest.length > 0 ? `${namespace}:${rest.join(":")}` : key;
 }
 
-/** Running programs; there is one in the ordinary case. */
+/** Running programs, usually one. */
 export class Programs {
   readonly #running = new Set<ChildProcess>();
 
-  /** Runs a program to its end, with its standard output and error passed on as this process's own. */
+  /** Runs a program to its end, with this process's standard output and error. */
   async run(start: Start): Promise<Outcome> {
     const child = spawn(process.execPath, start.args, {
       cwd: start.cwd,
@@ -105,7 +105,7 @@ export class Programs {
     }
   }
 
-  /** Asks every running program to end. */
+  /** Sends SIGTERM to every running program. */
   cancel(): void {
     for (const child of this.#running) child.kill("SIGTERM");
   }
@@ -113,7 +113,7 @@ export class Programs {
 
 function outcome(code: number | null, signal: NodeJS.Signals | null): Outcome {
   if (code === 0) return { error: "", bail: false };
-  if (code === exitCodeToldAlready) return { error: "", bail: true };
+  if (code === exitCodeReported) return { error: "", bail: true };
   return {
     error: signal ? `Program ended by ${signal}` : `Program exited with non-zero exit code: ${code}`,
     bail: false,

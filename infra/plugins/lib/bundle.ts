@@ -1,8 +1,8 @@
 import { build } from "esbuild";
 
 /**
- * Makes one CommonJS file of a plugin's main.ts. CommonJS, because the libraries inside (gRPC, protobuf, ssh2) are and load
- * Node's own modules by `require`; ssh2's optional native parts stay outside and are not missed.
+ * Bundles a plugin's main.ts into one CommonJS file. CommonJS, because the bundled libraries (gRPC, protobuf, ssh2) are CommonJS and load Node's
+ * modules with `require`. ssh2's optional native modules are left out; it works without them.
  */
 export async function bundlePlugin(entry: string, outfile: string): Promise<void> {
   await build({

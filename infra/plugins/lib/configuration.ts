@@ -7,7 +7,7 @@ import { checkShape, type Shape } from "./shape.ts";
 import { fromStruct } from "./structs.ts";
 import { containsUnknown, isSecret, type PropertyMap, revealMap, secret, unknown, type Value } from "./values.ts";
 
-/** The methods about the provider's own configuration. */
+/** The methods for the provider's own configuration. */
 export function configurationMethods(definition: ProviderDefinition) {
   return {
     checkConfig: (request: rpc.CheckRequest) => {
@@ -26,14 +26,14 @@ export function configurationMethods(definition: ProviderDefinition) {
       if (failures.length > 0) {
         throw new Error(failures.map(({ path, reason }) => `${definition.name}: ${path}: ${reason}`).join("\n"));
       }
-      // In a preview, configuration may hang on resources that are not made yet; nothing is contacted then.
+      // In a preview, configuration may depend on resources that don't exist yet. The provider then contacts nothing.
       if (!containsUnknown(values)) await definition.configure?.(revealMap(values));
       return new messages.ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true);
     },
   };
 }
 
-/** An explicit provider is a resource with its configuration in the state: what is secret by the shape is so there too. */
+/** An explicit provider is a resource, so its configuration is in the state, where secret fields must be secret as well. */
 function markSecrets(shape: Shape, given: PropertyMap): PropertyMap {
   return Object.fromEntries(
     Object.entries(given).map(([name, value]) => [
@@ -43,7 +43,7 @@ function markSecrets(shape: Shape, given: PropertyMap): PropertyMap {
   );
 }
 
-/** Configuration arrives as strings: whatever is not a string by its type is JSON text. */
+/** Configuration arrives as strings: values of other types are JSON text. */
 function parseConfig(shape: Shape, given: PropertyMap): PropertyMap {
   return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, parseOne(shape, name, value)]));
 }

@@ -5,7 +5,7 @@ import { type PropertyMap, secret, unknown } from "./values.ts";
 
 const shape = { triggers: { type: { list: "any" }, replaceOnChange: true }, text: { type: "string" } } as const;
 
-it("equal inputs differ nowhere, however they are marked", () => {
+it("equal inputs have no difference, however they are marked", () => {
   const plain = fc.dictionary(fc.string(), fc.jsonValue()) as fc.Arbitrary<PropertyMap>;
   fc.assert(
     fc.property(plain, (inputs) => {
@@ -27,13 +27,13 @@ it("goes down to the leaves that changed", () => {
   ]);
 });
 
-it("replaces for the inputs that say so, and takes an unknown value for a change", () => {
+it("replaces for inputs with that rule, and treats an unknown value as a change", () => {
   expect(compareInputs(shape, { triggers: [1], text: "a" }, { triggers: [unknown], text: unknown })).toEqual([
     { path: "triggers[0]", kind: "update", replace: true },
     { path: "text", kind: "update", replace: false },
   ]);
 });
 
-it("takes null for absent, and leaves out the engine's own names", () => {
+it("treats null as absent, and ignores the engine's own names", () => {
   expect(compareInputs(shape, { text: null, __defaults: [] }, { version: "1" })).toEqual([]);
 });

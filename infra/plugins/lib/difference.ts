@@ -1,7 +1,7 @@
 import { isInternal, join, type Shape } from "./shape.ts";
 import { isArchive, isAsset, isList, isMap, isSecret, type PropertyMap, same, unknown, type Value } from "./values.ts";
 
-/** One changed input: its property path, what happened to it, and whether that needs a new resource. */
+/** A changed input: its property path, the kind of change, and whether it replaces the resource. */
 export interface Change {
   readonly path: string;
   readonly kind: "add" | "delete" | "update";
@@ -9,8 +9,8 @@ export interface Change {
 }
 
 /**
- * What differs between the inputs of the last run and those of this one, down to single leaves, by the shape's replace
- * rules. An unknown value counts as a change. Secret marks alone are no change; neither is an asset with the same content.
+ * Differences between the inputs of the last run and of this one, down to single leaves, with the shape's replace rules. An unknown value counts
+ * as a change. A change of secret marks alone doesn't, nor does an asset with the same content.
  */
 export function compareInputs(shape: Shape, olds: PropertyMap, news: PropertyMap): readonly Change[] {
   const names = new Set([...Object.keys(olds), ...Object.keys(news)]);

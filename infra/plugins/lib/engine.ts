@@ -10,7 +10,7 @@ export interface LogLine {
   readonly message: string;
   /** The resource the line belongs to. */
   readonly urn?: string;
-  /** Shown only while the resource is worked on, as progress; not kept. */
+  /** Shown only as progress while the operation runs; not kept. */
   readonly status?: boolean;
 }
 
@@ -22,15 +22,15 @@ const severities = {
 };
 
 /**
- * The engine's log. Lines are sent in order; those of one kind that pile up behind a slow engine travel together. `flush`
- * waits until the engine has them all.
+ * The engine's log. Lines are sent in order; similar lines that queue up behind a slow engine are sent together. `flush` waits until the engine has
+ * received all.
  */
 export class EngineLog {
   #client: InstanceType<typeof services.EngineClient> | undefined;
   #sent: Promise<void> = Promise.resolve();
   readonly #waiting: LogLine[] = [];
 
-  /** Later lines go to the engine at this address (host:port). Without one, lines are dropped: nobody listens. */
+  /** Sends later lines to the engine at this address (host:port). Without an address, lines are dropped. */
   connect(address: string): void {
     this.#client ??= new services.EngineClient(address, grpc.credentials.createInsecure(), channelOptions);
   }
@@ -59,14 +59,14 @@ export class EngineLog {
     request.setMessage(line.message);
     request.setUrn(line.urn ?? "");
     request.setEphemeral(line.status ?? false);
-    // A line that can't be delivered is no reason to fail the operation it tells about: the engine that would show both is gone.
+    // A line that can't be delivered must not fail its operation: the engine that would show both is gone.
     return new Promise((resolve) => client.log(request, () => resolve()));
   }
 }
 
 /**
- * The engine's address as it stands on a plugin's command line: the last argument, behind whatever flags the engine was
- * asked to pass on (`-v=9`, `-tracing …`). Empty when a person started the plugin by hand.
+ * The engine's address on a plugin's command line: the last argument, after flags that the engine passes on (`-v=9`, `-tracing …`). Empty if the
+ * plugin was started by hand.
  */
 export function engineArgument(): string {
   const last = process.argv.slice(2).at(-1) ?? "";

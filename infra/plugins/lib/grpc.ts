@@ -1,6 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 
-/** The engine's own limit: state and file contents travel in single messages. */
+/** The engine's own limit, because state and file contents are single messages. */
 const messageBytesMax = 400 * 1024 * 1024;
 
 export const channelOptions = {
@@ -8,7 +8,7 @@ export const channelOptions = {
   "grpc.max_send_message_length": messageBytesMax,
 };
 
-/** An error with the gRPC status that the engine is to see. Every other error is sent as UNKNOWN with its message. */
+/** An error with a specific gRPC status. Every other error is sent as UNKNOWN with its message. */
 export class StatusError extends Error {
   override readonly name = "StatusError";
   readonly code: grpc.status;
@@ -29,8 +29,8 @@ export interface Methods {
 }
 
 /**
- * Completes these methods to an implementation of the whole service: what is missing answers UNIMPLEMENTED and names
- * itself, so that the engine can go on without it and a person sees what is not there.
+ * Completes these methods to an implementation of the whole service. A missing method answers UNIMPLEMENTED with its name, so that the engine can
+ * continue without it and the user sees what is missing.
  */
 export function implement(service: grpc.ServiceDefinition, plugin: string, methods: Methods) {
   const implementation: { [method: string]: grpc.UntypedHandleCall } = {};
@@ -76,8 +76,7 @@ function asStatus(error: unknown): { code: grpc.status; details: string } {
 }
 
 /**
- * Serves on a free port of the loopback address and prints the port as the first line of standard output, which is how
- * the engine finds a plugin.
+ * Serves on a free port of the loopback address and prints the port as the first line of standard output, where the engine expects it.
  */
 export async function serve(service: grpc.ServiceDefinition, implementation: grpc.UntypedServiceImplementation) {
   const server = new grpc.Server(channelOptions);

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-it("a plugin ends when the engine that started it is killed without a word", async () => {
+it("a plugin exits when the engine that started it is killed", async () => {
   const engine = spawn("sh", ["-c", `"$1" "$2" & echo pid $!; wait`, "sh", process.execPath, bundle]);
   const lines: string[] = [];
   for await (const line of createInterface(engine.stdout)) {
@@ -30,14 +30,14 @@ it("a plugin ends when the engine that started it is killed without a word", asy
   await expect.poll(() => runs(Number(pid)), { timeout: 5000 }).toBe(false);
 });
 
-it("a plugin ends by itself at SIGTERM", async () => {
+it("a plugin exits at SIGTERM", async () => {
   const plugin = spawn(process.execPath, [bundle]);
   await once(plugin.stdout, "data");
   plugin.kill("SIGTERM");
   expect(await once(plugin, "exit")).toEqual([0, null]);
 });
 
-/** One that has ended but was not waited for yet counts as ended. */
+/** A zombie process counts as ended. */
 async function runs(pid: number): Promise<boolean> {
   const status = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ") Z");
   return !status.slice(status.lastIndexOf(")")).startsWith(") Z");

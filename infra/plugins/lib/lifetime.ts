@@ -1,12 +1,12 @@
-/** How often a plugin looks whether the process that started it is still there. */
+/** How often a plugin checks whether its parent process still exists. */
 const parentPollMs = 1000;
 
-/** What is still open gets this long to close after the engine's goodbye. */
+/** Deadline for closing connections at shutdown. */
 const closeDeadlineMs = 2000;
 
 /**
- * Ends the process when the engine does: on SIGTERM or SIGINT, and when the engine is gone without a word (killed), which
- * shows in a changed parent. `close` runs first, within a deadline.
+ * Exits when the engine does: at SIGTERM or SIGINT, or when the parent process changes because the engine was killed. `close` runs first, within a
+ * deadline.
  */
 export function endWithParent(close: () => Promise<void>): void {
   const parent = process.ppid;

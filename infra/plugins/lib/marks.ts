@@ -18,14 +18,14 @@ export interface Declared {
   readonly computed: { readonly [name: string]: Computed };
 }
 
-/** Names of the properties that hold a secret at some depth. */
+/** Names of the properties that contain a secret at any depth. */
 export function secretNames(values: PropertyMap): ReadonlySet<string> {
   return new Set(Object.keys(values).filter((name) => containsSecret(values[name])));
 }
 
 /**
- * Puts secret marks on outputs that a handler made from plain values. An output that repeats an input keeps the input's own
- * marks; one that differs from a secret input is secret as a whole; a computed one is secret by its own rule.
+ * Restores secret marks on a handler's plain outputs. An output that repeats an input keeps that input's marks; one that differs from a secret
+ * input is secret; a computed one is secret by its own rule.
  */
 export function markOutputs(declared: Declared, inputs: PropertyMap, outputs: PropertyMap): PropertyMap {
   const secrets = secretNames(inputs);
@@ -34,18 +34,18 @@ export function markOutputs(declared: Declared, inputs: PropertyMap, outputs: Pr
     const input = inputs[name];
     const field = declared.inputs[name] ?? declared.computed[name];
     if (input !== undefined && same(input, value)) marked[name] = field?.secret ? secret(input) : input;
-    else if (field?.secret || secrets.has(name) || isTold(declared.computed[name], secrets))
+    else if (field?.secret || secrets.has(name) || mayReveal(declared.computed[name], secrets))
       marked[name] = secret(value);
     else marked[name] = value;
   }
   return marked;
 }
 
-function isTold(field: Computed | undefined, secrets: ReadonlySet<string>): boolean {
+function mayReveal(field: Computed | undefined, secrets: ReadonlySet<string>): boolean {
   return field?.secretWith?.some((name) => secrets.has(name)) ?? false;
 }
 
-/** What a preview shows: the inputs as they will be, and unknown for what only the real run can tell. */
+/** Outputs in a preview: the new inputs, and unknown for outputs that only the real run provides. */
 export function previewOutputs(declared: Declared, inputs: PropertyMap, state: PropertyMap | undefined): PropertyMap {
   const outputs: { [name: string]: Value } = { ...inputs };
   for (const [name, field] of Object.entries(declared.computed)) {
@@ -56,8 +56,8 @@ export function previewOutputs(declared: Declared, inputs: PropertyMap, state: P
 }
 
 /**
- * The texts to keep out of logs and errors. Where an object names its secret fields itself (a connection: its password, its
- * keys), only those count, so that messages can still name the host.
+ * Texts to mask in logs and errors. If an object has secret fields of its own (a connection: its password and keys), only these are masked, so that
+ * messages can still name the host.
  */
 export function textsToMask(fields: Shape, values: PropertyMap): string[] {
   return Object.entries(values).flatMap(([name, value]) => {

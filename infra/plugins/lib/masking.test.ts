@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { maskFor } from "./masking.ts";
 
-it("no secret of at least four characters comes through, wherever it stands", () => {
+it("no secret of at least four characters remains, wherever it is", () => {
   const word = fc.stringMatching(/^[A-Za-z0-9+/]{4,40}$/);
   fc.assert(
     fc.property(fc.array(word, { minLength: 1, maxLength: 5 }), fc.string(), fc.string(), (secrets, before, after) => {
@@ -19,6 +19,6 @@ it("masks lines and longer words of a secret, and leaves its short words readabl
   expect(mask("bad value pa55word-of-feeder for feeder")).toBe("bad value [secret] for feeder");
 });
 
-it("without secrets nothing changes, and an empty secret is none", () => {
+it("without secrets nothing changes, and an empty secret is ignored", () => {
   expect(maskFor(["", "  "])("as it is")).toBe("as it is");
 });

@@ -4,16 +4,16 @@ import { type Declared, secretNames, textsToMask } from "./marks.ts";
 import { maskFor } from "./masking.ts";
 import type { PropertyMap } from "./values.ts";
 
-/** What an operation is about; `values` are all properties it sees, with their secret marks. */
+/** The subject of an operation; `values` are all properties that it gets, with their secret marks. */
 export interface Subject {
   readonly urn: string;
   readonly declared: Declared;
   readonly values: readonly PropertyMap[];
-  /** Seconds, 0 for none: the resource's custom timeout. */
+  /** The resource's custom timeout in seconds, 0 for none. */
   readonly timeoutSeconds?: number;
 }
 
-/** Runs handlers, and ends them all when the engine says Cancel. */
+/** Runs handlers, and aborts them all at the engine's Cancel. */
 export class Operations {
   readonly #log: EngineLog;
   readonly #cancelled = new AbortController();
@@ -22,12 +22,12 @@ export class Operations {
     this.#log = log;
   }
 
-  /** Ends what runs and refuses what comes. */
+  /** Aborts running operations and refuses new ones. */
   cancel(): void {
     this.#cancelled.abort(new Error("cancelled by the engine"));
   }
 
-  /** Errors come out masked, and after the operation's log lines have reached the engine. */
+  /** Errors are masked, and are thrown after the operation's log lines have reached the engine. */
   async run<Result>(subject: Subject, work: (operation: Operation) => Promise<Result>): Promise<Result> {
     this.#cancelled.signal.throwIfAborted();
     const fields = { ...subject.declared.computed, ...subject.declared.inputs };
@@ -47,7 +47,7 @@ export class Operations {
       return await work(operation);
     } catch (error) {
       const timedOut = error instanceof Error && error.name === "TimeoutError";
-      if (timedOut) throw new Error(`not done within its custom timeout of ${subject.timeoutSeconds} s`);
+      if (timedOut) throw new Error(`did not finish within its custom timeout of ${subject.timeoutSeconds} s`);
       throw new Error(mask(error instanceof Error ? error.message : String(error)));
     } finally {
       await this.#log.flush();

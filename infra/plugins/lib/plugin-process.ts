@@ -10,7 +10,7 @@ import emptyMessages from "google-protobuf/google/protobuf/empty_pb.js";
 import { bundlePlugin } from "./bundle.ts";
 import { channelOptions, implement } from "./grpc.ts";
 
-/** One line that a plugin sent to the engine. */
+/** A line that a plugin sent to the engine. */
 export interface EngineLine {
   readonly severity: number;
   readonly message: string;
@@ -18,15 +18,15 @@ export interface EngineLine {
   readonly status: boolean;
 }
 
-/** For tests: a plugin as the engine starts it (bundled, a process of its own, its port on standard output). */
+/** For tests: a plugin started as by the engine: bundled, as a separate process that prints its port. */
 export interface PluginProcess {
   readonly address: string;
   readonly process: ChildProcess;
-  /** From the start of the process to its port, in milliseconds. */
+  /** Milliseconds from the start of the process to its port. */
   readonly startMs: number;
-  /** What the plugin has sent to the engine so far. */
+  /** Lines that the plugin has sent to the engine so far. */
   readonly lines: readonly EngineLine[];
-  /** Resolves with the first line that passes, also one that is there already. */
+  /** Resolves with the first line that passes the test, including lines sent before. */
   line(test: (line: EngineLine) => boolean): Promise<EngineLine>;
   stop(): Promise<void>;
 }
@@ -36,7 +36,7 @@ export interface StartOptions {
   readonly cwd?: string;
 }
 
-/** Of each main.ts, made once a process. */
+/** The bundle of each main.ts, made once per process. */
 const bundles = new Map<string, Promise<Buffer>>();
 
 async function bundleOf(entry: string): Promise<Buffer> {
@@ -50,7 +50,7 @@ async function bundleOf(entry: string): Promise<Buffer> {
   }
 }
 
-/** Bundles and starts the plugin of this main.ts, with a stand-in for the engine's log. */
+/** Bundles and starts the plugin of this main.ts, with a fake engine log. */
 export async function startPlugin(entry: string, options: StartOptions = {}): Promise<PluginProcess> {
   const folder = await mkdtemp(join(tmpdir(), "warren-plugin-"));
   const bundle = join(folder, `${basename(dirname(entry))}.cjs`);
@@ -66,7 +66,7 @@ export async function startPlugin(entry: string, options: StartOptions = {}): Pr
   });
   const port = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout as NodeJS.ReadableStream).once("line", resolve);
-    child.once("exit", (code) => reject(new Error(`${entry} ended with ${code} before it served`)));
+    child.once("exit", (code) => reject(new Error(`${entry} exited with code ${code} before it served`)));
   });
   return {
     address: `127.0.0.1:${port}`,

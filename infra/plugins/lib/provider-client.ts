@@ -17,10 +17,10 @@ export interface DiffResult {
   readonly deleteBeforeReplace: boolean;
 }
 
-/** For tests: a provider plugin, spoken to over its real wire as the engine does. */
+/** For tests: a provider plugin, called by gRPC like the engine does. */
 export interface ProviderProcess {
   readonly plugin: PluginProcess;
-  /** The generated client, for what the rest does not cover. */
+  /** The generated client, for calls that the other members do not cover. */
   readonly client: InstanceType<typeof services.ResourceProviderClient>;
   schema(): Promise<PropertyMap>;
   check(type: string, news: PropertyMap): Promise<{ inputs: PropertyMap; failures: Failure[] }>;
@@ -118,7 +118,7 @@ export async function startProvider(
   };
 }
 
-/** The answer to one call of the generated client, which speaks callbacks. */
+/** The answer to a call of the generated client, which uses callbacks. */
 export function answer<Response>(
   call: (done: (error: grpc.ServiceError | null, response: Response) => void) => unknown,
 ): Promise<Response> {
@@ -133,8 +133,8 @@ interface Named {
   setName(name: string): unknown;
 }
 
-/** The URN of the resource `name` of this type, as the requests here carry it. */
-export function urnOf(type: string): string {
+/** The URN of the resource `name` of this type, as used in these requests. */
+function urnOf(type: string): string {
   return `urn:pulumi:test::warren::${type}::one`;
 }
 

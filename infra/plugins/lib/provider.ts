@@ -13,7 +13,7 @@ import { Operations } from "./operations.ts";
 import { resourceMethods } from "./resources.ts";
 import { packageSchema } from "./schema.ts";
 
-/** Serves a provider to the engine that started this process, until the engine says goodbye or goes away. */
+/** Serves a provider to the engine that started this process, until the engine shuts it down or exits. */
 export async function serveProvider(definition: ProviderDefinition): Promise<void> {
   const log = new EngineLog();
   const operations = new Operations(log);
@@ -27,7 +27,7 @@ export async function serveProvider(definition: ProviderDefinition): Promise<voi
       ...resourceMethods(definition, operations),
     },
   });
-  // Before the port is told: the engine may say goodbye as soon as it knows it.
+  // Before the port is printed, because the engine may shut the plugin down as soon as it knows it.
   endWithParent(async () => {
     operations.cancel();
     await definition.close?.();

@@ -12,7 +12,7 @@ import { checkShape } from "./shape.ts";
 import { fromStruct, toStruct } from "./structs.ts";
 import { revealMap } from "./values.ts";
 
-/** The methods about resources and functions. */
+/** The methods for resources and functions. */
 export function resourceMethods(definition: ProviderDefinition, operations: Operations) {
   const find = (request: Typed) => findResource(definition, request);
   const readAgain = definition.readBeforeRuns ?? false;
@@ -49,14 +49,14 @@ interface Typed {
 }
 
 function findResource(definition: ProviderDefinition, request: Typed): ResourceHandler {
-  // The type stands in the request, or, with engines that leave it out, behind the last `$` of the URN's type part.
+  // The type is in the request, or, if the engine omits it, after the last `$` of the URN's type part.
   const token = request.getType() || (request.getUrn().split("::")[2]?.split("$").at(-1) ?? "");
   const handler = definition.resources.find((resource) => resource.token === token);
   return handler ?? refuse(definition, token, definition.resources);
 }
 
 function refuse(definition: ProviderDefinition, token: string, known: readonly { readonly token: string }[]): never {
-  const reason = definition.refused?.[token] ?? `this plugin serves ${known.map((each) => each.token).join(", ")}`;
+  const reason = definition.refused?.[token] ?? `this plugin supports ${known.map((each) => each.token).join(", ")}`;
   throw new StatusError(grpc.status.NOT_FOUND, `${token}: not supported: ${reason}`);
 }
 
@@ -91,7 +91,7 @@ function diff(handler: ResourceHandler, request: rpc.DiffRequest) {
   return diffResponse(changes, typeof rule === "function" ? rule(olds, news) : rule);
 }
 
-/** Engines that don't send the old inputs: they stand in the state, under the same names. */
+/** The old inputs, for engines that don't send them: they are in the state under the same names. */
 function inputsOf(handler: ResourceHandler, request: rpc.DiffRequest) {
   const state = fromStruct(request.getOlds());
   return toStruct(Object.fromEntries(Object.entries(state).filter(([name]) => name in handler.inputs)));
@@ -129,10 +129,10 @@ async function read(handler: ResourceHandler, request: rpc.ReadRequest, operatio
   const state = fromStruct(request.getProperties());
   const inputs = fromStruct(request.getInputs());
   const response = new messages.ReadResponse();
-  const look = handler.read?.bind(handler);
-  if (look === undefined) {
+  const readActual = handler.read?.bind(handler);
+  if (readActual === undefined) {
     if (Object.keys(state).length === 0) {
-      throw new Error(`${handler.token} can't be imported: nothing on the outside tells its inputs`);
+      throw new Error(`${handler.token} can't be imported: its inputs can't be read from outside`);
     }
     return response.setId(request.getId()).setProperties(toStruct(state)).setInputs(toStruct(inputs));
   }
@@ -143,7 +143,7 @@ async function read(handler: ResourceHandler, request: rpc.ReadRequest, operatio
     timeoutSeconds: request.getTimeout(),
   };
   const found = await operations.run(subject, (operation) =>
-    look(request.getId(), revealMap(state), revealMap(inputs), operation),
+    readActual(request.getId(), revealMap(state), revealMap(inputs), operation),
   );
   // An empty id tells the engine that the resource is gone.
   if (found === undefined) return response;

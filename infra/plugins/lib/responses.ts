@@ -30,7 +30,7 @@ export function diffResponse(changes: readonly Change[], deleteBeforeReplace: bo
     const property = new messages.PropertyDiff().setKind(kinds[kind][replace ? 1 : 0]).setInputdiff(true);
     response.getDetaileddiffMap().set(path, property);
   }
-  // Beside the detailed paths, these two lists name whole inputs; the engine's one-line display shows them.
+  // In addition to the detailed paths, these two lists name the inputs for the engine's one-line display.
   const inputsOf = (some: readonly Change[]) => [...new Set(some.map(({ path }) => path.split(/[.[]/)[0] ?? path))];
   response.setDiffsList(inputsOf(changes));
   response.setReplacesList(inputsOf(changes.filter(({ replace }) => replace)));

@@ -2,7 +2,7 @@ import type { ProviderDefinition } from "./handlers.ts";
 import type { Field, FieldType, Shape } from "./shape.ts";
 import type { PropertyMap, Value } from "./values.ts";
 
-/** The package schema of what this plugin serves, in the published format (types written in place, no descriptions). */
+/** The package schema of this plugin in the published format, with inline types and without descriptions. */
 export function packageSchema(definition: ProviderDefinition): PropertyMap {
   const resources = definition.resources.map((resource) => [
     resource.token,

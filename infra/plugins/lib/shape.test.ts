@@ -51,11 +51,11 @@ it("checks inside secrets and lets unknown values pass everywhere", () => {
   expect(isSecret(later.values.port)).toBe(true);
 });
 
-it("tells a map from an asset", () => {
+it("distinguishes a map from an asset", () => {
   expect(checkShape({ tags: { type: { map: "string" } } }, { tags: pathAsset("/x") }).failures).toHaveLength(1);
 });
 
-it("quotes what a path can't carry plainly", () => {
+it("quotes names with special characters", () => {
   expect(join("a", "b")).toBe("a.b");
   expect(join("a", 'b."c')).toBe('a["b.\\"c"]');
 });

@@ -11,7 +11,7 @@ import {
   unknown,
 } from "./values.ts";
 
-/** The type of one property, as package schemas know them. `oneOf` is a string with a fixed set of values. */
+/** The type of one property, as in package schemas. `oneOf` is a string with a fixed set of values. */
 export type FieldType =
   | "string"
   | "number"
@@ -29,12 +29,12 @@ export type FieldType =
 export interface Field {
   readonly type: FieldType;
   readonly required?: boolean;
-  /** Marked as secret in inputs and state, whether or not the program did. */
+  /** Marked as secret in inputs and state, even if the program did not mark it. */
   readonly secret?: boolean;
-  /** A change of this input makes a new resource instead of an update. */
+  /** A change of this input replaces the resource. */
   readonly replaceOnChange?: boolean;
   readonly default?: Value;
-  /** A further rule for a value of the right type: what is wrong with it, without the value itself; undefined if nothing. */
+  /** An additional rule for a value of the right type. Returns the problem, without the value; undefined if there is none. */
   readonly rule?: (value: Value) => string | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface Shape {
   readonly [name: string]: Field;
 }
 
-/** One thing wrong with an input: its path, and what was expected and found. Never the value, which may be a secret. */
+/** A problem of an input: its path, and what was expected and found. Never the value, which may be a secret. */
 export interface Failure {
   readonly path: string;
   readonly reason: string;
@@ -59,8 +59,8 @@ export function isInternal(name: string): boolean {
 }
 
 /**
- * Checks values against a shape, all failures at once, and returns them with defaults filled in and secret fields marked.
- * Unknown values pass: they are checked when they are known. Null counts as not given.
+ * Checks values against a shape and returns all failures, and the values with defaults filled in and secret fields marked. Unknown values pass;
+ * they are checked once known. Null counts as absent.
  */
 export function checkShape(shape: Shape, values: PropertyMap, path = ""): Checked {
   const checked: { [name: string]: Value } = {};
@@ -170,7 +170,7 @@ function kindOf(value: Value): string {
   return typeof value === "string" ? "another string" : `a ${typeof value}`;
 }
 
-/** Names that a property path can't carry plainly are quoted in brackets, as the engine does it. */
+/** Appends a name to a property path. Names with special characters are quoted in brackets, as in the engine. */
 export function join(path: string, name: string): string {
   if (!/^[\p{L}_$][\p{L}\p{N}_$-]*$/u.test(name)) return `${path}["${name.replaceAll('"', '\\"')}"]`;
   return path === "" ? name : `${path}.${name}`;

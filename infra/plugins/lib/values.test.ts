@@ -31,7 +31,7 @@ const { value } = fc.letrec<{ value: Value }>((tie) => ({
   ),
 }));
 
-it("every value comes through the wire's structures as it went in", () => {
+it("every value survives the protocol's structures unchanged", () => {
   fc.assert(
     fc.property(value, (any) => {
       expect(fromStruct(toStruct({ any }))).toEqual({ any });
@@ -39,7 +39,7 @@ it("every value comes through the wire's structures as it went in", () => {
   );
 });
 
-it("revealing takes off every mark and nothing else", () => {
+it("revealing removes all marks and nothing else", () => {
   fc.assert(
     fc.property(value, (any) => {
       expect(containsSecret(reveal(any))).toBe(false);
@@ -55,7 +55,7 @@ it("finds unknown values and the texts of secrets at any depth", () => {
   expect(secretTexts({ a: "open", b: [secret({ c: "hidden", d: 5 })] })).toEqual(["hidden"]);
 });
 
-it("assets are the same by content where the engine has told it, else by their fields", () => {
+it("assets are compared by the hash of their content if known, else by their fields", () => {
   expect(same({ ...pathAsset("/a"), hash: "1" }, { ...pathAsset("/b"), hash: "1" })).toBe(true);
   expect(same({ ...pathAsset("/a"), hash: "1" }, { ...pathAsset("/a"), hash: "2" })).toBe(false);
   expect(same(textAsset("x"), textAsset("y"))).toBe(false);

@@ -1,7 +1,6 @@
 /**
- * Property values as the engine's wire carries them: JSON in which a few marked objects stand for secrets, assets,
- * archives, and one marked string for a value that is not known yet. The marks are part of the published protocol
- * (sdk/go/common/resource in pulumi/pulumi).
+ * Property values of the engine's protocol: JSON in which marked objects represent secrets, assets and archives, and a marked string represents a
+ * value that is not known yet. The marks are part of the published protocol (sdk/go/common/resource in pulumi/pulumi).
  */
 export type Value = null | boolean | number | string | readonly Value[] | PropertyMap;
 export interface PropertyMap {
@@ -13,7 +12,7 @@ const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 const assetSignature = "c44067f5952c0a294b673a41bacd8c17";
 const archiveSignature = "0def7320c3a5731c473e5ecbe6d01bc7";
 
-/** Stands for a value that is known only after an update. */
+/** Represents a value that is known only after an update. */
 export const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 export function isMap(value: Value | undefined): value is PropertyMap {
@@ -32,7 +31,7 @@ export function isSecret(value: Value | undefined): value is PropertyMap {
   return hasSignature(value, secretSignature);
 }
 
-/** Marks a value as secret; one that is marked already stays as it is. */
+/** Marks a value as secret; a marked value stays as it is. */
 export function secret(value: Value): Value {
   return isSecret(value) ? value : { [signatureKey]: secretSignature, value };
 }
@@ -78,7 +77,7 @@ export function pathArchive(path: string): PropertyMap {
   return { [signatureKey]: archiveSignature, path };
 }
 
-/** The value without any secret marks, at every depth. */
+/** The value without secret marks, at every depth. */
 export function reveal(value: Value): Value {
   if (isSecret(value)) return reveal(value.value ?? null);
   if (isList(value)) return value.map(reveal);
@@ -105,7 +104,7 @@ export function containsSecret(value: Value | undefined): boolean {
   return some(value, isSecret);
 }
 
-/** Every string that stands inside a secret, for masking texts that go to logs and errors. */
+/** Every string inside a secret, for masking in logs and errors. */
 export function secretTexts(value: Value, inSecret = false): string[] {
   if (isSecret(value)) return secretTexts(value.value ?? null, true);
   if (isList(value)) return value.flatMap((item) => secretTexts(item, inSecret));
@@ -113,7 +112,7 @@ export function secretTexts(value: Value, inSecret = false): string[] {
   return inSecret && typeof value === "string" ? [value] : [];
 }
 
-/** Deep equality of two values without regard to secret marks; assets and archives are equal when their contents are. */
+/** Deep equality that ignores secret marks. Assets and archives are equal if their contents are. */
 export function same(left: Value | undefined, right: Value | undefined): boolean {
   if (isSecret(left)) return same(left.value ?? null, right);
   if (isSecret(right)) return same(left, right.value ?? null);
@@ -130,6 +129,6 @@ export function same(left: Value | undefined, right: Value | undefined): boolean
 }
 
 /** True for two assets, or two archives. */
-export function sameKind(left: Value | undefined, right: Value | undefined): boolean {
+function sameKind(left: Value | undefined, right: Value | undefined): boolean {
   return (isAsset(left) && isAsset(right)) || (isArchive(left) && isArchive(right));
 }

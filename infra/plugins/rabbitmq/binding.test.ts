@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { bindingId, parseBindingId } from "./binding.ts";
 
 describe("a binding's id", () => {
-  it("gives back every name that went into it", () => {
+  it("preserves every name in it", () => {
     const name = fc.string({ minLength: 1, unit: "grapheme" });
     const key = fc.string({ minLength: 1 }).map(encodeURIComponent);
     fc.assert(

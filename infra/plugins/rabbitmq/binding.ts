@@ -4,7 +4,7 @@ import { completeArguments, eitherArguments, isJsonObject, readArguments, sentAr
 import type { Connection } from "./connection.ts";
 import { internalsOf, map, text, withoutInternals } from "./naming.ts";
 
-/** Where a binding stands. `propertiesKey` is the broker's own name for routing key and arguments. */
+/** Both ends of a binding. The broker encodes its routing key and arguments as `propertiesKey`. */
 interface Place {
   readonly vhost: string;
   readonly source: string;
@@ -74,7 +74,7 @@ function described({ vhost, source, destination, destinationType }: Place): stri
   return `binding of exchange ${ends} in vhost ${JSON.stringify(vhost)}`;
 }
 
-/** The properties key is escaped by the broker already and stays as it is. */
+/** The properties key is already escaped by the broker. */
 export function bindingId({ vhost, source, destination, destinationType }: Place, propertiesKey: string): string {
   return [...[vhost, source, destination].map(escapeSlashes), destinationType, propertiesKey].join("/");
 }

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { type CreateOptions, type ProviderProcess, startProvider } from "../lib/provider-client.ts";
 import { isList, isMap, isSecret, type PropertyMap, secret, type Value } from "../lib/values.ts";
 
-/** What a test's broker tells of itself. */
+/** Address and login of a test's broker. */
 export interface BrokerAddress {
   readonly managementUrl: string;
   readonly adminUser: string;
@@ -11,17 +11,17 @@ export interface BrokerAddress {
 
 export const main = fileURLToPath(new URL("./main.ts", import.meta.url));
 
-/** For tests: this provider as a process of its own, and the broker behind its back. */
+/** For tests: this provider as a separate process, and direct access to the broker. */
 export interface Conformance {
   readonly provider: ProviderProcess;
-  /** Checks and creates, as the engine does; throws where the check fails. */
+  /** Checks and creates, as the engine does; throws if the check fails. */
   make(type: string, inputs: PropertyMap, options?: CreateOptions): Promise<Made>;
-  /** One call of the management API, past the provider. `path` is what stands behind `/api/`. */
+  /** A direct call of the management API. `path` is relative to `/api/`. */
   ask(method: string, path: string, body?: Value): Promise<{ readonly status: number; readonly body: Value }>;
   stop(): Promise<void>;
 }
 
-/** A made resource, and what a program's inputs became in Check. */
+/** A created resource, with the inputs as Check returned them. */
 export interface Made {
   readonly id: string;
   readonly inputs: PropertyMap;
@@ -56,7 +56,7 @@ export async function startConformance(broker: BrokerAddress): Promise<Conforman
   };
 }
 
-/** All of a message that is not inside a secret mark, as text. */
+/** The parts of a message that are not inside a secret mark, as text. */
 export function inClear(value: Value): string {
   const strip = (item: Value): Value => {
     if (isSecret(item)) return null;

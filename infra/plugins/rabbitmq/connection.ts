@@ -3,7 +3,7 @@ import type { Shape } from "../lib/shape.ts";
 import type { PropertyMap } from "../lib/values.ts";
 import { ManagementApi } from "./management-api.ts";
 
-/** The official provider's configuration. Nothing is required here, because all of it may come from the environment. */
+/** The official provider's configuration. Nothing is required, because everything may come from the environment. */
 export const configShape: Shape = {
   endpoint: { type: "string", rule: httpUrl },
   username: { type: "string" },
@@ -26,7 +26,7 @@ const environmentNames: { readonly [name: string]: string } = {
   proxy: "RABBITMQ_PROXY",
 };
 
-/** The one connection of this provider process: opened by its configuration, used by every resource. */
+/** The connection of this provider process: opened at its configuration, used by every resource. */
 export class Connection {
   #api: ManagementApi | undefined;
 
@@ -57,7 +57,7 @@ export class Connection {
 
   get api(): ManagementApi {
     if (this.#api === undefined) {
-      throw new Error("rabbitmq: the broker's address or login hangs on a resource that is not made yet");
+      throw new Error("rabbitmq: the broker's address or login depends on a resource that has not been created yet");
     }
     return this.#api;
   }
@@ -87,5 +87,5 @@ function readPem(name: string, path: string | undefined): string | undefined {
 function httpUrl(value: unknown): string | undefined {
   const url = typeof value === "string" && URL.canParse(value) ? new URL(value) : undefined;
   if (url !== undefined && /^https?:$/.test(url.protocol)) return undefined;
-  return "expected a URL such as http://bunny1:15672, got another text";
+  return "expected a URL such as http://bunny1:15672, got other text";
 }

@@ -21,7 +21,7 @@ const settings: Shape = {
   arguments: { type: { map: "string" } },
 };
 
-/** An exchange: the broker lets none of its settings be changed, so every change makes a new one. Id: `name@vhost`. */
+/** An exchange. The broker allows no change of its settings, so every change replaces it. Id: `name@vhost`. */
 export function exchange(connection: Connection): ResourceHandler {
   return {
     token: "rabbitmq:index/exchange:Exchange",

@@ -1,19 +1,19 @@
 import { serveProvider } from "../lib/provider.ts";
-import { believing, sayOnce } from "./believing.ts";
 import { binding } from "./binding.ts";
 import { Connection, configShape } from "./connection.ts";
 import { exchange } from "./exchange.ts";
 import { permissions } from "./permissions.ts";
 import { operatorPolicy, policy } from "./policy.ts";
 import { queue } from "./queue.ts";
+import { reportOnce, withTolerantRead } from "./tolerant-read.ts";
 import { topicPermissions } from "./topic-permissions.ts";
 import { user } from "./user.ts";
 import { vhost } from "./vhost.ts";
 
 const connection = new Connection();
-const say = sayOnce();
-const links = "it needs a broker plugin of its own; use the official provider for it";
-const getters = "use `.get(name, id)` of the resource type, which reads the same";
+const report = reportOnce();
+const links = "it needs another broker plugin; use the official provider for it";
+const getters = "use `.get(name, id)` of the resource type, which reads the same object";
 
 serveProvider({
   name: "rabbitmq",
@@ -21,7 +21,7 @@ serveProvider({
   config: configShape,
   configure: (config) => connection.open(config),
   resources: [vhost, user, permissions, topicPermissions, policy, operatorPolicy, exchange, queue, binding].map(
-    (resource) => believing(resource(connection), say),
+    (resource) => withTolerantRead(resource(connection), report),
   ),
   readBeforeRuns: true,
   refused: {

@@ -35,7 +35,7 @@ function open(endpoint: string, more: Partial<ApiOptions> = {}): ManagementApi {
 const call = { subject: 'queue "q"', signal: new AbortController().signal };
 
 describe("the management API", () => {
-  it("is asked again while it answers 503", async () => {
+  it("is retried while it answers 503", async () => {
     let calls = 0;
     const endpoint = await serve((_, response) => {
       calls++;
@@ -45,7 +45,7 @@ describe("the management API", () => {
     expect(calls).toBe(3);
   });
 
-  it("that never answers is given up in time, with where and what to check", async () => {
+  it("that never answers fails in time, with its address and what to check", async () => {
     const endpoint = await serve(() => {});
     closers.splice(0).forEach((close) => {
       close();
@@ -56,7 +56,7 @@ describe("the management API", () => {
     );
   });
 
-  it("that starts for too long is told with the broker's reason", async () => {
+  it("that takes too long to start fails with the broker's reason", async () => {
     const body = '{"error":"unavailable","reason":"booting"}';
     const api = open(await serve((_, response) => response.writeHead(503).end(body)), { retryTimeoutMs: 300 });
     await expect(api.get(["users"], call)).rejects.toThrow(
@@ -64,7 +64,7 @@ describe("the management API", () => {
     );
   });
 
-  it("gets each name as one part of the path, below the endpoint's own path", async () => {
+  it("gets each name as one segment of the path, below the endpoint's own path", async () => {
     let path: string | undefined;
     const endpoint = await serve((request, response) => {
       path = request.url;
@@ -74,7 +74,7 @@ describe("the management API", () => {
     expect(path).toBe("/rabbit/api/queues/%2F/a%2Fb%25c%3Fd");
   });
 
-  it("goes through a proxy where one is named", async () => {
+  it("is called through a configured proxy", async () => {
     let asked: string | undefined;
     const proxy = await serve((request, response) => {
       asked = request.url;
@@ -84,7 +84,7 @@ describe("the management API", () => {
     expect(asked).toBe("http://bunny1.invalid:15672/api/users");
   });
 
-  it("goes through a proxy to one that is reached by TLS, and is held to its certificate there, too", async () => {
+  it("is verified by its certificate when called over TLS through a proxy", async () => {
     const { key, cert } = selfSigned();
     const server = createTlsServer({ key, cert }, (_, response) => response.end("[]")).listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -106,7 +106,7 @@ describe("the management API", () => {
     expect(wanted).toEqual(["127.0.0.1:9999", "127.0.0.1:9999"]);
   });
 
-  it("is asked by another member where one is away, at once, and as long as one may come back", async () => {
+  it("is called on another member at once if one is down, and retried as long as one may return", async () => {
     let calls = 0;
     const endpoint = await serve((_, response) => {
       calls++;
@@ -119,7 +119,7 @@ describe("the management API", () => {
     expect(calls).toBe(3);
   });
 
-  it("is trusted over TLS when its authority is named, or when told to be insecure, and not otherwise", async () => {
+  it("is trusted over TLS only with its CA or with `insecure`", async () => {
     const { key, cert } = selfSigned();
     const server = createTlsServer({ key, cert }, (_, response) => response.end("[]")).listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -130,12 +130,12 @@ describe("the management API", () => {
     await expect(open(endpoint).get(["users"], call)).rejects.toThrow(/self-signed certificate; .*rabbitmq:cacertFile/);
   });
 
-  it("that is something else entirely is shown by what it said", async () => {
+  it("that is another server is reported with its answer", async () => {
     const endpoint = await serve((_, response) => response.writeHead(418).end("<html>a teapot</html>"));
     await expect(open(endpoint).get(["users"], call)).rejects.toThrow("answered 418 to GET: <html>a teapot</html>");
   });
 
-  it("ends its waiting when the engine cancels", async () => {
+  it("stops waiting when the engine cancels", async () => {
     const endpoint = await serve((_, response) => response.writeHead(503).end());
     const cancelled = new AbortController();
     const asked = open(endpoint).get(["users"], { ...call, signal: cancelled.signal });

@@ -11,46 +11,46 @@ import {
 import type { Value } from "../lib/values.ts";
 import { ApiError, unreachable } from "./api-error.ts";
 
-/** Where the management API is, and how to talk to it. Certificates and keys are PEM texts, not paths. */
+/** Address, login and TLS settings of the management API. Certificates and keys are PEM texts, not paths. */
 export interface ApiOptions {
-  /** Base URLs of one cluster's members: the first one that answers is asked. */
+  /** Base URLs of one cluster's members: the first one that answers is used. */
   readonly endpoints: readonly string[];
   readonly username: string;
   readonly password: string;
   readonly insecure?: boolean;
   readonly ca?: string | undefined;
   readonly clientCertificate?: ManagementOptions["clientCertificate"];
-  /** URL of an HTTP proxy; without it the environment's HTTP_PROXY, HTTPS_PROXY and NO_PROXY count. */
+  /** URL of an HTTP proxy; default: the environment's HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
   readonly proxy?: string | undefined;
   readonly retryTimeoutMs?: number;
 }
 
 export interface Call {
-  /** What the call is about, for error texts: `queue "cmc.urp.pull" in vhost "/"`. */
+  /** The subject of the call, for error messages: `queue "cmc.urp.pull" in vhost "/"`. */
   readonly subject: string;
   readonly signal: AbortSignal;
 }
 
 type Method = NonNullable<ManagementRequest["method"]>;
 
-/** A broker that has just been started, or restarts, is waited for this long. */
+/** How long to wait for a broker that is starting or restarting. */
 const retryTimeoutMsDefault = 15_000;
 const retryDelayMsFirst = 100;
 const retryDelayMsMax = 2_000;
-/** A quorum queue in a cluster can take seconds to be declared; nothing takes longer than this. */
+/** Declaring a quorum queue in a cluster can take seconds; nothing takes longer than this. */
 const answerTimeoutMs = 30_000;
-/** One object is a few kilobytes. */
+/** An object has a few kilobytes. */
 const answerBytesMax = 4 << 20;
 
-/** Faults that pass when the broker is up again. */
+/** Faults that pass once the broker is up again. */
 const passing = new Set([
   ...["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EAI_AGAIN"],
   ...["ECONNABORTED", "UND_ERR_SOCKET"],
 ]);
 
 /**
- * The HTTP API of RabbitMQ's management plugin. Every call is one that may be repeated (PUT, GET, DELETE, and the POST
- * of a binding), so brokers of which none answers, or that answer 502 to 504, are asked again for up to 15 s.
+ * The HTTP API of RabbitMQ's management plugin. All calls can be repeated safely (PUT, GET, DELETE, and the POST of a binding), so if no broker
+ * answers, or they answer 502 to 504, the call is retried for up to 15 s.
  */
 export class ManagementApi {
   readonly #client: ManagementClient;
@@ -68,7 +68,7 @@ export class ManagementApi {
     });
   }
 
-  /** The object at this path; undefined when there is none. */
+  /** The object at this path; undefined if there is none. */
   async get(path: readonly string[], call: Call): Promise<Value | undefined> {
     const answer = await this.#call("GET", path, undefined, call);
     return answer.status === 404 ? undefined : accept("GET", answer, call);
@@ -78,19 +78,19 @@ export class ManagementApi {
     accept("PUT", await this.#call("PUT", path, body, call), call);
   }
 
-  /** What a POST that creates nothing answers, e.g. messages of a queue. */
+  /** The answer to a POST that creates nothing, e.g. messages of a queue. */
   async ask(path: readonly string[], body: Value, call: Call): Promise<Value> {
     return accept("POST", await this.#call("POST", path, body, call), call);
   }
 
-  /** The last part of the created object's address, decoded once. */
+  /** Creates an object. @returns the last part of its URL, decoded once */
   async post(path: readonly string[], body: Value, call: Call): Promise<string> {
     const answer = await this.#call("POST", path, body, call);
     accept("POST", answer, call);
     return decodeURIComponent(answer.location?.split("/").at(-1) ?? "");
   }
 
-  /** What is gone already counts as deleted. */
+  /** A missing object counts as deleted. */
   async delete(path: readonly string[], call: Call): Promise<void> {
     const answer = await this.#call("DELETE", path, undefined, call);
     if (answer.status !== 404) accept("DELETE", answer, call);
@@ -112,7 +112,7 @@ export class ManagementApi {
         const faults = [...error.faults];
         const last = faults.at(-1);
         if (!last) throw error;
-        if (!again || !faults.some(([, fault]) => passes(fault))) throw silence(method, subject, ...last);
+        if (!again || !faults.some(([, fault]) => passes(fault))) throw noAnswer(method, subject, ...last);
       }
       await delay(delayMs, undefined, { signal });
     }
@@ -122,12 +122,12 @@ export class ManagementApi {
 const passes = (fault: Error & { readonly code?: unknown }): boolean =>
   fault instanceof ManagementError || passing.has(String(fault.code));
 
-function silence(method: Method, subject: string, endpoint: string, fault: Error): Error {
+function noAnswer(method: Method, subject: string, endpoint: string, fault: Error): Error {
   if (!(fault instanceof ManagementError)) return unreachable(method, subject, endpoint, fault);
   return new ApiError(method, subject, fault.status, bodyOf(fault.reason));
 }
 
-/** @throws ApiError where it is a refusal */
+/** @throws ApiError if it is a refusal */
 function accept(method: Method, { status, text }: Answer, { subject }: Call): Value {
   const body = bodyOf(text);
   if (status < 300) return body;
@@ -139,7 +139,7 @@ const bodyOf = (text: string): Value => (jsonOf(text) ?? null) as Value;
 function proxyOf(proxy: string | undefined, endpoints: readonly string[]): ManagementOptions["proxy"] {
   if (proxy) return { url: proxy, except: "" };
   const urls = endpoints.map((endpoint) => new URL(endpoint));
-  // A proxy never reaches this machine's own loopback.
+  // A proxy can't connect to this machine's loopback.
   if (urls.some(({ hostname }) => /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname))) return undefined;
   const { http_proxy, HTTP_PROXY, https_proxy, HTTPS_PROXY, no_proxy, NO_PROXY } = process.env;
   const isSecure = urls.some(({ protocol }) => protocol === "https:");

@@ -3,7 +3,7 @@ import type { Completion } from "../lib/handlers.ts";
 import { completeName, fromId, idInVhost } from "./naming.ts";
 
 describe("an id", () => {
-  it("is divided at its last @ at an import, and gives way to what the state knows", () => {
+  it("is split at its last @ at an import; otherwise the state takes precedence", () => {
     expect(fromId(idInVhost("feeder@cmc", "/"), {})).toEqual({ name: "feeder@cmc", vhost: "/" });
     expect(fromId("a@b@c", { name: "a", vhost: "b@c" })).toEqual({ name: "a", vhost: "b@c" });
     expect(() => fromId("nameless", {})).toThrow('id "nameless": expected name@vhost');
@@ -13,7 +13,7 @@ describe("an id", () => {
 describe("a name that the program left out", () => {
   const completion: Completion = { name: "cmc", olds: {}, randomSeed: Buffer.from("seed"), autonaming: undefined };
 
-  it("is the same for the same seed, kept from run to run, and new for a replacement", () => {
+  it("is the same for the same seed, kept between runs, and new for a replacement", () => {
     const first = completeName({}, completion);
     expect(completeName({}, completion)).toEqual(first);
     const other = { ...completion, randomSeed: Buffer.from("another") };
@@ -28,7 +28,7 @@ describe("a name that the program left out", () => {
     expect(() => completeName({}, disabled)).toThrow("name: is required");
   });
 
-  it("is not taken from a name that the program gave before", () => {
+  it("does not reuse a name that the program gave before", () => {
     expect(completeName({}, { ...completion, olds: { name: "given" } }).name).not.toBe("given");
   });
 });

@@ -6,8 +6,8 @@ const nameLengthMax = 255;
 const suffixLength = 7;
 
 /**
- * A name for what the program left unnamed: its name in the program and seven random hex digits, the same in every run
- * of one resource. Such names are listed in `__defaults`, as the official provider lists them.
+ * A name for an object that the program left unnamed: its resource name and seven random hex digits, the same in every run of one resource. Such
+ * names are listed in `__defaults`, as in the official provider.
  */
 export function completeName(inputs: PropertyMap, completion: Completion): PropertyMap {
   if (inputs.name !== undefined) return inputs;
@@ -17,7 +17,7 @@ export function completeName(inputs: PropertyMap, completion: Completion): Prope
 }
 
 function newName({ name, randomSeed, autonaming }: Completion): string {
-  if (autonaming?.mode === "disable") throw new Error("name: is required, since the stack's autonaming is disabled");
+  if (autonaming?.mode === "disable") throw new Error("name: is required, because the stack's autonaming is disabled");
   if (autonaming !== undefined) return autonaming.name;
   const seed = randomSeed.length > 0 ? randomSeed : randomBytes(32);
   const suffix = createHash("sha256").update(seed).digest("hex").slice(0, suffixLength);
@@ -29,17 +29,17 @@ function hasDefaultName(inputs: PropertyMap): boolean {
   return Array.isArray(defaults) && defaults.includes("name");
 }
 
-/** Two objects can't have one name: the old one goes first, unless the new one will be named anew. */
+/** Two objects can't have the same name, so the old one must be deleted first, unless the new one gets a generated name. */
 export function takesTheSameName(olds: PropertyMap, news: PropertyMap): boolean {
   return !hasDefaultName(news) && same(olds.name, news.name) && same(olds.vhost, news.vhost);
 }
 
-/** What the engine and the official provider keep among the inputs, for the inputs that a Read gives back. */
+/** The inputs that the engine and the official provider use internally, for the inputs that a Read returns. */
 export function internalsOf(inputs: PropertyMap): PropertyMap {
   return Object.fromEntries(Object.entries(inputs).filter(([name]) => name.startsWith("__")));
 }
 
-/** `inputs` without those. */
+/** The inputs without these. */
 export function withoutInternals(inputs: PropertyMap): PropertyMap {
   return Object.fromEntries(Object.entries(inputs).filter(([name]) => !name.startsWith("__")));
 }
@@ -50,8 +50,8 @@ export function idInVhost(name: string, vhost: string): string {
 }
 
 /**
- * Name and vhost of an object: as the state has them, and at an import from the id. There the last `@` divides, since
- * user names with an `@` are common and vhosts with one are not.
+ * Name and vhost of an object: from the state, or at an import from the id. The id is split at its last `@`, because user names with an `@` are
+ * common, and vhosts with one are not.
  */
 export function fromId(id: string, state: PropertyMap, nameField = "name"): { name: string; vhost: string } {
   const { [nameField]: name, vhost } = state;
@@ -65,14 +65,14 @@ export function quoted(kind: string, name: string, vhost?: string): string {
   return `${kind} ${JSON.stringify(name)}${vhost === undefined ? "" : ` in vhost ${JSON.stringify(vhost)}`}`;
 }
 
-/** A string that Check has made sure of. */
+/** A string that Check has verified. */
 export function text(values: PropertyMap, name: string): string {
   const value = values[name];
   if (typeof value !== "string") throw new Error(`${name}: expected a string`);
   return value;
 }
 
-/** A map that Check, or the API's form, has made sure of; empty when absent. */
+/** A map that Check or the API guarantees; empty if absent. */
 export function map(value: Value | undefined): PropertyMap {
   return isMap(value) ? value : {};
 }

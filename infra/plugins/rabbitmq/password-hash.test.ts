@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { matchesHash } from "./password-hash.ts";
 
 const sha256 = "rabbit_password_hashing_sha256";
-// What RabbitMQ 3.10.8 keeps of "elsewhere-now".
+// RabbitMQ 3.10.8's hash of "elsewhere-now".
 const hash = "24xU3n6SkypzHyr/Usi5TZ6KFE/O8951tn1NkLnrEndgVHr0";
 
 test.each([

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 
 /**
- * Whether a password is the one of this hash: base64(4 octets of salt, digest(salt, password)). No password at all has no hash: such a user can't
- * log in by the broker's own database. Unknown algorithms are given the benefit of the doubt.
+ * Whether a password matches a hash: base64(4 octets of salt, digest(salt, password)). An empty password has no hash: such a user can't log in
+ * with the broker's own database. A hash with an unknown algorithm counts as matching.
  */
 export function matchesHash(password: string, hash: string, algorithm: string): boolean {
   if (password === "" || hash === "") return password === hash;
@@ -13,7 +13,7 @@ export function matchesHash(password: string, hash: string, algorithm: string): 
   return octets.subarray(4).equals(createHash(digest).update(salted).digest());
 }
 
-/** Whether `matchesHash` can tell at all. */
+/** Whether `matchesHash` supports the algorithm. */
 export const isKnownAlgorithm = (algorithm: string): boolean => digestOf(algorithm) !== undefined;
 
 const digestOf = (algorithm: string): string | undefined =>

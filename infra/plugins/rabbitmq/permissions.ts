@@ -10,7 +10,7 @@ const patterns: Shape = {
   read: { type: "string", required: true },
 };
 
-/** What a user may do in a vhost, as regular expressions on names. Id: `user@vhost`. */
+/** A user's permissions in a vhost, as regular expressions on names. Id: `user@vhost`. */
 export function permissions(connection: Connection): ResourceHandler {
   const put = async (inputs: PropertyMap, signal: AbortSignal) => {
     const [name, vhost] = [text(inputs, "user"), text(inputs, "vhost")];

@@ -12,18 +12,18 @@ const settings: Shape = {
   definition: { type: { map: "string" }, required: true },
 };
 
-/** Settings for all queues or exchanges whose names match; of several, the one with the highest priority alone counts. */
+/** Settings for all queues or exchanges with matching names. Only the policy with the highest priority applies to each. */
 export function policy(connection: Connection): ResourceHandler {
   return policyLike(connection, "rabbitmq:index/policy:Policy", "policies", "policy");
 }
 
-/** As a policy, but of the broker's operator: it bounds what policies give. */
+/** A policy of the broker's operator, which limits the values of policies. */
 export function operatorPolicy(connection: Connection): ResourceHandler {
   const token = "rabbitmq:index/operatorPolicy:OperatorPolicy";
   return policyLike(connection, token, "operator-policies", "operator policy");
 }
 
-/** Both kinds differ only in where they stand. Id: `name@vhost`. */
+/** Both kinds differ only in their API path. Id: `name@vhost`. */
 function policyLike(connection: Connection, token: string, collection: string, kind: string): ResourceHandler {
   const put = async (inputs: PropertyMap, signal: AbortSignal) => {
     const [name, vhost] = [text(inputs, "name"), text(inputs, "vhost")];

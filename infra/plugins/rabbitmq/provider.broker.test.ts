@@ -27,7 +27,7 @@ describe("the provider", () => {
     password: secret(broker.adminPassword),
   });
 
-  it("waits for a broker that is away for a moment", async () => {
+  it("waits for a broker that is down for a moment", async () => {
     let refusals = 3;
     const door = createServer((socket) => {
       if (refusals-- > 0) return socket.destroy();
@@ -49,18 +49,20 @@ describe("the provider", () => {
     }
   });
 
-  it("is previewed with an address that is not known yet, and says so where it must ask", async () => {
+  it("is previewed with an address that is not known yet, which is an error only when it is needed", async () => {
     const provider = await startProvider(main, { ...login(), endpoint: unknown });
     try {
       const { inputs } = await provider.check(vhost, { name: "later" });
       expect((await provider.create(vhost, inputs, { preview: true })).outputs).toEqual({ name: "later" });
-      await expect(provider.read(vhost, "later")).rejects.toThrow("hangs on a resource that is not made yet");
+      await expect(provider.read(vhost, "later")).rejects.toThrow(
+        "depends on a resource that has not been created yet",
+      );
     } finally {
       await provider.stop();
     }
   });
 
-  it("takes what its configuration leaves open from the environment", async () => {
+  it("takes missing configuration from the environment", async () => {
     const env = { RABBITMQ_ENDPOINT: `${broker.managementUrl}/`, RABBITMQ_USERNAME: broker.adminUser };
     const provider = await startProvider(main, { password: broker.adminPassword }, { env });
     try {
@@ -70,7 +72,7 @@ describe("the provider", () => {
     }
   });
 
-  it("names the setting that is missing, and how to give it", async () => {
+  it("names a missing setting, and how to set it", async () => {
     await expect(startProvider(main, { endpoint: broker.managementUrl, username: "x" })).rejects.toThrow(
       "password is not set: `pulumi config set --secret rabbitmq:password …`, or RABBITMQ_PASSWORD",
     );
@@ -82,7 +84,7 @@ describe("the provider", () => {
     );
   });
 
-  it("tells a wrong password, and a user that may not manage, without telling the password", async () => {
+  it("reports a wrong password, and a user without the tag, without revealing the password", async () => {
     await rabbit.make(user, { name: "plain", password: "a-plain-password" });
     const attempt = async (username: string, password: string) => {
       const provider = await startProvider(main, { ...login(), username, password: secret(password) });
@@ -98,9 +100,9 @@ describe("the provider", () => {
     expect(await attempt("plain", "a-plain-password")).toMatch(/401 .*needs the tag administrator/);
   });
 
-  it("refuses by name what it does not serve", async () => {
+  it("refuses unsupported types by name", async () => {
     await expect(rabbit.provider.check("rabbitmq:index/shovel:Shovel", {})).rejects.toThrow(
-      "rabbitmq:index/shovel:Shovel: not supported: it needs a broker plugin of its own",
+      "rabbitmq:index/shovel:Shovel: not supported: it needs another broker plugin",
     );
     await expect(rabbit.provider.invoke("rabbitmq:index/getUser:getUser", { user: "x" })).rejects.toThrow(
       "rabbitmq:index/getUser:getUser: not supported: use `.get(name, id)`",

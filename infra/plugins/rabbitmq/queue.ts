@@ -29,7 +29,7 @@ const settings: Shape = {
   argumentsJson: { type: "string", rule: isJsonObject },
 };
 
-/** A queue: every change makes a new one, and the messages of the old one are lost (`protect` it). Id: `name@vhost`. */
+/** A queue. Every change replaces it, and the messages of the old one are lost (use `protect`). Id: `name@vhost`. */
 export function queue(connection: Connection): ResourceHandler {
   return {
     token: "rabbitmq:index/queue:Queue",
@@ -70,7 +70,7 @@ export function queue(connection: Connection): ResourceHandler {
 function readSettings(given: PropertyMap, actual: PropertyMap): PropertyMap {
   const { durable = false, auto_delete: autoDelete = false } = actual;
   const { "x-queue-type": type, ...others } = map(actual.arguments);
-  // Newer brokers write the vhost's default type into a queue that asked for none. Taken as drift, it would cost the queue.
+  // Newer brokers add the vhost's default type to a queue without one. Treated as drift, this would replace the queue.
   const asked = "x-queue-type" in sentArguments(given) || Object.keys(given).length === 0;
   const there = type === undefined || !asked ? others : { ...others, "x-queue-type": type };
   const read = readArguments(given, there);

@@ -38,7 +38,7 @@ describe.each([
     expect((await rabbit.provider.read(type, made.id)).inputs).toEqual(made.inputs);
   });
 
-  it("shows each changed key as drift, and puts it right in place", async () => {
+  it("shows each changed key as drift, and corrects it in place", async () => {
     const inputs = { name: "limits", vhost: "/", policy: settings };
     const outside = { pattern: ".*", priority: 1, "apply-to": "queues", definition: { "message-ttl": 1 } };
     await rabbit.ask("PUT", `${collection}/%2F/limits`, outside);
@@ -52,7 +52,7 @@ describe.each([
     expect((await rabbit.provider.read(type, "limits@/", inputs, inputs)).inputs).toEqual(inputs);
   });
 
-  it("is replaced for another name or vhost, and deleted twice without complaint", async () => {
+  it("is replaced for another name or vhost, and can be deleted twice", async () => {
     const inputs = { name: "limits", vhost: "/", policy: settings };
     const { replaces, deleteBeforeReplace } = await rabbit.provider.diff(type, inputs, { ...inputs, name: "l2" });
     expect({ replaces, deleteBeforeReplace }).toEqual({ replaces: ["name"], deleteBeforeReplace: false });
@@ -78,7 +78,7 @@ describe("Exchange", () => {
   const name = "cmc/x%2F@y";
   const path = `exchanges/%2F/${encodeURIComponent(name)}`;
 
-  it("is made with the broker's settings, read back, imported, deleted and gone", async () => {
+  it("is created, read, imported and deleted", async () => {
     const given = { name, settings: { type: "topic", durable: true, arguments: { "alternate-exchange": "lost" } } };
     const made = await rabbit.make(exchange, given);
     expect(made).toMatchObject({ id: `${name}@/`, outputs: { vhost: "/", settings: { autoDelete: false } } });
@@ -93,7 +93,7 @@ describe("Exchange", () => {
     expect((await rabbit.provider.read(exchange, made.id, made.outputs, made.inputs)).id).toBe("");
   });
 
-  it("is replaced for any change, the old one first where the name stays", async () => {
+  it("is replaced for any change, the old one first if the name stays", async () => {
     const made = await rabbit.make(exchange, { name, settings: { type: "topic" } });
     await rabbit.ask("DELETE", path);
     await rabbit.ask("PUT", path, { type: "fanout", durable: false, auto_delete: false, arguments: {} });
@@ -107,13 +107,13 @@ describe("Exchange", () => {
     expect(renamed).toMatchObject({ replaces: ["name"], deleteBeforeReplace: false });
   });
 
-  it("named by chance makes its successor first, under another name", async () => {
+  it("with a generated name gets its successor first, under another name", async () => {
     const { inputs } = await rabbit.provider.check(exchange, { settings: { type: "topic" } });
     const changed = { ...inputs, settings: { type: "fanout", durable: false, autoDelete: false } };
     expect(await rabbit.provider.diff(exchange, inputs, changed)).toMatchObject({ deleteBeforeReplace: false });
   });
 
-  it("that exists with other settings is left alone, and the error says what differs", async () => {
+  it("that exists with other settings is left alone, with the difference in the error", async () => {
     await expect(rabbit.make(exchange, { name: "amq.topic", settings: { type: "fanout" } })).rejects.toThrow(
       /exchange "amq.topic" in vhost "\/": .*400 .*received 'fanout' but current is 'topic'; .*import it/,
     );
@@ -121,7 +121,7 @@ describe("Exchange", () => {
 });
 
 describe("Queue", () => {
-  it("takes typed arguments as JSON, in whatever form the program writes it", async () => {
+  it("accepts typed arguments as JSON, however it is formatted", async () => {
     const made = await rabbit.make(queue, {
       name: "cmc.urp.pull",
       settings: { durable: true, argumentsJson: '{ "x-max-length": 5,\n "x-dead-letter-exchange": "cmc.dead" }' },
@@ -149,14 +149,14 @@ describe("Queue", () => {
     await rabbit.provider.delete(queue, made.id, made.outputs);
   });
 
-  it("sends `arguments` as strings, and says so where the broker wants a number", async () => {
+  it("sends `arguments` as strings, and says so if the broker expects a number", async () => {
     const settings = { durable: true, arguments: { "x-message-ttl": "5" } };
     await expect(rabbit.make(queue, { name: "texts", settings })).rejects.toThrow(
-      /queue "texts" .*x-message-ttl.*numbers and booleans go into `argumentsJson`/,
+      /queue "texts" .*x-message-ttl.*put numbers and booleans into `argumentsJson`/,
     );
   });
 
-  it("refuses both kinds of arguments together, text that is no JSON, and unknown settings", async () => {
+  it("refuses both kinds of arguments together, text that is not JSON, and unknown settings", async () => {
     const paths = async (settings: { [name: string]: string | object }) =>
       (await rabbit.provider.check(queue, { settings: settings as never })).failures.map(({ path }) => path);
     expect(await paths({ arguments: {}, argumentsJson: "{}" })).toEqual(["settings.argumentsJson"]);
@@ -166,7 +166,7 @@ describe("Queue", () => {
 });
 
 describe("Binding", () => {
-  it("is known by the broker's own key, whatever signs are in its names and routing key", async () => {
+  it("is identified by the broker's own key, whatever characters its names and routing key have", async () => {
     const source = "from/100%";
     await rabbit.make(exchange, { name: source, settings: { type: "topic" } });
     await rabbit.make(queue, { name: "to/é", settings: {} });
@@ -201,7 +201,7 @@ describe("Binding", () => {
     });
   });
 
-  it("says that what it binds does not exist, and what an id looks like", async () => {
+  it("reports a missing exchange or queue, and the format of an id", async () => {
     const nowhere = { vhost: "/", source: "amq.topic", destination: "nowhere", destinationType: "queue" };
     await expect(rabbit.make(binding, nowhere)).rejects.toThrow(
       /binding of exchange "amq.topic" to queue "nowhere" in vhost "\/": .*404.*create that first/,

@@ -11,7 +11,7 @@ const entry: Shape = {
   read: { type: "string", required: true },
 };
 
-/** Which routing keys a user may write and read, per topic exchange. An exchange not named is not restricted. Id: `user@vhost`. */
+/** Routing keys that a user may write and read, per topic exchange. Other exchanges are not restricted. Id: `user@vhost`. */
 export function topicPermissions(connection: Connection): ResourceHandler {
   const where = (name: string, vhost: string, signal: AbortSignal) => ({
     path: ["topic-permissions", vhost, name],
@@ -30,7 +30,7 @@ export function topicPermissions(connection: Connection): ResourceHandler {
       permissions: { type: { list: { object: entry } }, required: true },
     },
     computed: {},
-    check: (inputs) => twice(inputs),
+    check: (inputs) => duplicates(inputs),
     complete: (inputs) => ({ ...inputs, permissions: whenKnown(inputs.permissions, inOrder) ?? null }),
     async create(inputs, { signal }) {
       const outputs = await put(inputs, signal);
@@ -39,7 +39,7 @@ export function topicPermissions(connection: Connection): ResourceHandler {
     async update(_id, state, inputs, { signal }) {
       const kept = new Set(entries(inputs.permissions).map(({ exchange }) => exchange));
       const { path, call } = where(text(inputs, "user"), text(inputs, "vhost"), signal);
-      // The API can only clear them all; until they are set again the user is not restricted, so never without need.
+      // The API can only clear all of them. Until they are set again the user is not restricted, so this is done only if needed.
       const gone = entries(state.permissions).some(({ exchange }) => !kept.has(exchange));
       if (gone) await connection.api.delete(path, call);
       return put(inputs, signal);
@@ -68,19 +68,19 @@ function entries(value: Value | undefined): readonly PropertyMap[] {
   return isList(value) ? value.map(map) : [];
 }
 
-/** They are a set: by exchange, so that neither the program's order nor the broker's is a change. */
+/** Sorted by exchange, so that a different order in the program or the broker is no change. */
 function inOrder(value: Value): Value {
   if (!isList(value) || containsUnknown(value)) return value;
   const exchange = (each: Value) => String(map(reveal(each)).exchange);
   return [...value].sort((left, right) => (exchange(left) < exchange(right) ? -1 : 1));
 }
 
-function twice(inputs: PropertyMap): readonly Failure[] {
+function duplicates(inputs: PropertyMap): readonly Failure[] {
   const list = containsUnknown(inputs.permissions) ? [] : entries(reveal(inputs.permissions ?? null));
   const names = list.map(({ exchange }) => exchange);
   return names.flatMap((name, index) =>
     names.indexOf(name) < index
-      ? [{ path: `permissions[${index}].exchange`, reason: "the same exchange stands in the list before" }]
+      ? [{ path: `permissions[${index}].exchange`, reason: "duplicates an earlier exchange of the list" }]
       : [],
   );
 }

@@ -4,7 +4,7 @@ import type { Connection } from "./connection.ts";
 import { completeName, internalsOf, map, quoted, text, withoutInternals } from "./naming.ts";
 import { isKnownAlgorithm, matchesHash } from "./password-hash.ts";
 
-/** A user of the broker's own database. An empty password is none: the broker keeps no hash, others such as LDAP check it. Id: its name. */
+/** A user of the broker's own database. An empty password means none: the broker stores no hash, and another backend such as LDAP checks it. Id: its name. */
 export function user(connection: Connection): ResourceHandler {
   const put = async (name: string, inputs: PropertyMap, signal: AbortSignal) => {
     const tags = isList(inputs.tags) ? inputs.tags.join(",") : "";
@@ -25,8 +25,8 @@ export function user(connection: Connection): ResourceHandler {
     async create(inputs, { signal }) {
       const name = text(inputs, "name");
       const found = await connection.api.get(["users", name], { subject: quoted("user", name), signal });
-      // The broker salts a password anew at each writing: who is there as wanted keeps the hash that is there.
-      if (isAsWanted(inputs, map(found))) return { id: name, outputs: withoutInternals(inputs) };
+      // The broker salts a password at each write, so a matching user is left alone to keep its hash.
+      if (matchesInputs(inputs, map(found))) return { id: name, outputs: withoutInternals(inputs) };
       return { id: name, outputs: await put(name, inputs, signal) };
     },
     update: (_id, _state, inputs, { signal }) => put(text(inputs, "name"), inputs, signal),
@@ -43,7 +43,7 @@ export function user(connection: Connection): ResourceHandler {
   };
 }
 
-function isAsWanted(inputs: PropertyMap, actual: PropertyMap): boolean {
+function matchesInputs(inputs: PropertyMap, actual: PropertyMap): boolean {
   const algorithm = String(actual.hashing_algorithm ?? "");
   if (!isKnownAlgorithm(algorithm)) return false;
   if (!matchesHash(text(inputs, "password"), String(actual.password_hash ?? ""), algorithm)) return false;
@@ -52,7 +52,7 @@ function isAsWanted(inputs: PropertyMap, actual: PropertyMap): boolean {
   return isList(tags) && tags.length === wanted.length && tags.every((tag) => wanted.includes(tag));
 }
 
-/** The broker gives out no password, but a salted hash: enough to tell whether ours is still the one. */
+/** The broker returns no password, but a salted hash, which shows whether the password has changed. */
 function readPassword(state: PropertyMap, actual: PropertyMap): PropertyMap {
   const { password } = state;
   if (typeof password !== "string") return {};
@@ -60,7 +60,7 @@ function readPassword(state: PropertyMap, actual: PropertyMap): PropertyMap {
   return verdict ? { password } : {};
 }
 
-/** Tags are a set; brokers before 3.9 give them as one string with commas. The program's order is kept where it can be. */
+/** Tags are a set; brokers before 3.9 give them as one string with commas. The program's order is kept if possible. */
 function readTags(given: Value | undefined, actual: PropertyMap): PropertyMap {
   const there = isList(actual.tags) ? actual.tags.map(String) : String(actual.tags ?? "").split(",");
   const tags = there.filter((tag) => tag !== "");

@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 describe("VHost", () => {
-  it("is made, read back, imported by its name, and deleted, whatever signs its name has", async () => {
+  it("is created, read, imported by its name, and deleted, whatever characters its name has", async () => {
     const name = "radar/1 %2F@é";
     const made = await rabbit.make(vhost, { name });
     expect(made).toMatchObject({ id: name, outputs: { name } });
@@ -43,7 +43,7 @@ describe("VHost", () => {
 });
 
 describe("User", () => {
-  it("keeps its password secret in every answer, also where the program did not mark it", async () => {
+  it("keeps its password secret in every answer, even if the program did not mark it", async () => {
     const checked = await rabbit.provider.check(user, { name: "feeder", password, tags: ["monitoring"] });
     const made = await rabbit.provider.create(user, checked.inputs);
     const read = await rabbit.provider.read(user, "feeder", made.outputs, checked.inputs);
@@ -56,7 +56,7 @@ describe("User", () => {
     expect(read).toMatchObject({ id: "feeder", outputs: { name: "feeder", tags: ["monitoring"] } });
   });
 
-  it("that is there already with that password and those tags is left as it is, its hash too", async () => {
+  it("that exists with this password and these tags is left alone, including its hash", async () => {
     const hash = async () => (await rabbit.ask("GET", "users/hand")).body as { password_hash: string };
     await rabbit.ask("PUT", "users/hand", { password, tags: "monitoring,policymaker" });
     const before = await hash();
@@ -70,7 +70,7 @@ describe("User", () => {
     expect(after.password_hash).not.toBe(before.password_hash);
   });
 
-  it("can log in with the password it was given, and after an update with the new one only", async () => {
+  it("can log in with its password, and after an update only with the new one", async () => {
     const name = "o'neil@cmc/2";
     const given = { name, password: secret(password), tags: ["management", "policymaker"] };
     const made = await rabbit.make(user, given);
@@ -91,7 +91,7 @@ describe("User", () => {
     expect((await rabbit.provider.read(user, name, news, news)).inputs).toEqual(news);
   });
 
-  it("shows a password or tags that were changed behind its back as drift", async () => {
+  it("shows a changed password or changed tags as drift", async () => {
     const made = await rabbit.make(user, { name: "drifter", password, tags: ["monitoring", "policymaker"] });
     await rabbit.ask("PUT", "users/drifter", { password, tags: "policymaker,monitoring" });
     const same = await rabbit.provider.read(user, "drifter", made.outputs, made.inputs);
@@ -106,7 +106,7 @@ describe("User", () => {
     });
   });
 
-  it("without a password can't log in, has no drift, and is given none back where somebody gave one", async () => {
+  it("without a password can't log in and has no drift; a password that somebody set is removed", async () => {
     const given = { name: "of-ldap", password: secret(""), tags: ["monitoring"] };
     const made = await rabbit.make(user, given);
     const whoami = async (word: string) => {
@@ -141,12 +141,12 @@ describe("User", () => {
     expect((await rabbit.provider.read(user, "found")).id).toBe("");
   });
 
-  it("is named after the program's name and a seed where it has no name of its own", async () => {
+  it("without a name is named after the resource and a seed", async () => {
     const { inputs } = await rabbit.provider.check(user, { password });
     expect(inputs.name).toMatch(/^one-[0-9a-f]{7}$/);
   });
 
-  it("refuses an unknown input and a missing password by name, both at once", async () => {
+  it("reports an unknown input and a missing password together", async () => {
     const { failures } = await rabbit.provider.check(user, { name: "x", tagz: ["a"] });
     expect(failures.map(({ path }) => path).sort()).toEqual(["password", "tagz"]);
   });
@@ -155,7 +155,7 @@ describe("User", () => {
 describe("Permissions", () => {
   const anchored = { configure: "^(xpublic|amq\\.gen.*)$", write: "^amq\\.gen.*$", read: ".*" };
 
-  it("are set, seen when changed from outside, updated, imported and cleared", async () => {
+  it("are set, compared, updated, imported and cleared", async () => {
     await rabbit.make(user, { name: "anonymous", password });
     const made = await rabbit.make(permissions, { user: "anonymous", permissions: anchored });
     expect(made).toMatchObject({ id: "anonymous@/", inputs: { vhost: "/" } });
@@ -176,7 +176,7 @@ describe("Permissions", () => {
     await rabbit.provider.delete(permissions, made.id, made.outputs);
   });
 
-  it("are replaced for another user or vhost, and name the user that does not exist", async () => {
+  it("are replaced for another user or vhost, and name a missing user in the error", async () => {
     const olds = { user: "a", vhost: "/", permissions: anchored };
     expect((await rabbit.provider.diff(permissions, olds, { ...olds, user: "b", vhost: "v" })).replaces).toEqual([
       "user",
@@ -192,7 +192,7 @@ describe("TopicPermissions", () => {
   const cmc = { exchange: "cmc", write: "^v00\\.", read: ".*" };
   const xpublic = { exchange: "xpublic", write: "^$", read: ".*" };
 
-  it("are a set: neither the program's order nor the broker's is a change", async () => {
+  it("are a set, in which order is no change", async () => {
     await rabbit.make(user, { name: "topical", password });
     const made = await rabbit.make(topicPermissions, { user: "topical", permissions: [xpublic, cmc] });
     const read = await rabbit.provider.read(topicPermissions, made.id, made.outputs, made.inputs);
@@ -200,7 +200,7 @@ describe("TopicPermissions", () => {
     expect((await rabbit.provider.diff(topicPermissions, read.inputs, other.inputs)).changed).toBe(false);
   });
 
-  it("lose an exchange that is taken out, show drift, are imported, and cleared", async () => {
+  it("drop a removed exchange, show drift, are imported and cleared", async () => {
     const inputs = { user: "topical", vhost: "/", permissions: [cmc] };
     await rabbit.provider.update(topicPermissions, { ...inputs, permissions: [cmc, xpublic] }, inputs);
     expect((await rabbit.provider.read(topicPermissions, "topical@/")).inputs).toEqual(inputs);
@@ -214,10 +214,10 @@ describe("TopicPermissions", () => {
     await rabbit.provider.delete(topicPermissions, "topical@/", inputs);
   });
 
-  it("refuse one exchange twice", async () => {
+  it("refuse a duplicate exchange", async () => {
     const { failures } = await rabbit.provider.check(topicPermissions, { user: "u", permissions: [cmc, cmc] });
     expect(failures).toEqual([
-      { path: "permissions[1].exchange", reason: "the same exchange stands in the list before" },
+      { path: "permissions[1].exchange", reason: "duplicates an earlier exchange of the list" },
     ]);
   });
 });

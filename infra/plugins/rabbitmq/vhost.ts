@@ -2,7 +2,7 @@ import type { ResourceHandler } from "../lib/handlers.ts";
 import type { Connection } from "./connection.ts";
 import { completeName, internalsOf, quoted, text, withoutInternals } from "./naming.ts";
 
-/** A virtual host. Deleting one deletes all that is in it. Id: its name. */
+/** A virtual host. Deleting it deletes everything in it. Id: its name. */
 export function vhost(connection: Connection): ResourceHandler {
   return {
     token: "rabbitmq:index/vHost:VHost",

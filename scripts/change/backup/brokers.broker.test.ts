@@ -6,17 +6,17 @@ import { type LocalBroker, startLocalBroker } from "../../traffic/local-broker.t
 import { importDefinitions, readDefinitions, readMessages } from "./brokers.ts";
 import { absent, definitionsSchema, objectNames, undeclared } from "./definitions.ts";
 
-// Out of one real broker, into another that has nothing yet.
+// From one real broker to another one that is empty.
 
 const [fixture] = clusterModels(fixtureConfig()) as [ClusterModel];
 let old: LocalBroker;
 let fresh: LocalBroker;
 beforeAll(async () => {
   const administrator = { adminUser: "root", adminPassword: "root-of-the-tests" };
-  // One after the other: two that start at once on a machine with much to do take longer than either may.
+  // One after the other: two that start at once on a busy machine exceed their timeouts.
   old = await startLocalBroker(administrator);
   fresh = await startLocalBroker(administrator);
-  // The management API is there a little later than AMQP.
+  // The management API starts a little later than AMQP.
   for (const broker of [old, fresh]) {
     const answers = async () =>
       expect(await readDefinitions(clusterOf(broker), undefined)).toMatchObject({ member: "one" });
@@ -28,7 +28,7 @@ afterAll(() => Promise.all([old?.stop(), fresh?.stop()]));
 const clusterOf = (broker: LocalBroker): ClusterModel => ({
   ...fixture,
   members: [
-    // Nobody listens there: the next one is asked.
+    // Nothing listens there, so the next member is asked.
     { host: "away", address: "127.0.0.9" },
     { host: "one", address: "127.0.0.1" },
   ],
@@ -66,7 +66,7 @@ async function definitionsOf(broker: LocalBroker) {
 const options = { ca: undefined, signal: AbortSignal.timeout(240_000), withinMs: 20_000 };
 
 describe("definitions of a broker", () => {
-  it("come into another one: users with their passwords, queues, bindings, policies; again changes nothing", async () => {
+  it("are imported into another one: users with their passwords, queues, bindings, policies; a second import changes nothing", async () => {
     await api(old, "PUT", "vhosts/other");
     await api(old, "PUT", "users/partner", { password: "partner-of-the-tests", tags: "management" });
     await api(old, "PUT", "permissions/%2F/partner", { configure: "^q_partner", write: "^q_partner", read: ".*" });
@@ -88,7 +88,7 @@ describe("definitions of a broker", () => {
       "user partner",
       "vhost other",
     ]);
-    // As `up` has it: the config's own exchanges are there before.
+    // `up` has created the config's own exchanges before.
     await api(fresh, "PUT", "exchanges/%2F/xpublic", { type: "topic", durable: true });
 
     expect(await importDefinitions(clusterOf(fresh), wanted, options)).toEqual({ absent: [] });
@@ -100,7 +100,7 @@ describe("definitions of a broker", () => {
     expect(objectNames(await definitionsOf(fresh)).toSorted()).toEqual(objectNames(there).toSorted());
   });
 
-  it("that lead to a queue which nobody declares are told, though the broker takes them without a word", async () => {
+  it("that bind a missing queue are reported, although the broker accepts them silently", async () => {
     const all = await definitionsOf(old);
     const binding = { ...all.bindings[0], destination: "cmc.urp.input" } as (typeof all.bindings)[number];
     const none = { users: [], vhosts: [], permissions: [], policies: [], queues: [], exchanges: [] };
@@ -112,12 +112,12 @@ describe("definitions of a broker", () => {
     expect(result.absent).toEqual(["binding xpublic exp.dd.notify.# to queue cmc.urp.input"]);
   });
 
-  it("can't be had where no member answers, and each is named with its reason", async () => {
+  it("can't be read if no member answers, and each member is named with its reason", async () => {
     const away = { ...clusterOf(old), members: [{ host: "away", address: "127.0.0.9" }] };
     expect(await readDefinitions(away, undefined)).toEqual({ why: expect.stringMatching(/^away: .*ECONNREFUSED/) });
   });
 
-  it("go with how many messages each queue holds", async () => {
+  it("come with the message count of each queue", async () => {
     await api(old, "POST", "exchanges/%2F/amq.default/publish", {
       ...{ properties: {}, routing_key: "q_partner.1", payload: "x", payload_encoding: "string" },
     });

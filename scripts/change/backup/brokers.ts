@@ -7,16 +7,16 @@ import { ManagementApi } from "../../../infra/plugins/rabbitmq/management-api.ts
 import { poll } from "../../lib/poll.ts";
 import { absent, type Definitions, definitionsSchema } from "./definitions.ts";
 
-/** What of a cluster's members answered first. */
+/** The answer of the first member of a cluster that answered. */
 export interface Answered<T> {
   readonly member: string;
   readonly answer: T;
 }
 
-/** A broker with much to do may miss the time of one question. */
+/** A busy broker may exceed the timeout of one request. */
 const roundsMax = 3;
 
-/** Asks one member after the other until one answers. @returns why nobody does */
+/** Asks one member after the other until one answers. @returns the answer, or why no member answered */
 async function askFirst<T>(
   cluster: ClusterModel,
   ca: string | undefined,
@@ -33,7 +33,7 @@ async function askFirst<T>(
   }
 }
 
-/** The whole text of a cluster's definitions, password hashes and all, as any member of it has them. */
+/** The complete definitions of a cluster, with password hashes; every member has the same. */
 export const readDefinitions = (cluster: ClusterModel, ca: string | undefined) =>
   askFirst(cluster, ca, "definitions", (answer) => ({
     text: JSON.stringify(answer),
@@ -42,7 +42,7 @@ export const readDefinitions = (cluster: ClusterModel, ca: string | undefined) =
 
 const queuesSchema = z.array(z.object({ name: z.string(), messages: z.number().nullish() }));
 
-/** Queues that hold messages, by name. */
+/** Message counts of non-empty queues, by queue name. */
 export const readMessages = (cluster: ClusterModel, ca: string | undefined) =>
   askFirst(cluster, ca, "queues?columns=name,messages", (answer) =>
     Object.fromEntries(
@@ -53,41 +53,41 @@ export const readMessages = (cluster: ClusterModel, ca: string | undefined) =>
 export interface ImportOptions {
   readonly ca: string | undefined;
   readonly signal: AbortSignal;
-  /** So long are agents waited for, which declare queues that bindings of the backup may lead to. */
+  /** How long to wait for agents to declare the queues that bindings of the backup may lead to. */
   readonly withinMs: number;
 }
 
 const againMs = 1000;
 
 /**
- * Imports definitions by the member that answers, and asks for them: import never deletes, and what is there already stays as it is, so it may be done
- * again.
+ * Imports definitions through a member that answers, then checks that they are there. An import never deletes and leaves existing objects unchanged, so
+ * it can be repeated.
  *
- * @returns what is not there afterwards; with the broker's own words where it refused
+ * @returns the objects that are missing afterwards, with the broker's error message if it refused
  */
 export async function importDefinitions(
   cluster: ClusterModel,
   wanted: Definitions,
   { ca, signal, withinMs }: ImportOptions,
-): Promise<{ readonly absent: readonly string[]; readonly said?: string }> {
+): Promise<{ readonly absent: readonly string[]; readonly refusal?: string }> {
   let missing: readonly string[] = [];
-  let said: string | undefined;
+  let refusal: string | undefined;
   const isThere = async (): Promise<boolean> => {
     missing = ["everything"];
     const now = await readDefinitions(cluster, ca);
-    said = "why" in now ? now.why : undefined;
+    refusal = "why" in now ? now.why : undefined;
     if ("why" in now) return false;
     const address = cluster.members.find(({ host }) => host === now.member)?.address ?? now.member;
-    said = await post(cluster, address, wanted, ca, signal);
+    refusal = await post(cluster, address, wanted, ca, signal);
     const after = await readDefinitions(cluster, ca);
     if (!("why" in after)) missing = absent(wanted, after.answer.parsed);
     return missing.length === 0;
   };
   if (await poll(isThere, { everyMs: againMs, withinMs, signal })) return { absent: [] };
-  return { absent: missing, ...(said ? { said } : {}) };
+  return { absent: missing, ...(refusal ? { refusal } : {}) };
 }
 
-/** @returns what the broker had against it */
+/** @returns the broker's error message; undefined on success */
 async function post(
   cluster: ClusterModel,
   address: string,
@@ -102,7 +102,7 @@ async function post(
     ca,
   });
   try {
-    // What `definitionsSchema` read came as JSON.
+    // `definitionsSchema` has parsed this from JSON, so it is a JSON value.
     await api.post(["definitions"], wanted as unknown as Value, { subject: `definitions of ${cluster.name}`, signal });
     return undefined;
   } catch (error) {

@@ -32,7 +32,7 @@ function age(input: string, ...words: string[]): void {
   });
 }
 
-it("age and tar open what is written, and what age writes is read", async () => {
+it("age and tar open a written backup, and a backup encrypted by age can be read", async () => {
   age(`${passphrase}\n`, "--decrypt", "--output", "op.tar.gz", "op.backup");
   const tar = (...words: string[]) => execFileSync("tar", words, { cwd: folder, encoding: "utf8" });
   expect(tar("--list", "--file", "op.tar.gz")).toBe("manifest.json\nfingerprints.key\nstate/op.json\n");

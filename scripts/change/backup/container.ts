@@ -9,22 +9,22 @@ import { UserError } from "../../../agents/lib/errors.ts";
 import { fingerprintKeyName, manifestName } from "./manifest.ts";
 
 /**
- * A backup is a tar archive, compressed by gzip and encrypted by age with a passphrase (without white space around it):
+ * A backup is a tar archive, compressed by gzip and encrypted by age with a passphrase (trimmed of white space):
  *
  *   age --decrypt FILE | tar --extract --gzip
  *
- * The first entry is `manifest.json`, the second `fingerprints.key`: 32 random bytes, the key of the manifest's fingerprints. Then come the manifest's
- * parts, the small ones first. age encrypts in chunks of 64 KiB, each bound to its place. Nothing can be read behind a chunk that is damaged.
+ * The first entry is `manifest.json`, the second `fingerprints.key`: 32 random bytes, the key of the manifest's fingerprints. The manifest's parts follow,
+ * small ones first. age encrypts in chunks of 64 KiB, each bound to its position: nothing after a damaged chunk can be read.
  */
 export const magic = "age-encryption.org/";
-/** age's header of a passphrase has about 150 bytes. */
+/** age's header for a passphrase has about 150 bytes. */
 const headerBytesMax = 4096;
-/** 2^17: 128 MiB and about a second, what OWASP recommends for passphrases. */
+/** 2^17: 128 MiB and about a second, as OWASP recommends for passphrases. */
 const scryptWorkFactor = 17;
 
 /**
- * Reads a backup from its beginning. Each call gives the manifest, the key of fingerprints, and the parts whose names are wanted, in the file's order.
- * What the generator throws tells of damage.
+ * Reads a backup from its beginning. Each call yields the manifest, the key of fingerprints, and the parts with the wanted names, in the file's order. The
+ * generator throws if the file is damaged.
  */
 export type Entries = (
   isWanted: (name: string) => boolean,
@@ -54,9 +54,9 @@ export async function seal(
 }
 
 /**
- * @param passphrases are tried in turn: the file doesn't name its stack
- * @returns undefined where it is none of them
- * @throws UserError where the header is damaged
+ * @param passphrases tried one after the other, because the file doesn't name its stack
+ * @returns undefined if none of them fits
+ * @throws UserError if the header is damaged
  */
 export async function unseal(file: string, passphrases: readonly string[]): Promise<Entries | undefined> {
   const decrypter = new Decrypter();
@@ -66,7 +66,7 @@ export async function unseal(file: string, passphrases: readonly string[]): Prom
     return (isWanted) => entriesOf(file, fileKey, isWanted);
   } catch (cause) {
     if ((cause as Error).message.startsWith("no identity matched")) return undefined;
-    throw new UserError(file, "is a backup whose header is damaged", "take another one", { cause });
+    throw new UserError(file, "is a backup with a damaged header", "use another backup", { cause });
   }
 }
 
@@ -92,7 +92,7 @@ async function* entriesOf(file: string, fileKey: Uint8Array, isWanted: (name: st
   const archive = await decrypter.decrypt(Readable.toWeb(createReadStream(file)));
   const entries = archive.pipeThrough(new DecompressionStream("gzip")).pipeThrough(createTarDecoder({ strict: true }));
   for await (const { header, body } of entries) {
-    // Read also where nobody wants it: one whose body is cancelled stalls the decoder.
+    // Unwanted entries are read as well: cancelling a body stalls the decoder.
     const content = await buffer(body);
     if (header.name === manifestName || header.name === fingerprintKeyName || isWanted(header.name))
       yield [header.name, content];

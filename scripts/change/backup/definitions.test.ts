@@ -42,7 +42,7 @@ const all = definitionsSchema.parse({
   ],
 });
 
-it("what the config or an agent declares is left to them, everything else is kept", () => {
+it("definitions that the config or an agent declares are left out, all others are kept", () => {
   expect(objectNames(undeclared(all, bunny))).toEqual([
     "vhost other",
     "user partner",
@@ -61,7 +61,7 @@ it("what the config or an agent declares is left to them, everything else is kep
   expect(undeclared(all, bunny)).toMatchObject({ rabbit_version: "3.10.8" });
 });
 
-it("what is absent is told by name", () => {
+it("missing definitions are listed by name", () => {
   const wanted = undeclared(all, bunny);
   expect(absent(wanted, all)).toEqual([]);
   expect(

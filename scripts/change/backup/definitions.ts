@@ -6,7 +6,7 @@ const named = z.looseObject({ name: z.string() });
 const placed = z.looseObject({ name: z.string(), vhost: z.string() });
 const permission = z.looseObject({ user: z.string(), vhost: z.string() });
 
-/** The answer of `/api/definitions`; what is not named here is kept as it is. */
+/** The answer of `/api/definitions`; keys that are not listed here are kept unchanged. */
 export const definitionsSchema = z.looseObject({
   rabbitmq_version: z.string().default("unknown"),
   users: z.array(named).default([]),
@@ -38,14 +38,14 @@ type Model = Pick<
   "administrator" | "users" | "exchanges" | "queues" | "agentQueues" | "policies" | "operatorPolicies"
 >;
 
-/** Each broker's own; those of another one would be wrong. */
+/** Parameters that differ between brokers, so they are never imported. */
 const ownParameters = new Set(["cluster_name", "internal_cluster_id"]);
-/** The vhost that a stack's config speaks of. */
+/** The vhost that a stack's config describes. */
 const declaredVhost = "/";
 
 /**
- * What of a backup's definitions neither the stack's config declares nor an agent for itself: clients' queues, their bindings, users, policies,
- * parameters, other vhosts. `up` makes the rest, as the config has it now. Pure.
+ * The definitions of a backup that neither the stack's config nor an agent declares: clients' queues with their bindings, users, policies, parameters, other
+ * vhosts. `up` creates the rest from the current config. Pure.
  */
 export function undeclared(all: Definitions, model: Model): Definitions {
   const users = namesOf([model.administrator, ...model.users]);
@@ -58,7 +58,7 @@ export function undeclared(all: Definitions, model: Model): Definitions {
   const bindings = new Set(
     queues.flatMap(({ name, bindings: own }) => own.map(({ exchange, key }) => `${exchange}\0${name}\0${key}`)),
   );
-  // A ledger whose host has no dispatcher any more would fill for nobody.
+  // The ledger of a host without a dispatcher would fill up, because nothing reads it.
   const isLeftLedger = (name: string) => ledgerHostOf(name) !== undefined && !queueNames.has(name);
   return {
     ...all,
@@ -81,7 +81,7 @@ export function undeclared(all: Definitions, model: Model): Definitions {
 const namesOf = (all: readonly { readonly name: string }[]): ReadonlySet<string> =>
   new Set(all.map(({ name }) => name));
 
-/** Objects by kind and identity, as a person reads them: `queue q_client`, `user partner`. */
+/** Names of objects for people: `queue q_client`, `user partner`. */
 export function objectNames(definitions: Definitions): string[] {
   const at = (vhost: string) => (vhost === declaredVhost ? "" : ` in ${vhost}`);
   const placedNames = (kind: string, all: readonly { name: string; vhost: string }[]) =>
@@ -105,7 +105,7 @@ export function objectNames(definitions: Definitions): string[] {
   ];
 }
 
-/** Those of the first that the second has not. */
+/** Names of wanted objects that are missing in the other definitions. */
 export function absent(wanted: Definitions, there: Definitions): string[] {
   const has = new Set(objectNames(there));
   return objectNames(wanted).filter((name) => !has.has(name));

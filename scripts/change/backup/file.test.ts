@@ -16,7 +16,7 @@ const content: BackupContent = {
   createdAt: "2026-01-02T03:04:05.678Z",
   secrets: { "secrets.passwords.root": "root-password-1", "secrets.erlangCookie": "ABCDEFGHIJKLMNOPQRSTU" },
   parts: [
-    // More than age encrypts in one chunk.
+    // More than one chunk of age.
     makePart("definitions", "bunny2", randomBytes(150_000)),
     makePart("definitions", "bunny", Buffer.from('{"users":[{"name":"partner","password_hash":"hash-of-partner"}]}')),
     makePart("journal", "bunny1", journal),
@@ -57,7 +57,7 @@ async function changed(change: (copy: Buffer) => Buffer): Promise<OpenBackup> {
   return openBackup(other, async () => passphrase);
 }
 
-/** With one bit changed. */
+/** A copy with one bit changed. */
 function flipped(copy: Buffer, at: number): Buffer {
   copy[at] = (copy[at] as number) ^ 1;
   return copy;
@@ -70,7 +70,7 @@ const refusal = (work: Promise<unknown>): Promise<UserError> =>
   );
 
 describe("a backup's file", { timeout: 60_000 }, () => {
-  it("gives back every part, and says what it lacks", async () => {
+  it("returns every part, and lists missing ones", async () => {
     expect((await opened.read("journal", "bunny1"))?.equals(journal)).toBe(true);
     expect((await opened.read("state", "op"))?.toString()).toBe('{"version":3}');
     expect(await opened.read("journal", "bunny2")).toBeUndefined();
@@ -79,12 +79,12 @@ describe("a backup's file", { timeout: 60_000 }, () => {
     expect(opened.bytes).toBe(bytes.length);
   });
 
-  it("is its owner's alone, and nothing else stays beside it", async () => {
+  it("is readable only by its owner, and leaves no other file beside it", async () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect(await readdir(join(folder, "below"))).toEqual(["op.backup"]);
   });
 
-  it("tells nothing in the clear but how its key is made, and is opened again", async () => {
+  it("has nothing in the clear except how its key is derived, and can be opened", async () => {
     const real = join(folder, "real.backup");
     await writeBackup(real, content, passphrase);
     expect((await openBackup(real, async () => passphrase)).manifest).toMatchObject({ stack: "op" });
@@ -108,7 +108,7 @@ describe("a backup's file", { timeout: 60_000 }, () => {
     await expect(none).rejects.toThrow("op has none");
   });
 
-  it("has fingerprints of secrets that tell which of them have changed, and never the secrets", () => {
+  it("has fingerprints that show which secrets have changed, and never the secrets", () => {
     const same = opened.fingerprints(content.secrets);
     expect(opened.manifest.fingerprints).toEqual(same);
     const other = opened.fingerprints({ ...content.secrets, "secrets.passwords.root": "another" });
@@ -117,26 +117,26 @@ describe("a backup's file", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a file that is not as it was written", { timeout: 60_000 }, () => {
-  it("is refused with another passphrase, which is told from damage", async () => {
+describe("a changed file", { timeout: 60_000 }, () => {
+  it("is refused with another passphrase, which is distinguished from damage", async () => {
     const error = await refusal(openBackup(file, async () => "another one"));
     expect(error.message).toBe("was encrypted with another passphrase");
     expect(error.remedy).toContain("--passphrase-file");
   });
 
-  it("that is damaged by one bit gives the parts before it", async () => {
+  it("with one damaged bit returns the parts before it", async () => {
     const damaged = await changed((copy) => flipped(copy, copy.length - 200_000));
-    const behind = "is damaged, or the file is before it";
+    const behind = "is damaged, or comes after damage in the file";
     expect((await damaged.verify()).filter(({ fault }) => fault)).toEqual([
       { name: "journal of bunny1", fault: behind },
-      { name: "the file's end", fault: "can't be read: the file is damaged or cut off" },
+      { name: "the file's end", fault: "can't be read: the file is damaged or truncated" },
     ]);
     expect((await refusal(damaged.read("journal", "bunny1"))).message).toBe(behind);
     expect(await damaged.read("definitions", "bunny")).toBeInstanceOf(Buffer);
     expect(await damaged.read("state", "op")).toBeInstanceOf(Buffer);
   });
 
-  it("that is cut off, or has more at its end, is said to be so", async () => {
+  it("that is truncated, or has more at its end, is reported", async () => {
     for (const change of [
       (copy: Buffer) => copy.subarray(0, -1),
       (copy: Buffer) => Buffer.concat([copy, Buffer.from("more")]),
@@ -146,21 +146,21 @@ describe("a file that is not as it was written", { timeout: 60_000 }, () => {
     }
   });
 
-  it("is refused where its beginning is damaged, or is another file's", async () => {
+  it("is refused if its beginning is damaged, or it is not a backup", async () => {
     const headerBytes = bytes.indexOf("\n--- ") + 49;
     const refused = async (change: (copy: Buffer) => Buffer) => (await refusal(changed(change))).message;
-    expect(await refused((copy) => flipped(copy, headerBytes + 100))).toContain("manifest is damaged");
-    expect(await refused((copy) => flipped(copy, headerBytes - 10))).toContain("header is damaged");
+    expect(await refused((copy) => flipped(copy, headerBytes + 100))).toContain("damaged manifest");
+    expect(await refused((copy) => flipped(copy, headerBytes - 10))).toContain("damaged header");
     expect(
       await refused((copy) => Buffer.from(copy.toString("latin1").replace(` ${cheapWorkFactor}\n`, " 30\n"), "latin1")),
-    ).toContain("header is damaged");
-    expect(await refused((copy) => copy.subarray(0, 60))).toContain("header is damaged");
-    expect(await refused(() => Buffer.from("warren"))).toBe("is no backup that warren has written");
-    expect((await refusal(openBackup(join(folder, "none"), async () => ""))).message).toBe("is not there");
+    ).toContain("damaged header");
+    expect(await refused((copy) => copy.subarray(0, 60))).toContain("damaged header");
+    expect(await refused(() => Buffer.from("warren"))).toBe("is not a backup written by warren");
+    expect((await refusal(openBackup(join(folder, "none"), async () => ""))).message).toBe("does not exist");
   });
 });
 
-describe("a backup of the former format", { timeout: 60_000 }, () => {
+describe("a backup in the previous format", { timeout: 60_000 }, () => {
   const golden = join(import.meta.dirname, "former.backup");
   const parts = ["definitions of bunny", "journal of bunny1", "state of op"];
   let former: Buffer;
@@ -173,7 +173,7 @@ describe("a backup of the former format", { timeout: 60_000 }, () => {
     return openBackup(other, async () => passphrase);
   };
 
-  it("is read as it was written", async () => {
+  it("is read completely", async () => {
     const asked: string[] = [];
     const found = await openBackup(golden, async (stack) => {
       asked.push(stack);
@@ -192,7 +192,7 @@ describe("a backup of the former format", { timeout: 60_000 }, () => {
     expect(error.message).toBe("was encrypted with another passphrase");
   });
 
-  it("names the part that is damaged or cut off, and gives the others", async () => {
+  it("names the part that is damaged or truncated, and returns the others", async () => {
     const damaged = await changedFormer((copy) => flipped(copy, copy.length - 20));
     expect((await damaged.verify()).filter(({ fault }) => fault).map(({ name }) => name)).toEqual(["state of op"]);
     expect(await damaged.read("journal", "bunny1")).toBeInstanceOf(Buffer);
@@ -201,7 +201,7 @@ describe("a backup of the former format", { timeout: 60_000 }, () => {
     expect(names).toEqual(["state of op", "the file's end"]);
   });
 
-  it("whose parts have changed places is damaged", async () => {
+  it("with exchanged parts is damaged", async () => {
     const recordsAt = 12 + former.readUInt32BE(8);
     const swapped = await changedFormer((copy) => {
       const records: Buffer[] = [];
@@ -214,23 +214,23 @@ describe("a backup of the former format", { timeout: 60_000 }, () => {
     expect((await swapped.verify()).filter(({ fault }) => fault).map(({ name }) => name)).toEqual(parts.slice(0, 2));
   });
 
-  it("is refused where its header says something else, or asks for more memory than there is", async () => {
+  it("is refused if its header was changed, or asks for more memory than there is", async () => {
     const inHeader = (from: string, to: string) => (copy: Buffer) => {
       const text = copy.toString("latin1");
       expect(text).toContain(from);
       return Buffer.from(text.replace(from, to), "latin1");
     };
     const refused = async (change: (copy: Buffer) => Buffer) => (await refusal(changedFormer(change))).message;
-    expect(await refused(inHeader('"stack":"op"', '"stack":"xx"'))).toContain("manifest is damaged");
-    expect(await refused(inHeader('"version":1', '"version":2'))).toContain("header is damaged");
-    expect(await refused(inHeader('"N":131072', '"N":131071'))).toContain("header is damaged");
-    expect(await refused(inHeader('"r":8', '"r":9'))).toContain("header is damaged");
-    expect(await refused((copy) => copy.subarray(0, 10))).toContain("header is damaged");
+    expect(await refused(inHeader('"stack":"op"', '"stack":"xx"'))).toContain("damaged manifest");
+    expect(await refused(inHeader('"version":1', '"version":2'))).toContain("damaged header");
+    expect(await refused(inHeader('"N":131072', '"N":131071'))).toContain("damaged header");
+    expect(await refused(inHeader('"r":8', '"r":9'))).toContain("damaged header");
+    expect(await refused((copy) => copy.subarray(0, 10))).toContain("damaged header");
   });
 });
 
-describe("a disk that is full", () => {
-  it("is said, and leaves the backup of before as it was", async () => {
+describe("a full disk", () => {
+  it("is reported, and leaves the earlier backup unchanged", async () => {
     const disk = await mkdtemp(join(folder, "disk-"));
     const module = JSON.stringify(join(import.meta.dirname, "../../lib/files.ts"));
     const script = `

@@ -21,7 +21,7 @@ import {
   sha256,
 } from "./manifest.ts";
 
-/** What a manifest says beside what the file itself says. */
+/** The part of a manifest that is not derived from the file's contents. */
 export type Facts = Omit<Manifest, "createdAt" | "parts" | "fingerprints" | "stack">;
 
 export interface BackupContent {
@@ -29,11 +29,11 @@ export interface BackupContent {
   readonly createdAt: string;
   readonly facts: Facts;
   readonly parts: readonly Part[];
-  /** By path in the config. They stay here: the file has their fingerprints. */
+  /** By path in the config. The file contains only their fingerprints. */
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-/** Encrypts a backup and brings it to disk, whole or not at all, readable by its owner alone. @returns its manifest and size */
+/** Encrypts a backup and writes it atomically, readable only by its owner. @returns its manifest and size */
 export async function writeBackup(
   file: string,
   { stack, createdAt, facts, parts, secrets }: BackupContent,
@@ -59,26 +59,26 @@ export async function writeBackup(
 /** A backup whose manifest has been read. */
 export interface OpenBackup {
   readonly file: string;
-  /** Of the whole file: which backup this is. */
+  /** Of the complete file; identifies the backup. */
   readonly sha256: string;
   readonly manifest: Manifest;
   readonly bytes: number;
   fingerprints(secrets: Readonly<Record<string, string>>): Record<string, string>;
-  /** @throws UserError where the part is damaged; undefined where the backup has none */
+  /** @returns undefined if the backup has no such part @throws UserError if the part is damaged */
   read(kind: PartEntry["kind"], of: string): Promise<Buffer | undefined>;
-  /** Every part read and held to its sha256. @returns what is wrong with each, undefined where nothing is; a file's torn end is one more */
+  /** Reads every part and checks its sha256. @returns the fault of each part, undefined for an intact one; a truncated file adds one entry */
   verify(): Promise<readonly { readonly name: string; readonly fault: string | undefined }[]>;
 }
 
 /**
  * @param passphraseOf gives the passphrase of a stack
- * @throws UserError where the file can't be read, is no backup, or has another passphrase
+ * @throws UserError if the file can't be read, is not a backup, or has another passphrase
  */
 export async function openBackup(file: string, passphraseOf: (stack: string) => Promise<string>): Promise<OpenBackup> {
   const { bytes, digest } = await readAll(file);
   const entries = await openEntries(file, passphraseOf);
   if (entries === undefined) {
-    const remedy = "give the passphrase that the stack had then: --passphrase-file FILE";
+    const remedy = "give the passphrase that the stack had at that time: --passphrase-file FILE";
     throw new UserError(file, "was encrypted with another passphrase", remedy);
   }
   const { manifest, key } = await readManifest(file, entries);
@@ -102,7 +102,7 @@ export async function openBackup(file: string, passphraseOf: (stack: string) => 
       } catch (error) {
         cause = error;
       }
-      throw new UserError(`${file}: ${partName(part)}`, fault, "take another backup", { cause });
+      throw new UserError(`${file}: ${partName(part)}`, fault, "use another backup", { cause });
     },
     async verify() {
       const digests = new Map<string, string>();
@@ -110,7 +110,7 @@ export async function openBackup(file: string, passphraseOf: (stack: string) => 
       try {
         for await (const [name, content] of entries(() => true)) digests.set(name, sha256(content));
       } catch {
-        end.push({ name: "the file's end", fault: "can't be read: the file is damaged or cut off" });
+        end.push({ name: "the file's end", fault: "can't be read: the file is damaged or truncated" });
       }
       const parts = manifest.parts.map((part) => {
         const digest = digests.get(partFile(part));
@@ -122,9 +122,9 @@ export async function openBackup(file: string, passphraseOf: (stack: string) => 
   };
 }
 
-/** In age's format also a part behind the damage, which nobody can read then. */
-const damaged = "is damaged, or the file is before it";
-const notAsListed = "is not what the manifest says";
+/** In age's format, damage makes every part after it unreadable. */
+const damaged = "is damaged, or comes after damage in the file";
+const notAsListed = "does not match the manifest";
 
 async function readAll(file: string): Promise<{ bytes: number; digest: string }> {
   try {
@@ -132,7 +132,7 @@ async function readAll(file: string): Promise<{ bytes: number; digest: string }>
     await pipeline(createReadStream(file), hash);
     return { bytes: (await stat(file)).size, digest: hash.digest("hex") };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw new UserError(file, "is not there");
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw new UserError(file, "does not exist");
     throw fileFault(error) ?? error;
   }
 }
@@ -143,11 +143,11 @@ async function openEntries(
 ): Promise<Entries | undefined> {
   const start = (await readStart(file, magic.length)).toString("latin1");
   if (start.startsWith(formerMagic)) return openFormer(file, passphraseOf);
-  if (start !== magic) throw new UserError(file, "is no backup that warren has written");
+  if (start !== magic) throw new UserError(file, "is not a backup written by warren");
   return unseal(file, await passphrases(file, passphraseOf));
 }
 
-/** Of all stacks that have one, first of those that the file's name begins with. @throws UserError where none has one */
+/** Of all stacks that have one, beginning with the stack that the file is named after. @throws UserError if no stack has one */
 async function passphrases(file: string, passphraseOf: (stack: string) => Promise<string>): Promise<string[]> {
   const isNamed = (stack: string) => Number(basename(file).startsWith(stack));
   const stacks = committedStacks().toSorted((a, b) => isNamed(b) - isNamed(a));
@@ -166,14 +166,14 @@ async function readManifest(file: string, entries: Entries): Promise<{ manifest:
       if (found.size === 2) break;
     }
     const [manifest, key] = [found.get(manifestName), found.get(fingerprintKeyName)];
-    if (!manifest || !key) throw new Error("it does not begin with a manifest");
+    if (!manifest || !key) throw new Error("it does not start with a manifest");
     return { manifest: manifestSchema.parse(JSON.parse(manifest.toString("utf8"))), key };
   } catch (cause) {
-    throw new UserError(file, "is a backup whose manifest is damaged", "take another one", { cause });
+    throw new UserError(file, "is a backup with a damaged manifest", "use another backup", { cause });
   }
 }
 
-/** Of values that are not to be told: HMAC-SHA256 over `path NUL value`, its first 8 bytes in hex. */
+/** Fingerprint of a secret: HMAC-SHA256 over `path NUL value`, the first 8 bytes in hex. */
 const fingerprintsOf = (key: Buffer, secrets: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(secrets).map(([path, value]) => {

@@ -8,15 +8,15 @@ import type { Entries } from "./container.ts";
 import { fingerprintKeyName, manifestName, manifestSchema, partFile } from "./manifest.ts";
 
 /**
- * Reads the backups that warren wrote before it wrote age's format. Such a file is:
+ * Reads backups in warren's previous format, from before it used age. Such a file is:
  *
  *   8 bytes   `warrenBK`
  *   4 bytes   length of the header, as all numbers big-endian
- *   header    JSON in the clear: version, stack, time, salt and cost of scrypt(3), and `check`, which tells another passphrase from damage
+ *   header    JSON in the clear: version, stack, time, salt and cost of scrypt(3), and `check`, which distinguishes a wrong passphrase from damage
  *   records   4 bytes length of what follows, 12 bytes nonce, gzip encrypted by AES-256-GCM, 16 bytes tag
  *
- * The first record is the manifest, the others are its parts in their order. A record is bound to the file and to its place by additional data:
- * sha256 of all before the records, then its number in 4 bytes. scrypt gives 64 bytes from the passphrase: the key of the records, then the key of
+ * The first record is the manifest, the others are its parts in order. A record is bound to the file and to its position by additional data:
+ * sha256 of everything before the records, then its number in 4 bytes. scrypt gives 64 bytes from the passphrase: the key of the records, then the key of
  * fingerprints. `check` is the fingerprint of `check` and an empty value.
  */
 export const formerMagic = "warrenBK";
@@ -25,7 +25,7 @@ const headerBytesMax = 64 * 1024;
 const nonceBytes = 12;
 const tagBytes = 16;
 const keyBytes = 32;
-/** A file that asks for more was not written by warren, and would take this machine's memory. */
+/** A file that asks for more was not written by warren, and would exhaust this machine's memory. */
 const costMax = { N: 2 ** 18, r: 8, p: 4 } as const;
 
 const headerSchema = z.object({
@@ -50,8 +50,8 @@ const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
 
 /**
  * @param passphraseOf gives the passphrase of a stack, which the file's header names
- * @returns undefined where it is another passphrase
- * @throws UserError where the header is damaged
+ * @returns undefined if the passphrase is wrong
+ * @throws UserError if the header is damaged
  */
 export async function openFormer(
   file: string,
@@ -75,11 +75,11 @@ function readHeader(file: string, bytes: Buffer): Header {
     if (bytes.length > headerBytesMax) throw new RangeError("the header is too long");
     return headerSchema.parse(JSON.parse(bytes.toString("utf8")));
   } catch (cause) {
-    throw new UserError(file, "is a backup whose header is damaged", "take another one", { cause });
+    throw new UserError(file, "is a backup with a damaged header", "use another backup", { cause });
   }
 }
 
-/** Passes over a part that is damaged. @throws Error where the manifest is, and at the end where the file is cut off */
+/** Skips damaged parts. @throws Error if the manifest is damaged, and at the end if the file is truncated */
 async function* entriesOf(
   file: Buffer,
   recordsAt: number,
@@ -92,7 +92,7 @@ async function* entriesOf(
   let at = recordsAt;
   for (let index = 0; at < file.length; index += 1) {
     const end = at + 4 + file.readUInt32BE(at);
-    if (end > file.length) throw new RangeError("the file is cut off");
+    if (end > file.length) throw new RangeError("the file is truncated");
     const open = () => openRecord(file.subarray(at + 4, end), key, Buffer.concat([binding, number(index)]));
     const name = names[index - 1];
     if (index === 0) {

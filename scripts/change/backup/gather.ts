@@ -15,7 +15,7 @@ import { fetchJournal } from "./journals.ts";
 import { type Missing, makePart, type Part, type PartEntry, sha256 } from "./manifest.ts";
 import { openConfig, secretsOf } from "./secrets.ts";
 
-/** Asks all at the same time and changes nothing. What can't be had is among the missing, with the reason. */
+/** Asks all hosts and brokers at the same time and changes nothing. Parts that can't be read are listed as missing, with the reason. */
 export async function gather(stack: string, config: StackConfig, signal: AbortSignal): Promise<BackupContent> {
   const parts: Part[] = [];
   const missing: Missing[] = [];

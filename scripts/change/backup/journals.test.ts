@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { answered } from "../../../infra/commands/fixture.ts";
 import { fetchScript, parseHostState, putScript } from "./journals.ts";
 
-// The scripts as a host's shell runs them, on folders of this machine; systemd is not asked. That a dispatcher knows again what is put back is
-// shown on hosts.
+// Runs the scripts as a host's shell would, on folders of this machine and without systemd. That a dispatcher remembers a restored journal is tested on
+// the lab's hosts.
 
 /** An account that every Debian has. */
 const nobody = 65_534;
@@ -32,7 +32,7 @@ const put = async (host: string, archive: Uint8Array) =>
   });
 
 describe("a dispatcher's journal", () => {
-  it("comes to a bare host as it was, without the lock", async () => {
+  it("is put on a bare host unchanged, without the lock", async () => {
     await journalOf("old", { "000000000001.journal": "one", "000000000002+5.journal": "two", lock: "17\n" });
     const { stdout } = await fetched("old");
     expect((await put("new", stdout)).exitCode).toBe(0);
@@ -42,7 +42,7 @@ describe("a dispatcher's journal", () => {
     expect(await readdir(join(folder, "new"))).toEqual(["journal"]);
   });
 
-  it("takes the place of one in which nothing is, and of what a broken off run has left", async () => {
+  it("replaces an empty journal, and the leftovers of an interrupted run", async () => {
     await journalOf("old", { "000000000001.journal": "one" });
     await journalOf("new", { lock: "17\n" });
     await mkdir(join(folder, "new/journal.arriving"));
@@ -51,7 +51,7 @@ describe("a dispatcher's journal", () => {
     expect(await readdir(join(folder, "new/journal"))).toEqual(["000000000001.journal"]);
   });
 
-  it("is put as the owner of the state folder, who could have swapped a name there", async () => {
+  it("is put in place as the owner of the state folder, who could have swapped a name there", async () => {
     await journalOf("old", { "000000000001.journal": "one" });
     await mkdir(join(folder, "new"));
     await symlink(folder, join(folder, "new/journal.arriving"));
@@ -64,7 +64,7 @@ describe("a dispatcher's journal", () => {
     expect((await readdir(folder)).toSorted()).toEqual(["new", "old"]);
   });
 
-  it("is never put over another one", async () => {
+  it("never replaces another journal", async () => {
     await journalOf("old", { "000000000001.journal": "one" });
     await journalOf("new", { "000000000001.journal": "newer" });
     const result = await put("new", (await fetched("old")).stdout);
@@ -91,11 +91,11 @@ describe("a dispatcher's journal", () => {
     expect((await fetched("old")).exitCode).toBe(66);
   });
 
-  it("is told where there is none", async () => {
+  it("is reported if there is none", async () => {
     expect((await fetched("none")).exitCode).toBe(66);
   });
 
-  it("that is cut off on its way is not put", async () => {
+  it("is not put in place if it is truncated on its way", async () => {
     await journalOf("old", { "000000000001.journal": "one".repeat(10_000) });
     const { stdout } = await fetched("old");
     expect((await put("new", stdout.subarray(0, 5000))).exitCode).not.toBe(0);
@@ -103,8 +103,8 @@ describe("a dispatcher's journal", () => {
   });
 });
 
-describe("what a host says of itself", () => {
-  it("is read, and half an answer is none", () => {
+describe("the state of a host", () => {
+  it("is read, and an incomplete answer is ignored", () => {
     const bare = "== traces\n== dispatcher\ninactive\n== journal\n\n== end\n";
     expect(parseHostState(answered(bare))).toEqual({ isBare: true, dispatcher: "inactive", journalFiles: 0 });
     const made = "== traces\n/etc/warren\n== dispatcher\nactive\n== journal\n/a.journal\n/b.journal\n\n== end\n";

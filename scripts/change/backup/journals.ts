@@ -5,23 +5,23 @@ import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { transfer } from "../../../infra/hosts/ssh.ts";
 import { stateFolderOf } from "../../../infra/model/agent-part.ts";
 
-/** Systemd's state folder of the dispatcher, and the journal in it: `agents/dispatcher/dispatcher.ts` names it so. */
+/** Systemd's state folder of the dispatcher, and the journal in it, as named in `agents/dispatcher/dispatcher.ts`. */
 const stateFolder = stateFolderOf("dispatcher");
 const journal = `${stateFolder}/journal`;
 const unit = "warren-dispatcher.service";
 
-/** A journal of a large window has some hundred megabytes. */
+/** The journal of a large deduplication window has some hundred megabytes. */
 const transferTimeoutMs = 300_000;
 const askTimeoutMs = 15_000;
-/** Before this side gives up. */
+/** The host stops before the local timeout. */
 const fetchSeconds = transferTimeoutMs / 1000 - 10;
 
 const exitNoJournal = 66;
 
 /**
- * The journal's folder as a tar archive, while the dispatcher goes on: its files are only appended to, and a record that was half written at the
- * end of one is passed over by who reads it. tar's exit code 1 says that this was so. It reads as the owner of the state folder, who could put a link
- * there at any time; tar itself follows none, and opens plain files alone.
+ * Prints the journal's folder as a tar archive while the dispatcher runs. Its files are only appended to, and readers skip a half-written record at the
+ * end of a file; tar's exit code 1 reports such a file. The script reads as the owner of the state folder, who could put a link there at any time; tar
+ * itself follows no links and opens only regular files.
  */
 export function fetchScript(folder: string = stateFolder): string {
   const journalFolder = quote(`${folder}/journal`);
@@ -36,27 +36,27 @@ export function fetchScript(folder: string = stateFolder): string {
   ].join("\n");
 }
 
-/** As the owner of the state folder, whom the script has looked up; from a folder that the owner may enter. */
+/** Runs lines as the owner of the state folder, whom the script has looked up, in a folder that the owner may enter. */
 const asOwner = (lines: readonly string[]): string =>
   `runuser -u "$owner" -- sh -c ${quote(["cd /", ...lines].join("\n"))}`;
 
-/** @returns the archive, or why there is none */
+/** @returns the archive, or the reason why there is none */
 export async function fetchJournal(reach: Hosts, host: string, signal: AbortSignal): Promise<Buffer | { why: string }> {
   const connection = reach.connectionTo(host);
   const { exitCode, stdout, why } = await transfer(connection, fetchScript(), { timeoutMs: transferTimeoutMs, signal });
   if (exitCode === 0) return stdout;
-  return { why: exitCode === exitNoJournal ? "has no journal: its dispatcher has never run" : why };
+  return { why: exitCode === exitNoJournal ? "has no journal, because its dispatcher has never run" : why };
 }
 
 export interface PutOptions {
-  /** The dispatcher runs: it is stopped before its journal comes, and started again. */
+  /** The dispatcher runs: it is stopped before its journal is put in place, and started again afterwards. */
   readonly isRunning: boolean;
   readonly folder?: string;
 }
 
 /**
- * Puts a journal where there is none, whole or not at all. In the state folder all is done as its owner, who could swap names there. On a bare host it
- * is root's until the dispatcher's first start, at which systemd gives all in it to the dispatcher's user.
+ * Puts a journal where there is none, atomically. Everything in the state folder is done as its owner, who could swap names there. On a bare host the
+ * journal belongs to root until the dispatcher's first start, when systemd changes its owner to the dispatcher's user.
  */
 export function putScript({ isRunning, folder = stateFolder }: PutOptions): string {
   const [to, from] = [`${folder}/journal`, `${folder}/journal.arriving`].map(quote);
@@ -70,7 +70,7 @@ export function putScript({ isRunning, folder = stateFolder }: PutOptions): stri
   const place = [
     "set -e",
     `rm -f ${to}/lock`,
-    // Succeeds over an empty folder, and fails over one with a journal in it.
+    // Replaces an empty folder, and fails if the folder has a journal in it.
     `mv --no-target-directory ${from} ${to}`,
     `sync --file-system ${quote(folder)}`,
   ];
@@ -85,7 +85,7 @@ export function putScript({ isRunning, folder = stateFolder }: PutOptions): stri
   ].join("\n");
 }
 
-/** @throws Error with what the host said */
+/** @throws Error with the host's error message */
 export async function putJournal(
   reach: Hosts,
   host: string,
@@ -97,16 +97,16 @@ export async function putJournal(
   if (exitCode !== 0) throw new Error(why);
 }
 
-/** What a restore needs to know of a host. */
+/** What a restore needs to know about a host. */
 export interface HostState {
-  /** Nothing of warren's is on it: it was never provisioned, or installed anew. */
+  /** Warren has installed nothing on it: it was never provisioned, or was reinstalled. */
   readonly isBare: boolean;
-  /** As systemd says it; `inactive` where there is no such unit. */
+  /** Its state in systemd; `inactive` if there is no such unit. */
   readonly dispatcher: string;
   readonly journalFiles: number;
 }
 
-export const hostStateQuestion = (): string =>
+const hostStateQuestion = (): string =>
   [
     "export LC_ALL=C",
     `echo ${quote(section("traces"))}`,

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 
-/** `definitions` of a cluster, `journal` of a dispatcher's host (a tar archive of its folder), the engine's `state` as it exports it. */
+/** `definitions` of a cluster, `journal` of a dispatcher's host (a tar archive of its folder), the engine's `state` as `pulumi stack export` prints it. */
 export const partKinds = ["state", "definitions", "journal"] as const;
 
 const partSchema = z.object({
   kind: z.enum(partKinds),
-  /** The cluster or host; of the state the stack. */
+  /** The cluster or host; for the state, the stack. */
   of: z.string(),
   bytes: z.number(),
   sha256: z.string(),
@@ -28,12 +28,12 @@ export const manifestSchema = z.object({
     /** RabbitMQ's, by cluster. */
     brokers: z.record(z.string(), z.string()),
   }),
-  /** sha256 of the stack's config as the engine reads it, without the values of its secrets. */
+  /** sha256 of the stack's config as the engine reads it, without secrets. */
   config: z.string(),
   parts: z.array(partSchema),
-  /** What belongs into a backup and is not in this one. */
+  /** Parts that could not be read. */
   missing: z.array(missingSchema),
-  /** By path in the config: who has the same secret has the same fingerprint. */
+  /** By path in the config; equal secrets under equal paths have equal fingerprints. */
   fingerprints: z.record(z.string(), z.string()),
 });
 export type Manifest = z.infer<typeof manifestSchema>;
@@ -44,7 +44,7 @@ export interface Part {
   readonly content: Buffer;
 }
 
-/** Entries of a backup's archive, with its parts. */
+/** Entries of a backup's archive beside its parts. */
 export const manifestName = "manifest.json";
 export const fingerprintKeyName = "fingerprints.key";
 

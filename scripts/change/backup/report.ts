@@ -2,7 +2,7 @@ import { ageText } from "../../engine/stack-lock.ts";
 import { painter } from "../../lib/table.ts";
 import { type Manifest, partName } from "./manifest.ts";
 
-/** What a backup holds, what it lacks, what it was made by. Ends with a newline. */
+/** The contents of a backup, its missing parts, and what created it. Ends with a newline. */
 export function formatManifest(manifest: Manifest, now: Date, color: boolean): string {
   const paint = painter(color);
   const { stack, createdAt, by, versions, parts, missing, fingerprints } = manifest;

@@ -3,7 +3,7 @@ import { UserError } from "../../../agents/lib/errors.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { stackSettings } from "../../engine/stack.ts";
 
-/** Every secret of a stack by its path in the config. */
+/** All secrets of a stack, by path in the config. */
 export function secretsOf({ secrets }: Pick<StackConfig, "secrets">): Record<string, string> {
   return Object.fromEntries(leaves("secrets", secrets));
 }
@@ -14,14 +14,14 @@ function leaves(path: string, value: unknown): [string, string][] {
   return Object.entries(value).flatMap(([name, each]) => leaves(`${path}.${name}`, each));
 }
 
-/** The config with nothing secret in it, always in the same order: equal where nothing but a secret has changed. */
+/** The config without secrets, in a fixed order: equal if only secrets have changed. */
 export const openConfig = ({ secrets: _, ...open }: StackConfig): string => JSON.stringify(open);
 
 /**
- * What encrypts a stack's secrets encrypts its backups.
+ * The passphrase that encrypts a stack's secrets also encrypts its backups.
  *
- * @param file given by a person; goes before the stack's own
- * @throws UserError where there is none, as with a key service
+ * @param file given by the user; takes precedence over the stack's own passphrase
+ * @throws UserError if there is no passphrase, as with a key service
  */
 export async function passphraseOf(stack: string, file: string | undefined): Promise<string> {
   if (file !== undefined) return readPassphrase(file);
@@ -32,7 +32,7 @@ export async function passphraseOf(stack: string, file: string | undefined): Pro
   throw new UserError(
     `stack ${stack}`,
     "has no passphrase to encrypt a backup with",
-    "give one that you keep in your safe: --passphrase-file FILE",
+    "choose one, keep it in your safe, and pass it with --passphrase-file FILE",
   );
 }
 
@@ -41,5 +41,5 @@ async function readPassphrase(file: string): Promise<string> {
     throw new UserError(file, `the passphrase can't be read: ${cause.message}`, undefined, { cause });
   });
   if (text.trim() !== "") return text.trim();
-  throw new UserError(file, "has no passphrase in it");
+  throw new UserError(file, "is empty; a passphrase is expected");
 }

@@ -17,7 +17,7 @@ const state = (outputs: object) =>
     },
   });
 
-it("of a state, bare hosts are given the CA alone, encrypted as it was", () => {
+it("for bare hosts, only the CA is taken from a state, still encrypted", () => {
   const text = stateForBareHosts(state({ tls: secret, steps: secret, hostKeys: { bunny1: "ssh-ed25519 …" } }));
   expect(JSON.parse(text ?? "")).toEqual({
     version: 3,
@@ -29,13 +29,13 @@ it("of a state, bare hosts are given the CA alone, encrypted as it was", () => {
   });
 });
 
-it("a state without a CA has nothing for bare hosts", () => {
+it("a state without a CA offers nothing for bare hosts", () => {
   expect(stateForBareHosts(state({ steps: secret }))).toBeUndefined();
   expect(stateForBareHosts('{"version":3,"deployment":null}')).toBeUndefined();
 });
 
-it("resources are counted, and what is no state is refused", () => {
+it("resources are counted, and other texts are refused", () => {
   expect(resourceCount(state({}))).toBe(2);
   expect(resourceCount('{"version":3,"deployment":{"resources":null}}')).toBe(0);
-  expect(() => resourceCount("{")).toThrow("has another form");
+  expect(() => resourceCount("{")).toThrow("does not have the format");
 });

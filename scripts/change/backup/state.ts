@@ -7,19 +7,19 @@ const exportSchema = z.looseObject({
   deployment: z.looseObject({ resources: z.array(resourceSchema).nullish() }).nullish(),
 });
 
-/** Outputs that outlive the hosts: the CA that clients trust, with the certificates it has signed. */
+/** Outputs that outlive the hosts: the CA that clients trust, and the certificates it has signed. */
 const lasting = ["tls"] as const;
 
-/** How many resources an exported state has. @throws UserError where the text is none */
+/** The number of resources in an exported state. @throws UserError if the text is not an exported state */
 export function resourceCount(text: string): number {
   return parse(text).deployment?.resources?.length ?? 0;
 }
 
 /**
- * Of an exported state what is true of hosts that are bare: nothing but the outputs that outlive them. With its resources `up` would take for made
- * what is nowhere, and would believe it of a broker that can't be asked yet.
+ * The part of an exported state that is still true on bare hosts: only the outputs that outlive them. If the state kept its resources, `up` would treat
+ * objects as created that do not exist, even on a broker that can't be asked yet.
  *
- * @returns undefined where there is no such output
+ * @returns undefined if there is no such output
  */
 export function stateForBareHosts(text: string): string | undefined {
   const state = parse(text);
@@ -36,7 +36,7 @@ function parse(text: string): z.infer<typeof exportSchema> {
   try {
     return exportSchema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new UserError("the engine's state", "has another form than `pulumi stack export` gives", undefined, {
+    throw new UserError("the engine's state", "does not have the format of `pulumi stack export`", undefined, {
       cause,
     });
   }

@@ -3,7 +3,7 @@ import { stackLogFile } from "../../engine/stack-log.ts";
 import { runbookOptions } from "../../lib/options.ts";
 import type { Book } from "../runbook.ts";
 import { lettersMost } from "./dead-queue.ts";
-import type { Doing } from "./do.ts";
+import type { SettleVerb } from "./do.ts";
 import type { Selection } from "./select.ts";
 
 export interface DeadFlags extends Omit<Selection, "id"> {
@@ -13,40 +13,40 @@ export interface DeadFlags extends Omit<Selection, "id"> {
 }
 
 const exitCodes = {
-  list: "Exit codes: 0 there are none, 1 a broker can't be read, 2 there are some.",
-  show: "Exit codes: 0 shown, 1 a broker can't be read, 2 none matches.",
+  list: "Exit codes: 0 no dead letters, 1 a broker can't be read, 2 there are dead letters.",
+  show: "Exit codes: 0 shown, 1 a broker can't be read, 2 no message matches.",
   settle:
-    "Exit codes: 0 done, 1 broken off or a broker can't be reached, 2 some stay in the queue, which is reported, or none matches.",
+    "Exit codes: 0 done, 1 interrupted or a broker can't be reached, 2 some messages stay in the queue, or no message matches.",
 };
 
-const bounds = `Reads each broker's queue from its oldest message on. Nothing leaves the queue. Control characters in messages are written out, and long texts are cut.`;
+const bounds = `Reads each broker's queue from the oldest message on and removes nothing. Control characters in messages are escaped, and long texts are cut.`;
 
 const atMostDefault = 1000;
 
 const options = (command: Command): Command =>
   runbookOptions(command)
-    .option("--broker <name>", "one broker of the stack; all of them unless given")
-    .option("--at-most <number>", "read at most so many messages of each queue", count, atMostDefault);
+    .option("--broker <name>", "only this broker (default: all brokers of the stack)")
+    .option("--at-most <number>", "messages to read from each queue at most", count, atMostDefault);
 
 const selecting = (command: Command): Command =>
   options(command)
-    .addArgument(new Argument("[id]", "id of one message, or its beginning"))
-    .option("--agent <name>", "messages that this agent dead-lettered; unknown: those that no agent did")
-    .option("--reason <text>", "messages with this text in their reason")
-    .option("--match <text>", "messages with this text in their key, headers or body");
+    .addArgument(new Argument("[id]", "id of a message, or the beginning of it"))
+    .option("--agent <name>", "only messages that this agent dead-lettered; unknown: no agent did")
+    .option("--reason <text>", "only messages with this text in the reason")
+    .option("--match <text>", "only messages with this text in the key, headers or body");
 
-const settling = (verb: Doing, summary: string, help: string): Book => ({
+const settling = (verb: SettleVerb, summary: string, help: string): Book => ({
   verb: `dead ${verb}`,
-  // Brokers give a message to one alone.
+  // A broker delivers a message to one consumer only.
   lockless: () => true,
   options: (command) =>
     selecting(command.command(verb).description(summary))
-      .option("--all", "all messages that were read")
-      .option("-y, --yes", "don't ask"),
+      .option("--all", "all messages that are read")
+      .option("-y, --yes", "don't ask for confirmation"),
   interrupted: ({ stack }) => ({
-    first: "ending with what is under way; once more ends at once",
+    first: "stopping after the messages in flight; press Ctrl-C again to stop at once",
     second: () =>
-      `ended; what had not left the dead-letter queue is there; the log is ${stackLogFile("dead-letters", stack)}`,
+      `stopped; messages that were not finished are still in the dead-letter queue; the log is ${stackLogFile("dead-letters", stack)}`,
   }),
   help,
 });
@@ -54,7 +54,7 @@ const settling = (verb: Doing, summary: string, help: string): Book => ({
 export const listBook: Book = {
   verb: "dead list",
   lockless: () => true,
-  options: (command) => options(command.command("list").description("how many, by agent, reason and queue")),
+  options: (command) => options(command.command("list").description("count messages by agent, reason and queue")),
   help: `${bounds}\n${exitCodes.list}\n\n  ./warren dead list -s op\n  ./warren dead list -s op --json`,
 };
 
@@ -62,16 +62,16 @@ export const showBook: Book = {
   verb: "dead show",
   lockless: () => true,
   options: (command) =>
-    selecting(command.command("show").description("each message: time, agent, reason, key, headers, body")),
+    selecting(command.command("show").description("print each message: time, agent, reason, key, headers, body")),
   help: `${bounds}\n${exitCodes.show}\n\n  ./warren dead show -s op --agent puller\n  ./warren dead show 3fa2b1c09d77 -s op`,
 };
 
 export const replayBook = settling(
   "replay",
-  "publish messages again where they came from",
-  `Publishes each message to its exchange with its key, unchanged. When the broker has confirmed it, the message leaves the dead-letter queue. If the command
-is broken off in between, a message is in both queues, and the next run sends it again: agents drop what they know. A message stays if its exchange is none
-that the stack's agents read at that broker, or if no queue takes it.
+  "publish messages again to where they came from",
+  `Publishes each message to its original exchange with its original key, unchanged, and removes it from the dead-letter queue when the broker has confirmed
+it. If the command is interrupted in between, a message is in both queues and the next run sends it again: agents drop duplicates. A message stays if the
+stack's agents do not read from its exchange at that broker, or if no queue is bound for it.
 ${exitCodes.settle}
 
   ./warren dead replay 3fa2b1c09d77 -s op
@@ -81,7 +81,7 @@ ${exitCodes.settle}
 export const dropBook = settling(
   "drop",
   "delete messages for good",
-  `The log that the command names at its end keeps the key, the reason and the beginning of the body of each dropped message.
+  `For each dropped message, the key, the reason and the beginning of the body are written to a log, whose path is printed at the end.
 ${exitCodes.settle}
 
   ./warren dead drop -s op --agent dispatcher --match 'no announcement'
@@ -91,7 +91,7 @@ ${exitCodes.settle}
 function count(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= lettersMost) return value;
-  throw new InvalidArgumentError(`a whole number from 1 to ${lettersMost} is expected.`);
+  throw new InvalidArgumentError(`expected a whole number from 1 to ${lettersMost}.`);
 }
 
 export const selectionOf = (id: string | undefined, { agent, reason, match }: DeadFlags): Selection => ({

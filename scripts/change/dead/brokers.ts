@@ -7,24 +7,24 @@ import { readCommittedConfig, readStackConfig } from "../../engine/stack-config.
 import { DeadQueue } from "./dead-queue.ts";
 import { originsAt } from "./origins.ts";
 
-/** A cluster that can't be looked at. */
+/** A cluster that can't be read. */
 export interface SilentBroker {
   readonly broker: string;
   readonly why: string;
 }
 
 interface DeadQueues {
-  /** Of the clusters that have one. */
+  /** One for each cluster that has a dead-letter queue. */
   readonly queues: readonly DeadQueue[];
   readonly silent: readonly SilentBroker[];
   close(): Promise<void>;
 }
 
 /**
- * The dead-letter queues of a stack: agents dead-letter at the broker that they take messages from.
+ * Opens the dead-letter queues of a stack. Agents dead-letter at the broker from which they consume.
  *
  * @param only the name of one cluster
- * @throws UserError or ConfigError where the stack can't be read
+ * @throws UserError or ConfigError if the stack's config can't be read
  */
 export async function openDeadQueues(stack: string, only?: string): Promise<DeadQueues> {
   const reach = await openHosts(stack, readCommittedConfig(stack));
@@ -35,14 +35,14 @@ export async function openDeadQueues(stack: string, only?: string): Promise<Dead
   return {
     queues: found.flatMap((one) => (one instanceof DeadQueue ? [one] : [])),
     silent: found.flatMap((one) => (one === undefined || one instanceof DeadQueue ? [] : [one])),
-    // A connection before its tunnel.
+    // Close a connection before its tunnel.
     close: async () => {
       for (const close of closing.toReversed()) await close();
     },
   };
 }
 
-/** By the first member that answers. */
+/** Opens the queue through the first member that answers. */
 async function openAt(
   broker: string,
   config: StackConfig,

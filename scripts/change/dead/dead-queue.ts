@@ -7,23 +7,23 @@ import { cutOff, socketOf } from "../../../agents/lib/socket.ts";
 import { type Delivery, type PublishingChannel, Subscription } from "../../../agents/lib/subscription.ts";
 import { deadLetterQueue } from "../../../agents/lib/topology.ts";
 import { acceptUndecodableHeaders } from "../../../agents/lib/undecodable-headers.ts";
+import { IsolatingPublisher } from "./isolating-publisher.ts";
 import type { LetterPlace } from "./letter.ts";
 import { Quiet } from "./quiet.ts";
-import { SturdyPublisher } from "./sturdy-publisher.ts";
 
-/** Messages that a client may have in hand: AMQP counts them with 16 bits. */
+/** The highest prefetch: AMQP counts it with 16 bits. */
 export const lettersMost = 65_535;
-/** A broker that has something to give gives some of it within this time. */
+/** A broker that has messages delivers some of them within this time. */
 const quietMs = 15_000;
 const connectTimeoutMs = 10_000;
 const closeTimeoutMs = 2000;
-/** For the broker to take up acks. */
+/** For the broker to process acks. */
 const finishTimeoutMs = 10_000;
 const heartbeatSeconds = 10;
-/** AMQP's bound; amqplib waits for ever for the answer to a question that it could not send. */
+/** AMQP's limit. Beyond it amqplib can't send the request, and waits for its answer for ever. */
 const exchangeBytesMax = 255;
 
-/** How a broker is reached: a port of this machine, or a socket in the file system that leads to it. */
+/** Where to connect: a port of this machine, or a Unix socket. */
 export type BrokerPlace = { readonly port: number } | { readonly path: string };
 
 export interface BrokerLogin {
@@ -31,31 +31,31 @@ export interface BrokerLogin {
   readonly password: string;
 }
 
-/** What a walk saw of a queue. */
+/** How much of a queue was read. */
 export interface Walked {
   readonly seen: number;
-  /** Messages that the queue had. */
+  /** Messages in the queue. */
   readonly of: number;
 }
 
 export interface Walk {
-  /** Messages that are looked at. */
+  /** Messages to read at most. */
   readonly atMost: number;
-  /** What it doesn't ack stays in the queue, in its place. Its promise is waited for. */
+  /** Called for each message; the walk waits for its promise. A message that it doesn't ack stays in the queue, at its position. */
   readonly visit: (delivery: Delivery) => Promise<void> | undefined;
-  /** Nothing else is to be seen. */
+  /** Stops the walk. */
   readonly isDone?: () => boolean;
-  /** Ends it; visits that have begun are waited for. */
+  /** Stops the walk, after visits that have begun. */
   readonly signal?: AbortSignal;
 }
 
-/** The dead-letter queue of one broker, by one connection that ends with the first fault. */
+/** The dead-letter queue of one broker, on one connection. The first fault closes it. */
 export class DeadQueue implements LetterPlace {
   readonly broker: string;
   readonly origins: ReadonlySet<string>;
-  readonly publisher: SturdyPublisher;
+  readonly publisher: IsolatingPublisher;
   readonly #model: ChannelModel;
-  /** Of the subscriptions' own: nothing is published by it, so no message can end it. */
+  /** The subscriptions' own channel. Nothing is published on it, so no message can close it. */
   readonly #publishing: PublishingChannel;
   readonly #ended: Promise<"ended">;
   #fault: Error | undefined;
@@ -64,7 +64,7 @@ export class DeadQueue implements LetterPlace {
   private constructor({ broker, origins }: LetterPlace, model: ChannelModel, publishing: PublishingChannel) {
     this.broker = broker;
     this.origins = origins;
-    this.publisher = new SturdyPublisher(model);
+    this.publisher = new IsolatingPublisher(model);
     this.#model = model;
     this.#publishing = publishing;
     this.#ended = new Promise((resolve) =>
@@ -75,7 +75,7 @@ export class DeadQueue implements LetterPlace {
     );
   }
 
-  /** @returns undefined where the broker has no such queue @throws Error with the reason where it can't be reached */
+  /** @returns undefined if the broker has no dead-letter queue @throws Error with the reason if it can't be reached */
   static async open(
     letters: LetterPlace,
     place: BrokerPlace,
@@ -93,12 +93,12 @@ export class DeadQueue implements LetterPlace {
     const keep = (error: Error) => {
       if (queue) queue.#fault ??= error;
     };
-    // Without a listener Node would end the process. Whoever waits for an answer hears of it, too.
+    // Without a listener Node would end the process. Pending calls fail with the error as well.
     model.on("error", keep);
-    // A stranger's tables, nested too deep: the message comes without them, and the others come, too.
+    // A client may send headers that are nested too deep to decode: such a message is delivered without them.
     acceptUndecodableHeaders(model, () => {});
-    // An alarm of memory or disk: a publish would wait for its end, and the letters with it.
-    model.on("blocked", (reason) => cut(model, `the broker takes no messages: ${reason}`));
+    // A memory or disk alarm: publishes would block until it clears, and hold their letters.
+    model.on("blocked", (reason) => cut(model, `the broker accepts no messages: ${reason}`));
     try {
       const channel = await model.createConfirmChannel();
       channel.on("error", keep);
@@ -112,34 +112,35 @@ export class DeadQueue implements LetterPlace {
     }
   }
 
-  /** Messages that nobody has in hand. */
+  /** Messages that are ready: not delivered to any consumer. */
   async count(): Promise<number> {
     return (await onOwnChannel(this.#model, (channel) => channel.checkQueue(deadLetterQueue))).messageCount;
   }
 
   /**
-   * Why nothing can be published to an exchange; undefined where it is there. Asked before anything is done: a publish to one that is missing ends its
-   * channel, and with it what else is under way there.
+   * Why nothing can be published to an exchange; undefined if it exists. Checked first, because a publish to a missing exchange closes its channel, and
+   * all publishes in flight on it are lost.
    */
   async exchangeFault(name: string): Promise<string | undefined> {
     const bytes = Buffer.byteLength(name);
-    if (bytes > exchangeBytesMax) return `the name of its exchange has ${bytes} bytes, at most ${exchangeBytesMax} fit`;
+    if (bytes > exchangeBytesMax)
+      return `the name of its exchange has ${bytes} bytes; the maximum is ${exchangeBytesMax}`;
     try {
       await onOwnChannel(this.#model, (channel) => channel.checkExchange(name));
       return undefined;
     } catch (error) {
       if (replyCodeOf(error) === notFound) return `there is no exchange ${name}`;
-      // That is no fault of this exchange.
+      // The connection failed, not this exchange.
       if (this.#hasEnded) throw this.#fault ?? error;
       return (error as Error).message;
     }
   }
 
   /**
-   * Goes through the queue from its head. All that is seen is in hand until the end, so nothing is seen twice; what was not acked then is in the queue
-   * again, where it was.
+   * Visits messages from the head of the queue. All of them stay unacknowledged until the end, so none is delivered twice; those that were not acked then
+   * return to their positions in the queue.
    *
-   * @throws Error where the connection ends
+   * @throws Error if the connection closes
    */
   async walk({ atMost, visit, isDone = () => false, signal }: Walk): Promise<Walked> {
     const of = await this.count();
@@ -162,7 +163,7 @@ export class DeadQueue implements LetterPlace {
       if (visited) visits.push(visited);
       if (seen === expected || isDone()) end.resolve();
     };
-    const onLost = () => broken("the connection ended");
+    const onLost = () => broken("the connection was closed");
     const subscription = new Subscription({ queue: deadLetterQueue, prefetch: expected, onDelivery, onLost }, broken);
     try {
       await subscription.open(this.#model, this.#publishing);
@@ -178,7 +179,7 @@ export class DeadQueue implements LetterPlace {
     return { seen, of };
   }
 
-  /** When a channel is closed the broker has every ack. One that is gone answers to no close. */
+  /** When the channel has closed, the broker has every ack. A broker that is gone does not answer the close. */
   async #finish(subscription: Subscription): Promise<void> {
     const closed = subscription.close().then(
       () => "closed" as const,
@@ -186,22 +187,22 @@ export class DeadQueue implements LetterPlace {
     );
     const late = sleep(finishTimeoutMs, "late" as const, { ref: false });
     if ((await Promise.race([closed, this.#ended, late])) !== "closed") {
-      this.#fault ??= new Error("the connection ended before the broker had heard all");
+      this.#fault ??= new Error("the connection was closed before the broker had received all acks");
     }
   }
 
-  /** Ends the connection this instant; what waits for it ends with the reason. */
+  /** Closes the connection at once; pending calls fail with the reason. */
   cut(reason: string): void {
     cut(this.#model, reason);
   }
 
-  /** Where the broker is gone nobody answers. */
+  /** Waits at most two seconds: a broker that is gone does not answer. */
   async close(): Promise<void> {
     await Promise.race([closeQuietly(this.#model), sleep(closeTimeoutMs, undefined, { ref: false })]);
   }
 }
 
-/** One that has ended already throws: that is what was wanted. */
+/** A connection that is closed already throws, which is fine. */
 async function closeQuietly(model: ChannelModel): Promise<void> {
   try {
     await model.close();

@@ -13,15 +13,15 @@ import { headQuestion } from "../../inspect/snapshot/ask-broker.ts";
 import { parseHead } from "../../inspect/snapshot/queue-head.ts";
 import type { LocalBroker } from "../../traffic/local-broker.ts";
 import { DeadQueue } from "./dead-queue.ts";
-import { type Doing, planSettle, settleAll } from "./do.ts";
+import { planSettle, type SettleVerb, settleAll } from "./do.ts";
 import type { Selection } from "./select.ts";
 import { dropIt, refusalsOf, replayBy, settle, survey } from "./settle.ts";
 
-// The broker is a real one. That ssh leads to one is shown in the lab: tests/acceptance/dead-letters.ts.
+// Uses a real broker. The connection through ssh is tested in the lab: tests/acceptance/dead-letters.ts.
 
 const origin = "cmc";
 const work = "cmc.work";
-/** That nobody may publish to. */
+/** An exchange to which clients may not publish. */
 const internal = "cmc.internal";
 const passing = "cmc.passing";
 const bunny = { broker: "bunny", origins: new Set([origin, "gone", internal, passing, "x".repeat(300)]) };
@@ -41,7 +41,7 @@ afterAll(async () => {
 /** The test's own connection. */
 async function connectTest(): Promise<void> {
   model = await connect(broker.url);
-  // Of a broker that is killed.
+  // Errors of a broker that is killed.
   model.on("error", () => {});
   channel = await model.createConfirmChannel();
   channel.on("error", () => {});
@@ -76,7 +76,7 @@ const why = (agent = "dispatcher", reason = "four fields") => ({
   ...{ "x-dead-agent": agent, "x-dead-reason": reason, "x-dead-queue": "cmc.urp.input", "x-dead-exchange": origin },
 });
 
-/** As an agent dead-letters it; the properties are the message's own. */
+/** Dead-letters a message as an agent does; the properties are the message's own. */
 async function die(
   body: string | Buffer,
   headers: object = why(),
@@ -101,7 +101,7 @@ async function all(name: string): Promise<GetMessage[]> {
 }
 const bodiesIn = async (name: string) => (await all(name)).map(({ content }) => content.toString());
 
-async function run(verb: Doing, selection: Selection) {
+async function run(verb: SettleVerb, selection: Selection) {
   const surveys = [await survey(queue, selection, 1000)];
   const logFile = join(folder, "log.jsonl");
   const task = { verb, stack: "test", selection, surveys, queues: [queue], logFile };
@@ -109,8 +109,8 @@ async function run(verb: Doing, selection: Selection) {
 }
 const never = new AbortController().signal;
 
-describe("a look", () => {
-  it("leaves all where it is, in its order, and says how many it saw", async () => {
+describe("a survey", () => {
+  it("leaves all messages in order, and counts them", async () => {
     for (const body of ["1", "2", "3"]) await die(body);
     expect(await survey(queue, {}, 2)).toMatchObject({ seen: 2, of: 3 });
     expect((await survey(queue, {}, 100)).letters.map(({ bodyStart }) => bodyStart.toString())).toEqual([
@@ -121,7 +121,7 @@ describe("a look", () => {
     expect(await bodiesIn(deadLetterQueue)).toEqual(["1", "2", "3"]);
   });
 
-  it("sees what strangers have put there, and none of it breaks", async () => {
+  it("reads messages that others published, whatever they contain", async () => {
     let deep: object = { end: true };
     for (let level = 0; level < 100; level++) deep = { deep };
     await die(Buffer.from([0, 255, 27]), {
@@ -138,24 +138,24 @@ describe("a look", () => {
     expect(letters.map(({ agent }) => agent)).toEqual([undefined, undefined, undefined, "\u001b[2J"]);
   });
 
-  it("is of an empty queue, too", async () => {
+  it("accepts an empty queue", async () => {
     expect(await survey(queue, {}, 10)).toEqual({ broker: "bunny", letters: [], seen: 0, of: 0 });
   });
 
-  it("is not of a broker without such a queue", async () => {
+  it("finds no queue on a broker without one", async () => {
     await channel.deleteQueue(deadLetterQueue);
     const login = { name: broker.adminUser, password: broker.adminPassword };
     expect(await DeadQueue.open(bunny, { port: broker.amqpPort }, login)).toBeUndefined();
   });
 
-  it("says why a broker lets nobody in", async () => {
+  it("reports why a broker refuses the login", async () => {
     const login = { name: broker.adminUser, password: "wrong" };
     await expect(DeadQueue.open(bunny, { port: broker.amqpPort }, login)).rejects.toThrow(/ACCESS_REFUSED|403/);
   });
 });
 
 describe("verify", () => {
-  it("sees the head of a queue by the management API, and leaves it there", async () => {
+  it("reads the head of a queue through the management API, and leaves it there", async () => {
     await die("\u001b[31mred", { "a\u001b": "x".repeat(50) }, {}, "v00.first");
     await die("second");
     const [fixture] = clusterModels(fixtureConfig());
@@ -164,7 +164,7 @@ describe("verify", () => {
     const administrator = { name: broker.adminUser, password: broker.adminPassword };
     const api = managementOf({ ...fixture, management, administrator }, "127.0.0.1", undefined);
     try {
-      // It is there a little later than AMQP.
+      // The management API starts a little later than AMQP.
       const ask = () => api.ask(`queues/%2F/${deadLetterQueue}/get`, headQuestion);
       const head = parseHead(await vi.waitFor(ask, { timeout: 60_000, interval: 200 }));
       expect(head).toMatchObject({ routingKey: "v00.first", bodyBytes: 8, body: "\\x1b[31mred" });
@@ -177,7 +177,7 @@ describe("verify", () => {
 });
 
 describe("replay", () => {
-  it("gives a message back as it was: exchange, key, body, its own headers, time and type", async () => {
+  it("publishes a message as it was: exchange, key, body, its own headers, time and type", async () => {
     await die(
       "b",
       { filename: "f", n: 7, "x-warren-again": "1", ...why() },
@@ -202,7 +202,7 @@ describe("replay", () => {
     expect(await bodiesIn(deadLetterQueue)).toEqual(["other"]);
   });
 
-  it("leaves what can't go back, and says why of each", async () => {
+  it("leaves messages that can't be replayed, and reports why for each", async () => {
     await die("no origin", {});
     await die("no exchange", { ...why(), "x-dead-exchange": "gone" });
     await die("no queue", why(), {}, "v02.nobody");
@@ -211,19 +211,19 @@ describe("replay", () => {
     const { results, exitCode, text } = await run("replay", {});
     expect(exitCode).toBe(2);
     expect(results.done).toHaveLength(1);
-    // What the broker has to be asked for comes after what is known here.
+    // Refusals by the broker come after those that are found locally.
     expect(results.refused.map((one) => one.why)).toEqual([
       expect.stringContaining("x-dead-exchange"),
       "there is no exchange gone",
       expect.stringContaining("300 bytes"),
-      "no queue takes it there",
+      "no queue there is bound for it",
     ]);
     expect(text).toMatch(/^replayed: 1\nstays: /);
     expect(await bodiesIn(deadLetterQueue)).toEqual(["no origin", "no exchange", "no queue", "long key"]);
     expect(await bodiesIn(work)).toEqual(["good"]);
   });
 
-  it("gives nothing to exchanges and queues that a forged letter names", async () => {
+  it("publishes nothing to exchanges and queues that a forged letter names", async () => {
     const target = "victim";
     await channel.assertQueue(target, { durable: true });
     await channel.bindQueue(target, "amq.topic", "#");
@@ -236,7 +236,7 @@ describe("replay", () => {
       expect(results.done).toHaveLength(1);
       expect(text).toMatch(/the default exchange is not an exchange that agents of this stack read/);
       expect(text).toMatch(/amq\.topic is not an exchange that agents of this stack read/);
-      // Also where they were not looked at before.
+      // Even without the check before.
       const ids = letters.map(({ id }) => id);
       const { done, refused } = await settle(queue, ids, { act: replayBy(queue), signal: never });
       expect({ done, refused: refused.length }).toEqual({ done: [], refused: 2 });
@@ -247,7 +247,7 @@ describe("replay", () => {
     }
   });
 
-  it("goes on after each letter that the broker closes the channel over", async () => {
+  it("continues after each letter that makes the broker close the channel", async () => {
     await channel.assertExchange(internal, "topic", { durable: true, internal: true });
     await channel.assertExchange(passing, "topic", { durable: true });
     const bad = { ...why(), "x-dead-exchange": internal };
@@ -273,7 +273,7 @@ describe("replay", () => {
     await channel.deleteExchange(internal);
   });
 
-  it("has a message in both places where it is killed between the broker's confirm and its own ack", async () => {
+  it("leaves a message in both queues if it is killed between the broker's confirm and its own ack", async () => {
     for (const body of ["1", "2", "3"]) await die(body);
     const { letters } = await survey(queue, {}, 100);
     let confirmed = 0;
@@ -296,7 +296,7 @@ describe("replay", () => {
     expect(await bodiesIn(deadLetterQueue)).toEqual([]);
   });
 
-  it("begins no other one after a Ctrl-C, and those under way are done in order", async () => {
+  it("starts no other message after a Ctrl-C, and finishes those in flight in order", async () => {
     for (const body of ["1", "2", "3"]) await die(body);
     const { letters } = await survey(queue, {}, 100);
     const ending = new AbortController();
@@ -314,7 +314,7 @@ describe("replay", () => {
     expect(await bodiesIn(deadLetterQueue)).toEqual(["2", "3"]);
   });
 
-  it("loses nothing with a broker that is killed meanwhile", async () => {
+  it("loses nothing if the broker is killed meanwhile", async () => {
     for (let number = 0; number < 50; number++) await die(String(number));
     const { letters } = await survey(queue, {}, 100);
     let confirmed = 0;
@@ -339,7 +339,7 @@ describe("replay", () => {
 });
 
 describe("drop", () => {
-  it("takes away what is meant, and nothing else", async () => {
+  it("removes the selected messages, and no others", async () => {
     for (const body of ["first", "second", "third"]) await die(body);
     const { results, exitCode } = await run("drop", { match: "second" });
     expect({ exitCode, done: results.done.length }).toEqual({ exitCode: 0, done: 1 });
@@ -347,7 +347,7 @@ describe("drop", () => {
     expect(await bodiesIn(deadLetterQueue)).toEqual(["first", "third"]);
   });
 
-  it("takes one of two that are the same where one was found", async () => {
+  it("removes one of two equal messages if one was found", async () => {
     await die("twin");
     await die("twin");
     const { letters } = await survey(queue, {}, 1);
@@ -360,7 +360,7 @@ describe("drop", () => {
     expect(await bodiesIn(deadLetterQueue)).toEqual(["twin"]);
   });
 
-  it("says what somebody else has taken meanwhile", async () => {
+  it("reports messages that another consumer has removed meanwhile", async () => {
     await die("1");
     const surveys = [await survey(queue, {}, 10)];
     await channel.purgeQueue(deadLetterQueue);
@@ -370,13 +370,13 @@ describe("drop", () => {
     expect({ gone: results.gone, exitCode }).toEqual({ gone: 1, exitCode: 2 });
   });
 
-  it("takes what no agent put there, which replay refuses", async () => {
+  it("removes messages that no agent dead-lettered, which replay refuses", async () => {
     await die("stranger", {});
     expect(await refusalsOf(queue, (await survey(queue, {}, 10)).letters)).toHaveLength(1);
     expect((await run("drop", { agent: "unknown" })).results.done).toHaveLength(1);
   });
 
-  it("is written down before and after: who, when, what, how many", async () => {
+  it("is logged before and after: who, when, what, how many", async () => {
     await die("gone for good", why("puller", "404"));
     const { logFile = "" } = await run("drop", { agent: "puller" });
     const lines = (await readLog<Record<string, unknown>>(logFile)).slice(-2);

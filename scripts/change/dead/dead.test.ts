@@ -6,7 +6,7 @@ import { idOf, letterOf, type Message, originOf, ownHeaders } from "./letter.ts"
 import { originsAt } from "./origins.ts";
 import { Quiet } from "./quiet.ts";
 import { formatLetter, formatList, formatPlan, letterJson, printable } from "./report.ts";
-import { groupLetters, isMeant } from "./select.ts";
+import { groupLetters, isSelected } from "./select.ts";
 
 const message = (own: Partial<Message> = {}): Message => ({
   ...{ exchange: "cmc.dead", routingKey: "v00.urp.input.a", body: Buffer.from("body"), messageId: "p-1" },
@@ -29,7 +29,7 @@ const hostile = "\u001b]0;pwned\u0007\u202e\u009b2J";
 const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/;
 
 describe("a letter", () => {
-  it("has what its agent wrote, and its own headers apart from that", () => {
+  it("has its agent's headers apart from its own ones", () => {
     expect(letterOf(message(), bunny)).toMatchObject({
       ...{ broker: "bunny", agent: "dispatcher", reason: "v00 has four fields", queue: "cmc.urp.input" },
       ...{ atMs: Date.parse("2026-11-27T20:50:00Z"), origin: { exchange: "cmc", routingKey: "v00.urp.input.a" } },
@@ -38,7 +38,7 @@ describe("a letter", () => {
     expect(ownHeaders(message({ marks: { doubt: true } }))).toEqual({ filename: "a product", "x-warren-doubt": "1" });
   });
 
-  it("has the same id for as long as it is in its queue, and another one than others", () => {
+  it("has the same id while it is in its queue, and a different id from others", () => {
     expect(idOf(message())).toBe(idOf(message()));
     expect(idOf(message())).toMatch(/^[0-9a-f]{12}$/);
     const others = [
@@ -53,24 +53,24 @@ describe("a letter", () => {
       message({ headers: { ...message().headers, "x-dead-exchange": { not: "a text" } } }),
     ];
     expect(new Set([message(), ...others].map(idOf)).size).toBe(1 + others.length);
-    // A broker writes down how often it gave a message out.
+    // A broker counts deliveries in a header.
     expect(idOf(message({ headers: { ...message().headers, "x-delivery-count": 2 } }))).toBe(idOf(message()));
     expect(idOf(message({ headers: Object.fromEntries(Object.entries(message().headers).toReversed()) }))).toBe(
       idOf(message()),
     );
-    // What ends one part doesn't begin the next.
+    // The boundary between parts matters.
     expect(idOf(message({ exchange: "a", routingKey: "bc" }))).not.toBe(
       idOf(message({ exchange: "ab", routingKey: "c" })),
     );
   });
 
-  it("of a stranger has no agent, and can't go back", () => {
+  it("from outside has no agent, and can't be replayed", () => {
     const letter = letterOf(stranger, bunny);
     expect(letter.agent).toBeUndefined();
     expect(letter.origin).toMatchObject({ why: expect.stringContaining("x-dead-exchange") });
   });
 
-  it("goes back under the key that it had before it was shortened", () => {
+  it("is replayed with the key that it had before it was shortened", () => {
     const headers = { "x-dead-exchange": "cmc", "x-dead-key": "the.whole.key" };
     expect(originOf({ routingKey: "the.wh", headers }, origins)).toEqual({
       exchange: "cmc",
@@ -83,21 +83,21 @@ describe("a letter", () => {
     ["amq.topic", "amq.topic is not"],
     ["cmc.dead", "cmc.dead is not"],
     ["x".repeat(300), `${"x".repeat(60)}… is not`],
-  ])("can't go back to exchange %j, whatever it says", (exchange, beginning) => {
+  ])("can't be replayed to exchange %j, whatever its headers say", (exchange, beginning) => {
     const headers = { "x-dead-exchange": exchange };
     const letter = letterOf(message({ headers }), bunny);
-    const why = `${beginning} an exchange that agents of this stack read: look at it with show, drop it, or publish it by hand`;
+    const why = `${beginning} an exchange that agents of this stack read: inspect the message with show, then drop it or publish it by hand`;
     expect(letter.origin).toEqual({ why });
     expect(formatLetter(letter)).toContain(why);
   });
 
-  it("can't go back under a key that could not be read", () => {
+  it("can't be replayed with a key that is not valid UTF-8", () => {
     expect(originOf(message({ routingKey: "v00.\ufffd" }), origins)).toMatchObject({
       why: expect.stringContaining("UTF-8"),
     });
   });
 
-  it("is bounded, whatever its headers are", () => {
+  it("is bounded, whatever headers it has", () => {
     let deep: unknown = "x";
     for (let level = 0; level < 5000; level++) deep = { deep };
     const many = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`h${index}`, "v".repeat(5000)]));
@@ -111,7 +111,7 @@ describe("a letter", () => {
   });
 });
 
-describe("letters may go back", () => {
+describe("letters may be replayed", () => {
   it("to the exchange of the announcements at its own broker, and to those of receivers and bridges at theirs", () => {
     const config = fixtureConfig();
     expect(originsAt(config, config.announcements.broker)).toEqual(new Set([config.announcements.exchange]));
@@ -125,7 +125,7 @@ describe("letters may go back", () => {
     expect(originsAt(config, "hare")).toEqual(new Set());
   });
 
-  it("not to the exchange of dead letters, also where a receiver reads it", () => {
+  it("but not to the exchange of dead letters, even if a receiver reads it", () => {
     const config = fixtureConfig();
     const [name = "", receiver] = Object.entries(config.receivers)[0] ?? [];
     if (!receiver) throw new Error("no receiver");
@@ -158,16 +158,16 @@ describe("a broker is quiet", () => {
     return isQuiet;
   };
 
-  it("not while a large message comes by a slow line", () => {
+  it("but not while a large message arrives on a slow line", () => {
     for (let part = 0; part < 100; part++) expect(pass(20_000)).toBe(false);
     expect(pass(0)).toBe(true);
   });
 
-  it("when nothing comes but heartbeats", () => {
+  it("when only heartbeats arrive", () => {
     expect(pass(24)).toBe(true);
   });
 
-  it("later where a message has come", () => {
+  it("later if a message has arrived", () => {
     vi.advanceTimersByTime(quietMs - 1);
     quiet.refresh();
     vi.advanceTimersByTime(quietMs - 1);
@@ -176,25 +176,25 @@ describe("a broker is quiet", () => {
   });
 });
 
-describe("letters are chosen", () => {
+describe("letters are selected", () => {
   const letter = letterOf(message(), bunny);
   it.each([
-    ["all of them", {}, true],
+    ["all, by no criteria", {}, true],
     ["by the beginning of an id", { id: letter.id.slice(0, 5).toUpperCase() }, true],
     ["by an agent", { agent: "dispatcher" }, true],
     ["by another agent", { agent: "puller" }, false],
-    ["by those that no agent put there", { agent: "unknown" }, false],
-    ["by a part of the reason", { reason: "four" }, true],
-    ["by a part of the body", { match: "ody" }, true],
-    ["by a part of the key", { match: "urp.input" }, true],
+    ["by unknown agents", { agent: "unknown" }, false],
+    ["by text in the reason", { reason: "four" }, true],
+    ["by text in the body", { match: "ody" }, true],
+    ["by text in the key", { match: "urp.input" }, true],
     ["by a header", { match: "a product" }, true],
-    ["by what is nowhere", { match: "nowhere" }, false],
-    ["by two that don't both hold", { agent: "dispatcher", reason: "404" }, false],
+    ["by text that does not occur", { match: "nowhere" }, false],
+    ["by two criteria that don't both match", { agent: "dispatcher", reason: "404" }, false],
   ])("%s", (_, selection, expected) => {
-    expect(isMeant(selection, letter, message())).toBe(expected);
+    expect(isSelected(selection, letter, message())).toBe(expected);
   });
 
-  it("and counted by agent, reason and queue, the oldest told", () => {
+  it("and counted by agent, reason and queue, with the oldest time", () => {
     const older = letterOf(
       message({ headers: { ...message().headers, "x-dead-time": "2026-11-27T20:00:00Z" } }),
       bunny,
@@ -209,7 +209,7 @@ describe("letters are chosen", () => {
   });
 });
 
-describe("what is shown", () => {
+describe("the output", () => {
   const bad = letterOf(
     message({
       routingKey: hostile,
@@ -224,7 +224,7 @@ describe("what is shown", () => {
     bunny,
   );
 
-  it("lets nothing of a stranger's through to the terminal, in no form", () => {
+  it("contains no foreign control characters, in any form", () => {
     const survey = { broker: "bunny", letters: [bad], seen: 1, of: 1 };
     const texts = [
       formatLetter(bad),
@@ -235,7 +235,7 @@ describe("what is shown", () => {
     for (const text of texts) expect(text).not.toMatch(controls);
   });
 
-  it("has every message in the plan, also of more rows than are shown", () => {
+  it("counts every message in the plan, even with more rows than are shown", () => {
     const one = (reason: string, agent: string, count = 1) =>
       Array.from({ length: count }, () =>
         letterOf(message({ headers: { ...message().headers, "x-dead-reason": reason, "x-dead-agent": agent } }), bunny),
@@ -253,7 +253,7 @@ describe("what is shown", () => {
     expect(formatPlan(agents, [])).toMatch(/\n… and 20 more agents or exchanges, of 20 messages\n$/);
   });
 
-  it("says how many were looked at, of how many", () => {
+  it("shows how many messages were read, out of how many", () => {
     const survey = { broker: "bunny", letters: [letterOf(message(), bunny)], seen: 1, of: 9 };
     expect(formatList([survey], [], Date.parse("2026-11-27T21:50:00Z"))).toMatch(
       /60 min +v00 has four fields[\s\S]*first 1 of 9/,

@@ -8,57 +8,56 @@ import { formatPlan, refusalLines } from "./report.ts";
 import type { Selection } from "./select.ts";
 import { dropIt, type Refusal, refusalsOf, replayBy, type Settled, type Survey, settle } from "./settle.ts";
 
-export type Doing = "replay" | "drop";
+export type SettleVerb = "replay" | "drop";
 
-const past: Readonly<Record<Doing, string>> = { replay: "replayed", drop: "dropped" };
+const past: Readonly<Record<SettleVerb, string>> = { replay: "replayed", drop: "dropped" };
 
 export interface Task {
-  readonly verb: Doing;
+  readonly verb: SettleVerb;
   readonly stack: string;
   readonly selection: Selection;
-  /** What was found in each of the queues. */
+  /** The matching messages of each queue. */
   readonly surveys: readonly Survey[];
   readonly queues: readonly DeadQueue[];
-  /** Where it is written down; in this checkout unless given. */
+  /** The log; by default in this checkout. */
   readonly logFile?: string;
 }
 
 export interface TaskResult {
   readonly exitCode: number;
-  /** For people. */
   readonly text: string;
   readonly results: Settled;
-  /** Undefined where nothing was begun. */
+  /** Undefined if nothing was started. */
   readonly logFile?: string;
 }
 
 const nothing: Settled = { done: [], refused: [], gone: 0, left: 0 };
 
-/** What can be done of a task. */
+/** A task's messages: those that it can settle, and those that stay. */
 export interface PlannedTask {
-  readonly meant: readonly Letter[];
+  readonly selected: readonly Letter[];
   readonly refused: readonly Refusal[];
 }
 
 export async function planSettle({ verb, surveys, queues }: Task): Promise<PlannedTask> {
   const refused = verb === "replay" ? await refusedOf(surveys, queues) : [];
   const isRefused = new Set(refused.map(({ id }) => id));
-  return { meant: surveys.flatMap(({ letters }) => letters).filter(({ id }) => !isRefused.has(id)), refused };
+  return { selected: surveys.flatMap(({ letters }) => letters).filter(({ id }) => !isRefused.has(id)), refused };
 }
 
-/** Where nothing can be done. */
-export const nothingMeant = (letters: readonly Letter[], { refused }: PlannedTask): TaskResult => ({
+/** The result if no message can be settled. */
+export const nothingSelected = (letters: readonly Letter[], { refused }: PlannedTask): TaskResult => ({
   exitCode: exitFindings,
-  text: letters.length === 0 ? "no such message\n" : formatPlan([], refused),
+  text: letters.length === 0 ? "no message matches\n" : formatPlan([], refused),
   results: { ...nothing, refused },
 });
 
-/** Writes down what is about to be done, does it, and writes down what became of it. At the signal no other message is begun; those under way are waited for. */
+/** Logs the plan, carries it out, and logs the result. After the signal no other message is started; those in flight are finished. */
 export async function settleAll(task: Task, planned: PlannedTask, signal: AbortSignal): Promise<TaskResult> {
   const { verb, stack, queues, selection, logFile = stackLogFile("dead-letters", stack) } = task;
-  const { meant, refused } = planned;
-  await appendLog(logFile, { verb: `dead ${verb}`, event: "begun", selection, letters: meant.map(logged) });
-  const all = await Promise.all(queues.map((queue) => settleOne(task, queue, meant, signal)));
+  const { selected, refused } = planned;
+  await appendLog(logFile, { verb: `dead ${verb}`, event: "begun", selection, letters: selected.map(logged) });
+  const all = await Promise.all(queues.map((queue) => settleOne(task, queue, selected, signal)));
   const results = joined(refused, all);
   const { done, ...rest } = results;
   await appendLog(logFile, { verb: `dead ${verb}`, event: "ended", [past[verb]]: done.length, ...rest, done });
@@ -71,8 +70,13 @@ async function refusedOf(surveys: readonly Survey[], queues: readonly DeadQueue[
   });
 }
 
-function settleOne({ verb }: Task, queue: DeadQueue, meant: readonly Letter[], signal: AbortSignal): Promise<Settled> {
-  const ids = meant.flatMap(({ id, broker }) => (broker === queue.broker ? [id] : []));
+function settleOne(
+  { verb }: Task,
+  queue: DeadQueue,
+  selected: readonly Letter[],
+  signal: AbortSignal,
+): Promise<Settled> {
+  const ids = selected.flatMap(({ id, broker }) => (broker === queue.broker ? [id] : []));
   const act = verb === "replay" ? replayBy(queue) : dropIt;
   return ids.length === 0 ? Promise.resolve(nothing) : settle(queue, ids, { act, signal });
 }
@@ -91,7 +95,7 @@ function joined(refused: readonly Refusal[], all: readonly Settled[]): Settled {
 
 export const messages = (count: number): string => (count === 1 ? "this message" : `these ${count} messages`);
 
-/** A drop is for good: what is left of the message is this. */
+/** After a drop, this is all that is left of the message. */
 function logged({ id, broker, agent, reason, origin, exchange, routingKey, bodyBytes, bodyStart }: Letter) {
   const from = "why" in origin ? { exchange, routingKey } : origin;
   return {
@@ -107,15 +111,15 @@ function exitCodeOf({ refused, gone, left, fault }: Settled): number {
   return refused.length > 0 || gone > 0 ? exitFindings : 0;
 }
 
-function resultText(verb: Doing, { done, refused, gone, left, fault }: Settled): string {
+function resultText(verb: SettleVerb, { done, refused, gone, left, fault }: Settled): string {
   return [
     `${past[verb]}: ${done.length}`,
     ...refusalLines(refused),
-    ...(gone > 0 ? [`not there any more, or in somebody else's hands: ${gone}`] : []),
-    ...(left > 0 ? [`not done, and in the dead-letter queue as before: ${left}; the same command goes on`] : []),
-    ...(fault === undefined ? [] : [`broken off: ${printableLine(fault)}`, ...(verb === "replay" ? [mayBeBoth] : [])]),
+    ...(gone > 0 ? [`no longer in the queue, or held by another consumer: ${gone}`] : []),
+    ...(left > 0 ? [`not done, still in the dead-letter queue: ${left}; run the same command again to continue`] : []),
+    ...(fault === undefined ? [] : [`stopped: ${printableLine(fault)}`, ...(verb === "replay" ? [mayBeBoth] : [])]),
     "",
   ].join("\n");
 }
 
-const mayBeBoth = "what was sent last may be in the dead-letter queue, too: replayed again, it is sent once more";
+const mayBeBoth = "the last messages sent may still be in the dead-letter queue; another replay sends them again";

@@ -4,7 +4,7 @@ import { deadHeaderPrefix as dead } from "../../../agents/lib/dead-letter.ts";
 import { type Headers, markHeaders } from "../../../agents/lib/headers.ts";
 import type { Delivery } from "../../../agents/lib/subscription.ts";
 
-/** What of a delivery says which message it is, and where it came from. */
+/** The parts of a delivery that identify the message and its origin. */
 export type Message = Pick<
   Delivery,
   | "exchange"
@@ -18,35 +18,35 @@ export type Message = Pick<
   | "contentType"
 >;
 
-/** The broker whose letters they are. */
+/** A broker, as the source of dead letters. */
 export interface LetterPlace {
-  /** In the config. */
+  /** The cluster's name in the config. */
   readonly broker: string;
-  /** Exchanges that letters may be given back to. */
+  /** Exchanges to which letters may be replayed. */
   readonly origins: ReadonlySet<string>;
 }
 
-/** A message of a dead-letter queue, bounded. Its texts are as they came, from anybody: whoever shows them makes them printable. */
+/** A message of a dead-letter queue, cut to bounds. Its texts are foreign and unescaped: escape them before printing. */
 export interface Letter {
-  /** The same for as long as the message is in its queue. */
+  /** Does not change while the message is in its queue. */
   readonly id: string;
-  /** Of the cluster, in the config. */
+  /** The cluster's name in the config. */
   readonly broker: string;
-  /** When it was dead-lettered, by the clock of that agent's host. */
+  /** When it was dead-lettered, by the clock of the agent's host. */
   readonly atMs?: number;
-  /** Undefined where no agent of warren's put it there. */
+  /** Undefined if no agent of warren dead-lettered it. */
   readonly agent?: string;
   readonly reason?: string;
-  /** That the agent took it from. */
+  /** The queue from which the agent consumed it. */
   readonly queue?: string;
-  /** Where `replay` publishes it; `why` not, where that can't be told. */
+  /** Where `replay` publishes it, or why that is unknown. */
   readonly origin: Origin;
   readonly exchange: string;
   readonly routingKey: string;
-  /** Its own, the first of them. */
+  /** The first of its own headers. */
   readonly headers: readonly { readonly name: string; readonly value: string }[];
   readonly moreHeaders: number;
-  /** Headers that the agent had to leave out, and why. */
+  /** Headers that the agent had to drop, and why. */
   readonly leftOut?: string;
   readonly bodyBytes: number;
   readonly bodyStart: Buffer;
@@ -55,7 +55,7 @@ export interface Letter {
 export type Origin = { readonly exchange: string; readonly routingKey: string } | { readonly why: string };
 
 const idDigits = 12;
-/** Bounds of what is kept of a message: a queue of large ones must fit into memory. */
+/** Limits of what is kept of a message: a queue of large messages must fit into memory. */
 const bodyBytesKept = 600;
 const headersKept = 20;
 const valueCharactersKept = 200;
@@ -64,8 +64,8 @@ const nameCharactersKept = 255;
 const exchangeCharactersNamed = 60;
 
 /**
- * What a letter does when it is given back is in its id: where it goes, what it holds, and what its agent wrote of it. Other headers are not: a broker
- * counts there how often it gave the message out.
+ * A hash of everything that a replay depends on: destination, content, and the headers that the agent added. Other headers are not included, because a
+ * broker counts redeliveries there.
  */
 export function idOf(message: Message): string {
   const { exchange, routingKey, body, messageId = "", timestampSeconds = "", contentType = "", headers } = message;
@@ -110,43 +110,43 @@ export function letterOf(message: Message, { broker, origins }: LetterPlace): Le
     })),
     moreHeaders: Math.max(0, own.length - headersKept),
     bodyBytes: body.length,
-    // A copy: the excerpt of a large body must not keep all of it.
+    // A copy: the excerpt must not keep a large body in memory.
     bodyStart: Buffer.from(body.subarray(0, bodyBytesKept)),
   };
 }
 
-/** Where a message was published before an agent dead-lettered it, by its own word: what no agent can have taken from there is not believed. */
+/** Where a message was published before an agent dead-lettered it. The headers can be forged, so only exchanges that agents read are accepted. */
 export function originOf(
   { routingKey, headers }: Pick<Message, "routingKey" | "headers">,
   origins: ReadonlySet<string>,
 ): Origin {
   const exchange = textOf(headers["x-dead-exchange"]);
   if (exchange === undefined) {
-    return { why: "it has no header x-dead-exchange, so where it came from is not known" };
+    return { why: "it has no header x-dead-exchange, so its origin is unknown" };
   }
   if (!origins.has(exchange)) return { why: `${nameOf(exchange)} ${notRead}` };
   const key = textOf(headers["x-dead-key"]) ?? routingKey;
-  // amqplib reads what is not valid UTF-8 as this: under such a key it would go elsewhere.
+  // amqplib decodes invalid UTF-8 to this character: published with such a key, the message would be routed elsewhere.
   if (key.includes("\ufffd")) return { why: "its routing key is not valid UTF-8" };
   return { exchange, routingKey: key };
 }
 
 const notRead =
-  "is not an exchange that agents of this stack read: look at it with show, drop it, or publish it by hand";
+  "is not an exchange that agents of this stack read: inspect the message with show, then drop it or publish it by hand";
 
-/** Short: what is to be done comes after it, and has to be seen. */
+/** Kept short, so that the remedy after it stays visible. */
 function nameOf(exchange: string): string {
   if (exchange === "") return "the default exchange";
   return exchange.length > exchangeCharactersNamed ? `${exchange.slice(0, exchangeCharactersNamed)}…` : exchange;
 }
 
-/** The headers that it had before, those of other agents among them. */
+/** The headers that the message had before it was dead-lettered, including those of other agents. */
 export const ownHeaders = ({ headers, marks }: Pick<Message, "headers" | "marks">): Headers => ({
   ...Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith(dead))),
   ...markHeaders(marks),
 });
 
-/** A header's value may be a table thousands deep, or as long as a frame. */
+/** A header's value may be a table nested thousands deep, or as long as a frame. */
 const shown = (value: unknown): string =>
   inspect(value, {
     ...{ depth: 2, maxArrayLength: 5, maxStringLength: valueCharactersKept, breakLength: Number.POSITIVE_INFINITY },

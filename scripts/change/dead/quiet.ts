@@ -1,7 +1,7 @@
-/** Heartbeats come from a broker that gives nothing, too: in this time they are some dozens of bytes. */
+/** More than the heartbeats of an idle broker, which are some dozens of bytes in this time. */
 const bytesLeast = 1024;
 
-/** Calls `onQuiet` once nothing has come for a while: no message, and no part of one. */
+/** Calls `onQuiet` when neither a message nor a part of one has arrived for a while. */
 export class Quiet {
   readonly #bytesRead: () => number;
   readonly #timer: NodeJS.Timeout;
@@ -11,13 +11,13 @@ export class Quiet {
     this.#bytesRead = bytesRead;
     this.#bytesBefore = bytesRead();
     this.#timer = setTimeout(() => {
-      // A large message by a slow line is told of when it is whole.
+      // A large message on a slow line is delivered only when it is complete.
       if (bytesRead() - this.#bytesBefore >= bytesLeast) this.refresh();
       else onQuiet();
     }, quietMs);
   }
 
-  /** A message has come. */
+  /** To be called for each message. */
   refresh(): void {
     this.#bytesBefore = this.#bytesRead();
     this.#timer.refresh();

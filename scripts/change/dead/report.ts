@@ -12,11 +12,11 @@ const nameCharactersShown = 40;
 const valueCharactersShown = 200;
 const keyCharactersShown = 255;
 const bodyBytesShown = 500;
-/** Rows of a table, and messages of a refusal: enough to start with. */
+/** Limits of rows in a table and of refused messages. */
 const rowsShown = 40;
 const refusalsShown = 10;
 
-/** Counts by agent, reason and queue, then how much of each queue was looked at. Ends with a newline. */
+/** Counts by agent, reason and queue, then how much of each queue was read. Ends with a newline. */
 export function formatList(surveys: readonly Survey[], silent: readonly SilentBroker[], nowMs: number): string {
   const groups = groupLetters(surveys.flatMap(({ letters }) => letters));
   const rows = groups
@@ -27,33 +27,34 @@ export function formatList(surveys: readonly Survey[], silent: readonly SilentBr
       printableLine(reason, reasonCharactersShown),
     ]);
   const head = ["broker", "agent", "queue", "count", "oldest", "reason"];
-  const more = groups.length > rowsShown ? [`and ${groups.length - rowsShown} more rows: --json has all of them`] : [];
+  const more =
+    groups.length > rowsShown ? [`and ${groups.length - rowsShown} more rows: --json prints all of them`] : [];
   const table = rows.length > 0 ? [formatColumns([head, ...rows]), ...more, ""] : [];
-  return [...table, ...surveys.map(lookedAt), ...silent.map(silentText), ""].join("\n");
+  return [...table, ...surveys.map(surveyText), ...silent.map(silentText), ""].join("\n");
 }
 
-export function lookedAt({ broker, seen, of }: Survey): string {
+export function surveyText({ broker, seen, of }: Survey): string {
   if (of === 0) return `${broker}: ${deadLetterQueue} is empty`;
   const all =
-    seen < of ? `the first ${seen} of ${of} messages were looked at; --at-most looks at more` : `${of} messages`;
-  return `${broker}: ${deadLetterQueue} holds ${all}`;
+    seen < of ? `the first ${seen} of ${of} messages were read; raise --at-most to read more` : `${of} messages`;
+  return `${broker}: ${deadLetterQueue}: ${all}`;
 }
 
 export const silentText = ({ broker, why }: SilentBroker): string =>
-  `${broker}: can't be looked at: ${printableLine(why, valueCharactersShown)}`;
+  `${broker}: can't be read: ${printableLine(why, valueCharactersShown)}`;
 
-/** All that is kept of a letter, in lines. Ends with a newline. */
+/** A letter in full, one field a line. Ends with a newline. */
 export function formatLetter(letter: Letter): string {
   const { id, broker, atMs, agent, reason, queue, origin, exchange, routingKey, leftOut } = letter;
   const rows: (readonly [string, string])[] = [
-    ["time", atMs === undefined ? "not known" : new Date(atMs).toISOString()],
+    ["time", atMs === undefined ? "unknown" : new Date(atMs).toISOString()],
     ["agent", printableLine(agent ?? unknownAgent, nameCharactersShown)],
-    ["queue", queue === undefined ? "not known" : printableLine(queue, nameCharactersShown)],
+    ["queue", queue === undefined ? "unknown" : printableLine(queue, nameCharactersShown)],
     ["reason", printableLine(reason ?? "none given", 2 * keyCharactersShown)],
     [
       "exchange",
       "exchange" in origin
-        ? `${printableLine(origin.exchange, keyCharactersShown)}, as replay has it`
+        ? `${printableLine(origin.exchange, keyCharactersShown)}, for replay`
         : `${printableLine(exchange, keyCharactersShown)}; can't be replayed: ${printableLine(origin.why, valueCharactersShown)}`,
     ],
     ["key", printableLine("routingKey" in origin ? origin.routingKey : routingKey, keyCharactersShown)],
@@ -65,21 +66,21 @@ export function formatLetter(letter: Letter): string {
         ] as const,
     ),
     ...(letter.moreHeaders > 0 ? [["header", `and ${letter.moreHeaders} more`] as const] : []),
-    ...(leftOut === undefined ? [] : [["left out", printableLine(leftOut, valueCharactersShown)] as const]),
+    ...(leftOut === undefined ? [] : [["dropped", printableLine(leftOut, valueCharactersShown)] as const]),
     ["body", `${letter.bodyBytes} bytes: ${printableBytes(letter.bodyStart, bodyBytesShown)}`],
   ];
   return `${id} at ${broker}\n${formatColumns(rows, "  ")}\n`;
 }
 
 /**
- * What is about to be done: a row for each agent, exchange and reason. Whoever may publish dead letters may give each a reason of its own: of too many
- * rows the smaller ones become one for each agent and exchange, so that none of these hides behind the others.
+ * The plan: a row for each agent, exchange and reason. Anybody who may publish dead letters can give each its own reason. If there are too many rows, the
+ * smaller ones are merged into one for each agent and exchange, so that no agent or exchange is hidden.
  */
 export function formatPlan(letters: readonly Letter[], refusals: readonly Refusal[]): string {
   const refused = new Set(refusals.map(({ id }) => id));
-  const meant = letters.filter(({ id }) => !refused.has(id));
+  const selected = letters.filter(({ id }) => !refused.has(id));
   const groups = counted(
-    meant.map(({ broker, agent = unknownAgent, reason = "", origin }) => {
+    selected.map(({ broker, agent = unknownAgent, reason = "", origin }) => {
       const to = "why" in origin ? "-" : printableLine(origin.exchange, nameCharactersShown);
       const row = [broker, printableLine(agent, nameCharactersShown), to, printableLine(reason, reasonCharactersShown)];
       return { row, count: 1 };
@@ -104,11 +105,11 @@ interface Counted {
   readonly row: readonly string[];
   /** Messages. */
   readonly count: number;
-  /** Rows that it was made of. */
+  /** Rows merged into it. */
   readonly of: number;
 }
 
-/** Rows that are the same as one; the largest first. */
+/** Merges equal rows; the largest comes first. */
 function counted(rows: readonly Omit<Counted, "of">[]): Counted[] {
   const groups = new Map<string, Counted>();
   for (const { row, count } of rows) {
@@ -119,15 +120,15 @@ function counted(rows: readonly Omit<Counted, "of">[]): Counted[] {
   return [...groups.values()].toSorted((a, b) => b.count - a.count);
 }
 
-/** Those that stay, a line each. */
+/** The messages that stay, one a line. */
 export function refusalLines(refusals: readonly Refusal[]): string[] {
   const lines = refusals
     .slice(0, refusalsShown)
     .map(({ id, why }) => `stays: ${id}: ${printableLine(why, valueCharactersShown)}`);
-  return refusals.length > refusalsShown ? [...lines, `stay, too: ${refusals.length - refusalsShown} more`] : lines;
+  return refusals.length > refusalsShown ? [...lines, `stays: ${refusals.length - refusalsShown} more`] : lines;
 }
 
-/** A letter for other programs: every text is printable, and bounded. */
+/** A letter for `--json`: every text is printable and bounded. */
 export function letterJson({ atMs, bodyStart, bodyBytes, ...letter }: Letter) {
   return {
     ...letter,
@@ -136,6 +137,6 @@ export function letterJson({ atMs, bodyStart, bodyBytes, ...letter }: Letter) {
   };
 }
 
-/** The same value with every text made printable: JSON itself leaves some of what turns a terminal. */
+/** The same value with every text made printable: JSON alone does not escape all terminal control characters. */
 export const printable = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value, (_, part: unknown) => (typeof part === "string" ? printableLine(part) : part)));

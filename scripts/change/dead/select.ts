@@ -1,20 +1,20 @@
 import type { Letter, Message } from "./letter.ts";
 
-/** Which letters are meant; each one that is given has to hold. */
+/** Selects letters; all given criteria must match. */
 export interface Selection {
   /** The beginning of an id. */
   readonly id?: string;
-  /** `unknown`: those that no agent of warren's put there. */
+  /** `unknown` selects letters that no agent of warren dead-lettered. */
   readonly agent?: string;
-  /** Part of the reason. */
+  /** Text in the reason. */
   readonly reason?: string;
-  /** Part of the key, the body, or a header. */
+  /** Text in the key, the body, or a header. */
   readonly match?: string;
 }
 
 export const unknownAgent = "unknown";
 
-export function isMeant(
+export function isSelected(
   { id, agent, reason, match }: Selection,
   letter: Letter,
   { body }: Pick<Message, "body">,
@@ -27,14 +27,14 @@ export function isMeant(
   return body.includes(match) || texts.some((text) => text.includes(match));
 }
 
-/** Letters of one broker that the same agent dead-lettered for the same reason. */
+/** Letters of one broker with the same agent, queue and reason. */
 export interface Group {
   readonly broker: string;
   readonly agent: string;
   readonly reason: string;
   readonly queue: string;
   readonly count: number;
-  /** When the oldest of them was dead-lettered; undefined where none says so. */
+  /** When the oldest of them was dead-lettered; undefined if none has a time. */
   readonly oldestMs?: number;
 }
 
@@ -53,7 +53,7 @@ export function groupLetters(letters: readonly Letter[]): Group[] {
   return [...groups.values()].toSorted((a, b) => b.count - a.count);
 }
 
-/** The same for `--json`. */
+/** The groups for `--json`. */
 export const groupsJson = (letters: readonly Letter[]) =>
   groupLetters(letters).map(({ oldestMs, ...group }) => ({
     ...group,

@@ -1,26 +1,26 @@
 import type { Delivery } from "../../../agents/lib/subscription.ts";
 import { type DeadQueue, lettersMost, type Walked } from "./dead-queue.ts";
+import type { IsolatingOutcome } from "./isolating-publisher.ts";
 import { idOf, type Letter, letterOf, originOf, ownHeaders } from "./letter.ts";
-import { isMeant, type Selection } from "./select.ts";
-import type { SturdyOutcome } from "./sturdy-publisher.ts";
+import { isSelected, type Selection } from "./select.ts";
 
-/** Bodies that may wait for their confirm; what comes beyond them stays in the queue for the next round. */
-const bytesInHandMax = 64 << 20;
+/** Bytes of bodies that may wait for a confirm; messages beyond that stay in the queue for the next round. */
+const bytesInFlightMax = 64 << 20;
 
 export interface Survey extends Walked {
   readonly broker: string;
-  /** Those that are meant. */
+  /** The selected messages. */
   readonly letters: readonly Letter[];
 }
 
-/** Looks at a queue from its head, and leaves all where it is. */
+/** Reads a queue from its head and changes nothing. */
 export async function survey(queue: DeadQueue, selection: Selection, atMost: number): Promise<Survey> {
   const letters: Letter[] = [];
   const walked = await queue.walk({
     atMost,
     visit(delivery) {
       const letter = letterOf(delivery, queue);
-      if (isMeant(selection, letter, delivery)) letters.push(letter);
+      if (isSelected(selection, letter, delivery)) letters.push(letter);
       return undefined;
     },
   });
@@ -34,21 +34,21 @@ export interface Refusal {
 }
 
 export interface Settled {
-  /** Ids of those that have left the queue. */
+  /** Ids of the letters that have left the queue. */
   readonly done: readonly string[];
   readonly refused: readonly Refusal[];
-  /** Planned, and not seen again: somebody else has taken them, or has them in hand. */
+  /** Planned but not delivered again: another consumer has removed or holds them. */
   readonly gone: number;
-  /** Not begun, as it was to end. */
+  /** Not started, because the run was stopped. */
   readonly left: number;
-  /** Why it ended before all was done. */
+  /** Why it stopped before the end. */
   readonly fault?: string;
 }
 
-/** What is done with one. @returns why it stays in the queue; undefined where it may leave it */
+/** Handles one letter. @returns why it stays in the queue; undefined if it may be acked */
 export type Act = (delivery: Delivery) => Promise<string | undefined>;
 
-/** Letters that can't be replayed, before anything is done. */
+/** Letters that can't be replayed; checked before anything is done. */
 export async function refusalsOf(queue: DeadQueue, letters: readonly Letter[]): Promise<Refusal[]> {
   const faults = new Map<string, string | undefined>();
   const refusals: Refusal[] = [];
@@ -65,13 +65,13 @@ export async function refusalsOf(queue: DeadQueue, letters: readonly Letter[]): 
   return refusals;
 }
 
-const outcomes: Readonly<Record<Exclude<SturdyOutcome & string, "confirmed">, string>> = {
-  returned: "no queue takes it there",
-  nacked: "the broker could not take it",
-  lost: "the connection ended before the broker confirmed it",
+const outcomes: Readonly<Record<Exclude<IsolatingOutcome & string, "confirmed">, string>> = {
+  returned: "no queue there is bound for it",
+  nacked: "the broker refused it",
+  lost: "the connection was closed before the broker confirmed it",
 };
 
-/** Publishes it as it was before it was dead-lettered: to its exchange, under its key, with its own headers. */
+/** Publishes a letter as it was before it was dead-lettered: to its exchange, with its routing key and its own headers. */
 export const replayBy =
   ({ publisher, origins }: DeadQueue): Act =>
   async (delivery) => {
@@ -87,25 +87,24 @@ export const replayBy =
       if (typeof outcome === "object") return outcome.why;
       return outcome === "confirmed" ? undefined : outcomes[outcome];
     } catch (error) {
-      // It can never be sent, e.g. for its key or the size of its headers.
+      // It can never be published, e.g. because of its key or the size of its headers.
       return (error as Error).message;
     }
   };
 
-/** It is only taken away. */
 export const dropIt: Act = () => Promise.resolve(undefined);
 
 export interface SettleOptions {
   readonly act: Act;
-  /** Begins no other one. */
+  /** Aborted: no other letter is started. */
   readonly signal: AbortSignal;
-  /** Told of each one that is done, before it leaves the queue. */
+  /** Called for each letter that is done, before it is acked. */
   readonly onDone?: (id: string) => void;
 }
 
 /**
- * Does something with each of some letters, and acks it once that is safe. A kill in between leaves the letter in the queue: a replay may be repeated,
- * and nothing is lost. A connection that ends leaves all that was not acked where it was.
+ * Applies `act` to each of the letters, and acks a letter when that has succeeded. A kill in between leaves the letter in the queue: a replay may be
+ * repeated, and nothing is lost. If the connection fails, everything that was not acked stays where it was.
  */
 export async function settle(queue: DeadQueue, ids: readonly string[], options: SettleOptions): Promise<Settled> {
   const wanted = new Map<string, number>();
@@ -126,19 +125,19 @@ export async function settle(queue: DeadQueue, ids: readonly string[], options: 
   return report({ gone: open() });
 }
 
-/** Once through the queue. */
+/** One pass through the queue. */
 async function round(
   queue: DeadQueue,
   wanted: Map<string, number>,
   { act, signal, onDone }: SettleOptions,
   { done, refused }: { readonly done: string[]; readonly refused: Refusal[] },
 ): Promise<void> {
-  let bytesInHand = 0;
+  let bytesInFlight = 0;
   let open = [...wanted.values()].reduce((sum, count) => sum + count, 0);
   const settleOne = async (delivery: Delivery, id: string): Promise<void> => {
-    bytesInHand += delivery.body.length;
+    bytesInFlight += delivery.body.length;
     const why = await act(delivery);
-    bytesInHand -= delivery.body.length;
+    bytesInFlight -= delivery.body.length;
     if (why !== undefined) {
       refused.push({ id, why });
       return;
@@ -154,7 +153,7 @@ async function round(
     visit(delivery) {
       const id = idOf(delivery);
       const count = wanted.get(id) ?? 0;
-      if (count === 0 || bytesInHand > bytesInHandMax) return undefined;
+      if (count === 0 || bytesInFlight > bytesInFlightMax) return undefined;
       wanted.set(id, count - 1);
       open--;
       return settleOne(delivery, id);

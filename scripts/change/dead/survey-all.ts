@@ -6,17 +6,22 @@ import type { Selection } from "./select.ts";
 import { survey } from "./settle.ts";
 
 /**
- * Looks at each queue; they stay open until the run ends. Exit code 1 is for a broker that can't be looked at.
+ * Reads each queue; they stay open until the run ends. The exit code is 1 if a broker can't be read.
  *
- * @throws UserError where no broker has such a queue
+ * @throws UserError if no broker has a dead-letter queue
  */
 export async function surveyAll({ stack, flags, onEnd }: Run<DeadFlags, readonly unknown[]>, selection: Selection) {
   const { queues: open, silent, close } = await openDeadQueues(stack, flags.broker);
   onEnd.push(close);
   if (open.length === 0 && silent.length === 0) {
-    const none = "no broker of it has a dead-letter queue";
-    const which = flags.broker === undefined ? none : `${flags.broker} is no broker of it, or has no dead-letter queue`;
-    throw new UserError(`stack ${stack}`, which, "agents declare it when they connect: ./warren verify");
+    const none = "no broker has a dead-letter queue";
+    const which =
+      flags.broker === undefined ? none : `there is no broker ${flags.broker}, or it has no dead-letter queue`;
+    throw new UserError(
+      `stack ${stack}`,
+      which,
+      "agents declare the queue when they connect; check them with ./warren verify",
+    );
   }
   const surveys = await Promise.all(open.map((queue) => survey(queue, selection, flags.atMost)));
   const letters = surveys.flatMap((one) => one.letters);

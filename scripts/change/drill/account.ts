@@ -3,27 +3,27 @@ import { quote } from "../../../infra/commands/command.ts";
 import { readSections, section } from "../../../infra/commands/sections.ts";
 import { askJournal, readJournal } from "../../inspect/snapshot/agent-journal.ts";
 
-/** What a radar server announced, and what a puller's host placed, by the journals that they keep for themselves. Times are each host's own. */
+/** What a radar server announced and what a puller's host placed, according to their own journals. Times are by each host's own clock. */
 export interface HostAccount {
   readonly announced: readonly { readonly key: string; readonly name: string; readonly atMs: number }[];
   readonly placed: readonly { readonly key: string; readonly atMs: number }[];
 }
 
-/** Of the products announced in the time of a drill. */
+/** The products announced during a drill. */
 export interface DrillAccount {
   readonly announced: number;
-  /** Names of those that no puller has placed. */
+  /** Names of products that no puller has placed. */
   readonly lost: readonly string[];
-  /** Names of those that were placed more than once. */
+  /** Names of products that were placed more than once. */
   readonly repeated: readonly string[];
 }
 
-/** Far more than a drill sees: a hundred thousand lines of 400 bytes. */
+/** Far more than a drill produces: a hundred thousand lines of 400 bytes. */
 const bounds = { seconds: 20, bytes: 40_000_000 };
-/** A twin that is announced late was placed when the first one came: so far back the pullers' journals are read. */
+/** How much earlier the pullers' journals are read: a twin that is announced late was placed when the first announcement came. */
 const placedBeforeMs = 30 * 60_000;
 
-/** One read-only script for a host; `parseAccount` reads its answer. */
+/** A read-only script for a host; `parseAccount` reads its answer. */
 export function accountQuestion(sinceMs: number): string {
   return [
     "export LC_ALL=C",
@@ -34,7 +34,7 @@ export function accountQuestion(sinceMs: number): string {
   ].join("\n");
 }
 
-/** @returns undefined where the answer ends early */
+/** @returns undefined if the answer is incomplete */
 export function parseAccount(answer: string): HostAccount | undefined {
   const sections = readSections(answer);
   if (!sections) return undefined;
@@ -49,7 +49,7 @@ export function parseAccount(answer: string): HostAccount | undefined {
   return { announced, placed };
 }
 
-/** Of what was announced from one moment to another. Pure. */
+/** The account of products announced in an interval. Pure. */
 export function accountOf(hosts: readonly HostAccount[], fromMs: number, untilMs: number): DrillAccount {
   const announced = new Map<string, string>();
   for (const { key, name, atMs } of hosts.flatMap((host) => host.announced)) {
@@ -59,7 +59,7 @@ export function accountOf(hosts: readonly HostAccount[], fromMs: number, untilMs
     hosts.flatMap((host) => host.placed),
     ({ key }) => key,
   );
-  const names = (isMeant: (times: number) => boolean): string[] =>
-    [...announced].flatMap(([key, name]) => (isMeant(placed.get(key)?.length ?? 0) ? [name] : []));
+  const names = (isSelected: (times: number) => boolean): string[] =>
+    [...announced].flatMap(([key, name]) => (isSelected(placed.get(key)?.length ?? 0) ? [name] : []));
   return { announced: announced.size, lost: names((times) => times === 0), repeated: names((times) => times > 1) };
 }

@@ -7,49 +7,53 @@ import type { System } from "../runbook.ts";
 import type { DrillKind } from "./kinds.ts";
 import { type Broken, brokenOf, brokenSince } from "./report.ts";
 
-/** @throws UserError where the stack has nothing that could be broken so */
-export function requireDrillable(kind: DrillKind, stack: string, { looker, broker }: System): void {
-  const { chain } = looker;
+/** @throws UserError if the stack does not have what the drill breaks */
+export function requireDrillable(kind: DrillKind, stack: string, { observer, broker }: System): void {
+  const { chain } = observer;
   if (!chain.vip || chain.members.length < 2) {
-    const remedy = "there is nothing to drill";
-    throw new UserError(`stack ${stack}`, "has no virtual IP that could move to another host", remedy);
+    const remedy = "drills need a cluster of at least two members with a virtual IP";
+    throw new UserError(`stack ${stack}`, "has no virtual IP that can move to another host", remedy);
   }
   if (kind.name !== "partition" || broker.firewall) return;
-  const remedy = "`firewall: true` of the broker brings them";
-  throw new UserError("drill partition", "the members have no nftables", remedy);
+  const remedy = "set `firewall: true` for the broker, which installs it";
+  throw new UserError("drill partition", "the members do not have nftables", remedy);
 }
 
-/** @throws UserError where the host is none that it can be done to, or there are too few of such hosts */
+/** @throws UserError if the drill can't be run on this host, or there are too few such hosts */
 export function targetOf(kind: DrillKind, evidence: Evidence, wanted: string | undefined): string {
   const targets = kind.targets(evidence);
   const [first] = targets;
   if (first === undefined || targets.length < kind.hostsLeast) {
     const found = targets.length > 0 ? targets.join(", ") : "none";
-    throw new UserError(`drill ${kind.name}`, `takes ${kind.hostsLeast} such hosts, found ${found}`, "another kind");
+    throw new UserError(
+      `drill ${kind.name}`,
+      `needs at least ${kind.hostsLeast} such hosts, found ${found}`,
+      "choose another drill",
+    );
   }
   if (wanted === undefined || targets.includes(wanted)) return wanted ?? first;
-  throw new UserError(`drill ${kind.name}`, `can't be done to ${wanted}`, `one of ${targets.join(", ")}`);
+  throw new UserError(`drill ${kind.name}`, `can't be run on ${wanted}`, `choose one of ${targets.join(", ")}`);
 }
 
 interface Before {
   readonly evidence: Evidence;
-  /** What is wrong that a drill would make worse. */
-  readonly lack: Problem | undefined;
+  /** A problem that a drill would make worse. */
+  readonly problem: Problem | undefined;
   readonly holder: string | undefined;
-  /** What `verify` finds in the same look. */
+  /** What `verify` finds in the same snapshot. */
   readonly before: readonly Broken[];
 }
 
-export async function checkBefore(looker: Observer, kind: DrillKind): Promise<Before> {
+export async function checkBefore(observer: Observer, kind: DrillKind): Promise<Before> {
   let evidence: Evidence | undefined;
-  const look = async () => {
-    evidence = await looker.look(fullSnapshot);
+  const snapshot = async () => {
+    evidence = await observer.snapshot(fullSnapshot);
     return evidence;
   };
-  const judge = (seen: Evidence) => problemOf(seen, { hosts: kind.needs(looker.chain) });
-  const lack = await awaitNoProblem(look, judge, { withinMs: findingWithinMs, onLack: () => {} });
-  if (!evidence) throw new TypeError("nothing was looked at");
-  return { evidence, lack, holder: holdersOf(evidence)[0], before: brokenIn(evidence) };
+  const judge = (seen: Evidence) => problemOf(seen, { hosts: kind.needs(observer.chain) });
+  const problem = await awaitNoProblem(snapshot, judge, { withinMs: findingWithinMs, onProblem: () => {} });
+  if (!evidence) throw new TypeError("no snapshot was taken");
+  return { evidence, problem, holder: holdersOf(evidence)[0], before: brokenIn(evidence) };
 }
 
 const fullSnapshot = { withMetrics: false, withFetches: true };
@@ -57,10 +61,10 @@ const fullSnapshot = { withMetrics: false, withFetches: true };
 const brokenIn = (evidence: Evidence): Broken[] =>
   brokenOf(verify(evidence, { productAgeSeconds: evidence.chain.silenceSeconds }));
 
-export async function verifyAfter(looker: Observer, before: readonly Broken[]): Promise<Broken[]> {
+export async function verifyAfter(observer: Observer, before: readonly Broken[]): Promise<Broken[]> {
   const deadlineMs = performance.now() + findingWithinMs;
   for (;;) {
-    const after = brokenIn(await looker.look(fullSnapshot));
+    const after = brokenIn(await observer.snapshot(fullSnapshot));
     if (brokenSince(before, after).length === 0 || performance.now() > deadlineMs) return after;
   }
 }

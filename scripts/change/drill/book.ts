@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { Argument, InvalidArgumentError } from "commander";
 import { runbookOptions, seconds } from "../../lib/options.ts";
 import { formatColumns } from "../../lib/table.ts";
 import { type Book, waitOption } from "../runbook.ts";
@@ -10,40 +10,46 @@ export interface DrillFlags {
   readonly report?: true;
 }
 
-const waitText = "for others to take over, and for all to recover";
+const waitText = "time limit for others to take over, and again for the system to recover";
+
+const names = drillKinds.map(({ name }) => name).join(", ");
+
+const kindArgument = new Argument("[kind]", `what to break: ${names}`)
+  .argParser(kindOf)
+  .default(drillKinds[0], drillKinds[0]?.name);
 
 export const drillBook: Book = {
   verb: "drill",
   lockless: (flags) => "report" in flags,
   options: (command) =>
     waitOption(runbookOptions(command), waitText, 120)
-      .argument("[kind]", `what is broken: ${drillKinds.map(({ name }) => name).join(", ")}`, kindOf, drillKinds[0])
-      .option("--host <host>", "the host that it is done to; the plan shows which one unless given")
-      .option("--hold <seconds>", "that it stays broken", seconds, 10)
-      .option("-y, --yes", "don't ask; needed where there is no terminal to ask on")
-      .option("--report", "the drills that this checkout has made of the stack, and end"),
+      .addArgument(kindArgument)
+      .option("--host <host>", "host to break (default: see the plan)")
+      .option("--hold <seconds>", "how long it stays broken", seconds, 10)
+      .option("-y, --yes", "don't ask for confirmation; required without a terminal")
+      .option("--report", "print earlier drills of the stack from this checkout, and exit"),
   interrupted: ({ broken }) => ({
-    first: "ending, and repairing what was broken; once more ends without waiting for it",
+    first: "stopping and repairing; press Ctrl-C again to stop without waiting for the repair",
     second: () =>
       broken.heal
-        ? `ending as soon as ${broken.host} was told; it repairs itself in any case. By hand: ${broken.byHand}`
-        : "ending; nothing is broken",
+        ? `stopping once ${broken.host} has received the repair command; it repairs itself in any case. By hand: ${broken.byHand}`
+        : "stopping; nothing is broken",
     heal: () => broken.heal,
   }),
   help: `${formatColumns([["drill", "the host", "expected"], ...drillKinds.map(({ name, does, expectation }) => [name, does, expectation])], "  ")}
 
-Refused on a system that is not healthy. Products keep flowing. The dispatchers' journals give the pause: the longest time between two products sent,
-beside the longest of the minute before; each host's clock says when the address left and came. The journals of radar servers and pullers give what became
-of each product that was announced meanwhile. verify runs before and after.
-Nothing stays broken: Ctrl-C repairs it at once, and the host does so itself, should this machine die meanwhile.
-Each drill is kept, with its date, in .warren/drills of this checkout; --report shows them.
+A drill runs only on a healthy system, while products keep flowing. The dispatchers' journals give the pause: the longest time between two products sent,
+compared with the longest of the minute before. Each host's clock gives when the address left and arrived. The journals of radar servers and pullers
+show what became of each product announced during the drill. verify runs before and after.
+Nothing stays broken: Ctrl-C repairs it at once, and the host repairs itself even if this machine fails.
+Each drill is recorded in .warren/drills of this checkout; --report prints the records.
 --json: {kind, host, ok, phases: [{what, from, to, products, pauseMs?, usualMs?, leftMs?, heldMs?, firstDecisionMs?}],
 account?: {announced, lost, repeated}, brokenOff, trouble, before, after}
-Exit codes: 0 broken and healthy again, nothing lost or repeated, 1 it did not go so, 2 something was wrong before, and nothing was done, or a link is
-broken that was not before, or the stack file is wrong; 130 ended by Ctrl-C, all repaired.
+Exit codes: 0 broken and healthy again, nothing lost or repeated, 1 not as expected, 2 a problem was found before, so nothing was done, or a link is
+broken that was not before, or the stack file is invalid; 130 stopped by Ctrl-C, everything repaired.
 
-  ./warren drill -s op                           the virtual IP to the other host and back
-  ./warren drill broker -s op                    kill -9 of the broker that has it
+  ./warren drill -s op                           move the virtual IP to another host and back
+  ./warren drill broker -s op                    kill -9 the broker that holds it
   ./warren drill pds --host pds-3 -s op --hold 60 --yes --json
   ./warren drill -s op --report`,
 };
@@ -51,5 +57,5 @@ broken that was not before, or the stack file is wrong; 130 ended by Ctrl-C, all
 function kindOf(text: string): DrillKind {
   const kind = drillKinds.find(({ name }) => name === text);
   if (kind) return kind;
-  throw new InvalidArgumentError(`one of ${drillKinds.map(({ name }) => name).join(", ")} is expected.`);
+  throw new InvalidArgumentError(`expected one of ${names}.`);
 }

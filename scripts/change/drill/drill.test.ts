@@ -23,19 +23,19 @@ import { answered } from "../../../infra/commands/fixture.ts";
 import { section } from "../../../infra/commands/sections.ts";
 import type { LogLine } from "../../inspect/logs/journal.ts";
 import { type Installed, onTestHost, openPlacedIn, writeSegment } from "../../inspect/snapshot/journal-fixture.ts";
-import { soundEvidence } from "../../inspect/verify/fixture.ts";
+import { healthyEvidence } from "../../inspect/verify/fixture.ts";
 import { accountOf, accountQuestion, parseAccount } from "./account.ts";
 import { drillKinds } from "./kinds.ts";
 import { formatDrills, logDrill, readDrills } from "./log.ts";
-import { type DispatcherWords, dispatchTimes, measurePhase, parseWords, wordsQuestion } from "./measure.ts";
+import { type DispatcherJournal, dispatcherQuestion, dispatchTimes, measurePhase, parseDispatcher } from "./measure.ts";
 import { brokenSince, type DrillReport, formatDrill } from "./report.ts";
 
-/** This machine has no account of the agents'. */
+/** This machine has no accounts for agents. */
 const ownRights = `--reuid=${process.getuid?.()} --regid=${process.getgid?.()}`;
 
 const key = (number: number): string => number.toString(16).padStart(32, "0");
 
-describe("what a dispatcher's journal has of products", () => {
+describe("a dispatcher's journal", () => {
   it.each<Installed>(["current", "former"])(
     "is read by %s agents from the files that the dispatcher writes, up to a record that is being written",
     { timeout: 60_000 },
@@ -59,13 +59,13 @@ describe("what a dispatcher's journal has of products", () => {
         readKey(key(3));
         writeArrival(data, at, { atMs: 3000, sizeBytes: 7, source: 1, certain: false });
         writeSegment(folder, 1, data.subarray(0, at + 20));
-        // What else the owner of the folder could put there.
+        // The owner of the folder could also put these there.
         await symlink("/dev/zero", path.join(folder, "journal/000000000002.journal"));
         await execa("mkfifo", [path.join(folder, "journal/000000000003.journal")]);
-        const { chain } = soundEvidence();
-        const [sent = ""] = wordsQuestion(chain, "bunny1", 1500, 4000).split("\necho ");
+        const { chain } = healthyEvidence();
+        const [sent = ""] = dispatcherQuestion(chain, "bunny1", 1500, 4000).split("\necho ");
         const { stdout } = await execa("sh", [], { input: onTestHost(sent, folder, ownRights, installed) });
-        expect(parseWords("bunny1", answered(`${stdout}\n== said\n\n== end\n`))?.dispatched).toEqual([
+        expect(parseDispatcher("bunny1", answered(`${stdout}\n== log\n\n== end\n`))?.dispatched).toEqual([
           { key: key(2), atMs: 2000.25 },
         ]);
       } finally {
@@ -74,20 +74,20 @@ describe("what a dispatcher's journal has of products", () => {
     },
   );
 
-  it("comes with what its unit has said, or is nothing where the answer breaks off", () => {
+  it("comes with the log of its unit; an incomplete answer is ignored", () => {
     const entry = JSON.stringify({ __REALTIME_TIMESTAMP: "1764288000123000", MESSAGE: "hello", PRIORITY: "6" });
     const about = { key: "aa", source: "urp-1", sizeBytes: 7, confirmed: true };
     const sent = JSON.stringify({ version: 1, agent: "dispatcher", event: "sent", timeMs: 1764288000100.5, ...about });
-    const answer = `${sent}\nnoise\n== said\n${entry}\n\n== end\n`;
-    expect(parseWords("bunny1", answered(answer))).toMatchObject({
+    const answer = `${sent}\nnoise\n== log\n${entry}\n\n== end\n`;
+    expect(parseDispatcher("bunny1", answered(answer))).toMatchObject({
       dispatched: [{ key: "aa", atMs: 1764288000100.5 }],
-      said: [{ host: "bunny1", atMs: 1764288000123, text: "hello" }],
+      log: [{ host: "bunny1", atMs: 1764288000123, text: "hello" }],
     });
-    expect(parseWords("bunny1", answered(`${sent}\n== said\n`))).toBeUndefined();
+    expect(parseDispatcher("bunny1", answered(`${sent}\n== log\n`))).toBeUndefined();
   });
 });
 
-const said = (host: string, atMs: number, event: LogEvent): LogLine => ({
+const logged = (host: string, atMs: number, event: LogEvent): LogLine => ({
   ...{ host, atMs, text: "…" },
   unit: "dispatcher",
   level: "info",
@@ -96,30 +96,30 @@ const said = (host: string, atMs: number, event: LogEvent): LogLine => ({
 const sent = (...times: readonly number[]) => times.map((atMs) => ({ key: key(atMs).slice(16), atMs }));
 
 describe("the pause of a move", () => {
-  const one: DispatcherWords = {
+  const one: DispatcherJournal = {
     dispatched: sent(100, 140, 180, 1000, 2000),
-    said: [said("bunny1", 1030, logEvents.addressLeft)],
+    log: [logged("bunny1", 1030, logEvents.addressLeft)],
   };
-  const other: DispatcherWords = {
+  const other: DispatcherJournal = {
     dispatched: [...sent(1250, 1290), { key: key(180).slice(16), atMs: 1000 }],
-    said: [said("bunny2", 1090, logEvents.addressHeld), said("bunny2", 1255, logEvents.takenOver)],
+    log: [logged("bunny2", 1090, logEvents.addressHeld), logged("bunny2", 1255, logEvents.takenOver)],
   };
-  const phase = { what: "moved", from: "bunny1", to: "bunny2", toldAtMs: 1010, untilMs: 1900 };
+  const phase = { what: "moved", from: "bunny1", to: "bunny2", startedAtMs: 1010, untilMs: 1900 };
 
-  it("is the longest time without a product from the last one before it on, beside what was usual before the drill", () => {
+  it("is the longest time without a product, beginning with the last one before it, and has the usual pause beside it", () => {
     expect(measurePhase(phase, [one, other], 500)).toEqual({
       ...{ what: "moved", from: "bunny1", to: "bunny2", products: 2, pauseMs: 250, usualMs: 40 },
       ...{ leftMs: 20, heldMs: 80, firstDecisionMs: 245 },
     });
   });
 
-  it("takes of two dispatchers that know of one product the one that sent it: the other has its time rounded up to seconds", () => {
+  it("takes a product's time from the dispatcher that sent it: the other one rounds it up to seconds", () => {
     expect(dispatchTimes([one, other])).toEqual([100, 140, 180, 1000, 1250, 1290, 2000]);
   });
 
-  it("is not told where no product came", () => {
-    const { toldAtMs: _, untilMs: __, ...about } = phase;
-    const found = measurePhase(phase, [{ dispatched: [], said: other.said }], 500);
+  it("is undefined if no product came", () => {
+    const { startedAtMs: _, untilMs: __, ...about } = phase;
+    const found = measurePhase(phase, [{ dispatched: [], log: other.log }], 500);
     expect(found).toEqual({ ...about, products: 0, heldMs: 80, firstDecisionMs: 245 });
   });
 });
@@ -135,17 +135,17 @@ describe("the report", () => {
     after: [link, { host: "bunny1", id: "no-alarm", step: "no alarm", evidence: "an alarm" }],
   };
 
-  it("has what is broken since, and not what was broken before", () => {
+  it("shows links that broke during the drill, and not those that were broken before", () => {
     expect(brokenSince(report.before, report.after)).toEqual([report.after[1]]);
     const text = formatDrill(report, 2000);
     expect(text).toMatch(/kills it +bunny1 -> bunny2 +250 ms +2000 ms +40 ms +- +80 ms +- +9$/m);
-    expect(text).toContain("9 products announced meanwhile: 1 lost, 0 placed twice");
+    expect(text).toContain("9 products announced during the drill: 1 lost, 0 placed twice");
     expect(text).toContain("✗ it did not move in time\n  remedy: look");
-    expect(text).toContain("✗ broken since: bunny1, no alarm: an alarm");
-    expect(text).not.toContain("broken since: urp-1");
+    expect(text).toContain("✗ newly broken: bunny1, no alarm: an alarm");
+    expect(text).not.toContain("newly broken: urp-1");
   });
 
-  it("is kept with its date, and shown in a row, what a full disk has cut left out", async () => {
+  it("is recorded with its date and shown in a row; a record cut off by a full disk is skipped", async () => {
     const folder = await mkdtemp(path.join(tmpdir(), "warren-drill-"));
     try {
       const file = path.join(folder, "drills/op.jsonl");
@@ -154,14 +154,14 @@ describe("the report", () => {
       await appendFile(file, '{"at":"2026');
       const [kept, ...more] = await readDrills("op", file);
       expect([kept, more]).toEqual([{ ...report, at: expect.any(String), by: expect.any(String) }, []]);
-      expect(formatDrills(kept ? [kept] : [])).toMatch(/broker +bunny1 +250 ms +- +9 +1 +0 +not good$/m);
+      expect(formatDrills(kept ? [kept] : [])).toMatch(/broker +bunny1 +250 ms +- +9 +1 +0 +failed$/m);
     } finally {
       await rm(folder, { recursive: true });
     }
   });
 });
 
-describe("what became of products", () => {
+describe("the account of products", () => {
   const file = (name: string) => `20150120/RADAR/${name}:URP:IWA:RADAR:META::20150120180902`;
 
   it.each<Installed>(["current", "former"])(
@@ -191,7 +191,7 @@ describe("what became of products", () => {
           return { key: productKey(fileName), url: "http://u/", fileName, kind: "first", inDoubt: false };
         };
         placed.placing(about("A"), "part-1");
-        // Another process of the same number: both were placed.
+        // Another process with the same number: both products were placed.
         placed.placing(about("A"), "part-1");
         placed.placing(about("B"), "part-2");
         placed.dropped("part-2");
@@ -205,7 +205,7 @@ describe("what became of products", () => {
           repeated: ["A:URP:IWA:RADAR:META"],
         });
         expect(parseAccount(answer.replace(section("end"), ""))).toBeUndefined();
-        // A host that has neither.
+        // A host with neither agent.
         const none = await execa("sh", [], { input: accountQuestion(0) });
         expect(parseAccount(none.stdout)).toEqual({ announced: [], placed: [] });
       } finally {
@@ -216,11 +216,11 @@ describe("what became of products", () => {
 });
 
 describe("the kinds", () => {
-  const evidence = soundEvidence();
+  const evidence = healthyEvidence();
   const { chain } = evidence;
 
   it.each(drillKinds)(
-    "$name is done to hosts that there are, and undone by the host itself, by hand, and by the verb",
+    "$name is run on existing hosts, and undone by the host itself, by hand, and by the verb",
     (kind) => {
       const [host = ""] = kind.targets(evidence);
       expect(chain.hosts.map(({ name }) => name)).toContain(host);
@@ -234,11 +234,11 @@ describe("the kinds", () => {
     },
   );
 
-  it("part a member that clients are not on, until all others miss it", () => {
+  it("cut off a member without clients, until all others see it down", () => {
     const kind = drillKinds.find(({ name }) => name === "partition");
     expect(kind?.targets(evidence)).toEqual(["bunny2", "bunny3", "bunny1"]);
-    expect(kind?.lackUntil(evidence, "bunny2")).toMatchObject({ host: "bunny1", evidence: "still sees it running" });
-    const parted = soundEvidence();
+    expect(kind?.problemUntil(evidence, "bunny2")).toMatchObject({ host: "bunny1", evidence: "still sees it running" });
+    const parted = healthyEvidence();
     for (const answer of Object.values(parted.broker.members)) {
       if ("nodes" in answer) {
         for (const node of answer.nodes as { name: string; running: boolean }[]) {
@@ -246,6 +246,6 @@ describe("the kinds", () => {
         }
       }
     }
-    expect(kind?.lackUntil(parted, "bunny2")).toBeUndefined();
+    expect(kind?.problemUntil(parted, "bunny2")).toBeUndefined();
   });
 });

@@ -6,44 +6,44 @@ import type { Problem } from "../../inspect/health.ts";
 import { type Chain, chainHostOf } from "../../inspect/snapshot/chain.ts";
 import { type Evidence, holdersOf } from "../../inspect/snapshot/evidence.ts";
 import { onHost } from "../../inspect/verify/step.ts";
-import { letBack, letBackByHand, moveAway, moveAwayProblem } from "../step-aside.ts";
-import { armUndo, disarmUndo, tellMoment } from "../undo-timer.ts";
+import { allowBack, allowBackByHand, moveAway, moveAwayProblem } from "../step-aside.ts";
+import { armUndo, disarmUndo, printTime } from "../undo-timer.ts";
 
-/** One thing that is broken on purpose, on one host, and mended again. */
+/** One fault that is made on one host on purpose, and repaired again. */
 export interface DrillKind {
   readonly name: string;
-  /** What is done to the host, after its name: `gives the virtual IP away`. */
+  /** What happens to the host, as text after its name: `releases the virtual IP`. */
   readonly does: string;
-  /** What should come of it. */
+  /** What should happen. */
   readonly expectation: string;
-  /** Hosts that it can be done to, the one first that it is done to unless a person names another. */
+  /** Hosts on which it can be run; the first is the default. */
   readonly targets: (evidence: Evidence) => readonly string[];
-  /** So many of such a host there have to be: the others go on. */
+  /** How many such hosts there must be, so that the others can continue. */
   readonly hostsLeast: number;
-  /** Hosts of agents that have to be well before and afterwards. */
+  /** Hosts whose agents must be healthy before and afterwards. */
   readonly needs: (chain: Chain) => readonly string[];
-  /** It takes a member of the broker away: its queues have to go on without it. */
+  /** It stops a member of the broker, so the queues must work without it. */
   readonly takesMember: boolean;
-  /** Milliseconds within which products should go on; left out where they shouldn't stop at all. */
+  /** Milliseconds after which products should flow again; undefined if they should not stop at all. */
   readonly pauseWantedMs?: number;
-  /** The host undoes it by itself after so many seconds. */
+  /** Breaks it. The host itself repairs it after `atMostSeconds`. */
   readonly strike: (chain: Chain, host: string, atMostSeconds: number) => HostAction;
   readonly heal: (chain: Chain, host: string) => HostAction;
-  /** What is lacking until it has come to what it should; from then on it is held. */
-  readonly lackUntil: (evidence: Evidence, host: string) => Problem | undefined;
-  /** For a person, where this machine can't reach the host any more. */
+  /** The problem until the expected state is reached; the hold time starts then. */
+  readonly problemUntil: (evidence: Evidence, host: string) => Problem | undefined;
+  /** The command for an operator, if this machine can't reach the host any more. */
   readonly healByHand: (chain: Chain, host: string) => string;
 }
 
 const timerName = "warren-drill-ends";
 const strikeSeconds = 60;
-/** A broker reads what it has before it is ready. */
+/** A broker loads its data before it is ready. */
 const healSeconds = 240;
 
 const holders = (evidence: Evidence): readonly string[] => holdersOf(evidence).slice(0, 1);
 const nobody = (): readonly string[] => [];
 
-/** Units of a host end by kill -9, and stay down. */
+/** Kills units of a host with kill -9 and keeps them stopped. */
 function down(units: readonly string[]): Pick<DrillKind, "strike" | "heal" | "healByHand"> {
   const start = ["systemctl", "start", ...units];
   const end = (unit: string): Command =>
@@ -52,12 +52,12 @@ function down(units: readonly string[]): Pick<DrillKind, "strike" | "heal" | "he
     strike: (_, host, atMostSeconds) => ({
       ...{ host, timeoutSeconds: strikeSeconds },
       title: `kills ${units.join(" and ")}`,
-      command: and(...armUndo(timerName, atMostSeconds, ...start), tellMoment, ...units.map(end)),
+      command: and(...armUndo(timerName, atMostSeconds, ...start), printTime, ...units.map(end)),
     }),
     heal: (_, host) => ({
       ...{ host, timeoutSeconds: healSeconds },
       title: `starts ${units.join(" and ")}`,
-      command: and(tellMoment, run(...start), disarmUndo(timerName)),
+      command: and(printTime, run(...start), disarmUndo(timerName)),
     }),
     healByHand: (chain, host) => onHost({ chain }, host, start.join(" ")),
   };
@@ -65,7 +65,7 @@ function down(units: readonly string[]): Pick<DrillKind, "strike" | "heal" | "he
 
 const table = "warren_drill";
 
-/** A host drops what comes from and goes to the other members between brokers; keepalived and clients are not touched. */
+/** A host drops the traffic between brokers, from and to the other members; keepalived and clients are not affected. */
 const apart: Pick<DrillKind, "strike" | "heal" | "healByHand"> = {
   strike: (chain, host, atMostSeconds) => {
     const others = chain.members.filter((one) => one !== host).map((one) => chainHostOf(chain, one).address);
@@ -83,7 +83,7 @@ const apart: Pick<DrillKind, "strike" | "heal" | "healByHand"> = {
       title: "is cut off from the other brokers",
       command: and(
         ...armUndo(timerName, atMostSeconds, "nft", "delete", "table", "inet", table),
-        tellMoment,
+        printTime,
         run("nft", "add", "table", "inet", table),
         ...rules,
       ),
@@ -91,19 +91,19 @@ const apart: Pick<DrillKind, "strike" | "heal" | "healByHand"> = {
   },
   heal: (_, host) => ({
     ...{ host, timeoutSeconds: strikeSeconds },
-    title: "reaches the other brokers again",
-    command: and(tellMoment, run("nft", "delete", "table", "inet", table), disarmUndo(timerName)),
+    title: "is connected to the other brokers again",
+    command: and(printTime, run("nft", "delete", "table", "inet", table), disarmUndo(timerName)),
   }),
   healByHand: (chain, host) => onHost({ chain }, host, `nft delete table inet ${table}`),
 };
 
 const vip: Pick<DrillKind, "strike" | "heal" | "healByHand"> = {
   strike: (_, host, atMostSeconds) => moveAway(host, atMostSeconds),
-  heal: (_, host) => letBack(host),
-  healByHand: letBackByHand,
+  heal: (_, host) => allowBack(host),
+  healByHand: allowBackByHand,
 };
 
-/** Until the other members miss it. */
+/** The problem until the other members see it down. */
 function partitionProblem(evidence: Evidence, host: string): Problem | undefined {
   const { chain, broker } = evidence;
   for (const one of chain.members.filter((member) => member !== host)) {
@@ -114,7 +114,7 @@ function partitionProblem(evidence: Evidence, host: string): Problem | undefined
     return {
       host: one,
       id: "misses-other-member",
-      step: "misses the other member",
+      step: "sees the other member down",
       evidence: text,
       remedy: `./warren verify -s ${chain.stack}`,
     };
@@ -122,54 +122,54 @@ function partitionProblem(evidence: Evidence, host: string): Problem | undefined
   return undefined;
 }
 
-/** Every kind, in the order of the requirement's own list; the first one unless a person names another. */
+/** All drills; the first is the default. */
 export const drillKinds: readonly DrillKind[] = [
   {
     name: "vip",
-    does: "gives the virtual IP away",
-    expectation: "the next host takes it, its dispatcher goes on",
+    does: "releases the virtual IP",
+    expectation: "the next host takes it, and its dispatcher continues",
     ...{ targets: holders, hostsLeast: 1, needs: nobody, takesMember: false, pauseWantedMs: 300 },
     ...vip,
-    lackUntil: moveAwayProblem,
+    problemUntil: moveAwayProblem,
   },
   {
     name: "broker",
     does: "loses its broker by kill -9",
-    expectation: "the virtual IP moves, clients go on at another member, queues have all that was confirmed",
+    expectation: "the virtual IP moves, clients continue at another member, queues have every confirmed message",
     ...{ targets: holders, hostsLeast: 1, needs: nobody, takesMember: true, pauseWantedMs: 2000 },
     ...down([brokerUnit]),
-    lackUntil: moveAwayProblem,
+    problemUntil: moveAwayProblem,
   },
   {
     name: "dispatcher",
     does: "loses its dispatcher by kill -9",
-    expectation: "the virtual IP moves, the other dispatcher knows what went out",
+    expectation: "the virtual IP moves, and the other dispatcher knows what was sent",
     ...{ targets: holders, hostsLeast: 1, needs: nobody, takesMember: false, pauseWantedMs: 1000 },
     ...down([dispatcherUnit]),
-    lackUntil: moveAwayProblem,
+    problemUntil: moveAwayProblem,
   },
   {
     name: "urp",
     does: "loses its announcer and its web server by kill -9",
     expectation:
-      "the other radar server's announcements are first; what this one made meanwhile it announces afterwards",
+      "the other radar server's announcements come first; this one announces its own products when it is back",
     ...{ targets: ({ chain }) => chain.urps, hostsLeast: 2, needs: (chain) => chain.urps, takesMember: false },
     ...down(["warren-announcer.service", "apache2.service"]),
-    lackUntil: () => undefined,
+    problemUntil: () => undefined,
   },
   {
     name: "pds",
     does: "loses its puller by kill -9",
-    expectation: "the others take its share, and the one product that it had in hand",
+    expectation: "the others take over its share, and the one product that it had in flight",
     ...{ targets: ({ chain }) => chain.pdses, hostsLeast: 2, needs: (chain) => chain.pdses, takesMember: false },
     ...down(["warren-puller.service"]),
-    lackUntil: () => undefined,
+    problemUntil: () => undefined,
   },
   {
     name: "partition",
-    does: "loses the other members of its broker: what goes between them is dropped",
-    expectation: "the others go on; it joins them again and catches up",
-    // Not the one that clients are on, unless a person says so.
+    does: "is cut off from the other members of its broker",
+    expectation: "the others continue; it rejoins them and catches up",
+    // Preferably not the member that clients are connected to.
     targets: (evidence) => {
       const [holder] = holdersOf(evidence);
       const { members } = evidence.chain;
@@ -177,6 +177,6 @@ export const drillKinds: readonly DrillKind[] = [
     },
     ...{ hostsLeast: 2, needs: nobody, takesMember: true, pauseWantedMs: 2000 },
     ...apart,
-    lackUntil: partitionProblem,
+    problemUntil: partitionProblem,
   },
 ];

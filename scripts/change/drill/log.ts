@@ -3,24 +3,24 @@ import { appendLog, type Logged, readLog, stackLogFile } from "../../engine/stac
 import { formatColumns } from "../../lib/table.ts";
 import { type DrillReport, pauseText } from "./report.ts";
 
-/** One drill of a stack, as it is kept: when it was over, and who did it. */
+/** A recorded drill: the report, when it ended, and who ran it. */
 export type LoggedDrill = DrillReport & Logged;
 
-/** A line a drill, in this checkout. */
+/** The file has one line a drill, and is in this checkout. */
 export const drillLogFile = (stack: string): string => stackLogFile("drills", stack);
 
-/** Keeps a drill that was shown. @throws UserError where the file can't be written */
+/** Records a drill. @throws UserError if the file can't be written */
 export async function logDrill(stack: string, report: DrillReport, file = drillLogFile(stack)): Promise<void> {
   await appendLog(file, report).catch((cause: Error) => {
-    const remedy = "what is shown above is not kept; make room there";
+    const remedy = "the report above is not recorded; free disk space there";
     throw new UserError(file, `can't be written: ${cause.message}`, remedy, { cause });
   });
 }
 
-/** All drills, the oldest first. */
+/** All recorded drills, oldest first. */
 export const readDrills = (stack: string, file = drillLogFile(stack)): Promise<LoggedDrill[]> => readLog(file);
 
-/** A row a drill. */
+/** One row a drill. */
 export function formatDrills(drills: readonly LoggedDrill[]): string {
   const head = ["when (UTC)", "by", "drill", "host", "pause", "pause back", "products", "lost", "repeated", "result"];
   const rows = drills.map(({ at, by, kind, host, phases, account, ok, brokenOff }) => [
@@ -28,7 +28,7 @@ export function formatDrills(drills: readonly LoggedDrill[]): string {
     ...[by, kind, host],
     ...[0, 1].map((index) => pauseText(phases[index]?.pauseMs)),
     ...[account?.announced, account?.lost.length, account?.repeated.length].map((count) => String(count ?? "-")),
-    brokenOff ? "broken off" : ok ? "good" : "not good",
+    brokenOff ? "interrupted" : ok ? "good" : "failed",
   ]);
   return `${formatColumns([head, ...rows])}\n`;
 }

@@ -5,72 +5,73 @@ import { eventOf, journalQuestion, type LogLine, parseJournal } from "../../insp
 import { askJournal, readJournal } from "../../inspect/snapshot/agent-journal.ts";
 import { type Chain, chainHostOf } from "../../inspect/snapshot/chain.ts";
 
-/** When a dispatcher took a product to send it on: for the first time that it came. */
+/** When a dispatcher accepted a product for sending: at its first announcement. */
 export interface Dispatched {
   readonly key: string;
   readonly atMs: number;
 }
 
-/** What a dispatcher's host has kept and said of the time of a drill, by its own clock. */
-export interface DispatcherWords {
+/** A dispatcher's journal and log for the time of a drill, by its host's clock. */
+export interface DispatcherJournal {
   readonly dispatched: readonly Dispatched[];
-  readonly said: readonly LogLine[];
+  readonly log: readonly LogLine[];
 }
 
-/** Far more than a drill sees: a hundred thousand lines of 200 bytes. */
+/** Far more than a drill produces: a hundred thousand lines of 200 bytes. */
 const arrivals = { seconds: 20, bytes: 20_000_000 };
 const journalLinesMax = 1000;
 
-const drillSection = section("said");
+const logSection = section("log");
 
-/** One read-only script for a dispatcher's host; `parseWords` reads its answer. */
-export function wordsQuestion(chain: Chain, host: string, sinceMs: number, nowMs: number): string {
+/** A read-only script for a dispatcher's host; `parseDispatcher` reads its answer. */
+export function dispatcherQuestion(chain: Chain, host: string, sinceMs: number, nowMs: number): string {
   const unit = chainHostOf(chain, host).agents.find(({ name }) => name === "dispatcher")?.unit ?? "";
   const sinceSeconds = Math.max(1, (nowMs - sinceMs) / 1000);
   const journal = journalQuestion({ units: [unit], sinceSeconds, linesMax: journalLinesMax });
   const sent = askJournal("dispatcher", { sinceMs, bounds: arrivals });
-  return `export LC_ALL=C\n${sent}\necho ${quote(drillSection)}\n${journal}`;
+  return `export LC_ALL=C\n${sent}\necho ${quote(logSection)}\n${journal}`;
 }
 
-/** @returns undefined where the answer ends early */
-export function parseWords(host: string, answer: string): DispatcherWords | undefined {
-  const [first, rest] = answer.split(`${drillSection}\n`);
+/** @returns undefined if the answer is incomplete */
+export function parseDispatcher(host: string, answer: string): DispatcherJournal | undefined {
+  const [first, rest] = answer.split(`${logSection}\n`);
   if (first === undefined || rest === undefined) return undefined;
-  const said = parseJournal(host, rest);
-  if (!said) return undefined;
+  const log = parseJournal(host, rest);
+  if (!log) return undefined;
   const dispatched = readJournal(first.split("\n")).flatMap((line): Dispatched[] =>
     line.event === "sent" ? [{ key: line.key, atMs: line.timeMs }] : [],
   );
-  return { dispatched, said };
+  return { dispatched, log };
 }
 
 /**
- * When products were sent on, in order. Each dispatcher knows to the millisecond when those came that it sent itself, and of the other's when it heard of
- * them, or the full second after they came: the earliest one is the exact one. Pure.
+ * When products were sent, in order. A dispatcher knows the time of its own products to the millisecond. For products of another dispatcher it has a later
+ * time: when it read them from its ledger, or the next full second. The earliest time of a product is therefore the exact one. Pure.
  */
-export function dispatchTimes(words: readonly DispatcherWords[]): number[] {
+export function dispatchTimes(journals: readonly DispatcherJournal[]): number[] {
   const byKey = new Map<string, number>();
-  for (const { key, atMs } of words.flatMap(({ dispatched }) => dispatched)) {
+  for (const { key, atMs } of journals.flatMap(({ dispatched }) => dispatched)) {
     byKey.set(key, Math.min(byKey.get(key) ?? atMs, atMs));
   }
   return [...byKey.values()].toSorted((a, b) => a - b);
 }
 
-/** What was done at a moment, and what the address did then, if anything. Times that are measured are milliseconds after the moment. */
+/** One action of a drill and the move of the address after it, if any. Measured times are in milliseconds after the action. */
 export interface Phase {
   readonly what: string;
-  /** Had the address before, and has it afterwards. */
+  /** Holds the address before. */
   readonly from: string;
+  /** Holds the address afterwards. */
   readonly to: string;
-  readonly toldAtMs: number;
-  /** When the next thing was done, or the measuring ended. */
+  readonly startedAtMs: number;
+  /** When the next action began, or the measurement ended. */
   readonly untilMs: number;
 }
 
 export interface MeasuredPhase extends Pick<Phase, "what" | "from" | "to"> {
-  /** The longest time between two products sent on, from the last one before the moment on; undefined where none came. */
+  /** The longest time between two products sent, beginning with the last one before the action; undefined if none was sent. */
   readonly pauseMs?: number;
-  /** The same of the minute before the drill: a pause that is not longer is none. */
+  /** The same for the minute before the drill: a pause that is not longer is normal. */
   readonly usualMs?: number;
   readonly products: number;
   readonly leftMs?: number;
@@ -78,21 +79,21 @@ export interface MeasuredPhase extends Pick<Phase, "what" | "from" | "to"> {
   readonly firstDecisionMs?: number;
 }
 
-/** @param beganMs of the drill; what was before is usual. Pure. */
+/** @param beganMs start of the drill; the time before it gives the usual pause. Pure. */
 export function measurePhase(
-  { what, from, to, toldAtMs, untilMs }: Phase,
-  words: readonly DispatcherWords[],
+  { what, from, to, startedAtMs, untilMs }: Phase,
+  journals: readonly DispatcherJournal[],
   beganMs: number,
 ): MeasuredPhase {
-  const times = dispatchTimes(words);
-  const during = times.filter((atMs) => atMs >= toldAtMs && atMs < untilMs);
-  const last = times.findLast((atMs) => atMs < toldAtMs);
+  const times = dispatchTimes(journals);
+  const during = times.filter((atMs) => atMs >= startedAtMs && atMs < untilMs);
+  const last = times.findLast((atMs) => atMs < startedAtMs);
   const pauseMs = longestGap(last === undefined ? during : [last, ...during]);
-  const usualMs = longestGap(times.filter((atMs) => atMs < Math.min(beganMs, toldAtMs)));
-  const said = words.flatMap((one) => one.said).filter(({ atMs }) => atMs >= toldAtMs && atMs < untilMs);
+  const usualMs = longestGap(times.filter((atMs) => atMs < Math.min(beganMs, startedAtMs)));
+  const log = journals.flatMap((one) => one.log).filter(({ atMs }) => atMs >= startedAtMs && atMs < untilMs);
   const after = (host: string, event: LogEvent) => {
-    const line = from === to ? undefined : said.find((one) => one.host === host && eventOf(one) === event);
-    return line && Math.round(line.atMs - toldAtMs);
+    const line = from === to ? undefined : log.find((one) => one.host === host && eventOf(one) === event);
+    return line && Math.round(line.atMs - startedAtMs);
   };
   return {
     ...{ what, from, to, products: during.length },

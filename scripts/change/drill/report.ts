@@ -5,12 +5,12 @@ import type { DrillKind } from "./kinds.ts";
 import type { MeasuredPhase } from "./measure.ts";
 import type { DrillResult } from "./run.ts";
 
-/** What `--json` says, and what is kept of a drill. */
+/** The output of `--json`, which is also recorded. */
 export interface DrillReport extends DrillResult {
   readonly kind: string;
   readonly host: string;
   readonly ok: boolean;
-  /** Broken links, as `verify` has them; a drill is not begun where one concerns it. */
+  /** Broken links that `verify` finds; a drill does not start if one of them concerns it. */
   readonly before: readonly Broken[];
   readonly after: readonly Broken[];
 }
@@ -35,13 +35,13 @@ export function brokenSince(before: readonly Broken[], after: readonly Broken[])
 export function formatPlan(kind: DrillKind, host: string, holdMs: number): string {
   const rows = [
     ["1", `${host} ${kind.does}`, kind.expectation],
-    ["2", `so for ${holdMs / 1000} s`, "products go on"],
-    ["3", `${host} is mended`, "all is whole, and as before"],
+    ["2", `stays so for ${holdMs / 1000} s`, "products keep flowing"],
+    ["3", `${host} is repaired`, "the system is healthy, as before"],
   ];
-  return `${formatColumns([["", "what is done", "what is expected"], ...rows], "  ")}\n`;
+  return `${formatColumns([["", "step", "expected"], ...rows], "  ")}\n`;
 }
 
-/** A row a phase, what became of the products, what is wrong, and what was broken before and after. */
+/** One row a phase, then the products, what failed, and the broken links before and after. */
 export function formatDrill({ phases, account, trouble, before, after }: DrillReport, wantedMs?: number): string {
   const rows = phases.map((phase) => [
     phase.what,
@@ -49,14 +49,14 @@ export function formatDrill({ phases, account, trouble, before, after }: DrillRe
     ...[phase.pauseMs, wantedMs, phase.usualMs, phase.leftMs, phase.heldMs, phase.firstDecisionMs].map(pauseText),
     String(phase.products),
   ]);
-  const head = ["what", "virtual IP", "pause", "wanted", "usual", "left", "held", "dispatches", "products"];
+  const head = ["action", "virtual IP", "pause", "wanted", "usual", "left", "held", "dispatches", "products"];
   const lines = [
     ...(phases.length > 0 ? [formatColumns([head, ...rows], "  "), ...phases.flatMap(unmeasured)] : []),
     ...(account ? [accountText(account)] : []),
     ...trouble.flatMap(({ what, remedy }) => [`✗ ${what}`, `  remedy: ${remedy}`]),
     `  verify before: ${brokenText(before)}`,
     `  verify after: ${brokenText(after)}`,
-    ...brokenSince(before, after).map(({ host, step, evidence }) => `✗ broken since: ${host}, ${step}: ${evidence}`),
+    ...brokenSince(before, after).map(({ host, step, evidence }) => `✗ newly broken: ${host}, ${step}: ${evidence}`),
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -64,10 +64,10 @@ export function formatDrill({ phases, account, trouble, before, after }: DrillRe
 export const pauseText = (ms: number | undefined): string => (ms === undefined ? "-" : `${ms} ms`);
 
 const accountText = ({ announced, lost, repeated }: NonNullable<DrillResult["account"]>): string =>
-  `  ${announced} products announced meanwhile: ${lost.length} lost, ${repeated.length} placed twice`;
+  `  ${announced} products announced during the drill: ${lost.length} lost, ${repeated.length} placed twice`;
 
 function unmeasured({ what, pauseMs }: MeasuredPhase): string[] {
-  return pauseMs === undefined ? [`  ${what}: no products came meanwhile, so there is no pause to be measured`] : [];
+  return pauseMs === undefined ? [`  ${what}: no products came in this time, so no pause was measured`] : [];
 }
 
 const brokenText = (links: readonly Broken[]): string =>

@@ -6,45 +6,45 @@ import { type Evidence, holdersOf } from "../../inspect/snapshot/evidence.ts";
 import { bareSnapshot, type Observer } from "../../inspect/snapshot/snapshot.ts";
 import { pause, poll } from "../../lib/poll.ts";
 import type { Run } from "../runbook.ts";
-import { toldAtMs } from "../undo-timer.ts";
+import { printedAtMs } from "../undo-timer.ts";
 import { accountOf, accountQuestion, type DrillAccount, parseAccount } from "./account.ts";
 import type { DrillKind } from "./kinds.ts";
 import {
-  type DispatcherWords,
+  type DispatcherJournal,
+  dispatcherQuestion,
   type MeasuredPhase,
   measurePhase,
   type Phase,
-  parseWords,
-  wordsQuestion,
+  parseDispatcher,
 } from "./measure.ts";
 
 export interface Drill {
   readonly kind: DrillKind;
-  readonly looker: Observer;
+  readonly observer: Observer;
   readonly reach: Hosts;
-  /** Whom it is done to. */
+  /** The host to break. */
   readonly host: string;
-  /** Has the virtual IP. */
+  /** The host that holds the virtual IP. */
   readonly holder: string;
   /** Milliseconds for which it stays broken. */
   readonly holdMs: number;
-  /** Milliseconds for it to come to what is expected, and for all to be whole again. */
+  /** Milliseconds for the expected state to be reached, and again for the system to recover. */
   readonly movesWithinMs: number;
-  /** Aborted: it is mended at once. */
+  /** Aborted: it is repaired at once. */
   readonly signal: AbortSignal;
-  /** Has what mends it, until all is whole. */
+  /** Has the repair until the system is healthy. */
   readonly broken: Run["broken"];
   say(text: string): void;
 }
 
 export interface DrillResult {
-  /** While it was broken, and from its mending on. */
+  /** While it was broken, and after the repair. */
   readonly phases: readonly MeasuredPhase[];
-  /** Left out where nothing was broken, or a host could not be asked. */
+  /** Undefined if nothing was broken, or a host could not be asked. */
   readonly account?: DrillAccount;
-  /** By Ctrl-C, and mended at once. */
+  /** Interrupted by Ctrl-C, and repaired at once. */
   readonly brokenOff: boolean;
-  /** What was not as it should be: nobody took over in time, it could not be mended, products are missing. */
+  /** What failed: no host took over in time, the repair failed, products are missing. */
   readonly trouble: Trouble[];
 }
 
@@ -53,20 +53,20 @@ interface Trouble {
   readonly remedy: string;
 }
 
-/** Of the minute before, what is usual is taken. */
+/** The usual pause is measured in the minute before. */
 const beforeMs = 60_000;
-/** After all is whole: what was held up goes out. */
+/** After the system is healthy, delayed products are sent. */
 const afterMs = 3000;
 const askWithinMs = 60_000;
 const healTries = 3;
-/** For products that were held up to be placed: a puller waits up to 20 s for another one's word. */
+/** For delayed products to be placed: a puller waits up to 20 s for another puller's answer. */
 const placedWithinMs = 45_000;
 const askAccountEveryMs = 1000;
 
-/** Breaks it, and whatever becomes of that, mends it; then asks dispatchers, radar servers and pullers what it was like. */
+/** Breaks it, repairs it in any case, then reads the journals of dispatchers, radar servers and pullers. */
 export async function runDrill(drill: Drill): Promise<DrillResult> {
-  const { kind, reach, host, holder, looker, say, signal } = drill;
-  const { chain } = looker;
+  const { kind, reach, host, holder, observer, say, signal } = drill;
+  const { chain } = observer;
   const trouble: Trouble[] = [];
   const beganMs = Date.now();
   const strike = kind.strike(chain, host, undoneAfterSeconds(drill));
@@ -77,16 +77,16 @@ export async function runDrill(drill: Drill): Promise<DrillResult> {
   const struck = await striking;
   let during = holder;
   if ("why" in struck) {
-    trouble.push({ what: `it could not be done: ${struck.why}`, remedy: kind.healByHand(chain, host) });
+    trouble.push({ what: `could not be broken: ${struck.why}`, remedy: kind.healByHand(chain, host) });
   } else {
-    const found = await awaitSnapshot(drill, signal, (evidence) => kind.lackUntil(evidence, host));
+    const found = await awaitSnapshot(drill, signal, (evidence) => kind.problemUntil(evidence, host));
     during = found.holder ?? holder;
-    if (found.lack && !signal.aborted) {
-      const what = `it did not come to what is expected in time: ${found.lack.host}, ${found.lack.evidence}`;
-      trouble.push({ what, remedy: found.lack.remedy });
+    if (found.problem && !signal.aborted) {
+      const what = `the expected state was not reached in time: ${found.problem.host}, ${found.problem.evidence}`;
+      trouble.push({ what, remedy: found.problem.remedy });
     } else if (!signal.aborted) {
       say(
-        `${during === holder ? "all others go on" : `${during} has the virtual IP, and dispatches`}; so for ${drill.holdMs / 1000} s`,
+        `${during === holder ? "the others continue" : `${during} has the virtual IP and dispatches`}; waiting ${drill.holdMs / 1000} s`,
       );
       await pause(drill.holdMs, signal);
     }
@@ -94,41 +94,41 @@ export async function runDrill(drill: Drill): Promise<DrillResult> {
   say(`${host} ${kind.heal(chain, host).title}`);
   const healed = await heal();
   if ("why" in healed) {
-    const itself = `${host} does so itself after ${undoneAfterSeconds(drill)} s`;
-    trouble.push({ what: `it can't be mended: ${healed.why}; ${itself}`, remedy: kind.healByHand(chain, host) });
+    const itself = `${host} repairs itself after ${undoneAfterSeconds(drill)} s`;
+    trouble.push({ what: `the repair failed: ${healed.why}; ${itself}`, remedy: kind.healByHand(chain, host) });
   }
-  const { lack } = await awaitSnapshot(drill, undefined, (seen) => problemOf(seen, { hosts: kind.needs(chain) }));
+  const { problem } = await awaitSnapshot(drill, undefined, (seen) => problemOf(seen, { hosts: kind.needs(chain) }));
   drill.broken.heal = undefined;
-  if (lack) trouble.push({ what: `not as before: ${describeProblem(lack)}`, remedy: lack.remedy });
-  else say("all is whole again");
+  if (problem) trouble.push({ what: `did not recover: ${describeProblem(problem)}`, remedy: problem.remedy });
+  else say("the system is healthy again");
 
-  const [struckAtMs, healedAtMs] = [struck, healed].map((one) => ("why" in one ? undefined : toldAtMs(one.output)));
+  const [struckAtMs, healedAtMs] = [struck, healed].map((one) => ("why" in one ? undefined : printedAtMs(one.output)));
   const brokenOff = signal.aborted;
   if (struckAtMs === undefined || healedAtMs === undefined) return { phases: [], brokenOff, trouble };
   await pause(afterMs);
   const untilMs = Date.now();
   const phases: Phase[] = [
-    { what: strike.title, from: holder, to: during, toldAtMs: struckAtMs, untilMs: healedAtMs },
-    { what: kind.heal(chain, host).title, from: during, to: holder, toldAtMs: healedAtMs, untilMs },
+    { what: strike.title, from: holder, to: during, startedAtMs: struckAtMs, untilMs: healedAtMs },
+    { what: kind.heal(chain, host).title, from: during, to: holder, startedAtMs: healedAtMs, untilMs },
   ];
-  const words = await askWords(drill, beganMs - beforeMs, trouble);
+  const journals = await askDispatchers(drill, beganMs - beforeMs, trouble);
   const account = await untilPlaced(drill, struckAtMs, untilMs, trouble);
   return {
-    phases: phases.map((phase) => measurePhase(phase, words, beganMs)),
+    phases: phases.map((phase) => measurePhase(phase, journals, beganMs)),
     ...(account ? { account } : {}),
     brokenOff,
     trouble,
   };
 }
 
-/** Longer than all that the drill waits for. */
+/** Longer than all waits of the drill. */
 const undoneAfterSeconds = ({ holdMs, movesWithinMs }: Drill): number =>
   60 + Math.ceil((holdMs + 2 * movesWithinMs) / 1000);
 
-/** A host may not answer at once. Done once, however often it is called, and not before what it undoes is done. */
-function healOnce({ kind, looker, reach, host }: Drill, striking: Promise<unknown>): () => ReturnType<typeof act> {
+/** Repairs once, however often it is called, and not before the strike is done. Tries again if the host does not answer at once. */
+function healOnce({ kind, observer, reach, host }: Drill, striking: Promise<unknown>): () => ReturnType<typeof act> {
   let done: ReturnType<typeof act> | undefined;
-  const action = kind.heal(looker.chain, host);
+  const action = kind.heal(observer.chain, host);
   const tries = async () => {
     await striking;
     let outcome = await act(reach, action);
@@ -142,47 +142,51 @@ function healOnce({ kind, looker, reach, host }: Drill, striking: Promise<unknow
 }
 
 async function awaitSnapshot(
-  { looker, movesWithinMs, say }: Drill,
+  { observer, movesWithinMs, say }: Drill,
   signal: AbortSignal | undefined,
   judge: (evidence: Evidence) => Problem | undefined,
-): Promise<{ readonly lack: Problem | undefined; readonly holder: string | undefined }> {
+): Promise<{ readonly problem: Problem | undefined; readonly holder: string | undefined }> {
   let holder: string | undefined;
-  const look = async (): Promise<Evidence> => {
-    const evidence = await looker.look(bareSnapshot);
+  const snapshot = async (): Promise<Evidence> => {
+    const evidence = await observer.snapshot(bareSnapshot);
     holder = holdersOf(evidence)[0];
     return evidence;
   };
-  const onLack = ({ host, evidence }: Problem) => say(`waits: ${host}: ${evidence}`);
+  const onProblem = ({ host, evidence }: Problem) => say(`waiting: ${host}: ${evidence}`);
   try {
-    return { lack: await awaitNoProblem(look, judge, { withinMs: movesWithinMs, signal, onLack }), holder };
+    return { problem: await awaitNoProblem(snapshot, judge, { withinMs: movesWithinMs, signal, onProblem }), holder };
   } catch (error) {
     if (!signal?.aborted) throw error;
-    return { lack: undefined, holder };
+    return { problem: undefined, holder };
   }
 }
 
-async function askWords({ looker, reach }: Drill, sinceMs: number, trouble: Trouble[]): Promise<DispatcherWords[]> {
-  const { chain } = looker;
+async function askDispatchers(
+  { observer, reach }: Drill,
+  sinceMs: number,
+  trouble: Trouble[],
+): Promise<DispatcherJournal[]> {
+  const { chain } = observer;
   const answers = chain.dispatchers.map((host) => {
-    const question = wordsQuestion(chain, host, sinceMs, Date.now());
-    return reach.ask(host, question, (text) => parseWords(host, text), askWithinMs);
+    const question = dispatcherQuestion(chain, host, sinceMs, Date.now());
+    return reach.ask(host, question, (text) => parseDispatcher(host, text), askWithinMs);
   });
-  return heard(chain.stack, chain.dispatchers, await Promise.all(answers), trouble) ?? [];
+  return answersOf(chain.stack, chain.dispatchers, await Promise.all(answers), trouble) ?? [];
 }
 
-/** What was announced meanwhile, when all of it is placed or the time is over. */
+/** The account of products announced during the drill, read until all are placed or the time is over. */
 async function untilPlaced(
-  { looker, reach }: Drill,
+  { observer, reach }: Drill,
   fromMs: number,
   untilMs: number,
   trouble: Trouble[],
 ): Promise<DrillAccount | undefined> {
-  const { stack, urps, pdses } = looker.chain;
+  const { stack, urps, pdses } = observer.chain;
   const hosts = [...new Set([...urps, ...pdses])];
   let account: DrillAccount | undefined;
   const isOver = async () => {
     const asked = hosts.map((host) => reach.ask(host, accountQuestion(fromMs), parseAccount, askWithinMs));
-    const found = heard(stack, hosts, await Promise.all(asked), trouble);
+    const found = answersOf(stack, hosts, await Promise.all(asked), trouble);
     account = found && accountOf(found, fromMs, untilMs);
     return !account || account.lost.length === 0;
   };
@@ -192,20 +196,20 @@ async function untilPlaced(
 }
 
 function missing({ lost, repeated }: DrillAccount, stack: string): Trouble[] {
-  const tell = (what: string, [first, ...more]: readonly string[]): Trouble[] =>
+  const report = (what: string, [first, ...more]: readonly string[]): Trouble[] =>
     first === undefined
       ? []
       : [
           {
-            what: `${more.length + 1} products ${what}, ${first} among them`,
+            what: `${more.length + 1} products ${what}, e.g. ${first}`,
             remedy: `./warren trace ${first} -s ${stack}`,
           },
         ];
-  return [...tell("were announced, and no puller has placed them", lost), ...tell("were placed twice", repeated)];
+  return [...report("were announced, but no puller has placed them", lost), ...report("were placed twice", repeated)];
 }
 
-/** @returns undefined where not all hosts have answered, which is told */
-function heard<Answer>(
+/** Adds hosts without an answer to `trouble`. @returns undefined if there is any */
+function answersOf<Answer>(
   stack: string,
   hosts: readonly string[],
   answers: readonly (Answer | Unreachable)[],
@@ -214,7 +218,7 @@ function heard<Answer>(
   const found: Answer[] = [];
   for (const [index, answer] of answers.entries()) {
     if (typeof answer === "object" && answer !== null && "unreachable" in answer) {
-      const what = `${hosts[index]} can't be asked what it did meanwhile: ${answer.unreachable}`;
+      const what = `the journals of ${hosts[index]} can't be read: ${answer.unreachable}`;
       trouble.push({ what, remedy: `./warren verify -s ${stack}` });
     } else found.push(answer as Answer);
   }

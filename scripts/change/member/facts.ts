@@ -14,31 +14,33 @@ import { bareSnapshot, type Observer, openObserver } from "../../inspect/snapsho
 import { askHostState } from "../backup/journals.ts";
 import { type Facts, problemElsewhere } from "./plan.ts";
 
-/** A look that comes at a bad moment is no finding: members that have just lost one elect leaders, and an address moves. */
+/** Some problems pass by themselves: after the loss of a member, the others elect leaders, and an address moves. */
 const settledWithinMs = 30_000;
 const scanSeconds = 5;
 
-/** Asks the others, what is left of the host, and what the new one's address offers; changes nothing. */
+/** Asks the other hosts, what is left of the dead host, and which key the new address offers. Changes nothing. */
 export async function gatherFacts(
   stack: string,
   host: string,
-  told: { readonly address: string | undefined; readonly isResumed: boolean },
+  options: { readonly address: string | undefined; readonly isResumed: boolean },
 ): Promise<Facts> {
   const config = readCommittedConfig(stack);
   const own = config.hosts[host];
   if (!own) {
-    throw new UserError(host, "is no host of the stack", `its hosts: ${Object.keys(config.hosts).join(" ")}`);
+    throw new UserError(host, "is not a host of the stack", `its hosts: ${Object.keys(config.hosts).join(" ")}`);
   }
-  const address = told.address ?? own.address;
+  const address = options.address ?? own.address;
   const broker = Object.values(config.brokers).find(({ members }) => members.includes(host));
   const replication = broker ? traitsOf(broker.series).replication : "mirrored";
   const reach = await openHosts(stack, config);
-  const looker = await openObserver(stack);
+  const observer = await openObserver(stack);
   const [evidence, state, offeredKey] = await Promise.all([
-    settledEvidence(looker, (evidence) => (told.isResumed ? undefined : problemElsewhere(evidence, host, replication))),
+    settledEvidence(observer, (evidence) =>
+      options.isResumed ? undefined : problemElsewhere(evidence, host, replication),
+    ),
     askHostState(reach, host),
     offeredBy(host, address, config, reach),
-  ]).finally(() => looker.close());
+  ]).finally(() => observer.close());
   return {
     ...{ stack, host, address, formerAddress: own.address, isAdopted: own.adopted !== undefined },
     ...{ members: broker?.members ?? [], replication, evidence, state, offeredKey },
@@ -47,16 +49,16 @@ export async function gatherFacts(
 }
 
 async function settledEvidence(
-  looker: Observer,
+  observer: Observer,
   judge: (evidence: Evidence) => Problem | undefined,
 ): Promise<Evidence> {
   let last: Evidence | undefined;
-  const look = async () => (last = await looker.look(bareSnapshot));
-  await awaitNoProblem(look, judge, { withinMs: settledWithinMs, onLack: () => {} });
-  return last ?? (await look());
+  const snapshot = async () => (last = await observer.snapshot(bareSnapshot));
+  await awaitNoProblem(snapshot, judge, { withinMs: settledWithinMs, onProblem: () => {} });
+  return last ?? (await snapshot());
 }
 
-/** The ed25519 key that an address offers, by its jump host where it has one; undefined where there is none. */
+/** The ed25519 key that an address offers, through its jump host if it has one; undefined if it offers none. */
 async function offeredBy(
   host: string,
   address: string,
@@ -65,12 +67,12 @@ async function offeredBy(
 ): Promise<string | undefined> {
   const { port, via } = connectionOf(host, config);
   const words = ["ssh-keyscan", "-T", String(scanSeconds), "-t", "ed25519", "-p", String(port), address];
-  let said: string;
+  let output: string;
   if (via) {
     const outcome = await act(reach, actionOn(via.host, "is asked for its key", run(...words), 2 * scanSeconds));
-    said = "output" in outcome ? outcome.output : "";
+    output = "output" in outcome ? outcome.output : "";
   } else {
-    said = (await $({ nothrow: true, quiet: true })`${words}`).stdout;
+    output = (await $({ nothrow: true, quiet: true })`${words}`).stdout;
   }
-  return /^\S+ (ssh-ed25519 [A-Za-z0-9+/=]+)$/m.exec(said)?.[1];
+  return /^\S+ (ssh-ed25519 [A-Za-z0-9+/=]+)$/m.exec(output)?.[1];
 }

@@ -7,71 +7,71 @@ import { chainHostOf } from "../../inspect/snapshot/chain.ts";
 import type { Evidence } from "../../inspect/snapshot/evidence.ts";
 import type { HostState } from "../backup/journals.ts";
 
-/** In their order. Each may be done again after it was broken off half way. */
+/** In order. Each step can be repeated after it was interrupted. */
 export const stepNames = ["stand-down", "pin", "forget", "journal", "up", "whole"] as const;
 export type StepName = (typeof stepNames)[number];
 
-/** How far a replacement has come. */
+/** The progress of a replacement. */
 export const progressSchema = z.object({
   host: z.string(),
   startedAt: z.string(),
   steps: z.array(z.enum(stepNames)),
   done: z.array(z.enum(stepNames)),
-  /** What was lost with the dead host: nobody can tell any more once it is replaced. */
+  /** What was lost with the dead host; recorded, because it can't be found out once the host is replaced. */
   lost: z.array(z.string()),
 });
 export type Progress = z.infer<typeof progressSchema>;
 
-/** What is there before anything is done. */
+/** The state before anything is done. */
 export interface Facts {
   readonly stack: string;
   readonly host: string;
-  /** Where the new host is, and where the stack file has had it. */
+  /** The new host's address, and the one in the stack file. */
   readonly address: string;
   readonly formerAddress: string;
   readonly isAdopted: boolean;
-  /** Members of the cluster that the host is one of, in the config's order. */
+  /** All members of the host's cluster, in the config's order. */
   readonly members: readonly string[];
   readonly replication: SeriesTraits["replication"];
   readonly evidence: Evidence;
-  /** What answers by ssh at the former address, by the key that is known. */
+  /** The host that answers by ssh at the previous address with the known key. */
   readonly state: HostState | Unreachable;
-  /** The key that is known, and the one that the new address offers. */
+  /** The known key, and the one that the new address offers. */
   readonly pinnedKey: string | undefined;
   readonly offeredKey: string | undefined;
 }
 
-/** What the person has said. */
-export interface Told {
+/** What the user has specified. */
+export interface ReplaceOptions {
   readonly hostKey: string | undefined;
   readonly evenIfItAnswers: boolean;
-  /** Nobody can be asked whether a key is the right one. */
+  /** With `--yes`, the user is not asked whether a key is right. */
   readonly cannotAsk: boolean;
-  /** Goes on with a replacement that was broken off. */
+  /** Continues a replacement that was interrupted. */
   readonly isResumed: boolean;
 }
 
 export interface ReplacePlan {
   readonly steps: readonly StepName[];
-  /** Put into the stack file; undefined where what is known of the host is right. */
+  /** Written to the stack file; undefined if the known key and address are right. */
   readonly pin: { readonly key: string; readonly address: string | undefined } | undefined;
-  /** The key is one that nobody has vouched for yet: the person is asked. */
+  /** The key is not confirmed yet, so the user is asked. */
   readonly asksForKey: boolean;
-  /** Members that can forget the dead one. */
+  /** Members that can remove the dead one from the cluster. */
   readonly others: readonly string[];
-  /** Each a line for the person who is asked. */
+  /** The steps as text, one a line. */
   readonly lines: readonly string[];
-  /** What was on the dead host alone. */
+  /** What was stored only on the dead host. */
   readonly lost: readonly string[];
   readonly refusals: readonly { readonly what: string; readonly remedy: string }[];
 }
 
 /** Decides how a dead host is replaced. Pure. */
-export function planReplace(facts: Facts, told: Told): ReplacePlan {
+export function planReplace(facts: Facts, options: ReplaceOptions): ReplacePlan {
   const { evidence, host, members } = facts;
   const others = members.filter((member) => member !== host);
-  const isOld = "isBare" in facts.state && !facts.state.isBare && !told.isResumed;
-  const { pin, asksForKey } = pinOf(facts, told);
+  const isOld = "isBare" in facts.state && !facts.state.isBare && !options.isResumed;
+  const { pin, asksForKey } = pinOf(facts, options);
   const isDispatcher = evidence.chain.dispatchers.includes(host);
   const steps = stepNames.filter((step) => {
     if (step === "stand-down") return isOld;
@@ -81,14 +81,14 @@ export function planReplace(facts: Facts, told: Told): ReplacePlan {
   });
   const refusals = [
     ...unfit(facts),
-    ...(isOld && !told.evenIfItAnswers ? [stillThere(facts)] : []),
-    ...keyRefusals(facts, told, asksForKey),
-    ...(told.isResumed ? [] : lacking(facts)),
+    ...(isOld && !options.evenIfItAnswers ? [stillThere(facts)] : []),
+    ...keyRefusals(facts, options, asksForKey),
+    ...(options.isResumed ? [] : unhealthy(facts)),
   ];
   return { steps, pin, asksForKey, others, lines: linesOf(facts, steps, pin, others), lost: lostWith(facts), refusals };
 }
 
-function pinOf({ pinnedKey, offeredKey, address, formerAddress }: Facts, { hostKey }: Told) {
+function pinOf({ pinnedKey, offeredKey, address, formerAddress }: Facts, { hostKey }: ReplaceOptions) {
   const key = hostKey ?? offeredKey;
   const moved = address === formerAddress ? undefined : address;
   if (key === undefined || (key === pinnedKey && moved === undefined)) return { pin: undefined, asksForKey: false };
@@ -97,23 +97,23 @@ function pinOf({ pinnedKey, offeredKey, address, formerAddress }: Facts, { hostK
 
 function keyRefusals(
   { host, address, offeredKey }: Facts,
-  { hostKey, cannotAsk }: Told,
+  { hostKey, cannotAsk }: ReplaceOptions,
   asksForKey: boolean,
 ): ReplacePlan["refusals"] {
   if (offeredKey === undefined) {
-    const remedy = `install Debian on it, with ssh and the stack's login key; where it has another address: --address`;
-    return [{ what: `there is no new ${host}: no ssh answers at ${address}`, remedy }];
+    const remedy = `install Debian on it, with ssh and the stack's login key; if its address has changed, add --address`;
+    return [{ what: `the new ${host} does not answer by ssh at ${address}`, remedy }];
   }
   const offered = `${address} offers ${fingerprintOf(offeredKey)}`;
   if (hostKey !== undefined && typeOf(hostKey) === typeOf(offeredKey) && hostKey !== offeredKey) {
-    const remedy = `compare on its console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`;
-    return [{ what: `${offered}, and --host-key is ${fingerprintOf(hostKey)}`, remedy }];
+    const remedy = `compare them with the key on its console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`;
+    return [{ what: `${offered}, but --host-key is ${fingerprintOf(hostKey)}`, remedy }];
   }
   if (!asksForKey || !cannotAsk) return [];
   return [
     {
-      what: `${offered}, which nobody has compared yet`,
-      remedy: `compare it on the console of ${host}, and add --host-key "${offeredKey}"`,
+      what: `${offered}, which has not been compared yet`,
+      remedy: `compare it on the console of ${host}, then add --host-key "${offeredKey}"`,
     },
   ];
 }
@@ -122,30 +122,35 @@ const typeOf = (key: string): string => key.split(" ")[0] ?? "";
 
 function stillThere({ host, stack, formerAddress }: Facts): ReplacePlan["refusals"][number] {
   return {
-    what: `${host} answers at ${formerAddress}, and is no new host`,
-    remedy: `./warren up -s ${stack} mends a host that answers; to have it stopped and replaced all the same: --even-if-it-answers`,
+    what: `${host} answers at ${formerAddress}, and is not a new host`,
+    remedy: `repair a host that answers with ./warren up -s ${stack}; to stop and replace it anyway, add --even-if-it-answers`,
   };
 }
 
 function unfit({ host, stack, isAdopted, members, replication, evidence }: Facts): ReplacePlan["refusals"] {
   if (isAdopted) {
-    const remedy = `take warren:hosts.${host}.adopted out first: then up builds it`;
-    return [{ what: `${host} has services that were built by hand`, remedy }];
+    const remedy = `remove warren:hosts.${host}.adopted first, so that up builds it`;
+    return [{ what: `${host} has services that were set up by hand`, remedy }];
   }
   if (!evidence.chain.members.includes(host) || canSpare({ members }, replication)) return [];
-  const remedy = `./warren restore -s ${stack} --from FILE makes the broker anew from a backup`;
-  return [{ what: `the others can't go on without ${host}: they are ${members.length - 1}`, remedy }];
+  const remedy = `rebuild the broker from a backup with ./warren restore -s ${stack} --from FILE`;
+  return [
+    {
+      what: `the cluster can't work without ${host}: only ${members.length - 1} of ${members.length} members are left`,
+      remedy,
+    },
+  ];
 }
 
-/** What the others lack to go on without it. */
-function lacking({ host, replication, evidence }: Facts): ReplacePlan["refusals"] {
-  const lack = problemElsewhere(evidence, host, replication);
-  if (!lack) return [];
-  const what = `the others are not whole: ${describeProblem(lack)}`;
-  return [{ what, remedy: lack.remedy }];
+/** The problem that keeps the other hosts from working without it. */
+function unhealthy({ host, replication, evidence }: Facts): ReplacePlan["refusals"] {
+  const problem = problemElsewhere(evidence, host, replication);
+  if (!problem) return [];
+  const what = `the other hosts are not healthy: ${describeProblem(problem)}`;
+  return [{ what, remedy: problem.remedy }];
 }
 
-/** What is lacking in the cluster beside a host, as if that were none of it; and what its queues lack to go on without it. Pure. */
+/** The problem of the cluster as if the host were not part of it, or of its queues without that member. Pure. */
 export function problemElsewhere(
   evidence: Evidence,
   host: string,
@@ -194,39 +199,39 @@ function linesOf(
   others: readonly string[],
 ): string[] {
   const isMember = evidence.chain.members.includes(host);
-  const moved = address === formerAddress ? "" : `, and its address ${address} instead of ${formerAddress}`;
+  const moved = address === formerAddress ? "" : `, and its address ${address} replaces ${formerAddress}`;
   const text: Readonly<Record<StepName, string>> = {
     "stand-down": `${host} still answers: its units are stopped`,
-    pin: `its host key ${pin ? fingerprintOf(pin.key) : ""} goes into the stack file${moved}`,
-    forget: `${others.join(", or ")} forgets the member, and takes its replicas off the queues`,
-    journal: `the journal of another dispatcher goes to ${host}: it knows then what went out`,
-    up: `up: ${host} is built${isMember ? ", joins, and its replicas are made; its dispatcher keeps the virtual IP away until it is ready" : ""}`,
-    whole: "all is whole again, and verify finds nothing",
+    pin: `its host key ${pin ? fingerprintOf(pin.key) : ""} is written to the stack file${moved}`,
+    forget: `${others.join(", or ")} removes the member from the cluster, and its replicas from the queues`,
+    journal: `another dispatcher's journal is copied to ${host}, so that it knows what was sent`,
+    up: `up: ${host} is built${isMember ? ", joins the cluster and gets replicas; it accepts the virtual IP only when its dispatcher is ready" : ""}`,
+    whole: "wait until the system is healthy and verify finds nothing",
   };
   return steps.map((step, index) => `${index + 1}. ${text[step]}`);
 }
 
 const byRole = {
   urp: [
-    "the product tree: what was not pulled from it yet comes from the other radar server, where that has made it, too",
-    "the announcer's spool: what it held was announced by nobody, but for what the other radar server has made, too",
+    "the product tree: products not pulled yet come from the other radar server, if it has them too",
+    "the announcer's spool: its products were not announced, except those that the other radar server has too",
   ],
-  bunny: ["the journal of its dispatcher, which another one's takes the place of", "the logs of its broker"],
-  pds: ["the receiver queue: products that were pulled and not taken by what ingests; they are not pulled again"],
+  bunny: ["the journal of its dispatcher, which is replaced by another dispatcher's", "the logs of its broker"],
+  pds: ["the receiver queue: products that were pulled but not ingested yet; they are not pulled again"],
   px: ["the txqs: products that were not delivered yet"],
-  dd: ["the document root, and its broker with the queues of clients: a backup has their definitions"],
-  client: ["what was fetched"],
-  ldap: ["changes to the directory that the stack file doesn't have"],
+  dd: ["the document root, and its broker with the clients' queues, whose definitions are in a backup"],
+  client: ["the products it fetched"],
+  ldap: ["changes to the directory that are not in the stack file"],
 } as const;
 
-/** What was on the host alone, and is lost with it. */
+/** What was stored only on the host and is lost with it. */
 function lostWith({ host, evidence }: Facts): string[] {
   const node = `rabbit@${host}`;
   const alone = Object.values(evidence.broker.queues ?? {}).filter(
     ({ replicas }) => replicas.length === 1 && replicas[0] === node,
   );
   const queues = alone.map(
-    ({ name, messages }) => `queue ${name}, which had no replica elsewhere, with ${messages} messages`,
+    ({ name, messages }) => `queue ${name} with ${messages} messages, which had no other replica`,
   );
   return [...chainHostOf(evidence.chain, host).roles.flatMap((role) => [...byRole[role]]), ...queues];
 }

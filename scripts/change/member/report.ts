@@ -8,7 +8,7 @@ export function formatPlan(
   before: Progress | undefined,
 ): string {
   const resumed = before
-    ? [`the replacement that began ${before.startedAt} goes on; done: ${before.done.join(", ") || "nothing yet"}`]
+    ? [`continues the replacement started ${before.startedAt}; done: ${before.done.join(", ") || "nothing yet"}`]
     : [];
   const steps = lines.map((line) => `  ${line}`);
   return [`${host} is replaced by a new host:`, ...steps, ...lostLines(lost), ...resumed, "", ""].join("\n");

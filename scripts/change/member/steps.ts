@@ -18,14 +18,14 @@ import { bytesText } from "../backup/report.ts";
 import type { EngineContext } from "../restore/engine.ts";
 import type { Facts, ReplacePlan } from "./plan.ts";
 
-/** What the steps work on. Each may be done again, returns what a person should know afterwards, and throws a UserError where it can't be done. */
+/** What the steps work on. Each step can be repeated, returns notes for the report, and throws a UserError if it fails. */
 export interface Replacement {
   readonly facts: Facts;
   readonly plan: ReplacePlan;
   readonly engine: EngineContext;
   readonly signal: AbortSignal;
-  /** Milliseconds for all to be whole again. */
-  readonly wholeWithinMs: number;
+  /** Milliseconds for the system to recover. */
+  readonly healthyWithinMs: number;
   say(text: string): void;
 }
 
@@ -34,7 +34,7 @@ const forgetSeconds = 150;
 
 const reachOf = ({ stack }: Facts): Promise<Hosts> => openHosts(stack, readCommittedConfig(stack));
 
-/** In the order in which the virtual IP leaves first. */
+/** Stops the units: the dispatcher before keepalived and the broker, so that the virtual IP moves first. */
 export async function standDown({ facts, say }: Replacement): Promise<string[]> {
   const { evidence, host } = facts;
   const { agents, units } = chainHostOf(evidence.chain, host);
@@ -47,7 +47,7 @@ export async function standDown({ facts, say }: Replacement): Promise<string[]> 
   return [];
 }
 
-/** In the stack file, as a person would: it goes before whatever else is known of the host. */
+/** Writes the key to the stack file, as an operator would: it takes precedence over any other known key. */
 export async function pin({ facts, plan, engine, say }: Replacement): Promise<string[]> {
   const { host, stack } = facts;
   if (!plan.pin) return [];
@@ -55,7 +55,7 @@ export async function pin({ facts, plan, engine, say }: Replacement): Promise<st
   const { toolchain, signal } = engine;
   const set = (path: string, value: string) =>
     setConfig(stack, `warren:hosts.${host}.${path}`, value, { toolchain, signal });
-  say(`the key of ${host} into the stack file`);
+  say(`writing the key of ${host} to the stack file`);
   await set("ssh.hostKey", key);
   if (address !== undefined) await set("address", address);
   return [
@@ -63,97 +63,106 @@ export async function pin({ facts, plan, engine, say }: Replacement): Promise<st
   ];
 }
 
-/** One of the others does it, whichever can. */
+/** Tries the other members one after the other. */
 export async function forget({ facts, plan, say }: Replacement): Promise<string[]> {
   const { host, replication } = facts;
   const reach = await reachOf(facts);
-  const said: string[] = [];
+  const failures: string[] = [];
   for (const other of plan.others) {
-    say(`${other} forgets ${host}`);
+    say(`${other} removes ${host} from the cluster`);
     const membership = membershipAmong(plan.others, other, replication === "quorum");
     const command = and(run("systemctl", "--quiet", "is-active", brokerUnit), dismissOthers(brokerUnit, membership));
-    const outcome = await act(reach, actionOn(other, `forgets ${host}`, command, forgetSeconds));
+    const outcome = await act(reach, actionOn(other, `removes ${host} from the cluster`, command, forgetSeconds));
     if (!("why" in outcome)) {
-      say(`${other} knows no ${host} any more, and its queues no replica there`);
+      say(`${host} is no longer in the cluster of ${other}, and no queue has a replica there`);
       return [];
     }
-    said.push(`${other}: ${outcome.why}`);
+    failures.push(`${other}: ${outcome.why}`);
   }
-  throw new UserError(host, `none of the others forgets it: ${said.join("; ")}`, "the same command tries again");
+  throw new UserError(
+    host,
+    `no other member could remove it from the cluster: ${failures.join("; ")}`,
+    "run the same command again to retry",
+  );
 }
 
 /**
- * The new host's dispatcher has to know what went out before it may have the virtual IP. What the others published since the old one's death waits in
- * its ledger; what was before is in any other dispatcher's journal. Until the dispatcher is ready, its host stands behind the others.
+ * Before the new host may hold the virtual IP, its dispatcher must know what was sent. Its ledger has what the others published since the old host failed;
+ * any other dispatcher's journal has what came before. Until the dispatcher is ready, its host steps aside.
  */
 export async function bringJournal({ facts, signal, say }: Replacement): Promise<string[]> {
   const { evidence, host } = facts;
   const reach = await reachOf(facts);
   const state = await askHostState(reach, host);
   if ("unreachable" in state) {
-    throw new UserError(host, `can't be asked: ${state.unreachable}`, "the same command goes on");
+    throw new UserError(host, `can't be asked: ${state.unreachable}`, "run the same command again to continue");
   }
-  // One that runs, or has a journal, has begun its own life: an earlier run of this came so far.
+  // It runs or has a journal, so an earlier run of this command got this far.
   if (state.dispatcher !== "inactive" || state.journalFiles > 0) return [];
   await mustAct(reach, standBehind(host));
   const [holder] = holdersOf(evidence);
   const from = evidence.chain.dispatchers
     .filter((other) => other !== host)
     .toSorted((one, other) => Number(other === holder) - Number(one === holder));
-  const said: string[] = [];
+  const failures: string[] = [];
   for (const other of from) {
     const journal = await fetchJournal(reach, other, signal);
     if ("why" in journal) {
-      said.push(`${other}: ${journal.why}`);
+      failures.push(`${other}: ${journal.why}`);
       continue;
     }
-    say(`the journal of ${other} to ${host}, ${bytesText(journal.length)}`);
+    say(`copying the journal of ${other} to ${host}, ${bytesText(journal.length)}`);
     await putJournal(reach, host, journal, { isRunning: false, signal }).catch((cause: Error) => {
       signal.throwIfAborted();
-      throw new UserError(host, `the journal can't be put there: ${cause.message}`, "the same command tries again", {
-        cause,
-      });
+      throw new UserError(
+        host,
+        `the journal can't be written: ${cause.message}`,
+        "run the same command again to retry",
+        {
+          cause,
+        },
+      );
     });
     return [];
   }
   return [
-    `no other dispatcher's journal could be had (${said.join("; ")}): ${host} knows only what goes out from now on`,
+    `no other dispatcher's journal could be read (${failures.join("; ")}): ${host} knows only products sent from now on`,
   ];
 }
 
-/** As the dispatcher's unit says it at its end: it takes it back when it is ready. */
+/** Sets the same state as the dispatcher's unit does when it stops; the unit clears it when it is ready. */
 function standBehind(host: string): HostAction {
   const command: Command = and(
     run("mkdir", "--parents", standBackFolder.path),
     to(stateFiles.dispatcherFile, run("echo", "1")),
   );
-  return actionOn(host, "stands behind the others", command, 20);
+  return actionOn(host, "steps aside", command, 20);
 }
 
-export async function untilHealthy({ facts, wholeWithinMs, signal, say }: Replacement): Promise<string[]> {
-  // `up` may just have made the CA, and the host has another key.
-  const looker = await openObserver(facts.stack);
+export async function untilHealthy({ facts, healthyWithinMs, signal, say }: Replacement): Promise<string[]> {
+  // Opened again: `up` may just have created the CA, and the host's key has changed.
+  const observer = await openObserver(facts.stack);
   try {
-    const look = () => looker.look(bareSnapshot);
+    const snapshot = () => observer.snapshot(bareSnapshot);
     let last: Evidence | undefined;
     const judge = (evidence: Evidence) => {
       last = evidence;
       return problemOf(evidence);
     };
-    const onLack = (lack: Problem) => say(`waits: ${describeProblem(lack)}`);
-    const lack = await awaitNoProblem(look, judge, { withinMs: wholeWithinMs, signal, onLack });
-    if (!lack) {
+    const onProblem = (problem: Problem) => say(`waiting: ${describeProblem(problem)}`);
+    const problem = await awaitNoProblem(snapshot, judge, { withinMs: healthyWithinMs, signal, onProblem });
+    if (!problem) {
       for (const line of last ? evidenceOf(last, facts.host) : []) say(line);
       return [];
     }
-    const what = `not whole after ${wholeWithinMs / 1000} s: ${lack.step}: ${lack.evidence}`;
-    throw new UserError(lack.host, what, `${lack.remedy}; then the same command goes on`);
+    const what = `not healthy within ${healthyWithinMs / 1000} s: ${problem.step}: ${problem.evidence}`;
+    throw new UserError(problem.host, what, `${problem.remedy}; then run the same command again to continue`);
   } finally {
-    looker.close();
+    observer.close();
   }
 }
 
-/** What verify has found good: of the host, and of the cluster as a whole. */
+/** The good findings of verify about the host and about the cluster. */
 function evidenceOf(evidence: Evidence, host: string): string[] {
   const ofAll: readonly StepId[] = ["queues-are-replicated", "virtual-ip-on-one-host", "one-dispatcher-is-active"];
   return verify(evidence, { productAgeSeconds: evidence.chain.silenceSeconds }).steps.flatMap((one) =>

@@ -6,18 +6,18 @@ import { actionOn, type HostAction } from "../../../infra/hosts/act.ts";
 import { brokerUnit, dispatcherUnit } from "../../../infra/model/names.ts";
 import { shortUnit } from "./plan.ts";
 
-/** Seconds: a unit's own time to be ready is 60. */
+/** Seconds. A unit's own start timeout is 60 s. */
 const unitSeconds = 75;
-/** Two waits for replicas, the end and the start of a broker with what it has to read. */
+/** Seconds. For two waits for replicas, the stop of a broker, and its start with the load of its data. */
 const brokerSeconds = 480;
-/** What an agent may take to settle, see its unit. */
+/** Seconds. An agent's stop timeout, see its unit. */
 const stopSeconds = 30;
 
 /**
- * What is done on one host, in order. The dispatcher ends before the broker beside it does, and starts after it: it would go to another member
- * meanwhile, and back. Pure.
+ * The actions on one host, in order. The dispatcher stops before the broker on the same host and starts after it; otherwise it would connect to another
+ * member in between. Pure.
  *
- * @param membership of a member of the broker
+ * @param membership if the host is a member of the broker
  */
 export function actionsOf(host: string, units: readonly string[], membership: Membership | undefined): HostAction[] {
   const isAside = units.includes(brokerUnit) && units.includes(dispatcherUnit);

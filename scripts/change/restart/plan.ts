@@ -2,7 +2,7 @@ import { UserError } from "../../../agents/lib/errors.ts";
 import { brokerUnit, dispatcherUnit, keepalivedUnit } from "../../../infra/model/names.ts";
 import { type Chain, chainHostOf } from "../../inspect/snapshot/chain.ts";
 
-/** What can be restarted, by the word for it on the command line; a `*` stands for the names of several. */
+/** The services that can be restarted, by their name on the command line; `*` matches the names of several units. */
 const units = {
   broker: brokerUnit,
   keepalived: keepalivedUnit,
@@ -20,7 +20,7 @@ const units = {
 export const services = Object.keys(units) as Service[];
 export type Service = keyof typeof units;
 
-/** The place of a unit's service among them, which is the order on a host: who lives by another one comes after it. -1: it is none. */
+/** The position of a unit's service in the restart order of a host, where each service comes after those it depends on; -1 for other units. */
 const serviceOf = (unit: string): number =>
   Object.values(units).findIndex((pattern) => {
     const [before = "", after] = pattern.split("*");
@@ -41,7 +41,7 @@ export interface Choice {
   readonly services?: readonly Service[] | undefined;
 }
 
-/** @throws UserError where a host is not one of the stack, or nothing is left to be restarted */
+/** @throws UserError if a host is not in the stack, or there is nothing to restart */
 export function planHostSteps(
   chain: Chain,
   holder: string | undefined,
@@ -50,7 +50,7 @@ export function planHostSteps(
   const unknown = hosts?.find((name) => !chain.hosts.some((host) => host.name === name));
   if (unknown !== undefined) {
     const there = chain.hosts.map(({ name }) => name).join(" ");
-    throw new UserError(unknown, "is no host of the stack", `its hosts: ${there}`);
+    throw new UserError(unknown, "is not a host of the stack", `its hosts: ${there}`);
   }
   const wanted = new Set((chosen ?? services).map((service) => services.indexOf(service)));
   const turns = rollingOrder(chain, holder).flatMap((host): HostStep[] => {
@@ -59,12 +59,12 @@ export function planHostSteps(
     return found.length > 0 ? [{ host, units: found, isMember: chain.members.includes(host) }] : [];
   });
   if (turns.length > 0) return turns;
-  throw new UserError("--host, --only", "no such host has such a unit", `there are: ${services.join(" ")}`);
+  throw new UserError("--host, --only", "none of these hosts has such a unit", `services: ${services.join(" ")}`);
 }
 
 /**
- * Who only takes from the broker or gives to it comes first, so that members that are restarted afterwards meet clients that are well. Of the members
- * the worse for the virtual IP comes first, and who has it last: the address moves once, and back.
+ * Hosts that are only clients of the broker come first, so that members restarted afterwards meet healthy clients. Members come in reverse order of
+ * preference for the virtual IP, its holder last: so the address moves only once, and back.
  */
 export function rollingOrder({ hosts, members, pdses, urps }: Chain, holder: string | undefined): string[] {
   const last = holder ?? members[0];
@@ -74,7 +74,7 @@ export function rollingOrder({ hosts, members, pdses, urps }: Chain, holder: str
   return [...new Set([...clients, ...names, ...others, ...(last === undefined ? [] : [last])])];
 }
 
-/** The broker of another cluster than the announcements' is no part of the road that is looked at, and is left alone. */
+/** Leaves out the broker of a cluster other than the announcements': snapshots do not cover it. */
 function unitsOf(chain: Chain, name: string): string[] {
   const { agents, units: own } = chainHostOf(chain, name);
   const isMember = chain.members.includes(name);

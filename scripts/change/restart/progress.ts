@@ -6,28 +6,28 @@ import { type Evidence, holdersOf } from "../../inspect/snapshot/evidence.ts";
 import type { RestartFlags } from "./book.ts";
 import { type HostStep, planHostSteps, shortUnit } from "./plan.ts";
 
-/** What is known of a restart that is under way. */
+/** The record of a restart that is under way. */
 export const restartRecord = z.object({
   startedAt: z.string(),
   turns: z.array(z.object({ host: z.string(), units: z.array(z.string()).readonly(), isMember: z.boolean() })),
-  /** The host whose turn it is, and by unit the run that is to end: systemd gives each start of a unit an id of its own. */
+  /** The current host, and for each unit the invocation to be replaced: systemd gives each start of a unit its own id. */
   begun: z.object({ host: z.string(), before: z.record(z.string(), z.string()) }).optional(),
-  /** The host that was told to keep the virtual IP away. */
+  /** The host that was told to release the virtual IP. */
   movedFrom: z.string().optional(),
-  /** Hosts after whose turn all was whole again. */
+  /** Hosts that are done: the system recovered after their turn. */
   done: z.array(z.string()),
 });
 export type RestartRecord = z.infer<typeof restartRecord>;
 
-/** Ids of the runs of units, by unit; empty of one that doesn't run. */
+/** Invocation ids by unit; empty for a unit that doesn't run. */
 export type Invocations = Record<string, string>;
 
 export function askInvocations({ host, units }: HostStep): HostAction {
   const command = run("systemctl", "show", "--property=Id,InvocationID,ActiveState", ...units);
-  return actionOn(host, "is asked for the runs of its units", command, 20);
+  return actionOn(host, "reports the invocations of its units", command, 20);
 }
 
-/** Reads what systemd says, a block a unit. */
+/** Parses the output of `systemctl show`, one block a unit. */
 export function parseInvocations(answer: string): Invocations {
   const found: Invocations = {};
   for (const block of answer.split("\n\n")) {
@@ -45,7 +45,7 @@ export function stepState({ host }: HostStep, { done, begun }: Pick<RestartRecor
   return begun?.host === host ? "half way" : "to do";
 }
 
-/** Units that still have to be restarted, of a turn that has begun: those whose run is the one of before, and those that don't run. Pure. */
+/** Units that still have to be restarted in a turn that has begun: those with the same invocation as before, and those that don't run. Pure. */
 export function unitsLeft({ units }: HostStep, before: Invocations, now: Invocations): string[] {
   return units.filter((unit) => {
     const found = now[unit] ?? "";
@@ -53,7 +53,7 @@ export function unitsLeft({ units }: HostStep, before: Invocations, now: Invocat
   });
 }
 
-/** What a record is of, where that is another restart than these turns; undefined where it can be gone on with. */
+/** A description of the recorded restart if it differs from these turns; undefined if it can be continued. */
 export function otherSteps(record: Pick<RestartRecord, "turns">, turns: readonly HostStep[]): string | undefined {
   const text = (all: readonly HostStep[]) =>
     all
@@ -63,7 +63,7 @@ export function otherSteps(record: Pick<RestartRecord, "turns">, turns: readonly
   return text(record.turns) === text(turns) ? undefined : text(record.turns);
 }
 
-/** The record of a restart that was broken off, or a new one. @throws UserError where that was another restart */
+/** The record of a restart that was interrupted, or a new one. @throws UserError if the record is of a different restart */
 export function recordOf(
   stack: string,
   { host, only }: RestartFlags,
@@ -79,12 +79,12 @@ export function recordOf(
   const isGone = before.turns.some((turn) => !evidence.chain.hosts.some(({ name: found }) => found === turn.host));
   const other = isChosen || isGone ? otherSteps(before, planHostSteps(evidence.chain, undefined, choice)) : undefined;
   if (other === undefined) {
-    process.stderr.write(`goes on with the restart of ${before.startedAt} (--again begins anew)\n`);
+    process.stderr.write(`continues the restart of ${before.startedAt} (--again starts from scratch)\n`);
     return before;
   }
   throw new UserError(
     `stack ${stack}`,
-    `a restart of ${before.startedAt} was broken off; it was of ${other}`,
-    `${isGone ? "" : `./warren restart -s ${stack} goes on with it; `}--again leaves it, and begins this one`,
+    `a different restart, of ${other}, was interrupted; it started ${before.startedAt}`,
+    `${isGone ? "" : `continue it with ./warren restart -s ${stack}, or `}add --again to drop it and start this one`,
   );
 }

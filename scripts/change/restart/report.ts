@@ -22,7 +22,7 @@ export function plannedSteps(record: RestartRecord, evidence: Evidence): Planned
   }));
 }
 
-/** What is about to be done, in order. */
+/** The plan, in order. */
 export function formatPlan(
   chain: Chain,
   replication: SeriesTraits["replication"],
@@ -32,10 +32,10 @@ export function formatPlan(
     const notes = [
       ...(state === "to do" ? [] : [state]),
       ...(holdsAddress && chain.members.length > 1 && chain.vip
-        ? [`${chain.vip.address} moves away first, and back`]
+        ? [`${chain.vip.address} moves to another host and back`]
         : []),
       ...(units.includes(brokerUnit) && !canSpare(chain, replication)
-        ? ["nobody stands in for this broker: announcements wait on disk meanwhile"]
+        ? ["no other member can replace this broker: announcements wait on disk until it is back"]
         : []),
     ];
     return [String(index + 1), host, unitsText({ units }), notes.join("; ")];
@@ -43,7 +43,7 @@ export function formatPlan(
   return `${formatColumns([["", "host", "restarts", ""], ...rows], "  ")}\n`;
 }
 
-/** What a table says of turns beside their hosts: the name of a column, its text for one, the word for one that was done. */
+/** Texts of a table of turns: the name of a column, its text for a turn, the word for a finished turn. */
 export interface StepTexts {
   readonly column: string;
   readonly done: string;
@@ -52,7 +52,7 @@ export interface StepTexts {
 
 export const unitsText = ({ units }: Pick<HostStep, "units">): string => units.map(shortUnit).join(", ");
 
-/** A row for each turn: host, what `words` say, outcome, time, and why it failed. */
+/** A row for each turn: host, the text of `texts`, outcome, time, and why it failed. */
 export function formatSteps(results: readonly HostResult[], { column, done, textOf }: StepTexts): string {
   const rows = results.map((result) => {
     const { host, outcome, seconds, why } = result;
@@ -67,14 +67,14 @@ export function formatSteps(results: readonly HostResult[], { column, done, text
   return formatColumns([["host", column, "", "", ""], ...rows], "  ");
 }
 
-/** What was done, and how to go on. */
+/** What was done, and how to continue. */
 export const formatRestart = (stack: string, results: readonly HostResult[]): string =>
   formatDone(results, { column: "units", done: "restarted", textOf: unitsText }, goOn(stack));
 
-/** What was done, the failure and its remedy, and `next`, how to go on, where something is left. */
-export function formatDone(results: readonly HostResult[], words: StepTexts, next: string): string {
+/** What was done, the failure and its remedy, and `next`, how to continue, if something is left. */
+export function formatDone(results: readonly HostResult[], texts: StepTexts, next: string): string {
   const failed = results.find(({ outcome }) => outcome === "failed");
-  const lines = [formatSteps(results, words)];
+  const lines = [formatSteps(results, texts)];
   if (failed) {
     lines.push("", `✗ ${failed.host}: ${failed.why}`, ...(failed.remedy ? [`  remedy: ${failed.remedy}`] : []));
   }
@@ -83,4 +83,4 @@ export function formatDone(results: readonly HostResult[], words: StepTexts, nex
 }
 
 export const goOn = (stack: string, verb = "restart"): string =>
-  `  then: ./warren ${verb} -s ${stack} goes on with what is left; ./warren verify -s ${stack} says what is broken`;
+  `  then: ./warren ${verb} -s ${stack} continues with the rest; ./warren verify -s ${stack} shows what is broken`;

@@ -11,7 +11,7 @@ const membership = { host: "bunny1", others: ["bunny2", "bunny3"], earlier: [], 
 const memberUnits = ["rabbitmq-server.service", "keepalived.service", "warren-dispatcher.service"];
 
 describe("the order of a restart", () => {
-  it("is pullers, radar servers, brokers from the worst on, and the one with the virtual IP last", () => {
+  it("is pullers, radar servers, then brokers in reverse order of preference, the holder of the virtual IP last", () => {
     const hosts = planHostSteps(chain, "bunny2", {}).map(({ host }) => host);
     expect(hosts).toEqual([
       "pds-1",
@@ -29,7 +29,7 @@ describe("the order of a restart", () => {
     ]);
   });
 
-  it("has the preferred member last where no host has the address", () => {
+  it("has the preferred member last if no host holds the address", () => {
     expect(planHostSteps(chain, undefined, { services: ["broker"] }).map(({ host }) => host)).toEqual([
       "bunny3",
       "bunny2",
@@ -37,7 +37,7 @@ describe("the order of a restart", () => {
     ]);
   });
 
-  it("has each host once, with those of its units that were chosen", () => {
+  it("has each host once, with its chosen units", () => {
     expect(planHostSteps(chain, "bunny1", { hosts: ["bunny1", "pds-1"], services: ["keepalived", "broker"] })).toEqual([
       { host: "bunny1", units: ["rabbitmq-server.service", "keepalived.service"], isMember: true },
     ]);
@@ -46,7 +46,7 @@ describe("the order of a restart", () => {
     ]);
   });
 
-  it("leaves alone a server that no announcement goes through, and the broker of another cluster", () => {
+  it("leaves out servers that carry no announcements, and the broker of another cluster", () => {
     const found = planHostSteps(chainOf("lab", fixtureConfig("lab")), "bunny1", {});
     const ofDataServer = found.find(({ host }) => host === "wxo-b1");
     const agents = ["bridge-sr3-posts", "watcher", "queue-manager"].map((name) => `warren-${name}.service`);
@@ -56,16 +56,16 @@ describe("the order of a restart", () => {
     expect(found.map(({ host }) => host)).not.toContain("ldap-1");
   });
 
-  it("is refused for a host that is none, and for a choice of nothing", () => {
-    expect(() => planHostSteps(chain, "bunny1", { hosts: ["bunny9"] })).toThrow(/is no host of the stack/);
+  it("is refused for an unknown host, and if nothing is chosen", () => {
+    expect(() => planHostSteps(chain, "bunny1", { hosts: ["bunny9"] })).toThrow(/is not a host of the stack/);
     expect(() => planHostSteps(chain, "bunny1", { hosts: ["pds-1"], services: ["broker"] })).toThrow(
-      /no such host has/,
+      /none of these hosts has/,
     );
   });
 });
 
-describe("what is done on a host", () => {
-  it("ends the dispatcher before the broker beside it, and starts it after that", () => {
+describe("the actions on a host", () => {
+  it("stop the dispatcher before the broker on the same host, and start it afterwards", () => {
     expect(actionsOf("bunny1", memberUnits, membership).map(({ title }) => title)).toEqual([
       "stops dispatcher",
       "restarts rabbitmq-server",
@@ -75,7 +75,7 @@ describe("what is done on a host", () => {
     expect(actionsOf("bunny1", ["warren-dispatcher.service"], membership)).toHaveLength(1);
   });
 
-  it("restarts a broker only between two waits for the replicas of all queues", () => {
+  it("restart a broker only between two waits for the replicas of all queues", () => {
     const [broker] = actionsOf("bunny1", ["rabbitmq-server.service"], membership);
     const script = render(broker?.command ?? { kind: "run", argv: [] });
     const [first, restart, second] = [...script.matchAll(/info_all|systemctl restart|await_startup/g)].map(String);
@@ -84,43 +84,43 @@ describe("what is done on a host", () => {
   });
 });
 
-describe("a restart that was broken off", () => {
+describe("a restart that was interrupted", () => {
   const turn = { host: "bunny1", units: memberUnits, isMember: true };
   const before = Object.fromEntries(memberUnits.map((unit) => [unit, `old-${unit}`]));
   const record: RestartRecord = { startedAt: "", turns: [turn], done: [] };
 
-  it("has a host to do, half way from its begin on, done when all was whole again", () => {
+  it("has a host to do, half way once it has begun, done when the system has recovered", () => {
     expect(stepState(turn, record)).toBe("to do");
     expect(stepState(turn, { ...record, begun: { host: "bunny1", before } })).toBe("half way");
     expect(stepState(turn, { ...record, begun: { host: "bunny2", before } })).toBe("to do");
     expect(stepState(turn, { ...record, done: ["bunny1"] })).toBe("done");
   });
 
-  it("goes on with units that are in the run of before, or don't run", () => {
+  it("continues with units that have not been restarted yet, or don't run", () => {
     expect(unitsLeft(turn, before, before)).toEqual(memberUnits);
     const now = { ...before, "rabbitmq-server.service": "new", "warren-dispatcher.service": "" };
     expect(unitsLeft(turn, before, now)).toEqual(["keepalived.service", "warren-dispatcher.service"]);
   });
 
-  it("has nothing to restart where all was, and is not seen whole yet", () => {
+  it("restarts nothing if all units were restarted, but the system has not recovered yet", () => {
     const now = Object.fromEntries(memberUnits.map((unit) => [unit, `new-${unit}`]));
     expect(unitsLeft(turn, before, now)).toEqual([]);
     expect(actionsOf("bunny1", [], membership)).toEqual([]);
   });
 
-  it("is another one than a restart of other units", () => {
+  it("differs from a restart of other units", () => {
     expect(otherSteps(record, [turn])).toBeUndefined();
     expect(otherSteps(record, [{ ...turn, units: ["keepalived.service"] }])).toBe(
       "bunny1 rabbitmq-server+keepalived+dispatcher",
     );
   });
 
-  it("is kept and read back as it was", () => {
+  it("is recorded and read back unchanged", () => {
     const begun = { ...record, begun: { host: "bunny1", before }, movedFrom: "bunny1", done: ["pds-1"] };
     expect(restartRecord.parse(JSON.parse(JSON.stringify(begun)))).toEqual(begun);
   });
 
-  it("reads the runs of units that systemd tells, and of none that doesn't run", () => {
+  it("reads the invocations of units from systemd, and none for a unit that doesn't run", () => {
     const blocks =
       "Id=a.service\nActiveState=active\nInvocationID=17\n\nId=b.service\nActiveState=failed\nInvocationID=9";
     expect(parseInvocations(blocks)).toEqual({ "a.service": "17", "b.service": "" });

@@ -12,14 +12,14 @@ export const restoreBook: Book = {
   asksLate: true,
   options: (command) =>
     timeoutOption(changing(runbookOptions(command)), 1800)
-      .option("--from <file>", "the backup")
-      .option("--yes-over-messages", "although a broker holds messages; none of them is deleted")
-      .option("--passphrase-file <file>", "of the backup, if it isn't the stack's own"),
-  help: `Shows what is in the backup, what is there now and what it will do, and asks. Then it restores the engine's state (on bare hosts only the CA in it), and
-the dispatchers' journals before any dispatcher starts, runs \`up\`, restores the definitions that the config doesn't declare (clients' queues, bindings,
-users), and checks that products can flow. Config and secrets are those of this checkout, not those of the backup.
-If it is broken off, run it again: it continues where it was.
-Exit codes: 0 products can flow, 1 could not be done, 2 something is missing or broken afterwards, which is reported.
+      .option("--from <file>", "backup to restore from")
+      .option("--yes-over-messages", "restore even if a broker holds messages; none is deleted")
+      .option("--passphrase-file <file>", "file with the backup's passphrase, if it is not the stack's own"),
+  help: `Prints what is in the backup, what exists now and what it will do, and asks for confirmation. Then it restores the engine's state (on bare hosts
+only the CA), puts back the dispatchers' journals before any dispatcher starts, runs \`up\`, imports the definitions that the config doesn't declare
+(clients' queues, bindings, users), and checks that products can flow. Config and secrets are taken from this checkout, not from the backup.
+If it is interrupted, run it again to continue.
+Exit codes: 0 products can flow, 1 failed, 2 something is missing or broken afterwards, which is reported.
 
   ./warren restore -s op --from /srv/backup/op.backup --dry-run
   ./warren restore -s op --from /srv/backup/op.backup`,

@@ -11,13 +11,13 @@ import { writeFileAtomic } from "../../lib/files.ts";
 
 export interface EngineContext extends EngineOwner {
   readonly toolchain: Toolchain;
-  /** The engine's words are kept for errors, and not shown. */
+  /** The engine's output is not shown, only kept for error messages. */
   readonly quiet: boolean;
-  /** What to do where it fails. */
+  /** What to do if it fails. */
   readonly remedy: string;
 }
 
-/** Has the engine take a state for the stack's own, in one write. It goes by a file of this user's alone. */
+/** Replaces the stack's state in the engine, in one write. Uses a temporary file that only this user can read. */
 export async function importState({ stack, toolchain, signal }: EngineContext, text: string): Promise<void> {
   const file = join(ownFolder, "state", `.${stack.split("/").at(-1)}.import`);
   await writeFileAtomic(file, text, 0o600);
@@ -28,7 +28,7 @@ export async function importState({ stack, toolchain, signal }: EngineContext, t
   }
 }
 
-/** What `./warren up --yes` does. @param title said before @returns nothing that a person should know @throws UserError where the engine fails */
+/** Runs `./warren up --yes`. @param title printed first @returns no notes, as a step of a replacement @throws UserError if the engine fails */
 export async function up(engine: EngineContext, title?: string): Promise<readonly string[]> {
   const { stack, toolchain, signal, quiet, remedy, say } = engine;
   if (title !== undefined) say(title);
@@ -48,5 +48,5 @@ export async function up(engine: EngineContext, title?: string): Promise<readonl
   const exitCode = await runPulumi(args, options);
   signal.throwIfAborted();
   if (exitCode === 0) return [];
-  throw new UserError(`stack ${stack}`, `pulumi up ended with ${exitCode}; its own words are above`, remedy);
+  throw new UserError(`stack ${stack}`, `pulumi up exited with ${exitCode}; see its output above`, remedy);
 }

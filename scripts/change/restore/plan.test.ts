@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { HostState } from "../backup/journals.ts";
 import type { Manifest } from "../backup/manifest.ts";
-import { type Here, type Offer, planRestore, type Told } from "./plan.ts";
+import { type Here, type Offer, planRestore, type RestoreOptions } from "./plan.ts";
 
 const takenAt = "2026-01-02T03:00:00.000Z";
 const part = (kind: Manifest["parts"][number]["kind"], of: string) => ({ kind, of, bytes: 5000, sha256: "0", takenAt });
@@ -25,7 +25,7 @@ const here: Here = {
   messages: { bunny: { why: "connect ECONNREFUSED", mayHold: false } },
   fingerprints: manifest.fingerprints,
 };
-const told: Told = { messagesToo: false };
+const options: RestoreOptions = { messagesToo: false };
 const standingHere = {
   ...here,
   hosts: { bunny1: standing, bunny2: standing },
@@ -34,107 +34,107 @@ const standingHere = {
 };
 
 describe("the plan of a restore", () => {
-  it("on bare hosts: of the state what outlives hosts, all journals, one up, what the config doesn't declare", () => {
-    const plan = planRestore(offer, here, told);
+  it("on bare hosts: the lasting part of the state, all journals, one up, the definitions that the config doesn't declare", () => {
+    const plan = planRestore(offer, here, options);
     expect(plan).toMatchObject({ mode: "bare", state: "lasting", clusters: ["bunny"], warnings: [], refusals: [] });
     expect(plan.journals).toEqual([
       { host: "bunny1", put: true, isRunning: false },
       { host: "bunny2", put: true, isRunning: false },
     ]);
     expect(plan.lines).toEqual([
-      "2 hosts, all bare: `up` makes everything on them",
-      "of the engine's state of 2026-01-02 03:00:00 UTC the CA and its certificates are imported",
+      "2 hosts, all bare: `up` installs everything",
+      "only the CA and its certificates are imported from the engine's state of 2026-01-02 03:00:00 UTC",
       "the journal of bunny1, 5.0 kB, 60 minutes old, is put back",
       "the journal of bunny2, 5.0 kB, 60 minutes old, is put back",
       "bunny: 2 objects that the config doesn't declare are imported: queue q_client, user partner",
     ]);
   });
 
-  it("leaves a journal that is there, and stops a dispatcher only for one that comes", () => {
+  it("keeps an existing journal, and stops a dispatcher only to put a journal back", () => {
     const hosts = { bunny1: standing, bunny2: { ...standing, journalFiles: 0 } };
-    const plan = planRestore(offer, { ...standingHere, hosts }, told);
+    const plan = planRestore(offer, { ...standingHere, hosts }, options);
     expect(plan.journals).toEqual([
       { host: "bunny1", put: false, isRunning: true },
       { host: "bunny2", put: true, isRunning: true },
     ]);
-    expect(plan.lines[3]).toContain("is put back; the dispatcher is stopped for it");
+    expect(plan.lines[3]).toContain("is put back; the dispatcher is stopped meanwhile");
   });
 
-  it("takes the state only where there is none and hosts stand", () => {
-    expect(planRestore(offer, standingHere, told)).toMatchObject({ mode: "standing", state: "keep" });
-    expect(planRestore(offer, { ...standingHere, resources: 0 }, told)).toMatchObject({ state: "whole" });
+  it("imports the complete state only on standing hosts without a state", () => {
+    expect(planRestore(offer, standingHere, options)).toMatchObject({ mode: "standing", state: "keep" });
+    expect(planRestore(offer, { ...standingHere, resources: 0 }, options)).toMatchObject({ state: "whole" });
     const mixed = { ...standingHere, hosts: { bunny1: standing, bunny2: bare } };
-    expect(planRestore(offer, mixed, told).lines[0]).toBe(
-      "2 hosts, bare: bunny2: `up` brings them to what the config says",
+    expect(planRestore(offer, mixed, options).lines[0]).toBe(
+      "2 hosts, bare: bunny2: `up` brings them in line with the config",
     );
   });
 
-  it("goes on as it began, on hosts that are half made and brokers that have messages by now", () => {
+  it("continues in its original mode, on half-installed hosts and with brokers that hold messages by now", () => {
     const later = { ...standingHere, messages: { bunny: { queues: { "cmc.urp.input": 7 } } } };
-    expect(planRestore(offer, later, { ...told, begunAs: "bare" })).toMatchObject({ mode: "bare", refusals: [] });
+    expect(planRestore(offer, later, { ...options, begunAs: "bare" })).toMatchObject({ mode: "bare", refusals: [] });
   });
 
-  it("says a journal that is older than the window", () => {
-    const plan = planRestore(offer, { ...here, windowSeconds: 600 }, told);
-    expect(plan.lines[2]).toContain("older than the window: it says nothing any more");
+  it("marks a journal that is older than the deduplication window", () => {
+    const plan = planRestore(offer, { ...here, windowSeconds: 600 }, options);
+    expect(plan.lines[2]).toContain("older than the deduplication window and therefore useless");
   });
 });
 
 describe("a restore is refused", () => {
-  const refusals = (there: Partial<Here>, more: Partial<Told> = {}) =>
-    planRestore(offer, { ...standingHere, ...there }, { ...told, ...more }).refusals.map(({ what }) => what);
+  const refusals = (there: Partial<Here>, more: Partial<RestoreOptions> = {}) =>
+    planRestore(offer, { ...standingHere, ...there }, { ...options, ...more }).refusals.map(({ what }) => what);
 
-  it("over messages, unless that is said", () => {
+  it("if a broker holds messages, unless the user allows it", () => {
     const messages = { bunny: { queues: { "cmc.urp.input": 7 } } };
     expect(refusals({ messages })).toEqual(["bunny holds messages: cmc.urp.input 7"]);
     expect(refusals({ messages }, { messagesToo: true })).toEqual([]);
   });
 
-  it("where a broker stands that doesn't say what it holds, unless that is said", () => {
+  it("if a broker that may hold messages doesn't answer, unless the user allows it", () => {
     const messages = { bunny: { why: "bunny1: no answer within 2 s", mayHold: true } };
     expect(refusals({ messages })).toEqual([
-      "whether bunny holds messages can't be told: bunny1: no answer within 2 s",
+      "can't find out whether bunny holds messages: bunny1: no answer within 2 s",
     ]);
     expect(refusals({ messages }, { messagesToo: true })).toEqual([]);
   });
 
-  it("of another stack's backup", () => {
-    expect(refusals({ stack: "dev" })).toEqual(["the backup is one of stack op"]);
+  it("for another stack's backup", () => {
+    expect(refusals({ stack: "dev" })).toEqual(["the backup is of stack op"]);
   });
 
-  it("where a host can't be asked, with the way out where its key is another", () => {
+  it("if a host can't be asked, with a remedy if its key has changed", () => {
     const hosts = {
       bunny1: standing,
       bunny2: { unreachable: "Host key verification failed.", refused: "other" as const },
     };
-    const [refusal] = planRestore(offer, { ...standingHere, hosts } as unknown as Here, told).refusals;
+    const [refusal] = planRestore(offer, { ...standingHere, hosts } as unknown as Here, options).refusals;
     expect(refusal?.what).toBe("bunny2 can't be asked: Host key verification failed.");
     expect(refusal?.remedy).toContain("warren:hosts.bunny2.ssh.hostKey");
   });
 });
 
 describe("a restore warns", () => {
-  it("of what the backup lacks, of another config, of secrets that differ, by name and not by value", () => {
+  it("of missing parts, a changed config, and changed secrets, by name and not by value", () => {
     const poor = { ...manifest, missing: [{ kind: "journal" as const, of: "bunny3", why: "no route to host" }] };
     const there = {
       ...here,
       config: "b",
       fingerprints: { "secrets.erlangCookie": "other", "secrets.deliveryKey": "3" },
     };
-    expect(planRestore({ ...offer, manifest: poor }, there, told).warnings).toEqual([
-      "the backup lacks journal of bunny3: no route to host",
-      "the stack's config is another one than at the backup: the one of now counts",
-      "secrets that differ from the backup's, those of now count: secrets.erlangCookie",
-      "secrets that the backup doesn't know: secrets.deliveryKey",
-      "secrets that the config has no more: secrets.passwords.root",
+    expect(planRestore({ ...offer, manifest: poor }, there, options).warnings).toEqual([
+      "missing in the backup: journal of bunny3: no route to host",
+      "the stack's config has changed since the backup; the current one is used",
+      "secrets have changed since the backup; the current ones are used: secrets.erlangCookie",
+      "secrets added since the backup: secrets.deliveryKey",
+      "secrets removed since the backup: secrets.passwords.root",
     ]);
   });
 
-  it("of a host and a broker that the config has no more", () => {
+  it("of a host and a broker that are no longer in the config", () => {
     const there = { ...here, hosts: { bunny1: bare }, messages: {} };
-    expect(planRestore({ ...offer, objects: {} }, there, told).warnings).toEqual([
-      "definitions of bunny is left out: the config has no such broker",
-      "journal of bunny2 is left out: the config has no such host",
+    expect(planRestore({ ...offer, objects: {} }, there, options).warnings).toEqual([
+      "skipped: definitions of bunny: the config has no such broker",
+      "skipped: journal of bunny2: the config has no such host",
     ]);
   });
 });

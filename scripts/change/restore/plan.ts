@@ -4,43 +4,43 @@ import type { HostState } from "../backup/journals.ts";
 import { type Manifest, partName } from "../backup/manifest.ts";
 import { bytesText, timeText } from "../backup/report.ts";
 
-/** `bare`: nothing of warren's is on any host. `standing`: hosts are there, more or less as `up` left them. */
+/** `bare`: warren has installed nothing on any host. `standing`: hosts are more or less as `up` left them. */
 export type Mode = "bare" | "standing";
 
-/** What is there now. */
+/** The current state. */
 export interface Here {
   readonly now: Date;
   readonly stack: string;
   readonly hosts: Readonly<Record<string, HostState | Unreachable>>;
   /** By cluster. */
   readonly messages: Readonly<Record<string, Held>>;
-  /** Of the engine's state of the stack. */
+  /** Number of resources in the engine's state of the stack. */
   readonly resources: number;
   readonly fingerprints: Readonly<Record<string, string>>;
   readonly config: string;
-  /** Seconds for which dispatchers remember. */
+  /** The deduplication window, in seconds. */
   readonly windowSeconds: number;
 }
 
-/** Messages by queue; or why that can't be told, and whether a member's host stands, so that there may be some. */
+/** Messages by queue; or why that is unknown, and whether there may be any because a member's host is not bare. */
 export type Held =
   | { readonly queues: Readonly<Record<string, number>> }
   | { readonly why: string; readonly mayHold: boolean };
 
-/** What of a backup goes where. */
+/** What a backup offers. */
 export interface Offer {
   readonly manifest: Manifest;
-  /** Resources of the state in it. */
+  /** Number of resources in its state. */
   readonly resources: number;
-  /** The state has what outlives hosts. */
+  /** The state has outputs that outlive the hosts. */
   readonly hasLasting: boolean;
-  /** By cluster: objects that the config doesn't declare. */
+  /** Objects that the config doesn't declare, by cluster. */
   readonly objects: Readonly<Record<string, readonly string[]>>;
 }
 
-export interface Told {
+export interface RestoreOptions {
   readonly messagesToo: boolean;
-  /** Of a restore that was broken off, which goes on as it began. */
+  /** Mode of an interrupted restore, which continues in the same mode. */
   readonly begunAs?: Mode | undefined;
 }
 
@@ -52,21 +52,21 @@ export interface JournalPlan {
 
 export interface RestorePlan {
   readonly mode: Mode;
-  /** `lasting`: of the state only what outlives hosts. `keep`: what is here stays. */
+  /** `lasting`: import only the outputs that outlive hosts. `keep`: import nothing. */
   readonly state: "whole" | "lasting" | "keep";
   readonly journals: readonly JournalPlan[];
   readonly clusters: readonly string[];
-  /** Each a line for the person who is asked. */
+  /** The actions as text, one a line. */
   readonly lines: readonly string[];
   readonly warnings: readonly string[];
-  /** Why it can't be done so. */
+  /** Why the restore is refused. */
   readonly refusals: readonly { readonly what: string; readonly remedy: string }[];
 }
 
 /** Decides what a restore does. Pure. */
-export function planRestore({ manifest, ...offer }: Offer, here: Here, told: Told): RestorePlan {
+export function planRestore({ manifest, ...offer }: Offer, here: Here, options: RestoreOptions): RestorePlan {
   const hosts = Object.entries(here.hosts).map(([name, state]) => ({ name, state }));
-  const mode = told.begunAs ?? (hosts.every(({ state }) => "isBare" in state && state.isBare) ? "bare" : "standing");
+  const mode = options.begunAs ?? (hosts.every(({ state }) => "isBare" in state && state.isBare) ? "bare" : "standing");
   const state = stateOf(mode, offer, here);
   const journals = manifest.parts.flatMap(({ kind, of }): JournalPlan[] => {
     const host = kind === "journal" ? here.hosts[of] : undefined;
@@ -82,60 +82,60 @@ export function planRestore({ manifest, ...offer }: Offer, here: Here, told: Tol
       ...journals.map((journal) => journalLine(journal, manifest, here)),
       ...clusters.map((cluster) => objectsLine(cluster, offer.objects[cluster] ?? [])),
     ],
-    warnings: [...lacks(manifest, here), ...differences(manifest, here)],
+    warnings: [...missingParts(manifest, here), ...differences(manifest, here)],
     refusals: [
       ...wrongStack(manifest, here),
       ...silentHosts(here),
-      ...(told.messagesToo || told.begunAs ? [] : heldMessages(here)),
+      ...(options.messagesToo || options.begunAs ? [] : heldMessages(here)),
     ],
   };
 }
 
 function stateOf(mode: Mode, offer: Omit<Offer, "manifest">, here: Here): RestorePlan["state"] {
   if (mode === "bare") return offer.hasLasting ? "lasting" : "keep";
-  // What is here is newer than any backup.
+  // An existing state is newer than any backup.
   return here.resources > 0 || offer.resources === 0 ? "keep" : "whole";
 }
 
 function hostsLine(mode: Mode, hosts: readonly { name: string; state: HostState | Unreachable }[]): string {
-  if (mode === "bare") return `${hosts.length} hosts, all bare: \`up\` makes everything on them`;
+  if (mode === "bare") return `${hosts.length} hosts, all bare: \`up\` installs everything`;
   const bare = hosts.flatMap(({ name, state }) => ("isBare" in state && state.isBare ? [name] : []));
   const which = bare.length > 0 ? `, bare: ${bare.join(" ")}` : ", none of them bare";
-  return `${hosts.length} hosts${which}: \`up\` brings them to what the config says`;
+  return `${hosts.length} hosts${which}: \`up\` brings them in line with the config`;
 }
 
 function stateLine(state: RestorePlan["state"], manifest: Manifest): string {
-  if (state === "keep") return "the engine's state here stays as it is";
+  if (state === "keep") return "the engine's current state is kept";
   const of = `the engine's state of ${timeText(manifest.createdAt)}`;
-  return state === "whole" ? `${of} is imported` : `of ${of} the CA and its certificates are imported`;
+  return state === "whole" ? `${of} is imported` : `only the CA and its certificates are imported from ${of}`;
 }
 
 function journalLine({ host, put, isRunning }: JournalPlan, { parts }: Manifest, here: Here): string {
-  if (!put) return `the dispatcher of ${host} has a journal: it stays as it is`;
+  if (!put) return `the dispatcher of ${host} has a journal already, which is kept`;
   const part = parts.find(({ kind, of }) => kind === "journal" && of === host);
   const age = here.now.getTime() - Date.parse(part?.takenAt ?? "");
-  const over = age > here.windowSeconds * 1000 ? ", older than the window: it says nothing any more" : "";
-  const stop = isRunning ? "; the dispatcher is stopped for it" : "";
+  const over = age > here.windowSeconds * 1000 ? ", older than the deduplication window and therefore useless" : "";
+  const stop = isRunning ? "; the dispatcher is stopped meanwhile" : "";
   return `the journal of ${host}, ${bytesText(part?.bytes ?? 0)}, ${ageText(age)} old${over}, is put back${stop}`;
 }
 
 const objectsShown = 8;
 
 function objectsLine(cluster: string, objects: readonly string[]): string {
-  if (objects.length === 0) return `${cluster}: nothing to import, the config declares all of it`;
+  if (objects.length === 0) return `${cluster}: nothing to import; the config declares everything`;
   const more = objects.length > objectsShown ? `, … and ${objects.length - objectsShown} more` : "";
   return `${cluster}: ${objects.length} objects that the config doesn't declare are imported: ${objects.slice(0, objectsShown).join(", ")}${more}`;
 }
 
-/** What the backup has not, or has for nobody. */
-function lacks(manifest: Manifest, here: Here): string[] {
+/** Parts that are missing in the backup, and parts that can't be used. */
+function missingParts(manifest: Manifest, here: Here): string[] {
   const gone = manifest.parts.filter(({ kind, of }) =>
     kind === "journal" ? !here.hosts[of] : kind === "definitions" && !here.messages[of],
   );
   return [
-    ...manifest.missing.map((part) => `the backup lacks ${partName(part)}: ${part.why}`),
+    ...manifest.missing.map((part) => `missing in the backup: ${partName(part)}: ${part.why}`),
     ...gone.map(
-      (part) => `${partName(part)} is left out: the config has no such ${part.kind === "journal" ? "host" : "broker"}`,
+      (part) => `skipped: ${partName(part)}: the config has no such ${part.kind === "journal" ? "host" : "broker"}`,
     ),
   ];
 }
@@ -149,24 +149,26 @@ function differences(manifest: Manifest, here: Here): string[] {
   return [
     ...(manifest.config === here.config
       ? []
-      : ["the stack's config is another one than at the backup: the one of now counts"]),
-    ...(other.length > 0 ? [`secrets that differ from the backup's, those of now count: ${other.join(", ")}`] : []),
-    ...(added.length > 0 ? [`secrets that the backup doesn't know: ${added.join(", ")}`] : []),
-    ...(gone.length > 0 ? [`secrets that the config has no more: ${gone.join(", ")}`] : []),
+      : ["the stack's config has changed since the backup; the current one is used"]),
+    ...(other.length > 0
+      ? [`secrets have changed since the backup; the current ones are used: ${other.join(", ")}`]
+      : []),
+    ...(added.length > 0 ? [`secrets added since the backup: ${added.join(", ")}`] : []),
+    ...(gone.length > 0 ? [`secrets removed since the backup: ${gone.join(", ")}`] : []),
   ];
 }
 
 function wrongStack(manifest: Manifest, here: Here): RestorePlan["refusals"] {
   if (manifest.stack === here.stack) return [];
-  return [{ what: `the backup is one of stack ${manifest.stack}`, remedy: `-s ${manifest.stack}, or another file` }];
+  return [{ what: `the backup is of stack ${manifest.stack}`, remedy: `use -s ${manifest.stack}, or another file` }];
 }
 
 function silentHosts({ hosts }: Here): RestorePlan["refusals"] {
   return Object.entries(hosts).flatMap(([name, state]) => {
     if (!("unreachable" in state)) return [];
     const remedy = state.refused
-      ? `was it installed anew? Compare its key on its console, and say it in warren:hosts.${name}.ssh.hostKey`
-      : "bring it up, or take it out of the config";
+      ? `if it was reinstalled, compare its key on its console and set it as warren:hosts.${name}.ssh.hostKey`
+      : "start it, or remove it from the config";
     return [{ what: `${name} can't be asked: ${state.unreachable}`, remedy }];
   });
 }
@@ -175,8 +177,8 @@ function heldMessages({ messages }: Here): RestorePlan["refusals"] {
   return Object.entries(messages).flatMap(([cluster, found]) => {
     if ("why" in found) {
       if (!found.mayHold) return [];
-      const remedy = "mend it; or, where what it holds may be lost, add --yes-over-messages";
-      return [{ what: `whether ${cluster} holds messages can't be told: ${found.why}`, remedy }];
+      const remedy = "fix it, or add --yes-over-messages if its messages may be lost";
+      return [{ what: `can't find out whether ${cluster} holds messages: ${found.why}`, remedy }];
     }
     const queues = Object.entries(found.queues);
     if (queues.length === 0) return [];
@@ -184,7 +186,8 @@ function heldMessages({ messages }: Here): RestorePlan["refusals"] {
     return [
       {
         what: `${cluster} holds messages: ${text.join(", ")}`,
-        remedy: "is it the right stack? Let them be taken, or add --yes-over-messages: a restore deletes none of them",
+        remedy:
+          "check that this is the right stack; let the messages be consumed, or add --yes-over-messages, which deletes none of them",
       },
     ];
   });

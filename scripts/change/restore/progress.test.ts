@@ -19,13 +19,13 @@ const begun: Progress = {
   done: ["state"],
 };
 
-it("is gone on with from the same backup, and another backup's half is not", async () => {
+it("continues a restore from the same backup, and refuses another backup", async () => {
   const record = runRecord("restore", "op", progressSchema, join(folder, "op.restore.json"));
   expect(await readProgress(record, "abc")).toBeUndefined();
   await record.write(begun);
   expect(await readProgress(record, "abc")).toEqual(begun);
   await expect(readProgress(record, "def")).rejects.toMatchObject({
-    message: "one from another backup was broken off, begun 2026-01-02T03:04:05Z",
+    message: "a restore from another backup, started 2026-01-02T03:04:05Z, was interrupted",
     remedy: expect.stringContaining("--from /b/op.backup"),
   });
 });

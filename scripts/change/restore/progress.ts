@@ -2,7 +2,7 @@ import { z } from "zod";
 import { UserError } from "../../../agents/lib/errors.ts";
 import type { RunRecord } from "../../engine/run-record.ts";
 
-/** In their order. Each may be done again after it was broken off half way. */
+/** In order. Each step can be repeated after it was interrupted. */
 export const stepNames = ["state", "journals", "up", "definitions", "flow"] as const;
 export type StepName = (typeof stepNames)[number];
 
@@ -17,12 +17,16 @@ export const progressSchema = z.object({
 export type Progress = z.infer<typeof progressSchema>;
 
 /**
- * How far a restore came that was broken off; undefined where none was.
- * @throws UserError where it was one of another backup: half of each would be on the hosts
+ * The progress of an interrupted restore; undefined if there is none.
+ * @throws UserError if it was from another backup: hosts would get a mixture of both
  */
 export async function readProgress(record: RunRecord<Progress>, backup: string): Promise<Progress | undefined> {
   const progress = await record.read();
   if (progress === undefined || progress.backup === backup) return progress;
-  const remedy = `go on with that one: --from ${progress.file}; or remove ${record.file}, and begin anew`;
-  throw new UserError("restore", `one from another backup was broken off, begun ${progress.startedAt}`, remedy);
+  const remedy = `continue it with --from ${progress.file}, or delete ${record.file} to start from scratch`;
+  throw new UserError(
+    "restore",
+    `a restore from another backup, started ${progress.startedAt}, was interrupted`,
+    remedy,
+  );
 }

@@ -8,7 +8,7 @@ import type { Progress, StepName } from "./progress.ts";
 export function formatPlan(backup: OpenBackup, { lines, warnings }: RestorePlan, before: Progress | undefined): string {
   const text = formatManifest(backup.manifest, new Date(), wantsColor(process.stderr));
   const resumed = before
-    ? `a restore from it, begun ${before.startedAt}, goes on; done: ${before.done.join(", ") || "nothing yet"}\n`
+    ? `continues the restore started ${before.startedAt}; done: ${before.done.join(", ") || "nothing yet"}\n`
     : "";
   const all = [...lines.map((line) => `  ${line}`), ...warnings.map((line) => `! ${line}`)];
   return `${text}\n${resumed}${all.join("\n")}\n\n`;
@@ -32,10 +32,10 @@ export function formatResult(
     ...findings.map((text) => `✗ ${text}`),
     ...(flow?.broken ? [`  remedy: ${flow.broken.remedy}`] : []),
     ...(idle.length > 0
-      ? [`no product has been made yet on ${idle.join(", ")}; once there is one: ./warren verify -s ${stack}`]
+      ? [`no products yet on ${idle.join(", ")}; when there are some, check them with ./warren verify -s ${stack}`]
       : []),
-    `${findings.length === 0 ? "restored, products can flow" : "restored, with what is said above"}: ${total.toFixed(1)} s (${parts.join(", ")})`,
-    ...(before ? [`begun ${before.startedAt}, and broken off once`] : []),
+    `${findings.length === 0 ? "restored, products can flow" : "restored, with the problems above"}: ${total.toFixed(1)} s (${parts.join(", ")})`,
+    ...(before ? [`started ${before.startedAt}, interrupted once`] : []),
     "",
   ].join("\n");
 }

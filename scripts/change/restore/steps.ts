@@ -20,7 +20,7 @@ export interface Restore {
   say(text: string): void;
 }
 
-/** Agents declare their queues once they have a connection. */
+/** Agents declare their queues when they connect. */
 const agentsWithinMs = 60_000;
 
 export async function restoreState({ subject: { state }, plan, engine, say }: Restore): Promise<void> {
@@ -44,7 +44,7 @@ export async function restoreJournals({ subject: { reach }, plan, backup, signal
           throw new UserError(
             host,
             `its journal can't be put back: ${cause.message}`,
-            "mend it; the same command goes on",
+            "fix it, then run the same command again to continue",
             { cause },
           );
         });
@@ -52,23 +52,23 @@ export async function restoreJournals({ subject: { reach }, plan, backup, signal
   );
 }
 
-/** Where hosts stood, what the state told of a broker that was silent is believed by the first run; the second one asks the broker. */
+/** On standing hosts, the first run trusts the state about brokers that do not answer yet; the second run asks the brokers. */
 export async function bringUp({ plan: { mode }, engine }: Restore): Promise<void> {
   await up(engine, "up");
-  if (mode !== "bare") await up(engine, "up once more, now that brokers answer");
+  if (mode !== "bare") await up(engine, "up again, now that the brokers answer");
 }
 
 export async function restoreDefinitions(restore: Restore): Promise<string[]> {
   const { subject, plan, stack, signal, say } = restore;
   const { definitions, clusters } = subject;
-  // `up` may just have made it.
+  // `up` may just have created the CA.
   const ca = await readOperatorCa(stack);
   return fromAll(plan.clusters, async (name) => {
     const [cluster, wanted] = [clusters.find((one) => one.name === name), definitions[name]];
     if (!cluster || !wanted) return [];
     say(`importing definitions of ${name}`);
-    const { absent, said } = await importDefinitions(cluster, wanted, { ca, signal, withinMs: agentsWithinMs });
+    const { absent, refusal } = await importDefinitions(cluster, wanted, { ca, signal, withinMs: agentsWithinMs });
     if (absent.length === 0) return [];
-    return [`${name} lacks ${absent.join(", ")}${said ? `; it said: ${said}` : ""}`];
+    return [`missing on ${name}: ${absent.join(", ")}${refusal ? `; the broker reports: ${refusal}` : ""}`];
   });
 }

@@ -16,19 +16,19 @@ import { openConfig, secretsOf } from "../backup/secrets.ts";
 import { resourceCount, stateForBareHosts } from "../backup/state.ts";
 import type { Held, Here, Offer } from "./plan.ts";
 
-/** A backup and a stack, side by side, and what works on them. */
+/** The backup, the stack's current state, and the means to change it. */
 export interface Subject {
   readonly reach: Hosts;
   readonly here: Here;
   readonly offer: Offer;
-  /** The text of the backup's state; undefined where it has none. */
+  /** The text of the backup's state; undefined if it has none. */
   readonly state: string | undefined;
-  /** By cluster, what the config doesn't declare. */
+  /** Definitions that the config doesn't declare, by cluster. */
   readonly definitions: Readonly<Record<string, Definitions>>;
   readonly clusters: readonly ClusterModel[];
 }
 
-/** Asks hosts, brokers and engine, all at the same time, and changes nothing. */
+/** Asks hosts, brokers and the engine at the same time; changes nothing. */
 export async function examine(
   stack: string,
   config: StackConfig,

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { and, type Command, or, quote, render, run } from "../../../infra/commands/command.ts";
-import { formerOf, installFile, keepFormer } from "../../../infra/commands/files.ts";
+import { installFile, keepPrevious, previousOf } from "../../../infra/commands/files.ts";
 import { digestWord, forgetDigest, renewProgramUnit, restartUnit } from "../../../infra/commands/units.ts";
 import { actionOn, type HostAction } from "../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../infra/hosts/connect.ts";
@@ -11,14 +11,14 @@ import { checkout } from "../../engine/places.ts";
 import { shortUnit } from "../restart/plan.ts";
 import type { Change } from "./changes.ts";
 
-/** A start with the new program, one with the former where that fails, a minute each. */
-const takeSeconds = 150;
+/** For a start with the new program and, if that fails, one with the previous program, a minute each. */
+const installSeconds = 150;
 const transferMs = 180_000;
 
 const stagedAt = ({ name, sha256, source }: ArtifactModel): string =>
   `/tmp/warren-rollout-${name}-${sha256.slice(0, 16)}${source.endsWith(".gz") ? ".gz" : ""}`;
 
-/** Brings programs to their hosts, beside what runs. @throws Error with what a host said */
+/** Copies programs to their hosts without installing them. @throws Error with a host's error message */
 export async function stage(reach: Hosts, changes: readonly Change[]): Promise<void> {
   const all = changes.flatMap(({ host, programs }) => programs.map((program) => ({ host, program })));
   await Promise.all(
@@ -31,31 +31,31 @@ export async function stage(reach: Hosts, changes: readonly Change[]): Promise<v
   );
 }
 
-/** The unit runs with the new programs; where it doesn't come up, with the former ones, and the action fails. Done again it does nothing. */
-export function take({ host, unit, programs, digest }: Change): HostAction {
+/** Restarts the unit with the new programs. If it doesn't start, the previous programs are restored and the action fails. Repeating it changes nothing. */
+export function install({ host, unit, programs, digest }: Change): HostAction {
   const places = programs.map((program) =>
-    and(keepFormer(program.path, program.installedSha256), installFile(program, stagedAt(program), program)),
+    and(keepPrevious(program.path, program.installedSha256), installFile(program, stagedAt(program), program)),
   );
   const renewed = renewProgramUnit(
     unit,
     programs.map(({ path }) => path),
   );
   const command = withDigest(and(...places, renewed), digest);
-  return actionOn(host, `runs ${shortUnit(unit)} with the new program`, command, takeSeconds);
+  return actionOn(host, `restarts ${shortUnit(unit)} with the new program`, command, installSeconds);
 }
 
-/** The unit runs with what it ran with before; a later `up` finds that it lacks the new program. */
-export function giveBack({ host, unit, programs }: Change): HostAction {
+/** Restarts the unit with its previous programs. It also forgets the noted digest, so that a later `up` installs the new ones. */
+export function rollBack({ host, unit, programs }: Change): HostAction {
   const back = programs.map(({ path }) =>
-    or(run("test", "!", "-e", formerOf(path)), run("mv", "-fT", formerOf(path), path)),
+    or(run("test", "!", "-e", previousOf(path)), run("mv", "-fT", previousOf(path), path)),
   );
   const command = and(...back, forgetDigest(unit), restartUnit(unit));
-  return actionOn(host, `runs ${shortUnit(unit)} with the former program`, command, takeSeconds);
+  return actionOn(host, `restarts ${shortUnit(unit)} with the previous program`, command, installSeconds);
 }
 
-/** What was brought beside what runs, and isn't taken any more. */
+/** Removes programs that were copied but are not installed. */
 export const unstage = (host: string, programs: readonly ArtifactModel[]): HostAction =>
-  actionOn(host, "is rid of the new programs", run("rm", "-f", ...programs.map(stagedAt)), takeSeconds);
+  actionOn(host, "removes the copies of the new programs", run("rm", "-f", ...programs.map(stagedAt)), installSeconds);
 
 const withDigest = (command: Command, digest: string): Command =>
   run("sh", "-c", render(command).replaceAll(digestWord, digest));

@@ -8,18 +8,18 @@ export interface RolloutFlags {
 export const rolloutBook: Book = {
   verb: "rollout",
   options: (command) =>
-    changing(waitOption(runbookOptions(command), "for all to be healthy after a host", 120)).option(
+    changing(waitOption(runbookOptions(command), "time limit for the system to recover after each host", 120)).option(
       "--steady <seconds>",
-      "for which a new agent must be healthy without a break",
+      "how long a new agent must stay healthy",
       seconds,
       10,
     ),
-  help: `Bundles the agents of this checkout, and brings them to the hosts that run others: pullers and radar servers first, one at a time, then the dispatchers
-that wait, then the one with the virtual IP, which moves away first and back afterwards. Each must start and stay healthy for a while, with all else
-healthy, before the next one. At the first that isn't, all hosts that were done run the former agents again. Broken off in any way, the same command
-continues. At the end \`up\` keeps in the stack what the hosts run. A rollout makes no other changes: \`up\` does.
+  help: `Bundles the agents of this checkout and installs them on the hosts that run other versions, one host at a time: pullers and radar servers first, then
+the standby dispatchers, then the host with the virtual IP, which moves away first and back afterwards. After each host its agents must start and stay
+healthy for a while, together with the rest of the system. If one does not, all finished hosts are rolled back to their previous agents. If the command is
+interrupted, run it again to continue. At the end \`up\` records in the stack what the hosts run. A rollout makes no other changes; use \`up\` for them.
 --json: {ok, backOn: [host], turns: [{host, units, outcome, seconds?, why?, remedy?}]}
-Exit codes: 0 all run with the new agents, or nothing is new; 1 back to the former ones, or stopped; 2 something was wrong before, and nothing was done.
+Exit codes: 0 all hosts run the new agents, or there is nothing to roll out; 1 rolled back, or stopped; 2 a problem was found before, so nothing was done.
 
   ./warren rollout -s op --dry-run
   ./warren rollout -s op

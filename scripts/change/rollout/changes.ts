@@ -3,27 +3,27 @@ import { brokerUnit } from "../../../infra/model/names.ts";
 import type { ArtifactModel, EnvironmentModel } from "../../../infra/model/types.ts";
 import { type KeptSteps, type PlannedStep, stepName } from "../../../infra/resources/plan.ts";
 
-/** A unit that is to run with another program. */
+/** A unit that needs new programs. */
 export interface Change {
   readonly host: string;
   readonly unit: string;
-  /** Those of what it runs that differ. */
+  /** Its programs that differ. */
   readonly programs: readonly ArtifactModel[];
-  /** Of all that the unit reads, as `up` will reckon it: noted on the host, so that `up` has nothing more to restart. */
+  /** The digest of everything that the unit reads, as `up` computes it. It is noted on the host, so that `up` restarts nothing. */
   readonly digest: string;
 }
 
 export interface Changes {
   readonly changes: readonly Change[];
-  /** Steps that `up` would change for other reasons: `HOST STEP`. */
+  /** Other steps that `up` would change: `HOST STEP`. */
   readonly others: readonly string[];
 }
 
 /**
- * What differs between the last `up` and now, by what that has kept. Of one that failed, because a unit went back to its former program, a program is
- * kept without its unit: that unit has a turn, too, with all that it runs, or with what it runs already. Pure.
+ * Compares the model with what the last `up` kept. If that `up` failed because a unit went back to its previous program, the program was kept but its unit
+ * was not: such a unit gets a turn as well, with its changed programs or with all of them. Pure.
  *
- * @param planned of now, with no drift in it
+ * @param planned current steps, without drift
  * @param kept by the last `up`
  */
 export function findChanges(model: EnvironmentModel, planned: readonly PlannedStep[], kept: KeptSteps): Changes {
@@ -47,7 +47,7 @@ export function findChanges(model: EnvironmentModel, planned: readonly PlannedSt
   return { changes, others: [...changed].filter((name) => !explained.has(name)) };
 }
 
-/** Which rollout it is: the same units to the same programs. */
+/** Identifies a rollout: the same units with the same programs. */
 export const changesId = (changes: readonly Change[]): string =>
   createHash("sha256")
     .update(

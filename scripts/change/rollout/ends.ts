@@ -4,23 +4,23 @@ import { type RunRecord, Stopped } from "../../engine/run-record.ts";
 import { up } from "../restore/engine.ts";
 import { type HostResult, hostRun, type Rolling } from "../rolling.ts";
 import { openEngine, type Report, type Run } from "../runbook.ts";
-import { giveBack, unstage } from "./actions.ts";
+import { rollBack, unstage } from "./actions.ts";
 import type { Change } from "./changes.ts";
 import type { RolloutRecord } from "./record.ts";
 import { stepsTable } from "./report.ts";
 
-/** `up` keeps in the stack what all hosts run. @throws UserError where it fails: the new agents run all the same */
+/** Runs `up`, which records in the stack what the hosts run. @throws UserError if it fails; the new agents keep running */
 export async function keepNew(run: Run, kept: RunRecord<RolloutRecord>, record: RolloutRecord): Promise<void> {
   const { stack, say } = run;
-  say("up keeps what the hosts run");
+  say("up: recording what the hosts run");
   const engine = { ...(await openEngine(run, "")), quiet: true };
-  // Killed from here on, nothing else tells that the hosts run others than the stack has.
+  // If the run is killed from here on, only this record shows that the hosts run other agents than the stack has.
   await kept.write(record);
   try {
     await up(engine);
   } catch (cause) {
-    const remedy = `the new agents run on all hosts; repair it, then: ./warren up -s ${stack}`;
-    const what = `up could not keep what the hosts run: ${(cause as Error).message}`;
+    const remedy = `the new agents run on all hosts; fix the problem, then run ./warren up -s ${stack}`;
+    const what = `up could not record what the hosts run: ${(cause as Error).message}`;
     throw new UserError(`stack ${stack}`, what, remedy, { cause });
   } finally {
     await kept.remove();
@@ -34,11 +34,11 @@ export interface Rollout extends Rolling {
 }
 
 /**
- * The former programs again, on the host that failed first, then on those that were done, the last first. Goes on where a host can't be reached.
+ * Restores the previous programs, on the host that failed first, then on the finished hosts in reverse order. Continues if a host can't be reached.
  *
- * @param why the rollout goes back
+ * @param why the reason for the rollback
  */
-export async function giveAllBack(
+export async function rollBackAll(
   stack: string,
   rollout: Rollout,
   why: string,
@@ -46,7 +46,7 @@ export async function giveAllBack(
 ): Promise<Report> {
   const { kept, record, changes, reach } = rollout;
   await kept.write(record);
-  process.stderr.write(`✗ ${why}\nback to the former agents\n`);
+  process.stderr.write(`✗ ${why}\nrolling back to the previous agents\n`);
   const hosts = [...new Set([...(record.begun ? [record.begun.host] : []), ...record.done.toReversed()])];
   const failed: string[] = [];
   const tried = (host: string, done: Promise<unknown>) =>
@@ -56,18 +56,18 @@ export async function giveAllBack(
     });
   for (const turn of hosts.flatMap((host) => record.turns.filter((one) => one.host === host))) {
     const { host, $, comeBack } = hostRun(rollout, turn, []);
-    for (const change of changes.filter((one) => one.host === host)) await tried(host, $(giveBack(change)));
+    for (const change of changes.filter((one) => one.host === host)) await tried(host, $(rollBack(change)));
     await tried(host, comeBack());
   }
-  // Of one that can't be reached its next boot clears them.
+  // On a host that can't be reached, the next boot clears them.
   await Promise.all(changes.map(({ host, programs }) => act(reach, unstage(host, programs))));
   if (failed.length === 0) await kept.remove();
   const lines = [
     ...(results.length === 0 ? [`✗ ${why}`] : []),
     ...failed.map((one) => `✗ ${one}`),
     failed.length === 0
-      ? `the former agents run again on ${hosts.join(", ")}; an up would bring the new ones once more: repair them first`
-      : `./warren rollout -s ${stack} goes on with the way back`,
+      ? `rolled back to the previous agents on ${hosts.join(", ")}; fix the new agents before the next up, which would install them again`
+      : `the rollback is incomplete; continue it with ./warren rollout -s ${stack}`,
     "",
   ];
   const backOn = [...(record.begun ? [record.begun.host] : []), ...record.done];

@@ -14,14 +14,14 @@ interface Outputs {
   readonly steps?: KeptSteps;
   readonly tls?: KeptTls;
   readonly hostKeys?: Readonly<Record<string, string>>;
-  /** What digests are keyed by; of a stack whose cookie was never changed it is that. */
+  /** The key of digests; missing in a stack whose cookie was never changed, where it is the cookie. */
   readonly digestKey?: string;
 }
 
 /**
- * Bundles what this checkout has, and finds what of it the stack's hosts don't run yet. No host is asked.
+ * Bundles the agents of this checkout and finds the units that don't run them yet. No host is asked.
  *
- * @throws UserError where more than agents differs: `up` is for that
+ * @throws UserError if anything else differs, which is a task for `up`
  */
 export async function findProgramChanges(stack: string): Promise<readonly Change[]> {
   const [config, artifacts, text] = await Promise.all([
@@ -39,6 +39,6 @@ export async function findProgramChanges(stack: string): Promise<readonly Change
   const { changes, others } = findChanges(model, planned, steps);
   if (others.length === 0) return changes;
   const which = `${others.slice(0, 5).join(", ")}${others.length > 5 ? ", …" : ""}`;
-  const remedy = `./warren preview -s ${stack}; up makes all of it, agents in the same order`;
-  throw new UserError(`stack ${stack}`, `more than agents differs from what was made last: ${which}`, remedy);
+  const remedy = `inspect the changes with ./warren preview -s ${stack} and make all of them with up, which installs agents in the same order`;
+  throw new UserError(`stack ${stack}`, `there are other changes than new agents: ${which}`, remedy);
 }

@@ -5,19 +5,19 @@ import { verify } from "../../inspect/verify/judge.ts";
 import type { StepId } from "../../inspect/verify/step.ts";
 import type { HostStep } from "../restart/plan.ts";
 
-/** What an operator makes, or where it is put, is none of a program's. */
+/** Problems that do not depend on the agents' programs. */
 const notOurs: readonly StepId[] = ["products-are-made", "on-the-preferred-host", "disks-have-room", "no-dead-letters"];
 
 const key = ({ host, id }: Pick<Problem, "host" | "id">): string => `${host} ${id}`;
 
-/** Links of the chain that are broken, but for those that no program can mend. Pure. */
-export const brokenNow = (evidence: Evidence): Problem[] =>
+/** Broken links of the chain, without those that do not depend on programs. Pure. */
+const brokenNow = (evidence: Evidence): Problem[] =>
   verify(evidence, { productAgeSeconds: evidence.chain.silenceSeconds }).steps.flatMap(
     ({ verdict, host, id, step, evidence: what, remedy = "" }) =>
       verdict === "broken" && !notOurs.includes(id) ? [{ host, id, step, evidence: what, remedy }] : [],
   );
 
-/** What a host's new programs lack: they ended by themselves, say that they are not well, or a link is broken that was not before. Pure. */
+/** The problem of a host's new programs: one exited by itself, reports that it is unhealthy, or a link is broken that was not before. Pure. */
 export function programProblem(
   evidence: Evidence,
   { host, units }: HostStep,
@@ -31,17 +31,17 @@ export function programProblem(
     const ended = found?.units[unit]?.restarts ?? 0;
     const notRunning = (text: string) =>
       ({ host, id: `${name}-runs`, step: `${name} runs`, evidence: text, remedy }) as const;
-    if (ended > 0) return notRunning(`it has ended ${ended} times by itself`);
+    if (ended > 0) return notRunning(`it exited by itself; restarts: ${ended}`);
     const { health, silent } = found?.agents[name] ?? {};
-    if (!health) return notRunning(`it says nothing: ${silent ?? "not asked"}`);
+    if (!health) return notRunning(`no answer: ${silent ?? "not asked"}`);
     if (!health.ok && !before.has(`${host} ${name}`)) {
-      return { host, id: `${name}-is-well`, step: `${name} is well`, evidence: health.text, remedy };
+      return { host, id: `${name}-is-well`, step: `${name} is healthy`, evidence: health.text, remedy };
     }
   }
-  return brokenNow(evidence).find((lack) => !before.has(key(lack)));
+  return brokenNow(evidence).find((problem) => !before.has(key(problem)));
 }
 
-/** What is not well before anything is done, so that no program is blamed for it. Pure. */
+/** Problems before anything is done, which are not blamed on the new programs. Pure. */
 export function problemsBefore(evidence: Evidence): Set<string> {
   const agents = evidence.chain.hosts.flatMap(({ name: host, agents: all }) =>
     all.flatMap(({ name }) =>

@@ -6,24 +6,24 @@ import { restartRecord } from "../restart/progress.ts";
 import { type Change, changesId } from "./changes.ts";
 
 export const rolloutRecord = restartRecord.extend({
-  /** Which programs. */
+  /** Identifies the programs, see `changesId`. */
   changes: z.string(),
-  /** Why it goes back to the former ones. */
+  /** The reason for a rollback. */
   backFor: z.string().optional(),
 });
 export type RolloutRecord = z.infer<typeof rolloutRecord>;
 
-/** @throws UserError where one was broken off that only goes on with the agents it was of */
+/** Removes the record. @throws UserError if it is of an interrupted rollout of other agents, which only their checkout can continue */
 export async function forgetDone(stack: string, kept: RunRecord<RolloutRecord>): Promise<void> {
   const before = await kept.read();
   await kept.remove();
   const hosts = [...(before?.done ?? []), ...(before?.begun ? [before.begun.host] : [])];
   if (hosts.length === 0) return;
-  const what = `a rollout was broken off, and other agents than this checkout's may run on ${hosts.join(", ")}`;
-  throw new UserError(`stack ${stack}`, what, `./warren up -s ${stack} brings back those of this checkout`);
+  const what = `a rollout was interrupted, so other agents than this checkout's may run on ${hosts.join(", ")}`;
+  throw new UserError(`stack ${stack}`, what, `install the agents of this checkout with ./warren up -s ${stack}`);
 }
 
-/** The record of a rollout of the same programs that was broken off, or a new one. Programs that differ again begin anew. */
+/** The record of an interrupted rollout of the same programs, or a new one. If the programs have changed again, the rollout starts from scratch. */
 export function recordOf(
   changes: readonly Change[],
   all: readonly HostStep[],
@@ -31,7 +31,7 @@ export function recordOf(
 ): RolloutRecord {
   const id = changesId(changes);
   if (before && (before.changes === id || before.backFor !== undefined)) {
-    process.stderr.write(`goes on with the rollout of ${before.startedAt}\n`);
+    process.stderr.write(`continues the rollout of ${before.startedAt}\n`);
     return before;
   }
   const turns = all.flatMap((turn) => {

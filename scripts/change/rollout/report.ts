@@ -5,7 +5,7 @@ import { type HostResult, isAllDone, reportOf } from "../rolling.ts";
 import type { Report } from "../runbook.ts";
 import type { Change } from "./changes.ts";
 
-/** The turns, with what of them is done. Pure. */
+/** The plan, with the state of each turn. Pure. */
 export function formatPlan(record: RestartRecord, changes: readonly Change[]): string {
   const rows = record.turns.map((turn, index) => {
     const programs = changes.filter(({ host }) => host === turn.host).flatMap((one) => one.programs);
@@ -20,9 +20,9 @@ export function stepsTable(turns: readonly HostResult[]): string {
   return turns.length > 0 ? `${formatSteps(turns, { column: "units", done: "new", textOf: unitsText })}\n` : "";
 }
 
-/** The end of a rollout that did not go back. */
+/** The result of a rollout without a rollback. */
 export function reportRollout(stack: string, turns: readonly HostResult[]): Report {
   const ok = isAllDone(turns);
-  const more = ok ? "" : `  then: ./warren rollout -s ${stack} goes on\n`;
+  const more = ok ? "" : `  then: ./warren rollout -s ${stack} continues\n`;
   return reportOf(turns, { ok, backOn: [], turns }, `${stepsTable(turns)}${more}`);
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { fixtureModel } from "../../../infra/model/fixture.ts";
 import type { EnvironmentModel } from "../../../infra/model/types.ts";
 import { type KeptSteps, planSteps } from "../../../infra/resources/plan.ts";
-import { soundEvidence, wordsOf } from "../../inspect/verify/fixture.ts";
+import { healthyEvidence, hostOf } from "../../inspect/verify/fixture.ts";
 import { findChanges } from "./changes.ts";
 import { problemsBefore, programProblem } from "./program-health.ts";
 
@@ -19,12 +19,12 @@ function withBundle(name: string, sha256: string): EnvironmentModel {
   return { ...model, hosts: changed(model.hosts) };
 }
 
-describe("what is new", () => {
-  it("is nothing after an up", () => {
+describe("finding program changes", () => {
+  it("finds nothing after an up", () => {
     expect(findChanges(model, plan(model, kept), kept)).toEqual({ changes: [], others: [] });
   });
 
-  it("is a bundle on each host that runs it, with the digest that up will reckon", () => {
+  it("finds a new bundle on each host that runs it, with the digest that up will compute", () => {
     const next = withBundle("puller", "9".repeat(64));
     const planned = plan(next, kept);
     const { changes, others } = findChanges(next, planned, kept);
@@ -35,7 +35,7 @@ describe("what is new", () => {
     expect(first?.digest).toBe(planned.find(({ name }) => name === "pds-1 warren-puller.service")?.kept.digest);
   });
 
-  it("is a unit that went back to its former program in an up, whether the program is mended or the same once more", () => {
+  it("finds a unit that went back to its previous program in an up, whether the program has changed since or not", () => {
     const bad = withBundle("puller", "9".repeat(64));
     const program = "pds-1 /opt/warren/agents/puller.mjs";
     const ofBad = plan(bad, kept).find(({ name }) => name === program)?.kept;
@@ -51,7 +51,7 @@ describe("what is new", () => {
     expect(former.changes[0]?.digest).toBe(kept["pds-1 warren-puller.service"]?.digest);
   });
 
-  it("is not a config that changed, and a unit that reads both waits for up", () => {
+  it("ignores a changed config, and leaves a unit that reads both to up", () => {
     const next = withBundle("puller", "9".repeat(64));
     const hosts = next.hosts.map((host) => ({
       ...host,
@@ -71,22 +71,22 @@ describe("a host with a new program", () => {
   const turn = { host: "pds-2", units: ["warren-puller.service"], isMember: false };
   const puller = "warren-puller.service";
 
-  it("is well where nothing is broken that was not before", () => {
-    const before = soundEvidence();
-    const silent = wordsOf(before, "pds-1").agents.puller;
+  it("is healthy if nothing is broken that was not before", () => {
+    const before = healthyEvidence();
+    const silent = hostOf(before, "pds-1").agents.puller;
     if (silent?.health) silent.health.ok = false;
     expect(programProblem(before, turn, problemsBefore(before))).toBeUndefined();
   });
 
-  it("is not where it ends by itself, says so, or says nothing", () => {
-    const ended = soundEvidence();
-    wordsOf(ended, "pds-2").units[puller] = { active: "active", sub: "running", restarts: 1, status: "" };
-    expect(programProblem(ended, turn, new Set())?.evidence).toContain("1 times by itself");
-    const ill = soundEvidence();
-    wordsOf(ill, "pds-2").agents.puller = { health: { ok: false, text: "can't write", spooled: 0 } };
-    expect(programProblem(ill, turn, new Set())).toMatchObject({ step: "puller is well", evidence: "can't write" });
-    const silent = soundEvidence();
-    wordsOf(silent, "pds-2").agents.puller = { silent: "refused" };
+  it("is not healthy if it exits by itself, reports a problem, or does not answer", () => {
+    const ended = healthyEvidence();
+    hostOf(ended, "pds-2").units[puller] = { active: "active", sub: "running", restarts: 1, status: "" };
+    expect(programProblem(ended, turn, new Set())?.evidence).toContain("exited by itself; restarts: 1");
+    const ill = healthyEvidence();
+    hostOf(ill, "pds-2").agents.puller = { health: { ok: false, text: "can't write", spooled: 0 } };
+    expect(programProblem(ill, turn, new Set())).toMatchObject({ step: "puller is healthy", evidence: "can't write" });
+    const silent = healthyEvidence();
+    hostOf(silent, "pds-2").agents.puller = { silent: "refused" };
     expect(programProblem(silent, turn, new Set())?.evidence).toContain("refused");
   });
 });

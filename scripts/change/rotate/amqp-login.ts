@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
 
-/** What a broker says to a login by AMQP; or why it says nothing. */
+/** A broker's answer to a login by AMQP, or why there is none. */
 export type LoginAnswer = "accepted" | "refused" | { readonly silent: string };
 
 export interface LoginPlace {
@@ -12,15 +12,15 @@ export interface LoginPlace {
 }
 
 const protocolHeader = Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
-/** Class and method of what a broker answers, as one number. */
+/** Class and method of a broker's answers, as one number. */
 const answers = { start: 0x000a_000a, tune: 0x000a_001e, close: 0x000a_0032 } as const;
 const startOk = Buffer.from([0, 10, 0, 11]);
 const accessRefused = 403;
 const loginMs = 20_000;
 
 /**
- * Logs in and goes no further than to whether it is believed: a client library would open a virtual host, too, which is another question, and leaves a
- * socket behind where that is refused.
+ * Checks whether a login is accepted, and no more. A client library would also open a virtual host, which is another question, and would leave a socket
+ * open if that is refused.
  */
 export function logIn(
   { address: host, port, secure }: LoginPlace,
@@ -38,7 +38,7 @@ export function logIn(
     socket.setTimeout(loginMs, () => settle({ silent: `no answer within ${loginMs / 1000} s` }));
     socket.once(secure ? "secureConnect" : "connect", () => socket.write(protocolHeader));
     socket.on("error", (error) => settle({ silent: error.message }));
-    socket.once("close", () => settle({ silent: "it ends the connection without a word" }));
+    socket.once("close", () => settle({ silent: "it closes the connection without an answer" }));
     socket.on("data", (data: Buffer) => {
       received = Buffer.concat([received, data]);
       const [frame, rest] = frameOf(received);
@@ -53,7 +53,7 @@ export function logIn(
   });
 }
 
-/** A frame is a type, a channel and a size before its payload, and one octet after it. */
+/** A frame has a type, a channel and a size before its payload, and one octet after it. */
 const [headBytes, endBytes, frameEnd] = [7, 1, 0xce];
 
 function frameOf(received: Buffer): [Buffer | undefined, Buffer] {
@@ -63,7 +63,7 @@ function frameOf(received: Buffer): [Buffer | undefined, Buffer] {
   return [received.subarray(headBytes, end), received.subarray(end + endBytes)];
 }
 
-/** Without `authentication_failure_close` a broker refuses by ending the connection, which anything else may do, too. */
+/** Without `authentication_failure_close` a broker refuses a login by closing the connection, which may have other causes. */
 function startOkFrame(user: string, password: string): Buffer {
   const capability = Buffer.concat([short("authentication_failure_close"), Buffer.from("t\u0001")]);
   const properties = Buffer.concat([short("capabilities"), Buffer.from("F"), long(capability)]);

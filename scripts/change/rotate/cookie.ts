@@ -9,7 +9,7 @@ import type { Rotation } from "./phase.ts";
 import { newSecret } from "./stack-file.ts";
 import { apply, configNow, type Subject } from "./subject.ts";
 
-/** Another Erlang cookie for all members. Nodes that run take it as they are; what is connected stays so. */
+/** A new Erlang cookie for all members. Running nodes accept it without a restart; connections stay open. */
 export function cookieRotation(subject: Subject): Rotation {
   const { stack, before } = subject;
   const members = Object.values(before.brokers).flatMap((broker) => broker.members);
@@ -19,23 +19,23 @@ export function cookieRotation(subject: Subject): Rotation {
       {
         name: "change",
         where: members.join(", "),
-        what: "nodes that run take a new cookie, then their command line does",
-        meanwhile: "no restart, and no connection ends; the former one is refused",
+        what: "running nodes accept a new cookie, then their command line tools use it",
+        meanwhile: "no restart, and no connection is closed; the previous cookie is refused",
         async run() {
           const now = await configNow(subject);
           if (now.secrets.erlangCookie === before.secrets.erlangCookie) {
             await setConfig(stack, "warren:secrets.erlangCookie", newSecret(), { secret: true });
           }
-          const lacking = await apply(subject);
-          return lacking.length > 0 ? lacking : checkCookies(subject, members);
+          const problems = await apply(subject);
+          return problems.length > 0 ? problems : checkCookies(subject, members);
         },
       },
     ],
-    afterwards: ["who outside has the cookie, e.g. for rabbitmqctl from another host, is refused from now on"],
+    afterwards: ["tools outside that use the cookie, e.g. rabbitmqctl on another host, are refused from now on"],
   };
 }
 
-/** The command line starts an Erlang VM, on a broker that has much to do. */
+/** `rabbitmqctl` starts an Erlang VM, possibly on a busy broker. */
 const askSeconds = 120;
 
 async function checkCookies({ stack, before, ...subject }: Subject, members: readonly string[]): Promise<string[]> {
@@ -44,9 +44,9 @@ async function checkCookies({ stack, before, ...subject }: Subject, members: rea
   const wanted = createHash("sha256").update(now.secrets.erlangCookie).digest("hex");
   const found = await Promise.all(
     members.map(async (host) => {
-      const ended = await act(reach, actionOn(host, "says its cookie", cookieDigest, askSeconds));
-      if ("why" in ended) return [`${host}: its node can't be asked by the new cookie: ${ended.why}`];
-      if (!ended.output.includes(wanted)) return [`${host}: its node has another cookie than the config`];
+      const ended = await act(reach, actionOn(host, "reports the digest of its cookie", cookieDigest, askSeconds));
+      if ("why" in ended) return [`${host}: its node can't be asked with the new cookie: ${ended.why}`];
+      if (!ended.output.includes(wanted)) return [`${host}: its node does not have the config's cookie`];
       return formerAnswer(host, await exitByCookie(reach, host, before.secrets.erlangCookie));
     }),
   );
@@ -54,22 +54,22 @@ async function checkCookies({ stack, before, ...subject }: Subject, members: rea
   return found.flat();
 }
 
-/** The CLI reads the file to get there, and the node says what it has itself: by its digest. */
+/** The CLI logs in with the cookie of the file, and the node prints the digest of its own cookie. */
 const cookieDigest: Command = rabbitmqctl(
   "eval",
   'io_lib:format("~64.16.0b", [binary:decode_unsigned(crypto:hash(sha256, atom_to_binary(erlang:get_cookie(), latin1)))]).',
 );
 
-/** sysexits.h: EX_UNAVAILABLE, the node is there and has not let the command line in. */
+/** sysexits.h: EX_UNAVAILABLE, the node runs and has refused the command line tool. */
 const refusedExit = "69";
 
 function formerAnswer(host: string, exit: string | undefined): string[] {
   if (exit === refusedExit) return [];
-  if (exit === "0") return [`${host}: lets the former cookie in`];
-  return [`${host}: can't be asked whether it refuses the former cookie (${exit ? `exit code ${exit}` : "no answer"})`];
+  if (exit === "0") return [`${host}: still accepts the previous cookie`];
+  return [`${host}: can't check that it refuses the previous cookie (${exit ? `exit code ${exit}` : "no answer"})`];
 }
 
-/** What the command line ends with that comes with another cookie, from a home of its own. */
+/** The exit code of `rabbitmqctl` with another cookie, in a home folder of its own. */
 async function exitByCookie(reach: Hosts, host: string, cookie: string): Promise<string | undefined> {
   const file = `${home}/.erlang.cookie`;
   const place = and(

@@ -16,15 +16,12 @@ import type { Rotation } from "./phase.ts";
 import { newSecret } from "./stack-file.ts";
 import { apply, configNow, type Subject } from "./subject.ts";
 
-/** Another key and another password by which px delivers to the public data server. */
+/** A new key and password with which px delivers to the public data server. */
 export function deliveryRotation(subject: Subject): Rotation {
   const { stack, before } = subject;
   const delivery = before.datamart?.delivery;
   if (!delivery) {
-    throw new UserError(
-      `stack ${stack}`,
-      "px delivers nothing (warren:datamart.delivery), so that there is nothing to rotate",
-    );
+    throw new UserError(`stack ${stack}`, "has nothing to rotate: px delivers nothing (warren:datamart.delivery)");
   }
   const senders = Object.entries(before.hosts).flatMap(([host, { roles }]) => (roles.includes("px") ? [host] : []));
   return {
@@ -33,17 +30,17 @@ export function deliveryRotation(subject: Subject): Rotation {
       {
         name: "change",
         where: `the public data server, ${senders.join(", ")}`,
-        what: `another ${secretsText(before)} of ${delivery.user}`,
-        meanwhile: "products wait on px for the seconds in which one side alone has the new one",
+        what: `a new ${secretsText(before)} of ${delivery.user}`,
+        meanwhile: "products wait on px for the seconds in which only one side has it",
         async run() {
           if (deliversBy(delivery, "sftp")) await renewKey(subject);
           if (deliversBy(delivery, "ftp")) await renewPassword(subject);
-          const lacking = await apply(subject);
-          return lacking.length > 0 ? lacking : checkLogins(subject, senders);
+          const problems = await apply(subject);
+          return problems.length > 0 ? problems : checkLogins(subject, senders);
         },
       },
     ],
-    afterwards: ["whoever else delivers as that user needs the new ones: they are in the stack file"],
+    afterwards: ["other programs that deliver as that user need the new secrets, which are in the stack file"],
   };
 }
 
@@ -53,7 +50,7 @@ const secretsText = ({ datamart }: StackConfig): string =>
     ...(deliversBy(datamart?.delivery, "ftp") ? ["password"] : []),
   ].join(" and ");
 
-/** Both halves stand in the stack file: where a run was killed between the two, the public one follows from the other. */
+/** Both halves are in the stack file. If an earlier run was killed between writing them, the public one is derived from the private one. */
 async function renewKey(subject: Subject): Promise<void> {
   const { stack, before } = subject;
   const folder = await mkdtemp(join(tmpdir(), "warren-key-"));
@@ -81,7 +78,7 @@ async function renewPassword(subject: Subject): Promise<void> {
   await setConfig(subject.stack, "warren:secrets.deliveryPassword", newSecret(), { secret: true });
 }
 
-/** From each px, by each of its senders: the new one is let in, the former one is not. */
+/** On each px, for each of its senders: the new secret must be accepted, the previous one refused. */
 async function checkLogins(subject: Subject, hosts: readonly string[]): Promise<string[]> {
   const { stack, before } = subject;
   const now = await configNow(subject);
@@ -93,11 +90,11 @@ async function checkLogins(subject: Subject, hosts: readonly string[]): Promise<
           tryLogin(reach, { host, agent: name, called, ...deliveryCredential(config, sender) });
         const [fresh, former] = await Promise.all([by(now, "new"), by(before, "former")]);
         return [
-          ...(fresh === "let in" ? [] : [`${host}: ${name} by the new secret: ${fresh}`]),
-          ...(former === "let in" ? [`${host}: ${name}: the former secret is still let in`] : []),
-          ...(former === "let in" || former === "refused"
+          ...(fresh === "accepted" ? [] : [`${host}: ${name} with the new secret: ${fresh}`]),
+          ...(former === "accepted" ? [`${host}: ${name}: the previous secret is still accepted`] : []),
+          ...(former === "accepted" || former === "refused"
             ? []
-            : [`${host}: ${name}: can't be asked whether the former secret is refused: ${former}`]),
+            : [`${host}: ${name}: can't check that the previous secret is refused: ${former}`]),
         ];
       }),
     ),
@@ -109,15 +106,15 @@ const loginSeconds = 60;
 
 interface Login {
   readonly host: string;
-  /** Of its unit and config. */
+  /** Name of its unit and config. */
   readonly agent: string;
   readonly called: string;
-  /** Of the credential. */
+  /** Name of the credential. */
   readonly name: string;
   readonly content: string;
 }
 
-/** As the agent itself logs in, with one secret in the place of its own. @returns `let in`, `refused`, or what is in the way */
+/** Logs in as the agent does, but with the given secret. @returns `accepted`, `refused`, or the error message */
 async function tryLogin(reach: Hosts, { host, agent, called, name, content }: Login): Promise<string> {
   const folder = `/run/warren-${called}-${agent}`;
   const place = and(
@@ -136,6 +133,6 @@ async function tryLogin(reach: Hosts, { host, agent, called, name, content }: Lo
     timeoutMs: loginSeconds * 1000,
   });
   if (!ended) return "no answer";
-  if (ended.exitCode === 0) return "let in";
+  if (ended.exitCode === 0) return "accepted";
   return /doesn't let \S+ in/.test(ended.output) ? "refused" : ended.output.split("\n").slice(-2).join(" ");
 }

@@ -8,7 +8,7 @@ import { sshRotation } from "./ssh.ts";
 import type { Subject } from "./subject.ts";
 import { tlsRotation } from "./tls.ts";
 
-/** @throws UserError where it doesn't fit the stack, or whose password is not said */
+/** @throws UserError if it doesn't fit the stack, or no user is given for a password */
 export function rotationOf(subject: Subject, kind: Kind, user: string | undefined, cutOff: boolean): Rotation {
   if (kind !== "password" && user !== undefined) {
     throw new UserError(`rotate ${kind}`, `takes no user, got ${user}`, `./warren rotate ${kind} -s ${subject.stack}`);
@@ -20,7 +20,7 @@ export function rotationOf(subject: Subject, kind: Kind, user: string | undefine
   if (user !== undefined) return passwordRotation(subject, user, cutOff);
   throw new UserError(
     "rotate password",
-    "whose is not said",
-    `add the user, e.g. ${subject.before.announcements.user}, the agents' own`,
+    "no user given",
+    `add a user, e.g. ${subject.before.announcements.user}, which the agents use`,
   );
 }

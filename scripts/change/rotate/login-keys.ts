@@ -4,12 +4,12 @@ import { $ } from "zx/core";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { checkout } from "../../engine/places.ts";
 
-/** The files of a login's key pair while one takes the other's place. The private half alone tells how far it has come. */
+/** The files of a login's key pair during its replacement. The private files alone show the progress. */
 export interface KeyFiles {
   readonly now: string;
-  /** Made, and not in use yet. */
+  /** Created, but not in use yet. */
   readonly next: string;
-  /** Out of use, and perhaps still let in by some host. */
+  /** No longer in use, but perhaps still accepted by some host. */
   readonly former: string;
 }
 
@@ -19,33 +19,34 @@ export function keyFiles(file: string): KeyFiles {
 }
 
 const here = $({ nothrow: true, quiet: true, stdio: ["ignore", "pipe", "pipe"] });
-/** What a shell says of a program that is not installed. */
+/** A shell's exit code for a program that is not installed. */
 const notThere = 127;
 
 const isThere = async (file: string): Promise<boolean> => (await stat(file).catch(() => undefined)) !== undefined;
 
-/** Makes the next pair where it is not there, nor in use already. */
+/** Creates the next pair, unless it exists or is already in use. */
 export async function makeNext({ next, former }: KeyFiles, comment: string): Promise<void> {
   if ((await isThere(next)) || (await isThere(former))) return;
   const temporary = `${next}.new`;
   await Promise.all([rm(temporary, { force: true }), rm(`${temporary}.pub`, { force: true })]);
   const { ok, stderr, exitCode } = await here`ssh-keygen -q -t ed25519 -N ${""} -C ${comment} -f ${temporary}`;
   if (!ok) {
-    const remedy = exitCode === notThere ? "install openssh-client" : "repair it; the same command goes on";
-    throw new UserError("ssh-keygen", `makes no key: ${stderr.trim()}`, remedy);
+    const remedy =
+      exitCode === notThere ? "install openssh-client" : "fix it, then run the same command again to continue";
+    throw new UserError("ssh-keygen", `can't create a key: ${stderr.trim()}`, remedy);
   }
   await rename(`${temporary}.pub`, `${next}.pub`);
   await rename(temporary, next);
 }
 
-/** The public half as `TYPE BASE64`, from the private one: a public file may be missing. */
+/** The public half as `TYPE BASE64`, derived from the private one because the public file may be missing. */
 export async function publicHalf(file: string): Promise<string> {
   const { stdout, ok, stderr } = await here`ssh-keygen -y -f ${file}`;
-  if (!ok) throw new UserError(file, `gives no public key: ${stderr.trim()}`);
+  if (!ok) throw new UserError(file, `has no readable public key: ${stderr.trim()}`);
   return stdout.trim().split(" ").slice(0, 2).join(" ");
 }
 
-/** Puts the next pair in the place of the one in use, which stays beside it. At every moment the file in use is a whole key that hosts let in. */
+/** Replaces the pair in use with the next one and keeps the previous one beside it. At any moment the file in use is a complete key that hosts accept. */
 export async function swap({ now, next, former }: KeyFiles): Promise<void> {
   if (!(await isThere(next))) return;
   for (const ending of [".pub", ""]) {

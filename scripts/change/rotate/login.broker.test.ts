@@ -5,7 +5,7 @@ import type { LocalBroker } from "../../traffic/local-broker.ts";
 import { logIn } from "./amqp-login.ts";
 import { namesOf } from "./login.ts";
 
-// The words of refusals are the broker's own, and whether it keeps a connection by a former password is known to it alone.
+// A real broker: only it shows how it refuses a login, and whether it keeps connections opened with a previous password.
 
 let broker: LocalBroker;
 beforeAll(async () => {
@@ -22,7 +22,7 @@ const api = (path: string, body?: object) =>
     ...(body ? { body: JSON.stringify(body) } : {}),
   });
 
-it("tells a login that is let in from one that is refused, also of a user who may do nothing, and who stays connected", async () => {
+it("distinguishes an accepted login from a refused one, even for a user without permissions, and lists who stays connected", async () => {
   const [hostname, port] = ["127.0.0.1", broker.amqpPort];
   const place = { host: "one", address: hostname, port, secure: false };
   const login = (user: string, password: string) => logIn(place, user, password, undefined);
@@ -40,7 +40,7 @@ it("tells a login that is let in from one that is refused, also of a user who ma
   expect(await logIn({ ...place, port: 1 }, "feeder", "the-new-one", undefined)).toEqual({
     silent: expect.stringContaining("ECONNREFUSED"),
   });
-  // Its list of connections is a little behind.
+  // The broker's list of connections lags a little.
   await expect
     .poll(
       async () => {

@@ -6,7 +6,7 @@ import { readOperatorCa } from "../../engine/operator-ca.ts";
 import { fromAll } from "../../lib/lists.ts";
 import { type LoginPlace, logIn } from "./amqp-login.ts";
 
-/** Where the members of a broker take logins from this side; none where they speak to their own hosts alone. */
+/** Where the members of a broker accept logins from other hosts; empty if they listen only on loopback. */
 export function loginPlaces({ brokers, hosts }: StackConfig, name: string): LoginPlace[] {
   const broker = brokers[name];
   if (!broker || (!broker.tls && !broker.plainText)) return [];
@@ -18,11 +18,11 @@ export interface Expected {
   readonly user: string;
   readonly password: string;
   readonly answer: "accepted" | "refused";
-  /** For what is told, e.g. `the new password`. */
+  /** Its name in messages, e.g. `the new password`. */
   readonly called: string;
 }
 
-/** Logs in at every member of brokers. @returns where the answer is another one than it should be; without any password */
+/** Tries logins at every member of the brokers. @returns a line for each unexpected answer, without passwords */
 export async function unexpectedLogins(
   stack: string,
   config: StackConfig,
@@ -36,7 +36,7 @@ export async function unexpectedLogins(
   return fromAll(tries, async ({ place, one: { user, password, answer, called } }) => {
     const got = await logIn(place, user, password, ca);
     if (got === answer) return [];
-    const what = typeof got === "string" ? `is ${got}` : `can't be tried: ${got.silent}`;
+    const what = typeof got === "string" ? `is ${got}` : `can't be checked: ${got.silent}`;
     return [`${place.host}: ${called} of ${user} ${what}`];
   });
 }
@@ -49,7 +49,7 @@ const connectionsSchema = z.array(
   }),
 );
 
-/** Who is connected as a user, as the first member tells that answers, e.g. `dispatcher@bunny1 from 10.0.0.1`. */
+/** Clients connected as a user, according to the first member that answers, e.g. `dispatcher@bunny1 from 10.0.0.1`. */
 export async function connectionsOf(
   stack: string,
   config: StackConfig,
@@ -63,7 +63,7 @@ export async function connectionsOf(
   return (await askMembers(cluster, ca, path, (answer) => namesOf(answer, user))).answer;
 }
 
-/** @throws Error where the answer has another form */
+/** @throws Error if the answer has another form */
 export function namesOf(answer: unknown, user: string): string[] {
   return connectionsSchema.parse(answer).flatMap((one) => {
     if (one.user !== user) return [];

@@ -13,17 +13,17 @@ import type { Rotation } from "./phase.ts";
 import { newSecret } from "./stack-file.ts";
 import { apply, configNow, type Subject } from "./subject.ts";
 
-/** A user whose password brokers keep themselves. */
+/** A user whose password is stored in the brokers. */
 export interface UserPlan {
   readonly user: string;
   /** Names below `warren:secrets.passwords`. */
   readonly keys: readonly string[];
   readonly brokers: readonly string[];
-  /** Agents log in as this user: they go over to its twin. */
+  /** Set if agents log in as this user; they switch to its twin. */
   readonly twin?: { readonly user: string; readonly keys: readonly string[] };
 }
 
-/** Who is to be let in by what, and where. Pure. @throws UserError where the user's password is not this stack's to change */
+/** Which passwords change, and at which brokers. Pure. @throws UserError if the stack does not manage the user's password */
 export function planUser(config: StackConfig, user: string): UserPlan {
   const clusters = clusterModels(config);
   const having = clusters.filter(({ users, administrator }) =>
@@ -35,7 +35,7 @@ export function planUser(config: StackConfig, user: string): UserPlan {
       administrator.name,
       ...users.map(({ name }) => name),
     ]);
-    throw new UserError(user, "is no user of the stack's brokers", `there are: ${[...new Set(there)].join(" ")}`);
+    throw new UserError(user, "is not a user of the stack's brokers", `users: ${[...new Set(there)].join(" ")}`);
   }
   if (isOfDirectory) throw new UserError(user, "has its password in LDAP", "change it there");
   const keys = Object.keys(config.secrets.passwords).filter((name) => name === user || name.startsWith(`${user}@`));
@@ -47,7 +47,7 @@ export function planUser(config: StackConfig, user: string): UserPlan {
 
 export function passwordRotation(subject: Subject, user: string, cutOff: boolean): Rotation {
   const plan = planUser(subject.before, user);
-  const told = plan.keys.map(
+  const commands = plan.keys.map(
     (name) => `./warren pulumi config get -s ${subject.stack} --path 'warren:secrets.passwords${configKey(name)}'`,
   );
   return {
@@ -55,9 +55,9 @@ export function passwordRotation(subject: Subject, user: string, cutOff: boolean
     phases: plan.twin ? twinPhases(subject, plan, plan.twin, cutOff) : [changePhase(subject, plan)],
     afterwards: plan.twin
       ? [
-          `agents are ${plan.twin.user} from now on; who outside logs in as ${user} needs its new password: ${told.join("; ")}`,
+          `agents log in as ${plan.twin.user} from now on; other clients of ${user} need its new password: ${commands.join("; ")}`,
         ]
-      : [`who outside logs in as ${user} has to be told the new one: ${told.join("; ")}`],
+      : [`clients of ${user} need the new password: ${commands.join("; ")}`],
   };
 }
 
@@ -65,12 +65,12 @@ function changePhase(subject: Subject, plan: UserPlan): Rotation["phases"][numbe
   return {
     name: "change",
     where: plan.brokers.join(", "),
-    what: `${plan.user} has a new password; the former one is refused`,
-    meanwhile: "connections that are there stay; who loses his connects by the new one",
+    what: `${plan.user} has a new password; the previous one is refused`,
+    meanwhile: "open connections stay; clients need the new password to reconnect",
     async run() {
       await renew(subject, plan.keys);
-      const lacking = await apply(subject);
-      return lacking.length > 0 ? lacking : checkFormer(subject, plan, plan.user);
+      const problems = await apply(subject);
+      return problems.length > 0 ? problems : checkFormer(subject, plan, plan.user);
     },
   };
 }
@@ -89,11 +89,11 @@ function twinPhases(
       name: "make",
       where,
       what: `user ${twin.user} with ${user}'s rights and a new password`,
-      meanwhile: "no agent is touched",
+      meanwhile: "agents are not affected",
       async run() {
         await renew(subject, twin.keys);
-        const lacking = await apply(subject);
-        if (lacking.length > 0) return lacking;
+        const problems = await apply(subject);
+        if (problems.length > 0) return problems;
         const now = await configNow(subject);
         return unexpectedLogins(stack, now, brokers, (broker) => [accepted(now, twin.user, broker)]);
       },
@@ -102,7 +102,7 @@ function twinPhases(
       name: "move",
       where: "agents",
       what: `log in as ${twin.user}`,
-      meanwhile: "each starts anew, dispatchers in turn; both users are let in",
+      meanwhile: "each agent restarts, dispatchers one after the other; both users are accepted",
       async run() {
         const now = await configNow(subject);
         if (now.announcements.user !== twin.user) await setConfig(stack, "warren:announcements.user", twin.user);
@@ -112,17 +112,17 @@ function twinPhases(
     {
       name: "refuse",
       where,
-      what: `${user} has a new password, which nobody has; the former one is refused`,
-      meanwhile: "whoever is still connected by it is told before, and stops this",
+      what: `${user} has a new password, which no client has; the previous one is refused`,
+      meanwhile: "stops if a client is still connected with the previous password",
       async run() {
         const there = await connected(subject, brokers, user);
         if (there.length > 0 && !cutOff) {
-          return there.map((one) => `${one} is still connected as ${user}: --cut-off goes on all the same`);
+          return there.map((one) => `${one} is still connected as ${user}; add --cut-off to close its connection`);
         }
-        for (const one of there) say(`${one} is still connected as ${user}, and is cut off`);
+        for (const one of there) say(`${one} is still connected as ${user}; its connection will be closed`);
         await renew(subject, plan.keys);
-        const lacking = await apply(subject);
-        if (lacking.length > 0) return lacking;
+        const problems = await apply(subject);
+        if (problems.length > 0) return problems;
         const trouble = await closeAll(subject, brokers, user);
         return trouble.length > 0 ? trouble : checkFormer(subject, plan, twin.user);
       },
@@ -133,10 +133,10 @@ function twinPhases(
 async function checkFormer(subject: Subject, { user, brokers }: UserPlan, valid: string): Promise<string[]> {
   const now = await configNow(subject);
   return unexpectedLogins(subject.stack, now, brokers, (broker) => {
-    // One that may come from its own host alone is refused here by any password.
+    // A user that may log in only from the broker's own host is refused here with any password.
     if (now.brokers[broker]?.loopbackUsers.includes(user)) return [];
     const password = passwordOf(subject.before, user, broker);
-    return [accepted(now, valid, broker), { user, password, answer: "refused", called: "the former password" }];
+    return [accepted(now, valid, broker), { user, password, answer: "refused", called: "the previous password" }];
   });
 }
 
@@ -145,7 +145,7 @@ const accepted = (config: StackConfig, user: string, broker: string): Expected =
   called: "the new password",
 });
 
-/** New passwords, but for those that a run that was broken off has set. */
+/** Sets new passwords, except those that an interrupted run has already set. */
 async function renew(subject: Subject, keys: readonly string[]): Promise<void> {
   const now = await configNow(subject);
   for (const name of keys) {
@@ -154,10 +154,10 @@ async function renew(subject: Subject, keys: readonly string[]): Promise<void> {
   }
 }
 
-/** What an agent leaves behind when it goes over is gone within this. */
+/** The previous connections of agents that have switched are closed within this time. */
 const partingMs = 20_000;
 
-/** Who stays connected as a user, over all brokers. */
+/** Clients that stay connected as a user, at all brokers. */
 async function connected(subject: Subject, brokers: readonly string[], user: string): Promise<string[]> {
   const now = await configNow(subject);
   let there: string[] = [];
@@ -172,10 +172,10 @@ async function connected(subject: Subject, brokers: readonly string[], user: str
   return there;
 }
 
-/** The command line starts an Erlang VM, on a broker that has much to do. */
+/** `rabbitmqctl` starts an Erlang VM, possibly on a busy broker. */
 const closeSeconds = 120;
 
-/** A password is asked for when a connection is made: those that are there would stay for ever. */
+/** Brokers check the password only when a connection is opened, so open connections would stay for ever. */
 async function closeAll({ stack, before }: Subject, brokers: readonly string[], user: string): Promise<string[]> {
   const reach = await openHosts(stack, before);
   return fromAll(brokers, async (broker) => {

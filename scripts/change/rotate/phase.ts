@@ -1,22 +1,22 @@
 import { z } from "zod";
 import { type RunRecord, runSteps, type StepResult, Stopped } from "../../engine/run-record.ts";
 
-/** One step of a rotation. What it does can be done again: a run that was killed in it goes on with it. */
+/** One step of a rotation. It can be repeated: a run that was killed continues with it. */
 export interface Phase {
   readonly name: string;
   readonly where: string;
   readonly what: string;
-  /** What this means for who is connected. */
+  /** How it affects connected clients. */
   readonly meanwhile: string;
-  /** @returns what keeps the rotation from going on; the same command asks again */
+  /** @returns problems that stop the rotation; the same command checks again */
   run(): Promise<readonly string[]>;
 }
 
 export interface Rotation {
-  /** For the record: `password feeder`, `tls`. */
+  /** Its name in the record: `password feeder`, `tls`. */
   readonly what: string;
   readonly phases: readonly Phase[];
-  /** What is left to be done by a person. */
+  /** What the operator has to do afterwards. */
   readonly afterwards: readonly string[];
 }
 
@@ -28,7 +28,7 @@ export interface PhaseResult extends Pick<StepResult, "outcome" | "seconds"> {
   readonly findings?: readonly string[];
 }
 
-/** Runs the phases that are left, each noted as done before the next begins, and stops at the first that finds something. */
+/** Runs the phases that are left, records each as done before the next begins, and stops at the first with findings. */
 export async function runPhases(
   { phases }: Rotation,
   kept: RunRecord<RotationRecord>,

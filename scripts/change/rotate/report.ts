@@ -9,7 +9,7 @@ export function formatRotation({ what, phases }: Rotation, begun: RotationRecord
     begun?.done.includes(phase.name) ? "done" : "",
   ]);
   const table = formatColumns([["", "step", "where", "what", "meanwhile", ""], ...rows], "  ");
-  return `${begun ? `goes on with the rotation of ${what} of ${begun.startedAt}\n` : ""}${table}\n\n`;
+  return `${begun ? `continues the rotation of ${what} started ${begun.startedAt}\n` : ""}${table}\n\n`;
 }
 
 export const rotationJson = (
@@ -22,8 +22,8 @@ export function reportRotation(rotation: Rotation, phases: readonly PhaseResult[
   const findings = phases.flatMap((phase) => phase.findings ?? []);
   const lines =
     findings.length === 0
-      ? [...rotation.afterwards, `${rotation.what}: rotated, and all is whole`]
-      : [...findings.map((text) => `✗ ${text}`), "stopped; the same command goes on from here"];
+      ? [...rotation.afterwards, `${rotation.what}: rotated, and the system is healthy`]
+      : [...findings.map((text) => `✗ ${text}`), "stopped; run the same command again to continue"];
   const exitCode = findings.length === 0 ? 0 : exitFindings;
   return { json: rotationJson(rotation, phases, findings), text: `${lines.join("\n")}\n`, exitCode };
 }

@@ -16,7 +16,7 @@ import type { Subject } from "./subject.ts";
 const config = fixtureConfig("lab");
 
 describe("a user's new password", () => {
-  it("is, of the agents' user, its twin's, at every broker that they log in to", () => {
+  it("for the agents' user is its twin's, at every broker that they log in to", () => {
     expect(planUser(config, "feeder")).toEqual({
       user: "feeder",
       keys: ["feeder"],
@@ -25,35 +25,35 @@ describe("a user's new password", () => {
     });
   });
 
-  it("goes back to the first user the next time, with each broker's own password", () => {
+  it("switches back to the first user the next time, with each broker's own password", () => {
     const values = stackValues("lab") as { secrets: { passwords: object } } & Record<string, object>;
     const passwords = { ...values.secrets.passwords, "feeder-b": "twin-of-all", "feeder-b@wxo-b1": "twin-of-one" };
     const announcements = { ...values.announcements, user: "feeder-b" };
     const moved = parseStackConfig({ ...values, announcements, secrets: { ...values.secrets, passwords } }, "lab");
     expect(planUser(moved, "feeder-b").twin).toEqual({ user: "feeder", keys: ["feeder", "feeder@wxo-b1"] });
-    // No agent is the former user any more.
+    // No agent logs in as the previous user any more.
     expect(planUser(moved, "feeder").twin).toBeUndefined();
   });
 
-  it("is changed at once for a user that no agent is, the administrator too", () => {
+  it("changes at once for a user that no agent uses, including the administrator", () => {
     expect(planUser(config, "anonymous")).toMatchObject({ keys: ["anonymous"], brokers: ["bunny", "wxo-b1"] });
     expect(planUser(config, "root").twin).toBeUndefined();
   });
 
-  it("is not made for a person of the directory, nor for nobody", () => {
+  it("is refused for a user of the directory, and for an unknown user", () => {
     expect(() => planUser(config, "michel")).toThrow(/in LDAP/);
-    expect(() => planUser(config, "nobody")).toThrow(/is no user of the stack's brokers/);
+    expect(() => planUser(config, "nobody")).toThrow(/is not a user of the stack's brokers/);
   });
 });
 
 describe("a login", () => {
-  it("is tried where clients come from other hosts, over TLS where there is any", () => {
+  it("is checked where clients connect from other hosts, over TLS if available", () => {
     expect(loginPlaces(config, "bunny")[0]).toMatchObject({ port: config.brokers.bunny?.tlsPort, secure: true });
     const closed = { ...config, brokers: { own: { ...config.brokers.bunny, tls: false, plainText: false } } };
     expect(loginPlaces(closed as typeof config, "own")).toEqual([]);
   });
 
-  it("that lasts is told by the client's name and where it comes from", () => {
+  it("that stays open is reported with the client's name and address", () => {
     const named = { user: "feeder", peer_host: "10.0.0.1", client_properties: { connection_name: "puller@pds-1" } };
     const other = { user: "root", peer_host: "10.0.0.2" };
     expect(namesOf([named, other, { user: "feeder" }], "feeder")).toEqual([
@@ -64,7 +64,7 @@ describe("a login", () => {
 });
 
 describe("phases", () => {
-  it("stop at what they find, and go on there without those that are done", async () => {
+  it("stop at findings, and continue there without those that are done", async () => {
     const folder = await mkdtemp(join(tmpdir(), "warren-rotate-"));
     const kept = runRecord("rotate", "s", rotationRecord, join(folder, "record.json"));
     const did: string[] = [];
@@ -95,7 +95,7 @@ describe("phases", () => {
 });
 
 describe("a login's key pair", () => {
-  it("takes the former one's place, whenever it is broken off", async () => {
+  it("replaces the previous one, wherever it is interrupted", async () => {
     const folder = await mkdtemp(join(tmpdir(), "warren-keys-"));
     const files = keyFiles(join(folder, "id"));
     try {
@@ -105,7 +105,7 @@ describe("a login's key pair", () => {
       const second = await publicHalf(files.next);
       expect(second).not.toBe(first);
       for (const _ of [1, 2]) await swap(files);
-      // Not a third one, where the second is in use and the first not yet taken off the hosts.
+      // No third key while the second is in use and the first is not yet removed from the hosts.
       await makeNext(files, "third");
       await swap(files);
       expect([await publicHalf(files.now), await publicHalf(files.former)]).toEqual([second, first]);
@@ -117,7 +117,7 @@ describe("a login's key pair", () => {
     }
   });
 
-  it("is tried on one host alone, by a connection of its own; the jump host is entered by the key in use", () => {
+  it("is checked for a single host, on a connection of its own; the jump host uses the key in use", () => {
     const text = 'Host a\n  IdentityFile "/old"\n  ControlPath "/c"\nHost b\n  IdentityFile "/old"\n  ProxyJump a\n';
     expect(configWithKey(text, "b", "/new")).toBe(
       'Host a\n  IdentityFile "/old"\n  ControlPath none\nHost b\n  IdentityFile "/new"\n  ProxyJump a\n',
@@ -125,17 +125,17 @@ describe("a login's key pair", () => {
   });
 });
 
-describe("another key and password of px's deliveries", () => {
+describe("a new key and password of px's deliveries", () => {
   const subject = (of: typeof config): Subject => ({
-    ...{ stack: "lab", before: of, startedAt: "", wholeWithinMs: 0, say: () => {} },
+    ...{ stack: "lab", before: of, startedAt: "", healthyWithinMs: 0, say: () => {} },
     engine: {} as Subject["engine"],
   });
 
-  it("are both made where senders deliver by SFTP and by FTP", () => {
-    expect(deliveryRotation(subject(config)).phases[0]).toMatchObject({ what: "another key and password of wxofeed" });
+  it("are both created if senders deliver by SFTP and by FTP", () => {
+    expect(deliveryRotation(subject(config)).phases[0]).toMatchObject({ what: "a new key and password of wxofeed" });
   });
 
-  it("are none where px delivers nothing", () => {
+  it("are refused if px delivers nothing", () => {
     const { datamart: _, ...without } = config;
     expect(() => deliveryRotation(subject(without))).toThrow(/delivers nothing/);
   });

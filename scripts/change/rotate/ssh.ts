@@ -15,7 +15,7 @@ import { hasFormer, keyFiles, makeNext, publicHalf, removeFormer, swap } from ".
 import type { Rotation } from "./phase.ts";
 import { apply, type Subject } from "./subject.ts";
 
-/** Another key pair by which warren logs in to its hosts. */
+/** A new key pair with which warren logs in to its hosts. */
 export function sshRotation(subject: Subject): Rotation {
   const { stack, before } = subject;
   const { privateKeyFile } = before.ssh;
@@ -29,8 +29,8 @@ export function sshRotation(subject: Subject): Rotation {
       {
         name: "bring",
         where: "all hosts",
-        what: `let in a new key, ${privateKeyFile}.next, beside the one that is there`,
-        meanwhile: "both are let in; a host that is away stops this",
+        what: `accept a new key, ${privateKeyFile}.next, beside the current one`,
+        meanwhile: "both keys are accepted; stops if a host can't be reached",
         async run() {
           await makeNext(files, `warren-${stack}`);
           const reach = await reached();
@@ -42,8 +42,8 @@ export function sshRotation(subject: Subject): Rotation {
       {
         name: "take",
         where: "here",
-        what: `${privateKeyFile} is the new key; the former one is beside it, as .former`,
-        meanwhile: "the engine's state learns of it: every step of up is run once more, and changes nothing",
+        what: `${privateKeyFile} becomes the new key; the previous one is kept beside it, as .former`,
+        meanwhile: "the engine's state is updated: every step of up runs once more, and changes nothing",
         async run() {
           await swap(files);
           return apply(subject);
@@ -52,14 +52,14 @@ export function sshRotation(subject: Subject): Rotation {
       {
         name: "remove",
         where: "all hosts",
-        what: "let the former key in no more",
-        meanwhile: "a host that is away is named, and stops this",
+        what: "refuse the previous key",
+        meanwhile: "stops if a host can't be reached, and names it",
         async run() {
           if (!(await hasFormer(files))) return [];
           const reach = await reached();
           const [before, now] = await Promise.all([publicHalf(files.former), publicHalf(files.now)]);
           const blob = before.split(" ")[1] ?? before;
-          if (now.includes(blob)) throw new TypeError("the key in use is not to be removed");
+          if (now.includes(blob)) throw new TypeError("the key in use must not be removed");
           const missing = await onAll(reach, hosts, (user) => forbidKey(user, blob));
           if (missing.length > 0) return missing;
           const wrong = [
@@ -71,11 +71,11 @@ export function sshRotation(subject: Subject): Rotation {
         },
       },
     ],
-    afterwards: [`keep ${privateKeyFile} wherever the former one was kept: other checkouts, a safe`],
+    afterwards: [`copy ${privateKeyFile} to wherever the previous key was kept: other checkouts, your safe`],
   };
 }
 
-/** Hosts of another stack would be shut out. */
+/** If stacks share a key, warren could no longer log in to the hosts of the other one. */
 function requireOwnKey(stack: string, file: string): void {
   const others = readdirSync(join(checkout, "stacks")).flatMap((name) => {
     const other = /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1];
@@ -85,36 +85,36 @@ function requireOwnKey(stack: string, file: string): void {
     try {
       return resolve(checkout, readCommittedConfig(other).ssh.privateKeyFile) === resolve(checkout, file);
     } catch {
-      // A stack file that can't be read is another verb's finding.
+      // A stack file that can't be read is reported by other verbs.
       return false;
     }
   });
   if (sharing === undefined) return;
   throw new UserError(
     `stack ${stack}`,
-    `${file} is the key of stack ${sharing}, too`,
-    "give each a key of its own (warren:ssh.privateKeyFile)",
+    `${file} is also the key of stack ${sharing}`,
+    "give each stack its own key (warren:ssh.privateKeyFile)",
   );
 }
 
-/** OpenSSH's first place for them. */
+/** OpenSSH's default file. */
 const authorizedKeys = ".ssh/authorized_keys";
 
-/** Runs as the user: the file and its folder are then his, whatever his home is. */
+/** Runs as the user, so that the file and its folder belong to the user, wherever the home folder is. */
 const asUser = (user: string, command: Command): Command =>
   run("su", "-s", "/bin/sh", "-c", render(command), "-", user);
 
-/** A public key is no secret. An editor may have left the last line without an end; an empty one says nothing. */
+/** The file's last line may lack its newline, so the new line starts with one; empty lines have no effect. A public key is not a secret. */
 function allowKey(user: string, line: string): Command {
-  const [more, whole] = [".ssh/.warren-key", ".ssh/.warren-keys"];
+  const [added, merged] = [".ssh/.warren-key", ".ssh/.warren-keys"];
   const add = and(
     run("umask", "077"),
     run("mkdir", "-p", ".ssh"),
     run("touch", authorizedKeys),
-    to(more, run("printf", "\n%s\n", line)),
-    to(whole, run("cat", authorizedKeys, more)),
-    run("mv", "-f", whole, authorizedKeys),
-    run("rm", "-f", more),
+    to(added, run("printf", "\n%s\n", line)),
+    to(merged, run("cat", authorizedKeys, added)),
+    run("mv", "-f", merged, authorizedKeys),
+    run("rm", "-f", added),
   );
   return asUser(user, or(run("grep", "-qsxF", line, authorizedKeys), add));
 }
@@ -138,8 +138,10 @@ async function onAll(reach: Hosts, hosts: readonly string[], command: (user: str
 }
 
 /**
- * Logs in to every host by one key and no other, each by a connection of its own; to its jump host by the key in use. @returns where it isn't as it
- * should be
+ * Logs in to every host with only this key, on a connection of its own; jump hosts use the key in use.
+ *
+ * @param wanted whether the key should be accepted
+ * @returns a line for each unexpected answer
  */
 async function tryAll(reach: Hosts, hosts: readonly string[], file: string, wanted: boolean): Promise<string[]> {
   const text = await readFile(reach.sshConfig, "utf8");
@@ -149,13 +151,13 @@ async function tryAll(reach: Hosts, hosts: readonly string[], file: string, want
     const why = await withRetry(() => tryLogin(reach.connectionTo(host), config)).finally(() =>
       rm(config, { force: true }),
     );
-    if (wanted) return why === undefined ? [] : [`${host}: the new key is not let in: ${why}`];
-    if (why === undefined) return [`${host}: the former key is still let in`];
-    return /Permission denied/.test(why) ? [] : [`${host}: can't be asked whether it refuses the former key: ${why}`];
+    if (wanted) return why === undefined ? [] : [`${host}: the new key is not accepted: ${why}`];
+    if (why === undefined) return [`${host}: the previous key is still accepted`];
+    return /Permission denied/.test(why) ? [] : [`${host}: can't check that it refuses the previous key: ${why}`];
   });
 }
 
-/** OpenSSH's configuration with another key for one host, and no shared connections, which know another one. Pure. */
+/** OpenSSH's configuration with another key for one host, and without shared connections, which were opened with other keys. Pure. */
 export function configWithKey(text: string, host: string, file: string): string {
   let block = "";
   return text
@@ -168,12 +170,12 @@ export function configWithKey(text: string, host: string, file: string): string 
     .join("\n");
 }
 
-/** What ssh says where it came to no login: a host that has much to do answers late, and nothing has been done on it. */
+/** Messages of ssh when no login took place: a busy host answers late, and nothing has been done on it. */
 const unanswered = /timed out|Connection (closed|reset|refused)|kex_exchange_identification/;
 const patienceMs = 30_000;
 const againMs = 1000;
 
-/** @param once what is done, to be done again where it didn't get to the host. @returns why it can't be done */
+/** Calls `once` again while the host does not answer. @returns the error message; undefined on success */
 async function withRetry(once: () => Promise<string | undefined>): Promise<string | undefined> {
   let why: string | undefined;
   const isAnswered = async () => {
@@ -186,7 +188,7 @@ async function withRetry(once: () => Promise<string | undefined>): Promise<strin
 
 const loginMs = 60_000;
 
-/** @returns why it is not let in; undefined where it is */
+/** @returns why the login fails; undefined on success */
 async function tryLogin(connection: Connection, config: string): Promise<string | undefined> {
   const { exitCode, why } = await runSsh({ ...connection, options: ["-F", config] }, ["true"], { timeoutMs: loginMs });
   return exitCode === 0 ? undefined : why;

@@ -4,15 +4,15 @@ import { recordFile } from "../../engine/run-record.ts";
 import { readStackConfig, stackConfigFile } from "../../engine/stack-config.ts";
 import { exists, writeFileAtomic } from "../../lib/files.ts";
 
-/** As long as a key of AES-192, in letters that no file and no URL quotes. */
+/** As long as an AES-192 key, in characters that need no quoting in files or URLs. */
 export const newSecret = (): string => randomBytes(24).toString("hex");
 
-/** The stack file as it was before the rotation, secrets encrypted: what was valid then is still to be shown to be refused. */
+/** A copy of the stack file from before the rotation, with its secrets encrypted: needed to check that the previous secrets are refused. */
 export function formerStackFile(stack: string) {
   const file = recordFile("rotate", stack).replace(/\.json$/, ".yaml");
   return {
     keep: async () => writeFileAtomic(file, await readFile(stackConfigFile(stack))),
-    /** The config of now where there is none. */
+    /** Reads the current config if there is no copy. */
     read: async () => readStackConfig(stack, (await exists(file)) ? file : undefined),
     remove: () => rm(file, { force: true }),
   };

@@ -10,22 +10,22 @@ export interface Subject {
   /** The config as it was before the rotation began. */
   readonly before: StackConfig;
   readonly startedAt: string;
-  /** Milliseconds for all to be whole after a change. */
-  readonly wholeWithinMs: number;
+  /** Milliseconds for the system to recover after a change. */
+  readonly healthyWithinMs: number;
   say(text: string): void;
 }
 
 export const configNow = ({ stack }: Pick<Subject, "stack">): Promise<StackConfig> => readStackConfig(stack);
 
-/** Has the hosts be as the config says, and waits until all is whole. @returns what is lacking */
+/** Applies the config with `up`, and waits until the system is healthy. @returns the problem that is left */
 export async function apply(subject: Subject): Promise<string[]> {
   await up(subject.engine);
-  const lack = await problemNow(subject, subject.wholeWithinMs);
-  return lack ? [describeProblem(lack)] : [];
+  const problem = await problemNow(subject, subject.healthyWithinMs);
+  return problem ? [describeProblem(problem)] : [];
 }
 
 export const problemNow = (
   { stack, say, engine: { signal } }: Pick<Subject, "stack" | "say" | "engine">,
   withinMs: number,
 ): Promise<Problem | undefined> =>
-  awaitHealthy(stack, { withinMs, signal, onLack: (lack) => say(`waits: ${describeProblem(lack)}`) });
+  awaitHealthy(stack, { withinMs, signal, onProblem: (problem) => say(`waiting: ${describeProblem(problem)}`) });

@@ -7,7 +7,7 @@ import { fromAll } from "../../lib/lists.ts";
 import type { Rotation } from "./phase.ts";
 import { apply, configNow, type Subject } from "./subject.ts";
 
-/** The next generation of certificates, and of the CA where warren makes it. Hosts trust a new CA before any server shows what it has signed. */
+/** The next generation of certificates, and of the CA if warren manages it. Hosts trust a new CA before any server uses its certificates. */
 export function tlsRotation(subject: Subject): Rotation {
   const { stack, before } = subject;
   const generation = before.tls.generation + 1;
@@ -20,28 +20,28 @@ export function tlsRotation(subject: Subject): Rotation {
         name: "change",
         where: "all hosts, then servers",
         what: own
-          ? `trust CA ${generation} beside the one before it; then show its certificates`
+          ? `trust CA ${generation} beside the previous one, then use its certificates`
           : "new certificates of the CA in the files",
-        meanwhile: "no restart, and no connection ends",
+        meanwhile: "no restart, and no connection is closed",
         async run() {
           const now = await configNow(subject);
           if (now.tls.generation === before.tls.generation) {
             await setConfig(stack, "warren:tls.generation", String(generation));
           }
-          const lacking = await apply(subject);
-          return lacking.length > 0 ? lacking : staleMembers(subject);
+          const problems = await apply(subject);
+          return problems.length > 0 ? problems : staleMembers(subject);
         },
       },
     ],
-    afterwards: own ? [`who outside trusts the former CA alone is not let in any more: hand out ${file}`] : [],
+    afterwards: own ? [`clients that trust only the previous CA can't connect any more: hand out ${file}`] : [],
   };
 }
 
 const answerMs = 10_000;
-/** A certificate is good from a little before it was made. */
+/** A certificate is valid from a little before it was issued. */
 const clockSlackMs = 600_000;
 
-/** Members that show a certificate of before the rotation, or none that the stack's own CA file vouches for. */
+/** Members with a certificate from before the rotation, or with one that the stack's own CA file does not verify. */
 async function staleMembers({ stack, startedAt }: Subject): Promise<string[]> {
   const config = await configNow({ stack });
   const ca = await readOperatorCa(stack);
@@ -49,7 +49,7 @@ async function staleMembers({ stack, startedAt }: Subject): Promise<string[]> {
   return fromAll(tlsPlaces(config), async ({ host, address, port }) => {
     const shown = await validFrom(address, port, ca);
     if (typeof shown === "string") return [`${host}: ${shown}`];
-    return shown < sinceMs ? [`${host} shows a certificate of ${new Date(shown).toISOString()}`] : [];
+    return shown < sinceMs ? [`${host} still has a certificate of ${new Date(shown).toISOString()}`] : [];
   });
 }
 
@@ -58,7 +58,7 @@ const tlsPlaces = ({ brokers, hosts }: StackConfig) =>
     tls ? members.map((host) => ({ host, address: hosts[host]?.address ?? host, port: tlsPort })) : [],
   );
 
-/** When the certificate that a server shows begins, in milliseconds; or why it can't be had. */
+/** The start of validity of a server's certificate, in milliseconds; or why it can't be read. */
 function validFrom(host: string, port: number, ca: string | undefined): Promise<number | string> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, ...(ca === undefined ? {} : { ca }), timeout: answerMs });

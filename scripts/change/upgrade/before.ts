@@ -3,14 +3,14 @@ import { remedied } from "../runbook.ts";
 import { queuesHolding } from "./drain.ts";
 import type { Move } from "./move.ts";
 
-/** What is wrong before anything is done: the cluster that works has to be whole, the one beside it holds nothing that would be mixed with what comes. */
+/** Problems before anything is done: the active cluster must be healthy, and the other one must not hold messages, which would mix with the new ones. */
 export async function findingsBefore({ stack, from, to, record, signal }: Move): Promise<string[]> {
-  const lack = await awaitHealthy(stack, { withinMs: findingWithinMs, signal, onLack: () => {} });
-  // A cluster that is not built yet doesn't answer.
+  const problem = await awaitHealthy(stack, { withinMs: findingWithinMs, signal, onProblem: () => {} });
+  // A cluster that is not built yet does not answer.
   const held = record.isReturn ? [] : await queuesHolding(to).catch(() => []);
-  const remedy = `is it the right cluster? ${from.cluster.name} works; take them out first`;
+  const remedy = `check that this is the right cluster (${from.cluster.name} is the active one), and remove its messages first`;
   return [
-    ...(lack ? [remedied(lack)] : []),
+    ...(problem ? [remedied(problem)] : []),
     ...(held.length > 0 ? [`${to.cluster.name} holds messages: ${held.join(", ")}\n  remedy: ${remedy}`] : []),
   ];
 }

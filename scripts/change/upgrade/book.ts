@@ -11,21 +11,23 @@ export const upgradeBook: Book = {
   verb: "upgrade",
   asksLate: true,
   options: (command) =>
-    changing(waitOption(runbookOptions(command), "for queues to be empty, and for all to recover", 300))
-      .option("--to <cluster>", "move the announcements to this cluster, the one in `announcements.beside`")
-      .option("--return", "move them back to the cluster that they came from")
-      .option("--finish", "let the former cluster go"),
-  help: `Without --to, --return and --finish: upgrades RabbitMQ, Erlang, keepalived and the other packages that \`up\` installs to the newest versions of the same
-series in each host's archives, one host at a time, with the checks and the order of \`restart\`. All packages are fetched before the first host's turn.
-Other packages of the hosts are left alone.
+    changing(
+      waitOption(runbookOptions(command), "time limit for queues to drain, and again for the system to recover", 300),
+    )
+      .option("--to <cluster>", "move the announcements to this cluster, the one named in `announcements.beside`")
+      .option("--return", "move the announcements back to the previous cluster")
+      .option("--finish", "release the previous cluster"),
+  help: `Without --to, --return and --finish: upgrades RabbitMQ, Erlang, keepalived and the other packages that \`up\` installs to the newest version of the
+same series in each host's archives, one host at a time, with the checks and the order of \`restart\`. All packages are downloaded before the first host's
+turn. Other packages of the hosts are not changed.
 
-RabbitMQ 3.10 can't be upgraded to 4.0 in place: a node of 4.0 doesn't start on its data. So name a second cluster in the stack file, with hosts of its own,
-the same virtual IP, lower priorities, and \`announcements: {broker: OLD, beside: NEW}\`. The command builds it, creates there what clients have on the old
-one, tells its dispatchers all that was sent, moves the virtual IP, carries over what is left in queues, and changes the stack file. No product is lost or
-sent twice. The old cluster stays ready until --finish; --return goes back in the same way.
-If the command is broken off, run it again: it continues where it was. Ctrl-C ends after the current step.
---json: {ok, findings, notes, record, seconds, drained}; of packages {ok, refusals, finding, notes?, turns: [{host, packages: [{name, from, to}], units, outcome}]}
-Exit codes: 0 done, or nothing to do, 1 stopped half way, 2 something was wrong before, and nothing was done, or afterwards, which is reported; 130 Ctrl-C.
+RabbitMQ 3.10 can't be upgraded to 4.0 in place: a 4.0 node does not start on 3.10 data. Define a second cluster in the stack file instead, with its own
+hosts, the same virtual IP, lower priorities, and \`announcements: {broker: OLD, beside: NEW}\`. The command builds it, copies the clients' definitions to it,
+passes to its dispatchers everything that was sent, moves the virtual IP, carries over the messages left in queues, and updates the stack file. No product
+is lost or sent twice. The old cluster stays ready until --finish; --return moves back in the same way.
+If the command is interrupted, run it again to continue. Ctrl-C stops after the current step.
+--json: {ok, findings, notes, record, seconds, drained}; for packages {ok, refusals, finding, notes?, turns: [{host, packages: [{name, from, to}], units, outcome}]}
+Exit codes: 0 done, or nothing to do, 1 stopped half way, 2 a problem was found before, so nothing was done, or afterwards, which is reported; 130 Ctrl-C.
 
   ./warren upgrade -s op --dry-run
   ./warren upgrade -s op

@@ -1,20 +1,20 @@
 import { ledgerKeys, ledgerQueueAt } from "../../../agents/lib/dispatch-topics.ts";
 import { sharedTopics } from "../../../infra/model/agent-queues.ts";
 
-/** One queue whose messages RabbitMQ's shovel takes from one cluster to the queue of the same name at another. */
+/** A queue whose messages RabbitMQ's shovel moves to the queue of the same name on another cluster. */
 export interface Carrier {
   readonly queue: string;
-  /** Through this exchange, which leads to that queue alone: each message keeps its routing key. */
+  /** The exchange it publishes to, bound only to that queue, so that each message keeps its routing key. */
   readonly exchange: string;
   readonly keys: readonly string[];
-  /** Of the shovel. */
+  /** The shovel's name. */
   readonly name: string;
 }
 
-/** All that the verb makes on a broker for the time of an upgrade begins so. */
+/** Prefix of everything that the verb creates on a broker during an upgrade. */
 export const ownPrefix = "warren.carried.";
 
-/** For what is left in a queue. */
+/** The carrier of the messages left in a queue. */
 export const carrierOfQueue = (queue: string): Carrier => ({
   queue,
   exchange: `${ownPrefix}${queue}`,
@@ -22,14 +22,14 @@ export const carrierOfQueue = (queue: string): Carrier => ({
   name: `${ownPrefix}${queue}`,
 });
 
-/** By it one asks whether everything has come over: what is put in last comes out last. */
+/** A marker that shows when everything has arrived: messages keep their order, so a marker sent last arrives last. */
 export interface Fence {
   readonly topic: string;
-  /** At the end of the way. */
+  /** Where the marker arrives. */
   readonly queue: string;
 }
 
-/** What a host's dispatcher has to know of what goes out at the other cluster. */
+/** Carries to a host's dispatcher what the other cluster sends. */
 export interface LedgerCarrier extends Carrier {
   readonly host: string;
   readonly fence: Fence;
@@ -45,15 +45,15 @@ export function ledgerCarrier(host: string, { notifyTopic }: { readonly notifyTo
   };
 }
 
-/** How a shovel reaches a cluster: by itself, or by one of these. */
+/** How a shovel connects to a cluster: on its own node, or by one of these URIs. */
 export type End = { readonly here: true } | { readonly here: false; readonly uris: readonly string[] };
 
 const reconnectSeconds = 1;
 const prefetch = 500;
 
 /**
- * The value of a shovel's parameter. A message is taken off the one side when the other one has confirmed it: one that was under way when something ended may
- * come twice, and says by its header `x-shovelled` that it was carried. (rabbitmq.com/docs/shovel-dynamic)
+ * The value of a shovel's parameter. A message is acked at the source when the destination has confirmed it. A message in flight during a failure may arrive
+ * twice; its header `x-shovelled` shows that it was carried. (rabbitmq.com/docs/shovel-dynamic)
  */
 export function shovelValue({ queue, exchange }: Carrier, from: End, to: End) {
   return {
@@ -78,7 +78,7 @@ export interface MemberAddress {
   readonly host: string;
 }
 
-/** AMQP 0-9-1 URIs of a cluster's members, with the login: they are stored encrypted, and shown by no listing. */
+/** AMQP 0-9-1 URIs of a cluster's members, with the login. The broker stores them encrypted and does not list them. */
 export function amqpUris(
   members: readonly MemberAddress[],
   login: { readonly name: string; readonly password: string },

@@ -9,42 +9,46 @@ import type { Move } from "./move.ts";
 
 const stopSeconds = 40;
 const startSeconds = 90;
-/** VRRP takes parts of a second. */
+/** VRRP needs a fraction of a second. */
 const movesWithinMs = 30_000;
-const lookEveryMs = 200;
+const checkEveryMs = 200;
 
 /**
- * The address goes from one cluster to the other, and with it the work, in an order in which no product can go out twice: the old dispatchers have ended
- * before, and the new ones begin when all that the old ones sent is in their ledgers. May be done again, whole, after it was broken off anywhere.
+ * Moves the address and the work from one cluster to the other, in an order in which no product can be sent twice: the old dispatchers stop first, and the
+ * new ones start when everything that the old ones sent is in their ledgers. It can be repeated from the start after an interruption.
  *
- * The record gets the milliseconds in which no dispatcher worked, as seen from here; none where an earlier run had stopped them.
+ * The record gets the milliseconds in which no dispatcher was active, as measured here; none if an earlier run had stopped them.
  */
 export async function cutOver(move: Move): Promise<void> {
   const { from, to, reach, vip, say, signal } = move;
-  // What is behind comes first, so that nobody has to wait for it.
+  // Catch up first, so that the pause is short.
   await awaitLedgers(move);
   signal.throwIfAborted();
-  await Promise.all(to.hosts.map((host) => onHost(reach, host, "has its dispatcher wait", rest, stopSeconds)));
+  await Promise.all(
+    to.hosts.map((host) =>
+      onHost(reach, host, "stops its dispatcher until the address has moved", stopOnly, stopSeconds),
+    ),
+  );
   const holders = await holdersAmong(reach, from.hosts, vip);
   const others = from.hosts.filter((host) => !holders.includes(host));
-  await Promise.all(others.map((host) => onHost(reach, host, "ends its dispatcher", standAside, stopSeconds)));
+  await Promise.all(others.map((host) => onHost(reach, host, "stops its dispatcher", stopAside, stopSeconds)));
   const beganMs = performance.now();
-  await Promise.all(holders.map((host) => onHost(reach, host, "ends its dispatcher", standAside, stopSeconds)));
+  await Promise.all(holders.map((host) => onHost(reach, host, "stops its dispatcher", stopAside, stopSeconds)));
   const holder = await awaitHolder(move);
   say(`${holder} has the virtual IP`);
-  await Promise.all([awaitLedgers(move), letClientsGo(move)]);
+  await Promise.all([awaitLedgers(move), closeClients(move)]);
   await Promise.all(to.hosts.map((host) => onHost(reach, host, "starts its dispatcher", start, startSeconds)));
-  say("the dispatchers there work");
+  say("the dispatchers there are running");
   if (holders.length > 0) move.record.pauseMs = Math.round(performance.now() - beganMs);
 }
 
-/** The end of a dispatcher would have its host stand back: not here, where it waits for its turn. */
-const rest = and(
+/** When a dispatcher stops, its host steps aside. That is undone here, because these hosts are about to take the address. */
+const stopOnly = and(
   run("systemctl", "stop", dispatcherUnit),
   run(standBackProgram, "no", "dispatcher"),
   run(standBackProgram, "no"),
 );
-const standAside = and(run("systemctl", "stop", dispatcherUnit), run(standBackProgram, "yes"));
+const stopAside = and(run("systemctl", "stop", dispatcherUnit), run(standBackProgram, "yes"));
 const start = run("systemctl", "start", dispatcherUnit);
 
 async function awaitHolder(move: Move): Promise<string> {
@@ -56,25 +60,25 @@ async function awaitHolder(move: Move): Promise<string> {
     ]);
     return more.length === 0 && old.length === 0 ? holder : undefined;
   };
-  const found = await poll(ask, { everyMs: lookEveryMs, withinMs: movesWithinMs });
+  const found = await poll(ask, { everyMs: checkEveryMs, withinMs: movesWithinMs });
   if (found !== undefined) return found;
-  await giveBack(move);
-  const remedy = `journalctl -t warren-vip -u keepalived on ${to.hosts[0]}; all works as before; the same command tries again`;
+  await undo(move);
+  const remedy = `the old cluster is active again; see journalctl -t warren-vip -u keepalived on ${to.hosts[0]}, then run the same command again`;
   throw new UserError(to.cluster.name, `did not take the virtual IP within ${movesWithinMs / 1000} s`, remedy);
 }
 
-/** As before: the old dispatchers work. */
-async function giveBack({ from, to, reach }: Move): Promise<void> {
+/** Undoes the move: the old dispatchers are active again. */
+async function undo({ from, to, reach }: Move): Promise<void> {
   const work = and(start, run(standBackProgram, "no"));
   await Promise.all(from.hosts.map((host) => onHost(reach, host, "starts its dispatcher again", work, startSeconds)));
   await Promise.all(to.hosts.map((host) => onHost(reach, host, "starts its dispatcher again", start, startSeconds)));
 }
 
 /**
- * Connections that came by the address are dead, and the broker would see that after two missed heartbeats only: until then it keeps what it had given out
- * on them.
+ * Closes the connections that clients opened through the address. They are dead, but the broker would notice that only after two missed heartbeats and
+ * would hold their unacknowledged messages until then.
  */
-async function letClientsGo({ from, vip }: Move): Promise<void> {
+async function closeClients({ from, vip }: Move): Promise<void> {
   const found = (await from.get("connections")) as { name: string; host?: string }[];
   await Promise.all(found.filter(({ host }) => host === vip).map(({ name }) => from.remove("connections", name)));
 }

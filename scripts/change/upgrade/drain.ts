@@ -7,20 +7,20 @@ import { type Carrier, carrierOfQueue, ownPrefix } from "./carrier.ts";
 import type { Move } from "./move.ts";
 import { openWayIn, type Side, startShovel, stopShovel } from "./side.ts";
 
-/** Statistics are up to five seconds old: empty twice, so far apart, is empty. */
-const lookEveryMs = 5500;
+/** Statistics are up to five seconds old, so a queue is empty if it is so in two checks this far apart. */
+const checkEveryMs = 5500;
 const emptyInRow = 2;
 
 type DrainedMove = Pick<Move, "from" | "to" | "runner" | "say" | "signal" | "waitMs" | "config">;
 
 export interface Drained {
-  /** Queues that were carried, with what was in them at the first look. */
+  /** Queues that were carried, with their message counts at the first check. */
   readonly carried: Readonly<Record<string, number>>;
-  /** What stays behind, and why. */
+  /** Queues that stay behind, and why. */
   readonly left: readonly string[];
 }
 
-/** Carries what is left in the queues of the old cluster into those of the same name at the new one, until nothing is. */
+/** Moves the messages left in the queues of the old cluster to the queues of the same name on the new one, until the old queues are empty. */
 export async function drain(move: DrainedMove): Promise<Drained> {
   const { from, to, runner, say, signal, waitMs, config } = move;
   const { inputQueue, pullQueue } = config.announcements;
@@ -36,7 +36,7 @@ export async function drain(move: DrainedMove): Promise<Drained> {
     for (const { name, messages } of found) {
       if (carried.has(name) || (messages === 0 && !always.has(name))) continue;
       if (!there.has(name)) {
-        left.add(`queue ${name}: ${messages} messages, and ${to.cluster.name} has no such queue`);
+        left.add(`queue ${name} with ${messages} messages: ${to.cluster.name} has no such queue`);
         continue;
       }
       const carrier = carrierOfQueue(name);
@@ -50,18 +50,18 @@ export async function drain(move: DrainedMove): Promise<Drained> {
       say(`left on ${from.cluster.name}: ${full.map(({ name, messages }) => `${name} ${messages}`).join(", ")}`);
     return good >= emptyInRow;
   };
-  if (!(await poll(isDrained, { everyMs: lookEveryMs, withinMs: waitMs, signal }))) {
+  if (!(await poll(isDrained, { everyMs: checkEveryMs, withinMs: waitMs, signal }))) {
     throw new UserError(
       from.cluster.name,
-      `holds messages still: ${full.map(({ name }) => name).join(", ")}`,
-      `the same command goes on; ./warren logs -s ${from.stack} --host ${to.hosts[0]} says why`,
+      `still holds messages: ${full.map(({ name }) => name).join(", ")}`,
+      `find the cause with ./warren logs -s ${from.stack} --host ${to.hosts[0]}, then run the same command again to continue`,
     );
   }
   for (const { carrier } of carried.values()) await stopShovel(runner, carrier);
   return { carried: Object.fromEntries([...carried].map(([name, { messages }]) => [name, messages])), left: [...left] };
 }
 
-/** Of a move that was turned back half way: they would carry what comes here away again. */
+/** Stops the shovels of a move that was reversed half way: they would carry new messages away again. */
 async function stopOthers(runner: Side): Promise<void> {
   const found = ((await runner.get("parameters", "shovel", "/")) ?? []) as { name: string }[];
   const isLeft = (name: string) =>
@@ -80,17 +80,17 @@ async function queuesOf(side: Side): Promise<QueueFacts[]> {
   return found.map(({ name, messages = 0, exclusive = false }) => ({ name, messages, exclusive }));
 }
 
-/** What a ledger holds is carried all the time; what one connection alone has goes with it. */
+/** Ledgers are carried continuously, and exclusive queues disappear with their connections; neither is drained. */
 const isCarried = ({ name, exclusive }: QueueFacts): boolean =>
   !exclusive && ledgerHostOf(name) === undefined && !name.startsWith(ownPrefix);
 
-/** Queues that hold messages, with their numbers: what is carried all the time left out. */
+/** Queues to be drained that hold messages, with their counts. */
 export async function queuesHolding(side: Side): Promise<string[]> {
   const found = (await queuesOf(side)).filter((queue) => isCarried(queue) && queue.messages > 0);
   return found.map(({ name, messages }) => `${name} ${messages}`);
 }
 
-/** Clients that speak to this cluster still, by where they come from: dispatchers and shovels of the two clusters are none. */
+/** Clients that are still connected to this cluster, with their addresses; dispatchers and shovels of the two clusters do not count. */
 export async function clientsOf(side: Side, { hosts, brokers, announcements }: StackConfig): Promise<string[]> {
   const members = [announcements.broker, announcements.beside ?? ""].flatMap((name) => brokers[name]?.members ?? []);
   const own = new Set(["127.0.0.1", ...members.map((host) => hosts[host]?.address)]);

@@ -19,13 +19,13 @@ import { clearCarried, openSide, stopShovel } from "./side.ts";
 import { changeStackFile, stayingAt, withoutBeside } from "./stack-file.ts";
 import { upOr } from "./steps.ts";
 
-/** Of a run whose `up` has not got to its end: the stack file names the cluster no more. */
+/** Kept while `up` runs: the stack file no longer names the cluster then. */
 const finishRecord = z.object({ letGo: z.string() });
 
-/** The cluster beside has no part in the announcements any more: there is no way back by one command. Its broker runs on, and its section in the file stays. */
+/** Releases the cluster named in `announcements.beside`; `--return` is no longer possible. Its broker keeps running, and its section in the stack file stays. */
 export async function finishPlan(run: Run): Promise<Plan> {
   const { stack, signal, say } = run;
-  // What was begun gets to its end: the engine, too.
+  // A step that has begun is finished, including the engine's run.
   const engine = { ...(await openEngine(run)), signal: new AbortController().signal };
   await ensureStack(stack, engine);
   const config = await readStackConfig(stack);
@@ -35,43 +35,47 @@ export async function finishPlan(run: Run): Promise<Plan> {
   const shown = relative(checkout, file);
   const kept = runRecord("upgrade-finish", stack, finishRecord);
   const letGo = async (name: string): Promise<Report> => {
-    await upOr(engine, `mend it; ./warren upgrade -s ${stack} --finish goes on`);
+    await upOr(engine, `fix it, then run ./warren upgrade -s ${stack} --finish again to continue`);
     await kept.remove();
-    const text = `${name} is let go. When no client needs it: take its hosts and warren:brokers.${name} out of ${shown}, and switch them off\n`;
+    const text = `${name} is released. When no client needs it any more, remove its hosts and warren:brokers.${name} from ${shown} and switch the hosts off\n`;
     return { text };
   };
   if (beside === undefined) {
     const before = await kept.read();
-    if (!before) throw new UserError("upgrade", `no cluster stands beside ${broker}`, "nothing is left to be finished");
-    return { text: `${before.letGo} is let go, and was broken off: \`up\` is left\n`, work: () => letGo(before.letGo) };
+    if (!before)
+      throw new UserError("upgrade", `there is no second cluster beside ${broker}`, "there is nothing to finish");
+    return {
+      text: `the release of ${before.letGo} was interrupted; \`up\` is left to do\n`,
+      work: () => letGo(before.letGo),
+    };
   }
   const own = openSide({ stack, config }, broker, ca, signal);
   const other = openSide({ stack, config }, beside, ca, signal);
   run.onEnd.push(own.close, other.close);
   const held = await queuesHolding(other);
   if (held.length > 0) {
-    const remedy = `let them be taken, or delete those queues on ${beside}`;
+    const remedy = `let the messages be consumed, or delete these queues on ${beside}`;
     throw new UserError(beside, `holds messages: ${held.join(", ")}`, remedy);
   }
   const clients = await clientsOf(other, config);
   const lines = [
-    `${beside} is let go:`,
-    `  keepalived and dispatchers on ${other.hosts.join(", ")} end`,
-    "  what was made for carrying is taken off both clusters, and what its dispatchers knew",
-    `  ${shown}: announcements.beside, the virtualIp of ${beside} and its hosts' priorities go; \`up\` takes dispatchers and keepalived off them`,
-    `  brokers of ${carrierOf(config)} restart one after the other, without the plugin that carried`,
-    `  ${beside} itself, its hosts and what clients have on it stay, until they are taken out of the stack file`,
+    `${beside} is released:`,
+    `  keepalived and dispatchers on ${other.hosts.join(", ")} are stopped`,
+    "  the exchanges, queues and shovels of the move, and the other cluster's ledgers, are deleted on both clusters",
+    `  ${shown}: announcements.beside, the virtualIp of ${beside} and its hosts' priorities are removed; \`up\` removes dispatchers and keepalived from the hosts`,
+    `  brokers of ${carrierOf(config)} restart one after the other, without the shovel plugin`,
+    `  ${beside} itself, its hosts and the clients' objects on it stay until you remove them from the stack file`,
     ...stayingAt(config, beside).map((text) => `! ${text}`),
-    ...(clients.length > 0 ? [`! clients that are there still: ${clients.join(", ")}`] : []),
+    ...(clients.length > 0 ? [`! clients still connected: ${clients.join(", ")}`] : []),
     "",
   ];
   return {
     text: lines.join("\n"),
-    question: `let ${beside} go`,
+    question: `release ${beside}`,
     work: async () => {
       const reach = await openHosts(stack, config);
       await Promise.all(
-        other.hosts.map((host) => onHost(reach, host, "ends keepalived and its dispatcher", end, endSeconds)),
+        other.hosts.map((host) => onHost(reach, host, "stops keepalived and its dispatcher", end, endSeconds)),
       );
       const runner = carrierOf(config) === broker ? own : other;
       for (const host of [...own.hosts, ...other.hosts])
@@ -80,12 +84,15 @@ export async function finishPlan(run: Run): Promise<Plan> {
       await clearCarried(other, [...own.hosts, ...other.hosts].map(ledgerQueueAt));
       await kept.write({ letGo: beside });
       await changeStackFile(file, (text) => withoutBeside(text, config));
-      say(`${shown} says it; up`);
+      say(`${shown} is updated; running up`);
       return letGo(beside);
     },
   };
 }
 
 const endSeconds = 60;
-/** Before the others are told of no peers here: keepalived would hear nobody any more, and take the address. The units' files go with `up`. */
+/**
+ * Runs before the other hosts remove these from their VRRP peers: otherwise keepalived here would hear no adverts and take the address. `up` removes the
+ * units' files.
+ */
 const end = run("systemctl", "disable", "--now", "--quiet", keepalivedUnit, dispatcherUnit);

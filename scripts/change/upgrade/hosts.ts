@@ -3,7 +3,7 @@ import { actionOn, mustAct } from "../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { fromAll } from "../../lib/lists.ts";
 
-/** Something that a move can't go on without. @returns what the host says @throws UserError with the host's words where it fails */
+/** Runs a command that the move depends on. @returns its output @throws UserError with the host's error message */
 export const onHost = (
   reach: Hosts,
   host: string,
@@ -14,10 +14,10 @@ export const onHost = (
 
 const addresses = run("ip", "-4", "-o", "address", "show");
 
-/** Who of these has an address now. */
+/** The hosts that hold an address now. */
 export async function holdersAmong(reach: Hosts, hosts: readonly string[], address: string): Promise<string[]> {
   return fromAll(hosts, async (host) => {
-    const said = await onHost(reach, host, "is asked for its addresses", addresses, 10);
-    return said.includes(` ${address}/`) ? [host] : [];
+    const output = await onHost(reach, host, "reports its addresses", addresses, 10);
+    return output.includes(` ${address}/`) ? [host] : [];
   });
 }

@@ -14,12 +14,12 @@ import { awaitFence, countOf, hasShovel, keepLedger, openWayIn, type Side, start
 
 /** The broker's statistics are up to five seconds old. */
 const statisticsMs = 6000;
-const lookEveryMs = 1000;
+const checkEveryMs = 1000;
 const fenceWithinMs = 60_000;
 
 /**
- * Has the dispatchers of each side hear what goes out at the other one: first kept in queues there, then what went out before by the journal of who
- * dispatches, then the queues carried over. So nothing that was ever said is missing.
+ * Passes to the dispatchers of each cluster what the other one sends. First, queues there begin to collect it; then the active dispatcher's journal
+ * provides what was sent before; then shovels carry the queues over. So nothing is missing.
  */
 export async function carryLedgers(move: Move): Promise<void> {
   const { from, to, runner, record, kept } = move;
@@ -28,9 +28,9 @@ export async function carryLedgers(move: Move): Promise<void> {
   const back = from.hosts.map((host) => ledgerCarrier(host, move.config.announcements));
   for (const ledger of there) await keepLedger(from, ledger, exchange, dedupWindowSeconds);
   for (const ledger of back) await keepLedger(to, ledger, exchange, dedupWindowSeconds);
-  // Who hears already knows more than any journal that would take the place of his own.
-  const heard = await Promise.all(there.map((ledger) => hasShovel(runner, ledger)));
-  if (!record.hasJournals && !heard.every(Boolean)) {
+  // A dispatcher that already receives them knows more than any journal that would replace its own.
+  const isCarried = await Promise.all(there.map((ledger) => hasShovel(runner, ledger)));
+  if (!record.hasJournals && !isCarried.every(Boolean)) {
     await bringJournals(move);
     record.hasJournals = true;
     await kept.write(record);
@@ -46,7 +46,7 @@ export async function carryLedgers(move: Move): Promise<void> {
   await awaitLedgers(move);
 }
 
-/** Until all that went out so far at the old cluster is in the ledgers of the new one. */
+/** Waits until everything that the old cluster has sent so far is in the ledgers of the new one. */
 export async function awaitLedgers({ from, to, config, signal }: Move): Promise<void> {
   const { exchange } = config.announcements;
   const ledgers = to.hosts.map((host) => ledgerCarrier(host, config.announcements));
@@ -61,29 +61,36 @@ async function bringJournals(move: Move): Promise<void> {
   const { from, to, reach, signal, say, vip } = move;
   const [holder] = await holdersAmong(reach, from.hosts, vip);
   if (holder === undefined)
-    throw new UserError(from.cluster.name, "has not the virtual IP", `./warren verify -s ${from.stack}`);
+    throw new UserError(from.cluster.name, "does not hold the virtual IP", `./warren verify -s ${from.stack}`);
   await awaitJournal(move, holder);
   const archive = await fetchJournal(reach, holder, signal);
   if ("why" in archive)
-    throw new UserError(holder, `its journal can't be read: ${archive.why}`, "mend it; the same command goes on");
+    throw new UserError(
+      holder,
+      `its journal can't be read: ${archive.why}`,
+      "fix it, then run the same command again to continue",
+    );
   await Promise.all(
     to.hosts.map(async (host) => {
-      // Its own has nothing in it that the other one hasn't: it never dispatched.
+      // Its own journal has nothing that the other one lacks, because this dispatcher was never active.
       await onHost(
         reach,
         host,
-        "makes room for the journal",
+        "removes its own journal",
         and(run("systemctl", "stop", dispatcherUnit), run("rm", "-rf", `${stateFolderOf("dispatcher")}/journal`)),
         30,
       );
       await putJournal(reach, host, archive, { isRunning: false, signal });
       await onHost(reach, host, "starts dispatcher", run("systemctl", "start", dispatcherUnit), 90);
-      say(`${host} has the journal of ${holder}`);
+      say(`copied the journal of ${holder} to ${host}`);
     }),
   );
 }
 
-/** What went out before the new ledgers were kept is in the holder's journal when so many are acked as its ledger held then: it acks what is on disk. */
+/**
+ * Waits until the holder's journal has everything that was sent before the new ledgers existed. The dispatcher acks a ledger message when it is on disk, so
+ * that is the case when as many messages are acked as its ledger held.
+ */
 async function awaitJournal({ from, signal, waitMs }: Move, holder: string): Promise<void> {
   const ledger = ledgerQueueAt(holder);
   await sleep(statisticsMs, undefined, { signal });
@@ -92,9 +99,9 @@ async function awaitJournal({ from, signal, waitMs }: Move, holder: string): Pro
     const now = await counted(from, ledger);
     return now.messages === 0 || now.acked >= first.acked + first.messages;
   };
-  if (await poll(isRead, { everyMs: lookEveryMs, withinMs: waitMs, signal })) return;
-  const remedy = `./warren verify -s ${from.stack}; the same command goes on`;
-  throw new UserError(holder, "its dispatcher doesn't read its ledger", remedy);
+  if (await poll(isRead, { everyMs: checkEveryMs, withinMs: waitMs, signal })) return;
+  const remedy = `find the cause with ./warren verify -s ${from.stack}, then run the same command again to continue`;
+  throw new UserError(holder, "its dispatcher does not read its ledger", remedy);
 }
 
 async function counted(side: Side, queue: string): Promise<{ messages: number; acked: number }> {

@@ -12,14 +12,14 @@ import type { UpgradeFlags } from "./book.ts";
 import { recordOf, type UpgradeRecord, upgradeRecord } from "./record.ts";
 import { openSide, type Side } from "./side.ts";
 
-/** A move of the announcements from one cluster to the other, and what it takes. */
+/** A move of the announcements from one cluster to the other, and what it needs. */
 export interface Move {
   readonly stack: string;
-  /** As the stack file has it before: with its secrets. */
+  /** The stack's config before the move, with its secrets. */
   readonly config: StackConfig;
   readonly from: Side;
   readonly to: Side;
-  /** The side on which shovels run. */
+  /** The cluster on which shovels run. */
   readonly runner: Side;
   readonly vip: string;
   readonly reach: Hosts;
@@ -32,10 +32,10 @@ export interface Move {
   say(text: string): void;
 }
 
-/** @throws UserError where the flags and the stack file don't make a move, or another one was broken off */
+/** @throws UserError if the flags and the stack file don't define a move, or another one was interrupted */
 export async function openMove(run: Run<UpgradeFlags>, before: UpgradeRecord | undefined): Promise<Move> {
   const { stack, flags, signal, say } = run;
-  // What was begun gets to its end: the engine, too.
+  // A step that has begun is finished, including the engine's run.
   const engine = { ...(await openEngine(run)), signal: new AbortController().signal };
   await ensureStack(stack, engine);
   const config = await readStackConfig(stack);

@@ -7,34 +7,35 @@ import { checkout } from "../../engine/places.ts";
 import { stackConfigFile } from "../../engine/stack-config.ts";
 import type { UpgradeFlags } from "./book.ts";
 
-/** In their order; each may be done again after it was broken off half way. `return` begins with the third. */
+/** In order. Each step can be repeated after it was interrupted. `--return` begins with the third. */
 export const stepNames = ["build", "definitions", "ledgers", "cutover", "drain", "config", "verify"] as const;
 export type StepName = (typeof stepNames)[number];
 
-/** What each does, for the person who is asked. */
+/** What each step does, for the plan. */
 export const stepTexts: Readonly<Record<StepName, string>> = {
-  build: "`up`: the new cluster beside the old one; its dispatchers wait, and agents take either cluster",
-  definitions: "what clients have on the old one, and no config says, is made on the new one",
-  ledgers:
-    "the new dispatchers learn what went out, from the old ones' journal and from then on all the time; and the other way round",
+  build:
+    "`up` builds the new cluster beside the old one; its dispatchers are on standby, and agents accept either cluster",
+  definitions: "clients' definitions on the old cluster that the config doesn't declare are created on the new one",
+  ledgers: "the new dispatchers learn what was sent, from the old journal and then continuously; and vice versa",
   cutover:
-    "the old dispatchers end, the virtual IP moves, the new ones begin when they know all; announcers wait on disk for seconds",
-  drain: "what the old queues still hold is carried over, each message with its key and headers",
-  config: "the stack file says which is which from now on, and `up` with it; the old dispatchers are warm again",
-  verify: "all is whole",
+    "the old dispatchers stop, the virtual IP moves, and the new ones start when they know everything sent; announcements wait on disk for seconds",
+  drain: "messages left in the old queues are carried over, each with its key and headers",
+  config:
+    "the two clusters change places in the stack file, and `up` applies it; the old dispatchers are on standby again",
+  verify: "wait until the system is healthy",
 };
 
-/** How far a move from one cluster to the other has come. */
+/** The progress of a move. */
 export const upgradeRecord = z.object({
   from: z.string(),
   to: z.string(),
   startedAt: z.string(),
-  /** Back to the cluster that was first. */
+  /** A move back to the original cluster. */
   isReturn: z.boolean(),
   done: z.array(z.enum(stepNames)),
-  /** The journal is on the new hosts: shovels may have told their dispatchers more since. */
+  /** The journal was copied to the new hosts, and must not be copied again: their dispatchers may have learned more since. */
   hasJournals: z.boolean().default(false),
-  /** Milliseconds in which no dispatcher worked, as seen from here. */
+  /** Milliseconds in which no dispatcher was active, as measured here. */
   pauseMs: z.number().optional(),
 });
 export type UpgradeRecord = z.infer<typeof upgradeRecord>;
@@ -42,7 +43,7 @@ export type UpgradeRecord = z.infer<typeof upgradeRecord>;
 export const stepsOf = ({ isReturn }: Pick<UpgradeRecord, "isReturn">): readonly StepName[] =>
   isReturn ? stepNames.slice(stepNames.indexOf("ledgers")) : stepNames;
 
-/** The move that was broken off, or a new one. @throws UserError where this one can't be made */
+/** The interrupted move, or a new one. @throws UserError if this move is not possible */
 export function recordOf(
   stack: string,
   config: StackConfig,
@@ -60,30 +61,30 @@ export function recordOf(
   if (to === broker)
     throw new UserError(
       "upgrade",
-      `announcements are at ${to} already`,
-      "--return goes back, --finish lets the other one go",
+      `the announcements are already on ${to}`,
+      "move back with --return, or release the other cluster with --finish",
     );
   if (beside === undefined || to !== beside) {
     const given = to === undefined ? "" : `, and announcements.beside: ${to}`;
     throw new UserError(
       "upgrade",
-      `no cluster stands beside ${broker}${to === undefined ? "" : ` by the name of ${to}`}`,
-      `a series changes by a second cluster alone: name one in ${relative(checkout, stackConfigFile(stack))} under warren:brokers, with hosts of its own, the same virtualIp, lower priorities${given}`,
+      `there is no second cluster${to === undefined ? "" : ` ${to}`} beside ${broker}`,
+      `another series needs a second cluster: define one in ${relative(checkout, stackConfigFile(stack))} under warren:brokers, with its own hosts, the same virtualIp, lower priorities${given}`,
     );
   }
   const ageOf = (cluster: string) => seriesNames.indexOf(config.brokers[cluster]?.series ?? "3.10");
   if (flags.return && ageOf(broker) < ageOf(beside)) {
     throw new UserError(
       "upgrade",
-      `${broker} is the older one: nothing has moved yet`,
-      `./warren upgrade -s ${stack} --to ${beside}`,
+      `${broker} is the older cluster, so nothing has been moved yet`,
+      `move with ./warren upgrade -s ${stack} --to ${beside}`,
     );
   }
   const isReturn = ageOf(beside) < ageOf(broker);
   return { from: broker, to: beside, startedAt: new Date().toISOString(), isReturn, done: [], hasJournals: false };
 }
 
-/** Where the address is by now doesn't matter: what the one side has, the other one knows. */
+/** Correct wherever the address is by now, because each cluster knows what the other one has sent. */
 const turnedBack = ({ from, to, startedAt }: UpgradeRecord): UpgradeRecord => ({
   ...{ from: to, to: from, startedAt, isReturn: true, hasJournals: true },
   done: ["ledgers"],
@@ -91,8 +92,8 @@ const turnedBack = ({ from, to, startedAt }: UpgradeRecord): UpgradeRecord => ({
 
 export function brokenOff(stack: string, before: UpgradeRecord): UserError {
   const done = before.done.join(", ") || "nothing";
-  const remedy = `./warren upgrade -s ${stack} ${optionOf(before)} goes on with it`;
-  return new UserError("upgrade", `a move to ${before.to} was broken off, done: ${done}`, remedy);
+  const remedy = `continue it with ./warren upgrade -s ${stack} ${optionOf(before)}`;
+  return new UserError("upgrade", `a move to ${before.to} was interrupted; done: ${done}`, remedy);
 }
 
 const optionOf = ({ isReturn, to }: UpgradeRecord): string => (isReturn ? "--return" : `--to ${to}`);

@@ -4,18 +4,18 @@ import { type StepName, stepsOf, stepTexts, type UpgradeRecord } from "./record.
 export interface Outcome {
   readonly seconds: Readonly<Partial<Record<StepName, number>>>;
   readonly drained?: Drained;
-  /** What was not as it should be at the end. */
+  /** Problems at the end. */
   readonly findings: readonly string[];
 }
 
-/** What is about to be done, in order. */
+/** The plan, in order. */
 export function formatMove(record: UpgradeRecord, notes: readonly string[]): string {
   const steps = stepsOf(record).map((step, index) => {
     const state = record.done.includes(step) ? " (done)" : "";
     return `  ${index + 1} ${step.padEnd(11)} ${stepTexts[step]}${state}`;
   });
   return [
-    `announcements go from ${record.from} to ${record.to}${record.isReturn ? ", which they came from" : ""}:`,
+    `announcements move ${record.isReturn ? "back " : ""}from ${record.from} to ${record.to}:`,
     ...steps,
     ...notes.map((note) => `! ${note}`),
     "",
@@ -28,16 +28,16 @@ export function formatOutcome(stack: string, record: UpgradeRecord, { seconds, d
   const carried = Object.entries(drained?.carried ?? {}).filter(([, messages]) => messages > 0);
   return [
     ...findings.map((text) => `✗ ${text}`),
-    `${to} carries the announcements (${took.join(", ")})`,
+    `the announcements are on ${to} (${took.join(", ")})`,
     ...(pauseMs === undefined
       ? []
-      : [`nothing was dispatched for ${(pauseMs / 1000).toFixed(1)} s; announcers kept what came`]),
+      : [`nothing was dispatched for ${(pauseMs / 1000).toFixed(1)} s; announcers kept new announcements on disk`]),
     ...(carried.length > 0
       ? [`carried over: ${carried.map(([name, messages]) => `${name} ${messages}`).join(", ")}`]
       : []),
     isReturn
-      ? `${from} stands by; ./warren upgrade -s ${stack} --to ${from} goes there again`
-      : `${from} stands by, warm: ./warren upgrade -s ${stack} --return goes back; --finish lets it go`,
+      ? `${from} is on standby; move there again with ./warren upgrade -s ${stack} --to ${from}`
+      : `${from} is on standby: move back with ./warren upgrade -s ${stack} --return, or release it with --finish`,
     "",
   ].join("\n");
 }

@@ -9,7 +9,7 @@ import { ledgerCarrier } from "./carrier.ts";
 import { drain } from "./drain.ts";
 import { awaitFence, keepLedger, openWayIn, type Side, sideOf, startShovel, stopShovel } from "./side.ts";
 
-// Two brokers of one node each, both of 3.10: that shovels of 4.0 do the same is shown on hosts.
+// Two 3.10 brokers of one node each. Shovels of 4.0 are tested on the lab's hosts.
 
 const signal = new AbortController().signal;
 const config = fixtureConfig();
@@ -85,9 +85,9 @@ async function taken(queue: string) {
 const numbered = (topic: string, first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, index) => `${topic}.${first + index}`);
 
-it("a ledger hears in its order all that went out at the other broker, and the fence tells when", async () => {
+it("a ledger receives in order everything sent at the other broker, and the fence shows when", async () => {
   await keepLedger(from, ledger, exchange, 600);
-  // Before anybody carries: kept until then.
+  // Collected before a shovel runs.
   await publish(numbered("v00.urp.notify", 1, 50));
   await openWayIn(to, ledger, ledger.fence);
   await startShovel(to, ledger, from, to);
@@ -96,7 +96,7 @@ it("a ledger hears in its order all that went out at the other broker, and the f
   const found = await taken(ledger.queue);
   expect(found.map(({ key }) => key)).toEqual([...numbered("v00.urp.notify", 1, 500), "v00.urp.pulled"]);
 
-  // Broken off, and gone on with: nothing is missing, and the fence is another one.
+  // Interrupted and continued: nothing is missing, with another fence.
   await stopShovel(to, ledger);
   await publish(numbered("v00.urp.twin", 1, 20));
   await keepLedger(from, ledger, exchange, 600);
@@ -106,7 +106,7 @@ it("a ledger hears in its order all that went out at the other broker, and the f
   expect((await taken(ledger.queue)).map(({ key }) => key)).toEqual(numbered("v00.urp.twin", 1, 20));
 });
 
-it("what is left in queues is carried with keys and headers, and says that it was carried", async () => {
+it("messages left in queues are carried with keys and headers, and marked as carried", async () => {
   await (await (connections[0] as ChannelModel).createChannel()).purgeQueue(pullQueue);
   await publish(numbered("v00.urp.notify", 1, 300));
   const { carried, left } = await drain({

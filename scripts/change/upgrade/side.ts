@@ -14,13 +14,13 @@ import { amqpUris, type Carrier, type End, type Fence, type LedgerCarrier, ownPr
 
 const root = "/";
 
-/** One of the two clusters, as its administrator works on it by the management API. */
+/** One of the two clusters, used as administrator through the management API. */
 export interface Side {
   readonly stack: string;
   readonly cluster: ClusterModel;
   readonly hosts: readonly string[];
   readonly isQuorum: boolean;
-  /** Seen by the shovels, which run on the newer cluster. */
+  /** How the shovels connect to it; they run on the newer cluster. */
   readonly end: End;
   get(...path: string[]): Promise<Value | undefined>;
   put(path: readonly string[], body: Value): Promise<void>;
@@ -51,7 +51,7 @@ export function openSide(
 }
 
 export interface SideOptions extends Pick<Side, "stack" | "isQuorum" | "end"> {
-  /** Management APIs of the members: who of them is away doesn't matter. */
+  /** Management APIs of the members; not all of them need to answer. */
   readonly endpoints: ApiOptions["endpoints"];
   readonly ca: string | undefined;
   readonly signal: AbortSignal;
@@ -61,24 +61,24 @@ export function sideOf(cluster: ClusterModel, { stack, endpoints, isQuorum, end,
   const { name, administrator, members } = cluster;
   const api = new ManagementApi({ endpoints, username: administrator.name, password: administrator.password, ca });
   const about = (path: readonly string[]) => ({ subject: `${path.join(" ")} of ${name}`, signal });
-  const told = <T>(asked: Promise<T>): Promise<T> =>
+  const withRemedy = <T>(asked: Promise<T>): Promise<T> =>
     asked.catch((error: Error) => {
       signal.throwIfAborted();
-      const remedy = `./warren status -s ${stack}; the same command goes on`;
+      const remedy = `find the cause with ./warren status -s ${stack}, then run the same command again to continue`;
       throw new UserError(name, error.message, remedy, { cause: error });
     });
   return {
     ...{ stack, cluster, isQuorum, end },
     hosts: members.map(({ host }) => host),
-    get: (...path) => told(api.get(path, about(path))),
-    put: (path, body) => told(api.put(path, body, about(path))),
-    post: (path, body) => told(api.ask(path, body, about(path))),
-    remove: (...path) => told(api.delete(path, about(path))),
+    get: (...path) => withRemedy(api.get(path, about(path))),
+    put: (path, body) => withRemedy(api.put(path, body, about(path))),
+    post: (path, body) => withRemedy(api.ask(path, body, about(path))),
+    remove: (...path) => withRemedy(api.delete(path, about(path))),
     close: () => api.close(),
   };
 }
 
-/** The ledger of the other cluster's host, here: from now on it keeps what goes out, until somebody fetches it. */
+/** Creates the ledger of a host of the other cluster here. From now on it collects what is sent, until a shovel fetches it. */
 export async function keepLedger(
   from: Side,
   { queue, keys, fence }: LedgerCarrier,
@@ -93,10 +93,10 @@ export async function keepLedger(
   for (const key of [...keys, fence.topic]) await bind(from, exchange, queue, key);
 }
 
-/** The way in: an exchange that leads to the queue alone. @throws UserError where there is no such queue */
+/** Creates the carrier's exchange, bound only to its queue. @throws UserError if there is no such queue */
 export async function openWayIn(to: Side, { queue, exchange, keys }: Carrier, fence?: Fence): Promise<void> {
   if ((await to.get("queues", root, queue)) === undefined) {
-    const remedy = "its owner declares it there first; the same command goes on";
+    const remedy = "let its owner declare it there first, then run the same command again to continue";
     throw new UserError(to.cluster.name, `has no queue ${queue}`, remedy);
   }
   await to.put(["exchanges", root, exchange], { type: "topic", durable: true });
@@ -110,7 +110,7 @@ async function bind(side: Side, exchange: string, queue: string, key: string): P
   await side.post(["bindings", root, "e", exchange, "q", queue], { routing_key: key, arguments: {} });
 }
 
-/** @param runner the side on which shovels run */
+/** @param runner the cluster on which shovels run */
 export const startShovel = (runner: Side, carrier: Carrier, from: Side, to: Side): Promise<void> =>
   runner.put(["parameters", "shovel", root, carrier.name], {
     value: shovelValue(carrier, from.end, to.end) as unknown as Value,
@@ -122,7 +122,7 @@ export const hasShovel = async (runner: Side, { name }: Pick<Carrier, "name">): 
 export const stopShovel = (runner: Side, { name }: Pick<Carrier, "name">): Promise<void> =>
   runner.remove("parameters", "shovel", root, name);
 
-/** A queue's messages, given out or not, and how many were acked: as the broker's statistics have them, some seconds old. */
+/** A queue's messages, ready and unacknowledged, and the number of acks, from the broker's statistics, which are some seconds old. */
 export async function countOf(side: Side, queue: string): Promise<{ messages: number; acked: number } | undefined> {
   const found = (await side.get("queues", root, queue)) as
     | { messages?: number; message_stats?: { ack?: number } }
@@ -132,7 +132,7 @@ export async function countOf(side: Side, queue: string): Promise<{ messages: nu
 
 const fenceEveryMs = 100;
 
-/** Puts a word in at the one side and waits for it at the other: then all that was there before it is over. */
+/** Publishes a marker at one cluster and waits for it at the other: everything published before it has arrived then. */
 export async function awaitFence(
   from: Side,
   to: Side,
@@ -153,12 +153,12 @@ export async function awaitFence(
   if (await poll(isThere, { everyMs: fenceEveryMs, withinMs, signal })) return;
   throw new UserError(
     from.cluster.name,
-    `what went out there has not come to ${to.cluster.name} within ${withinMs / 1000} s`,
-    `./warren logs -s ${to.stack} --host ${to.hosts[0]} --agent rabbitmq-server --since 600 says why; the same command goes on`,
+    `its announcements have not reached ${to.cluster.name} within ${withinMs / 1000} s`,
+    `find the cause with ./warren logs -s ${to.stack} --host ${to.hosts[0]} --agent rabbitmq-server --since 600, then run the same command again to continue`,
   );
 }
 
-/** Takes off all that was made for carrying, but for ledgers' queues that a dispatcher of this side reads. */
+/** Deletes everything that the move created, except ledger queues that a dispatcher of this cluster reads. */
 export async function clearCarried(side: Side, foreignLedgers: readonly string[]): Promise<void> {
   const exchanges = (await side.get("exchanges", root)) as { name: string }[];
   const queues = (await side.get("queues", root)) as { name: string }[];

@@ -16,7 +16,7 @@ function configOf(text: string) {
   );
 }
 
-it("two clusters change places: who is first, and who has the higher priorities", () => {
+it("two clusters change places: their order, and the higher priorities", () => {
   const after = configOf(withPlacesChanged(before, configOf(before)));
   expect(after.announcements).toMatchObject({ broker: "heron", beside: "bunny" });
   expect(after.virtualIps["bunny-op"]?.priorities).toEqual({
@@ -25,7 +25,7 @@ it("two clusters change places: who is first, and who has the higher priorities"
   expect(placesChanged(configOf(before))).toEqual(after);
 });
 
-it("a change back gives who is first again, and comments stay", () => {
+it("a change back restores the original order, and comments stay", () => {
   const there = withPlacesChanged(before, configOf(before));
   const back = withPlacesChanged(there, configOf(there));
   expect(configOf(back).announcements).toMatchObject({ broker: "bunny", beside: "heron" });
@@ -33,7 +33,7 @@ it("a change back gives who is first again, and comments stay", () => {
   expect(back.match(/^ *#.*$/gm)).toEqual(before.match(/^ *#.*$/gm));
 });
 
-it("the cluster that is let go keeps its own section, and has no part in the address", () => {
+it("a released cluster keeps its own section, and has no part in the address", () => {
   const there = withPlacesChanged(before, configOf(before));
   const { announcements, brokers, virtualIps } = configOf(withoutBeside(there, configOf(there)));
   expect(announcements.beside).toBeUndefined();
@@ -42,8 +42,10 @@ it("the cluster that is let go keeps its own section, and has no part in the add
   expect(Object.keys(virtualIps["bunny-op"]?.priorities ?? {})).toEqual(["heron1", "heron2", "heron3"]);
 });
 
-it("who names the old cluster as his broker stays there, and is told of", () => {
+it("receivers and bridges that name the old cluster stay there, and are noted", () => {
   const config = configOf(stackText("lab"));
-  expect(stayingAt(config, "wxo-b1")).toEqual([expect.stringMatching(/^receiver urls, bridge sr3-posts: at wxo-b1/)]);
+  expect(stayingAt(config, "wxo-b1")).toEqual([
+    expect.stringMatching(/^staying on wxo-b1: receiver urls, bridge sr3-posts;/),
+  ]);
   expect(stayingAt(config, "bunny")).toEqual([]);
 });

@@ -8,12 +8,12 @@ import { checkout } from "../../engine/places.ts";
 const at = (...path: string[]) => ["config", ...path];
 
 /**
- * The text of a stack file in which the two clusters have changed places: announcements and the higher priorities are the other one's. All else stays as it
- * is, comments too. Pure.
+ * The text of a stack file with the two clusters exchanged: the other one has the announcements and the higher priorities. Everything else is unchanged,
+ * including comments. Pure.
  */
 export function withPlacesChanged(text: string, config: StackConfig): string {
   const { broker, beside } = config.announcements;
-  if (beside === undefined) throw new TypeError("one cluster alone");
+  if (beside === undefined) throw new TypeError("no second cluster");
   const stack = parseDocument(text);
   stack.setIn(at("warren:announcements", "broker"), beside);
   stack.setIn(at("warren:announcements", "beside"), broker);
@@ -24,7 +24,7 @@ export function withPlacesChanged(text: string, config: StackConfig): string {
   return stack.toString();
 }
 
-/** The same numbers, the highest for those who come first now. */
+/** The same numbers, the highest for the hosts of the new cluster. */
 function prioritiesChanged({ announcements, brokers, virtualIps }: StackConfig): Record<string, number> {
   const { broker, beside = "" } = announcements;
   const priorities = virtualIps[brokers[broker]?.virtualIp ?? ""]?.priorities ?? {};
@@ -37,7 +37,7 @@ function prioritiesChanged({ announcements, brokers, virtualIps }: StackConfig):
   return Object.fromEntries(hosts.map((host, index) => [host, numbers[index] ?? 0]));
 }
 
-/** The text without the cluster beside: it has no place in the announcements any more. Its own section and its hosts stay. Pure. */
+/** The text without the second cluster's part in the announcements. Its own section and its hosts stay. Pure. */
 export function withoutBeside(text: string, config: StackConfig): string {
   const { broker, beside = "" } = config.announcements;
   const stack = parseDocument(text);
@@ -49,10 +49,10 @@ export function withoutBeside(text: string, config: StackConfig): string {
   return stack.toString();
 }
 
-/** As the file will say it. */
+/** The config as the file will have it. */
 export function placesChanged(config: StackConfig): StackConfig {
   const { broker, beside } = config.announcements;
-  if (beside === undefined) throw new TypeError("one cluster alone");
+  if (beside === undefined) throw new TypeError("no second cluster");
   const vip = config.brokers[broker]?.virtualIp ?? "";
   const old = config.virtualIps[vip];
   return {
@@ -62,7 +62,7 @@ export function placesChanged(config: StackConfig): StackConfig {
   };
 }
 
-/** @throws UserError where the file can't be written */
+/** @throws UserError if the file can't be written */
 export async function changeStackFile(file: string, change: (text: string) => string): Promise<void> {
   try {
     await writeFile(file, change(await readFile(file, "utf8")), { flush: true });
@@ -71,13 +71,13 @@ export async function changeStackFile(file: string, change: (text: string) => st
     throw new UserError(
       relative(checkout, file),
       `can't be changed: ${cause.message}`,
-      "mend that; the same command goes on",
+      "fix that, then run the same command again to continue",
       { cause },
     );
   }
 }
 
-/** Receivers and bridges that name a broker and stay at it, whoever carries the announcements; a line for a person, none where there are none. Pure. */
+/** A line that names receivers and bridges with this broker in their config: they stay there when the announcements move. Pure. */
 export function stayingAt({ receivers, bridges }: StackConfig, broker: string): string[] {
   const named = (kind: string, all: Readonly<Record<string, { readonly broker: string }>>) =>
     Object.entries(all).flatMap(([name, one]) => (one.broker === broker ? [`${kind} ${name}`] : []));
@@ -85,6 +85,6 @@ export function stayingAt({ receivers, bridges }: StackConfig, broker: string): 
   return all.length === 0
     ? []
     : [
-        `${all.join(", ")}: at ${broker}, and there to stay; give each another \`broker\` in the stack file before that one goes`,
+        `staying on ${broker}: ${all.join(", ")}; give each another \`broker\` in the stack file before that cluster is switched off`,
       ];
 }

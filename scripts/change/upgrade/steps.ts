@@ -15,39 +15,39 @@ import type { Move } from "./move.ts";
 import { changeStackFile, placesChanged, stayingAt, withPlacesChanged } from "./stack-file.ts";
 import { type Translated, translate } from "./translate.ts";
 
-/** @throws UserError with this remedy where the engine fails */
+/** @throws UserError with this remedy if the engine fails */
 export async function upOr(engine: EngineContext, remedy: string): Promise<void> {
   try {
     await up(engine);
   } catch (cause) {
     if (!(cause instanceof UserError)) throw cause;
-    throw new UserError(`stack ${engine.stack}`, "`up` has failed; its own words are above", remedy, { cause });
+    throw new UserError(`stack ${engine.stack}`, "`up` failed; see its output above", remedy, { cause });
   }
 }
 
 export async function build(move: Move): Promise<void> {
-  await upOr(move.engine, "mend it; the same command goes on");
+  await upOr(move.engine, "fix it, then run the same command again to continue");
   const { to, reach } = move;
-  // Where one doesn't come up, nothing has moved yet.
+  // If a dispatcher doesn't start, the move fails before anything has moved.
   await Promise.all(
-    to.hosts.map((host) => onHost(reach, host, "has a dispatcher", run("systemctl", "start", dispatcherUnit), 90)),
+    to.hosts.map((host) => onHost(reach, host, "starts its dispatcher", run("systemctl", "start", dispatcherUnit), 90)),
   );
 }
 
-/** What clients have on the old cluster, as the new one takes it. @throws UserError where the old one doesn't tell */
+/** The clients' definitions of the old cluster, translated for the new one. @throws UserError if they can't be read */
 async function clientsDefinitions({ from, ca }: Pick<Move, "from" | "ca">): Promise<Translated> {
   const found = await readDefinitions(from.cluster, ca);
   if ("why" in found)
     throw new UserError(
       from.cluster.name,
-      `doesn't give its definitions: ${found.why}`,
-      `./warren verify -s ${from.stack}`,
+      `its definitions can't be read: ${found.why}`,
+      `find the cause with ./warren verify -s ${from.stack}`,
     );
   const all = found.answer.parsed;
   return translate(all, withoutOwn(undeclared(all, from.cluster)));
 }
 
-/** What stays as it is, for the person who is asked. */
+/** Notes for the plan about objects that are changed or stay behind. */
 export async function notesOf(move: Move): Promise<string[]> {
   const { config, record } = move;
   const isTranslated = record.isReturn || record.done.includes("definitions");
@@ -55,7 +55,7 @@ export async function notesOf(move: Move): Promise<string[]> {
   return [...notes, ...stayingAt(config, record.from)];
 }
 
-/** Without what an upgrade makes itself. */
+/** Definitions without the objects of an upgrade itself. */
 function withoutOwn(all: Definitions): Definitions {
   const isOwn = (name: string) => name.startsWith(ownPrefix);
   return {
@@ -72,33 +72,37 @@ const importWithinMs = 30_000;
 export async function carryDefinitions(move: Move): Promise<void> {
   const { to, ca, signal } = move;
   const { definitions } = await clientsDefinitions(move);
-  const { absent, said } = await importDefinitions(to.cluster, definitions, { ca, signal, withinMs: importWithinMs });
+  const { absent, refusal } = await importDefinitions(to.cluster, definitions, {
+    ca,
+    signal,
+    withinMs: importWithinMs,
+  });
   if (absent.length === 0) return;
   throw new UserError(
     to.cluster.name,
-    `has not taken ${absent.join(", ")}${said ? `; it said: ${said}` : ""}`,
-    `mend it on ${move.from.cluster.name}, where nothing has changed; the same command goes on`,
+    `did not accept ${absent.join(", ")}${refusal ? `; it reports: ${refusal}` : ""}`,
+    `fix them on ${move.from.cluster.name}, where nothing has changed, then run the same command again to continue`,
   );
 }
 
-/** The file is changed once: a run that was broken off after that finds it so. */
+/** Changes the file once: a run that continues after that finds it changed. */
 export async function changeConfig(move: Move): Promise<void> {
   const { stack, config, from, to, reach, say, engine } = move;
   const file = stackConfigFile(stack);
   if (config.announcements.broker === from.cluster.name) {
     await changeStackFile(file, (text) => withPlacesChanged(text, config));
-    say(`${relative(checkout, file)} says it: announcements.broker is ${to.cluster.name}`);
+    say(`${relative(checkout, file)} is updated: announcements.broker is ${to.cluster.name}`);
   }
-  await upOr(engine, "mend it; the same command goes on");
+  await upOr(engine, "fix it, then run the same command again to continue");
   const back = and(run("systemctl", "start", dispatcherUnit), run(standBackProgram, "no"));
-  await Promise.all(from.hosts.map((host) => onHost(reach, host, "is warm, and stands behind", back, 90)));
+  await Promise.all(from.hosts.map((host) => onHost(reach, host, "starts its dispatcher on standby", back, 90)));
 }
 
-/** @returns what keeps all from being healthy, by the places as they are from now on */
+/** @returns the problem that is left, judged with the clusters exchanged */
 export async function verifyMove({ stack, to, waitMs, signal, say }: Move): Promise<string[]> {
-  const onLack = ({ host, evidence }: Problem) => say(`waits: ${host}: ${evidence}`);
-  const lack = await awaitHealthy(stack, { withinMs: waitMs, signal, onLack }, (now) =>
+  const onProblem = ({ host, evidence }: Problem) => say(`waiting: ${host}: ${evidence}`);
+  const problem = await awaitHealthy(stack, { withinMs: waitMs, signal, onProblem }, (now) =>
     now.announcements.broker === to.cluster.name ? now : placesChanged(now),
   );
-  return lack ? [`${describeProblem(lack)}; ${lack.remedy}`] : [];
+  return problem ? [`${describeProblem(problem)}; ${problem.remedy}`] : [];
 }

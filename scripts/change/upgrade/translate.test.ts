@@ -26,7 +26,7 @@ const all = definitionsSchema.parse({
   ],
 });
 
-it("a mirrored queue becomes a quorum queue where it can, and is told where it can't", () => {
+it("a mirrored queue becomes a quorum queue if possible, and is noted if not", () => {
   const { definitions, notes } = translate(all, all);
   const quorum = { "x-queue-type": "quorum", "x-delivery-limit": -1 };
   expect(definitions.queues.map(({ name, vhost, arguments: given }) => [`${vhost} ${name}`, given])).toEqual([
@@ -37,14 +37,14 @@ it("a mirrored queue becomes a quorum queue where it can, and is told where it c
     ["/ q_big", { "x-queue-mode": "lazy" }],
     ["/ q_other", {}],
   ]);
-  expect(notes).toContain("queue q_partner.1: was mirrored, becomes a quorum queue");
+  expect(notes).toContain("queue q_partner.1: was mirrored and becomes a quorum queue");
   expect(notes.filter((note) => note.includes("has one copy"))).toEqual([
-    "queue q_partner.urgent: was mirrored and can't be a quorum queue (x-max-priority): it has one copy, on one host",
-    "queue q_partner.brief: was mirrored and can't be a quorum queue (not durable, auto-delete): it has one copy, on one host",
+    "queue q_partner.urgent: was mirrored and can't become a quorum queue (x-max-priority), so it has one copy, on one host",
+    "queue q_partner.brief: was mirrored and can't become a quorum queue (not durable, auto-delete), so it has one copy, on one host",
   ]);
 });
 
-it("policies lose what 4.0 has no use for, users keep their passwords", () => {
+it("policies lose keys without meaning in 4.0, users keep their passwords", () => {
   const { definitions } = translate(all, all);
   expect(definitions.policies.map(({ name, definition }) => [name, definition])).toEqual([
     ["lazy", { "max-length": 10 }],
@@ -53,7 +53,7 @@ it("policies lose what 4.0 has no use for, users keep their passwords", () => {
   expect(definitions.users).toEqual(all.users);
 });
 
-it("a policy of the config mirrors clients' queues, too, though it is not carried over itself", () => {
+it("a policy of the config that mirrors clients' queues counts, although it is not carried over itself", () => {
   const { definitions, notes } = translate(all, { ...all, policies: [] });
   expect(definitions.policies).toEqual([]);
   expect(definitions.queues[0]).toMatchObject({ arguments: { "x-queue-type": "quorum" } });

@@ -1,28 +1,28 @@
 import type { Definitions } from "../backup/definitions.ts";
 
-/** Definitions of one series as another one takes them, and what became of what that one doesn't have. */
+/** Definitions translated from one series to another, and notes on what the other series does not have. */
 export interface Translated {
   readonly definitions: Definitions;
-  /** Each a line for the person who is asked. */
+  /** One line each, for the plan. */
   readonly notes: readonly string[];
 }
 
 type Queue = Definitions["queues"][number];
 
-/** Keys of policies that 4.0 has no use for (its release notes): mirrors, and the mode of classic queues. */
+/** Policy keys without meaning in 4.0 (see its release notes): mirroring, and the mode of classic queues. */
 const droppedKey = (key: string): boolean => key.startsWith("ha-") || key === "queue-mode";
 
 /** Arguments that a quorum queue refuses (rabbitmq.com/docs/quorum-queues, feature matrix). */
 const classicOnly = ["x-max-priority", "x-queue-master-locator"];
-/** Told by a client at each declaration, and taken by 4.0 without effect: they stay, so that the client's declaration still fits. */
+/** Arguments without effect in 4.0. They stay, because clients pass them in each declaration, which must match the queue. */
 const withoutEffect = ["x-queue-mode"];
 
 /**
- * What clients have on a broker of 3.x, for one of 4.x. A queue that a policy mirrored becomes a quorum queue where it can; all the other queues stay
- * classic, with the arguments that their clients declare them with. Passwords' hashes, bindings and permissions are taken as they are. Pure.
+ * Translates clients' definitions of a 3.x broker for 4.x. A queue that a policy mirrored becomes a quorum queue if possible; all other queues stay classic,
+ * with the arguments that their clients declare. Password hashes, bindings and permissions are copied unchanged. Pure.
  *
- * @param all everything that the old broker has: policies of the config are looked at, too
- * @param wanted what of it is carried over
+ * @param all all definitions of the old broker, because the config's policies may mirror clients' queues
+ * @param wanted the definitions to be carried over
  */
 export function translate(all: Definitions, wanted: Definitions): Translated {
   const notes: string[] = [];
@@ -39,7 +39,7 @@ export function translate(all: Definitions, wanted: Definitions): Translated {
     const left = Object.fromEntries(Object.entries(definition).filter(([key]) => !droppedKey(key)));
     const isEmpty = Object.keys(left).length === 0;
     notes.push(
-      `policy ${policy.name}: ${dropped.join(", ")} ${isEmpty ? "was all it said: it stays behind" : "is left out"}`,
+      `policy ${policy.name}: ${dropped.join(", ")} ${isEmpty ? "is all it sets, so it is not carried over" : "is dropped"}`,
     );
     return isEmpty ? [] : [{ ...policy, definition: left }];
   });
@@ -48,25 +48,25 @@ export function translate(all: Definitions, wanted: Definitions): Translated {
     const without = withoutEffect.filter((key) => key in own);
     if (without.length > 0)
       notes.push(
-        `queue ${queue.name}: ${without.join(", ")} has no effect any more, and stays for its client's declaration`,
+        `queue ${queue.name}: ${without.join(", ")} has no effect in 4.x, but is kept to match its client's declaration`,
       );
     if (queue.durable === false)
-      notes.push(`queue ${queue.name}: is transient, which 4.x takes for now; its client should declare it durable`);
+      notes.push(`queue ${queue.name}: is transient, which 4.x still accepts; its client should declare it durable`);
     if (!isMirrored(queue) || own["x-queue-type"] !== undefined) return queue;
-    const hindered = hindrances(queue, own);
-    if (hindered.length > 0) {
+    const obstacles = obstaclesOf(queue, own);
+    if (obstacles.length > 0) {
       notes.push(
-        `queue ${queue.name}: was mirrored and can't be a quorum queue (${hindered.join(", ")}): it has one copy, on one host`,
+        `queue ${queue.name}: was mirrored and can't become a quorum queue (${obstacles.join(", ")}), so it has one copy, on one host`,
       );
       return queue;
     }
-    notes.push(`queue ${queue.name}: was mirrored, becomes a quorum queue`);
+    notes.push(`queue ${queue.name}: was mirrored and becomes a quorum queue`);
     return { ...queue, arguments: { ...own, "x-queue-type": "quorum", "x-delivery-limit": -1 } };
   });
   return { definitions: { ...wanted, policies, queues }, notes };
 }
 
-function hindrances(queue: Queue, own: Readonly<Record<string, unknown>>): string[] {
+function obstaclesOf(queue: Queue, own: Readonly<Record<string, unknown>>): string[] {
   return [
     ...classicOnly.filter((key) => key in own),
     ...(own["x-queue-mode"] === undefined ? [] : ["x-queue-mode"]),

@@ -20,15 +20,15 @@ const answer = JSON.stringify([
   },
 ]);
 
-it("tells who applied what, when, with which result, and what that changed", () => {
+it("shows who applied what, when, with which result, and which changes", () => {
   expect(formatHistory(parseHistory(answer)).split("\n")).toEqual([
     "when                 what     result       took  who      changes             message",
     "2026-11-27 20:33:49  update   failed       9 s   Michel   create 2, update 1  Place the road",
-    "2026-11-26 08:00:00  destroy  in progress  0 s   unknown  none (9 the same)",
+    "2026-11-26 08:00:00  destroy  in progress  0 s   unknown  none (9 unchanged)",
     "",
   ]);
 });
 
-it("has no runs of a stack that was never changed", () => {
+it("has no runs of a new stack", () => {
   expect(parseHistory("[]")).toEqual([]);
 });

@@ -7,12 +7,12 @@ export interface Run {
   readonly startedAt: string;
   readonly seconds: number;
   readonly result: string;
-  /** Who ran it, as git and the system knew him. */
+  /** Who ran it, according to git and the system. */
   readonly who: string;
   readonly message: string;
-  /** Number of resources by what became of them, without those that stayed. */
+  /** Number of resources by operation, without unchanged ones. */
   readonly changes: Readonly<Record<string, number>>;
-  /** Resources that stayed as they were. */
+  /** Number of unchanged resources. */
   readonly same: number;
 }
 
@@ -26,7 +26,7 @@ const updateSchema = z.object({
   resourceChanges: z.record(z.string(), z.number()).nullish(),
 });
 
-/** The answer of `pulumi stack history --json`: the newest first. @throws ZodError where it has another form */
+/** Parses the output of `pulumi stack history --json`, newest first. @throws ZodError if it has another form */
 export function parseHistory(text: string): Run[] {
   return z
     .array(updateSchema)
@@ -49,7 +49,7 @@ export function parseHistory(text: string): Run[] {
     });
 }
 
-/** A table, the newest run at the top. Ends with a newline. */
+/** A table, newest run first. Ends with a newline. */
 export function formatHistory(runs: readonly Run[]): string {
   const head = ["when", "what", "result", "took", "who", "changes", "message"];
   const rows = runs.map((run) => [
@@ -65,6 +65,6 @@ export function formatHistory(runs: readonly Run[]): string {
 }
 
 function changesText({ changes, same }: Run): string {
-  const told = Object.entries(changes).map(([what, count]) => `${what} ${count}`);
-  return told.length > 0 ? told.join(", ") : `none (${same} the same)`;
+  const texts = Object.entries(changes).map(([what, count]) => `${what} ${count}`);
+  return texts.length > 0 ? texts.join(", ") : `none (${same} unchanged)`;
 }

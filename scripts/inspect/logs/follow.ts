@@ -2,39 +2,39 @@ import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { follow } from "../../../infra/hosts/follow.ts";
 import { followQuestion, type JournalQuery, type LogLine, parseEntry } from "./journal.ts";
 
-/** Milliseconds for which lines are held, so that those of several hosts come in the order of their times. */
-const heldMs = 500;
+/** Milliseconds for which lines are buffered, to sort lines of several hosts by time. */
+const bufferedMs = 500;
 
 export interface FollowOptions {
   readonly reach: Hosts;
   readonly queries: ReadonlyMap<string, JournalQuery>;
   readonly signal: AbortSignal;
   onLine(line: LogLine): void;
-  /** A host can't be heard any more. */
+  /** The connection to a host has ended. */
   onEnd(host: string, why: string): void;
 }
 
-/** Tells what comes on all hosts until the signal, or until no host is left. */
+/** Passes on new lines of all hosts until the signal, or until no connection is left. */
 export async function followJournals({ reach, queries, signal, onLine, onEnd }: FollowOptions): Promise<void> {
-  let held: LogLine[] = [];
-  const tell = () => {
-    const due = held.toSorted((a, b) => a.atMs - b.atMs);
-    held = [];
+  let buffered: LogLine[] = [];
+  const flush = () => {
+    const due = buffered.toSorted((a, b) => a.atMs - b.atMs);
+    buffered = [];
     for (const line of due) onLine(line);
   };
-  const ticker = setInterval(tell, heldMs);
+  const ticker = setInterval(flush, bufferedMs);
   try {
     await Promise.all(
       [...queries].map(async ([host, query]) => {
-        const said = await follow(reach.connectionTo(host), followQuestion(query), signal, (text) => {
+        const why = await follow(reach.connectionTo(host), followQuestion(query), signal, (text) => {
           const line = parseEntry(host, text);
-          if (line) held.push(line);
+          if (line) buffered.push(line);
         });
-        if (!signal.aborted) onEnd(host, said);
+        if (!signal.aborted) onEnd(host, why);
       }),
     );
   } finally {
     clearInterval(ticker);
-    tell();
+    flush();
   }
 }

@@ -8,10 +8,10 @@ it.each([
   ["(658 Bytes) File /apps/px/txq/ftp/a delivered to ftp://px@wxo-b1:21/a (lat=0.1,speed=2.0)", "delivered"],
   ["(658 Bytes) Message a:b  delivered (lat=0.1,speed=2.0)", "delivered"],
   ["not sent: the same content was sent before", undefined],
-])("knows what a former agent's line tells of by its sentence: %s", (text, event) => {
+])("recognises events of earlier agents by their sentences: %s", (text, event) => {
   expect(eventOf({ text, fields: {} })).toBe(event);
 });
 
-it("knows it of today's agents by its name, in whatever words", () => {
+it("recognises events of current agents by name, whatever the message", () => {
   expect(eventOf({ text: "hurra", fields: { event: "address-held" } })).toBe("address-held");
 });

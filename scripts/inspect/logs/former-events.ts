@@ -8,7 +8,7 @@ const sentences: readonly (readonly [RegExp, LogEvent])[] = [
 ];
 
 /**
- * The event of a line of agents that gave none: those of before, on hosts that a rollout has not come to, and what they wrote before it did. Nothing else
- * knows events by sentences; when no such agent runs any more, this file goes.
+ * The event of a log line from agents of earlier versions, which wrote no event names. They may still run on hosts that a rollout has not reached, and their
+ * old lines stay in journals. Remove this file when no such agent runs any more.
  */
 export const formerEvent = (text: string): LogEvent | undefined => sentences.find(([says]) => says.test(text))?.[1];

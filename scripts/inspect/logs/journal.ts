@@ -10,10 +10,10 @@ export interface LogLine {
   readonly host: string;
   /** Without `.service`, and without `warren-` before an agent. */
   readonly unit: string;
-  /** trace to fatal, as agents say it; of other programs by journald's priority. */
+  /** `trace` to `fatal`, as logged by agents; for other programs derived from journald's priority. */
   readonly level: string;
   readonly text: string;
-  /** What an agent says beside its text. */
+  /** The other fields of an agent's line. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
@@ -25,7 +25,7 @@ const entrySchema = z.object({
   _SYSTEMD_UNIT: z.string().optional(),
   UNIT: z.string().optional(),
   PRIORITY: z.string().optional(),
-  // Bytes where it is no UTF-8; null where it is too long.
+  // Bytes if it is not valid UTF-8; null if it is too long.
   MESSAGE: z.union([z.string(), z.array(z.number()), z.null()]).optional(),
 });
 const agentSchema = z.looseObject({ level: z.string(), time: z.string(), msg: z.string().default("") });
@@ -33,7 +33,7 @@ const agentSchema = z.looseObject({ level: z.string(), time: z.string(), msg: z.
 export interface JournalQuery {
   readonly units: readonly string[];
   readonly sinceSeconds: number;
-  /** The newest so many. */
+  /** At most this many lines, the newest ones. */
   readonly linesMax: number;
 }
 
@@ -45,22 +45,22 @@ const journalctl = ({ units, sinceSeconds, linesMax }: JournalQuery): string =>
     ...units.map((unit) => `--unit=${quote(unit)}`),
   ].join(" ");
 
-/** A script whose answer ends with the section `end`. */
+/** A script that prints the lines, then the section `end`. */
 export const journalQuestion = (query: JournalQuery): string =>
   `${journalctl(query)}\necho; echo ${quote(section("end"))}\n`;
 
-/** A script that says what comes until its standard input ends: a journalctl whose reader has gone would stay for the next line. */
+/** A script that prints new lines until its standard input ends. Without that, journalctl would outlive its reader until the next line. */
 export const followQuestion = (query: JournalQuery): string =>
   `${journalctl(query)} --follow &\nfollower=$!\ncat >/dev/null\nkill "$follower"\nexit\n`;
 
-/** @returns undefined where the answer ends early */
+/** @returns undefined if the answer is incomplete */
 export function parseJournal(host: string, answer: string): LogLine[] | undefined {
   const lines = answer.trimEnd().split("\n");
   if (lines.at(-1) !== section("end")) return undefined;
   return lines.flatMap((line) => parseEntry(host, line) ?? []);
 }
 
-/** @returns undefined of a line that is no entry */
+/** @returns undefined for a line that is not an entry */
 export function parseEntry(host: string, line: string): LogLine | undefined {
   const read = entrySchema.safeParse(parseJson(line));
   if (!read.success) return undefined;
@@ -68,7 +68,7 @@ export function parseEntry(host: string, line: string): LogLine | undefined {
   const text = Array.isArray(message)
     ? Buffer.from(message).toString("utf8")
     : (message ?? "(too long for the journal)");
-  // What systemd says of a unit is by init.scope.
+  // Entries by systemd about a unit have `init.scope` as their own unit.
   const unit = (about ?? by).replace(/\.service$/, "").replace(/^warren-/, "");
   const common = { host, unit };
   const agent = agentSchema.safeParse(parseJson(text));
@@ -80,18 +80,18 @@ export function parseEntry(host: string, line: string): LogLine | undefined {
   return { ...common, atMs, level: levels[Number(priority)] ?? "info", text, fields: {} };
 }
 
-/** The name of what an agent's line tells of; undefined of lines that no program looks for. */
+/** The event name of an agent's line; undefined for lines without one. */
 export const eventOf = ({ fields: { event }, text }: Pick<LogLine, "fields" | "text">): string | undefined =>
   typeof event === "string" ? event : formerEvent(text);
 
-/** All of them by time; of one time in the order of hosts. */
+/** All lines by time; equal times stay in the order of hosts. */
 export const merged = (lines: readonly (readonly LogLine[])[]): LogLine[] =>
   lines.flat().toSorted((a, b) => a.atMs - b.atMs);
 
 /** `2026-11-27T20:50:03.123Z pds-1 puller info pulled fileName=…`. */
 export function formatLine({ atMs, host, unit, level, text, fields }: LogLine, hostWidth: number): string {
-  const said = Object.entries(fields).map(
+  const rest = Object.entries(fields).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
-  return [new Date(atMs).toISOString(), host.padEnd(hostWidth), unit, level, text, ...said].join(" ");
+  return [new Date(atMs).toISOString(), host.padEnd(hostWidth), unit, level, text, ...rest].join(" ");
 }

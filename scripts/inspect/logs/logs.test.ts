@@ -16,7 +16,7 @@ const entry = (micros: number, unit: string, message: unknown, more = {}) =>
 const pulled = { level: "info", time: "2026-11-27T20:50:03.123Z", agent: "puller", pid: 7, name: "puller" };
 
 describe("journals of several hosts", () => {
-  it("are read as agents wrote them, and as other programs did", () => {
+  it("are parsed for agents and for other programs", () => {
     const agent = JSON.stringify({ ...pulled, fileName: "a b", bytes: 5, msg: "pulled" });
     const lines = parseJournal(
       "pds-1",
@@ -37,7 +37,7 @@ describe("journals of several hosts", () => {
     ]);
   });
 
-  it("are no answer where they break off", () => {
+  it("are ignored if the answer is incomplete", () => {
     expect(parseJournal("pds-1", entry(1, "x.service", "y"))).toBeUndefined();
     expect(parseJournal("pds-1", `${section("end")}\n`)).toEqual([]);
   });
@@ -51,19 +51,19 @@ describe("journals of several hosts", () => {
     expect(all.map(({ atMs, host }) => `${atMs}${host}`)).toEqual(["1a", "2b", "4a", "4b"]);
   });
 
-  it("are asked for by host and agent", () => {
+  it("are selected by host and agent", () => {
     const chain = chainOf("lab", fixtureConfig("lab"));
     const chosen = queriesOf(chain, { agent: ["dispatcher", "keepalived"], since: 60 });
     expect([...chosen.keys()]).toEqual(["bunny1", "bunny2"]);
     expect(chosen.get("bunny1")?.units).toEqual(["warren-dispatcher.service", "keepalived.service"]);
     expect([...queriesOf(chain, { host: ["pds-2"], since: 60 }).keys()]).toEqual(["pds-2"]);
-    expect(() => queriesOf(chain, { host: ["pds-9"], since: 60 })).toThrow(/is no host/);
+    expect(() => queriesOf(chain, { host: ["pds-9"], since: 60 })).toThrow(/is not a host/);
     expect(() => queriesOf(chain, { host: ["pds-1"], agent: ["announcer"], since: 60 })).toThrow(
-      /no such host has announcer/,
+      /none of these hosts has announcer/,
     );
   });
 
-  it("are bounded by time and count", () => {
+  it("are limited by time and count", () => {
     const script = journalQuestion({ units: ["warren-puller.service"], sinceSeconds: 0.5, linesMax: 10 });
     expect(script).toContain("--since=-1s --lines=10 --unit=warren-puller.service");
   });

@@ -10,24 +10,24 @@ import {
 } from "../../../infra/model/agent-part.ts";
 import { formerReaders } from "./former-journal.ts";
 
-/** Agents of whose journals something is asked, by the account that has them. */
+/** Agents whose journals can be read, with the account that owns them. */
 const accounts = { announcer: productAccount, dispatcher: serviceAccount, puller: productAccount } as const;
 export type JournaledAgent = keyof typeof accounts;
 
 export const isJournaled = (agent: string): agent is JournaledAgent => Object.hasOwn(accounts, agent);
 
-/** A program ends with it where it doesn't know an option. */
+/** Exit code of a program that doesn't know an option. */
 const unknownOption = 2;
 
 export interface JournalQuestion extends Selection {
-  /** Of all lines only so many, the last ones. */
+  /** At most this many lines, the last ones. */
   readonly linesMax?: number;
   readonly bounds: Bounds;
 }
 
 /**
- * Shell text that has the agent of a host tell what its journal holds, with the rights of its account; one of before `--export` is read by
- * `formerReaders`. `readJournal` reads the answer: nothing where there is no such agent.
+ * Shell text that prints the journal of a host's agent, with the rights of its account; `formerReaders` reads journals of agents without `--export`.
+ * `readJournal` reads the answer, which is empty if there is no such agent.
  */
 export function askJournal(agent: JournaledAgent, { sinceMs, key, linesMax, bounds }: JournalQuestion): string {
   const state = stateFolderOf(agent);
@@ -43,6 +43,6 @@ export function askJournal(agent: JournaledAgent, { sinceMs, key, linesMax, boun
   return askedAs(accounts[agent].name, `sh -c ${quote(script)}`, bounds);
 }
 
-/** What else is among the lines is passed over, such as one that was cut off. */
+/** Parses the entries; other lines, such as a truncated one, are skipped. */
 export const readJournal = (lines: readonly string[]): ExportLine[] =>
   lines.flatMap((line) => parseExportLine(line) ?? []);

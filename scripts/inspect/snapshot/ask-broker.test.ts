@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { parseNodes, parseQueues } from "./ask-broker.ts";
 
-it("reads nodes that are up and down, as two series tell them", () => {
+it("reads nodes that are up and down, in the formats of two series", () => {
   const nodes = [
     { name: "rabbit@bunny1", running: false },
     { name: "rabbit@bunny2", running: true, partitions: ["rabbit@bunny3"], mem_alarm: true, disk_free_alarm: false },
@@ -12,7 +12,7 @@ it("reads nodes that are up and down, as two series tell them", () => {
   ]);
 });
 
-it("reads a quorum queue by its members and a mirrored one by its mirrors", () => {
+it("reads the members of a quorum queue and the mirrors of a mirrored queue", () => {
   const stats = { publish_details: { rate: 60.4 }, ack_details: { rate: 59.6 } };
   const counts = { messages: 7, messages_ready: 2, messages_unacknowledged: 5, consumers: 1 };
   const common = { name: "cmc.urp.input", state: "running", node: "rabbit@a", message_stats: stats, ...counts };
@@ -28,7 +28,7 @@ it("reads a quorum queue by its members and a mirrored one by its mirrors", () =
   ]);
 });
 
-it("takes a queue without statistics for one that runs and moves nothing", () => {
+it("treats a queue without statistics as running and idle", () => {
   const [queue] = parseQueues([{ name: "cmc.urp.dead", message_stats: null }]);
   expect(queue).toMatchObject({ state: "running", messages: 0, published: 0, acknowledged: 0 });
 });

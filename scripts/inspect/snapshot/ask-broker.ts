@@ -47,14 +47,14 @@ const queueColumns = [
 ];
 const queuesPath = `queues/%2F?columns=${queueColumns.join(",")}`;
 
-/** The management API of one broker, as its administrator asks it. */
+/** The management API of one broker, used as administrator. */
 export interface BrokerAsker {
-  /** @param withinMs after which a member that has not answered is silent; each question has five seconds in any case */
+  /** @param withinMs time limit for the members' answers; each request has five seconds in any case */
   ask(withinMs?: number): Promise<BrokerEvidence>;
   /**
-   * The first message of a queue, which stays there and is marked as redelivered: only for a queue whose messages are given out again and again.
+   * The first message of a queue. It stays there but is marked as redelivered, so use this only on queues whose messages are redelivered anyway.
    *
-   * @returns undefined where the queue is empty
+   * @returns undefined if the queue is empty
    */
   head(queue: string): Promise<HeadEvidence | { readonly silent: string } | undefined>;
   close(): void;
@@ -95,7 +95,7 @@ export async function openBrokerAsker(
   };
 }
 
-/** Of its body as much as is shown. */
+/** The body is truncated to what is shown. */
 export const headQuestion = { count: 1, ackmode: "ack_requeue_true", encoding: "base64", truncate: 500 };
 
 async function headOfFirst(members: readonly (readonly [string, Management])[], queue: string) {
@@ -107,7 +107,7 @@ async function headOfFirst(members: readonly (readonly [string, Management])[], 
   }
 }
 
-/** Keeps no process from ending. */
+/** Does not keep the process alive. */
 const deadlineIn = async (ms: number | undefined): Promise<undefined> =>
   ms === undefined ? new Promise<undefined>(() => {}) : sleep(ms, undefined, { ref: false });
 
@@ -119,18 +119,18 @@ async function nodesOf(api: Management): Promise<MemberEvidence> {
   }
 }
 
-/** One member is asked, since each knows them all: a list of queues is work for a broker. */
+/** Asks only one member, because each knows all queues, and listing them is expensive. */
 async function queuesOfFirst(
   members: readonly (readonly [string, Management])[],
 ): Promise<Record<string, QueueEvidence> | undefined> {
-  // Where all fail, that there are no queues to be seen is the finding.
+  // If all members fail, the missing queues are the finding.
   const found = await oneAfterAnother(members, async (api) => parseQueues(await api.ask(queuesPath))).catch(
     () => undefined,
   );
   return found && Object.fromEntries(found.answer.map((queue) => [queue.name, queue]));
 }
 
-/** @throws Error where the answer has another form */
+/** @throws Error if the answer has another form */
 export function parseNodes(answer: unknown): NodeEvidence[] {
   return nodesSchema.parse(answer).map((node) => ({
     name: node.name,
@@ -141,13 +141,13 @@ export function parseNodes(answer: unknown): NodeEvidence[] {
   }));
 }
 
-/** Quorum queues tell of their members, mirrored ones of their mirrors beside the one that leads. @throws Error where the answer has another form */
+/** Quorum queues list their members, mirrored queues their leader and mirrors. @throws Error if the answer has another form */
 export function parseQueues(answer: unknown): QueueEvidence[] {
   return queuesSchema.parse(answer).map((queue) => {
     const leader = queue.node ? [queue.node] : [];
     return {
       name: queue.name,
-      // Where statistics are late a queue has no state yet.
+      // A queue has no state until its statistics arrive.
       state: queue.state ?? "running",
       messages: queue.messages ?? 0,
       ready: queue.messages_ready ?? 0,

@@ -13,12 +13,12 @@ import { brokerUnit, ftpUnit, keepalivedUnit } from "../../../infra/model/names.
 import { subscriberQueueOf } from "../../../infra/model/subscriber.ts";
 import { virtualIpModels } from "../../../infra/model/virtual-ips.ts";
 
-/** An agent on a host: its unit, and where it answers. */
+/** An agent on a host: its unit and its port. */
 export interface AgentPlace {
   readonly name: AgentName | InstanceName;
   readonly unit: string;
   readonly port: number;
-  /** What it takes messages from; of agents that do. */
+  /** The queues that it consumes, if any. */
   readonly takes?: { readonly broker: string; readonly queues: readonly string[] };
 }
 
@@ -26,76 +26,76 @@ export interface ChainHost {
   readonly name: string;
   readonly address: string;
   readonly roles: readonly Role[];
-  /** Login name; whoever isn't root uses sudo. */
+  /** Login name; users other than root use sudo. */
   readonly user: string;
   readonly agents: readonly AgentPlace[];
-  /** Where the broker answers on loopback, in the clear; of its members. */
+  /** The broker's port without TLS on loopback; of its members. */
   readonly amqpPort?: number;
-  /** Units beside the agents' that have to run. */
+  /** Other units that must run. */
   readonly units: readonly string[];
 }
 
-/** The road of the announcements, as the config has it, without any secret: what is looked at is held to this. */
+/** The chain from the radar servers to PDS and the public data server path, from the config and without secrets. Snapshots are judged against it. */
 export interface Chain {
   readonly stack: string;
   readonly hosts: readonly ChainHost[];
   readonly urps: readonly string[];
-  /** Members of the broker, the one first that should hold the virtual IP. */
+  /** Members of the broker; the first is the preferred host of the virtual IP. */
   readonly members: readonly string[];
   readonly dispatchers: readonly string[];
   readonly pdses: readonly string[];
   readonly broker: string;
   readonly vip?: { readonly name: string; readonly address: string };
   readonly productRoot: string;
-  /** Where the product root is served, e.g. `/db/`. */
+  /** URL path of the product root, e.g. `/db/`. */
   readonly productUrlPath: string;
   readonly receiverDirectory: string;
   readonly queues: {
     readonly input: string;
     readonly pull: string;
     readonly dead: string;
-    /** By host of a dispatcher. */
+    /** By the dispatcher's host. */
     readonly ledgers: Readonly<Record<string, string>>;
   };
   readonly silenceSeconds: number;
-  /** The road from px by the public data server to its clients; where the stack has one. */
+  /** The path from px through the public data server to its clients, if the stack has one. */
   readonly publicRoad?: PublicRoad;
 }
 
 export interface PublicRoad {
   readonly broker: string;
-  /** The one member of that broker, on which the products are, too. */
+  /** The only member of that broker, which also stores the products. */
   readonly server: string;
   /** Hosts that deliver. */
   readonly pxes: readonly string[];
   readonly clients: readonly string[];
-  /** How px logs in on the server; where it delivers by SFTP. */
+  /** How px logs in to the server, if it delivers by SFTP. */
   readonly login?: {
     readonly user: string;
     readonly port: number;
     readonly keyFile: string;
     readonly knownHostsFile: string;
   };
-  /** Of the agents that deliver. */
+  /** Names of the agents that deliver. */
   readonly deliveries: readonly string[];
-  /** By agent: the txq that it empties, of files to be delivered or of notifications. */
+  /** By agent, the txq that it empties: files to be delivered, or notifications. */
   readonly queueDirectories: Readonly<Record<string, string>>;
   readonly productRoot: string;
-  /** Below it, by others than px. */
+  /** Trees below it that are filled by programs other than px. */
   readonly watchedTrees: readonly string[];
   readonly clientDirectory: string;
-  /** Whether clients here hear of all that is delivered. */
+  /** Whether the stack's clients subscribe to everything that is delivered. */
   readonly clientsHearAll: boolean;
   /** By client. */
   readonly queues: Readonly<Record<string, string>>;
-  /** A client's queue that is longer is the queue manager's business. */
+  /** The queue manager handles clients' queues that are longer. */
   readonly messagesMax: number;
 }
 
-/** The agent that tells of deliveries. */
+/** The agent that announces deliveries. */
 export const notifyAgent = "dd-notify" satisfies AgentName;
 
-/** A client's program, which has no port to be asked at. */
+/** A client's program, which has no port. */
 export const subscriberUnit = "warren-subscriber.service";
 
 const agentsOfRole: Readonly<Record<Role, readonly AgentName[]>> = {
@@ -204,14 +204,14 @@ function chainHost(
     agents: (adopted ? [] : agents).map(({ name: agent, port }) => ({
       ...{ name: agent, port },
       unit: `warren-${agent}.service`,
-      ...takenBy(agent, name, config),
+      ...consumedBy(agent, name, config),
     })),
     units: [...new Set(units)],
     ...(broker && !adopted ? { amqpPort: broker.port } : {}),
   };
 }
 
-function takenBy(
+function consumedBy(
   agent: AgentPlace["name"],
   host: string,
   { announcements, receivers, bridges }: StackConfig,
@@ -227,7 +227,7 @@ function takenBy(
   return {};
 }
 
-/** @throws TypeError where the chain has no such host */
+/** @throws TypeError if the chain has no such host */
 export function chainHostOf(chain: Chain, name: string): ChainHost {
   const found = chain.hosts.find((host) => host.name === name);
   if (!found) throw new TypeError(`no host ${name}`);

@@ -2,29 +2,29 @@ import type { Health } from "../../../agents/lib/health.ts";
 import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import type { Chain } from "./chain.ts";
 
-/** What systemd says of a unit. */
+/** The state of a unit in systemd. */
 export interface UnitEvidence {
   readonly active: string;
   readonly sub: string;
-  /** Restarts by systemd since it was started by somebody. */
+  /** Restarts by systemd since an operator or `up` started the unit. */
   readonly restarts: number;
-  /** In the words of the unit itself. */
+  /** The unit's own status text. */
   readonly status: string;
-  /** How its last process ended, in systemd's own words: `success`, `exit-code`, `signal`, `watchdog`, … */
+  /** How its last process exited, as systemd names it: `success`, `exit-code`, `signal`, `watchdog`, … */
   readonly result?: string;
-  /** Exit code of its last process, or the number of the signal that ended it. */
+  /** Exit code of its last process, or the number of the signal that killed it. */
   readonly exitStatus?: number;
 }
 
-/** What a unit wrote before its last end. All text is printable and bounded. */
+/** What a unit printed before its last exit. All text is printable and bounded. */
 export interface EndEvidence {
   /** The message of its last line of level fatal. */
   readonly fatal?: string;
-  /** What its last process wrote beside its log: an error that nobody caught, or a mistake in its settings. */
+  /** Output of its last process outside the log: an uncaught error, or an error in its settings. */
   readonly words?: string;
 }
 
-/** The first message of a queue, without its content. All text is printable and bounded: it may come from anybody. */
+/** The first message of a queue, without its content. All text is printable and bounded, because anybody may have sent it. */
 export interface HeadEvidence {
   readonly routingKey: string;
   readonly redelivered: boolean;
@@ -32,26 +32,26 @@ export interface HeadEvidence {
   readonly body: string;
   /** Bytes of each header as JSON, by name. */
   readonly headers: readonly { readonly name: string; readonly bytes: number }[];
-  /** Headers beyond those. */
+  /** Number of further headers. */
   readonly moreHeaders: number;
 }
 
-/** What came over HTTP, or why nothing did. */
+/** An HTTP answer, or why there is none. */
 export type HttpAnswer =
   | { readonly status: number; readonly bytes: number; readonly body: string }
   | { readonly silent: string };
 
-/** What an agent's `/health` says. Of one that starts, or of an earlier release, not all is known. */
+/** The answer of an agent's `/health`. While it starts, and in earlier releases, some fields are missing. */
 export type HealthEvidence = Pick<Health, "ok" | "text"> & {
   readonly [Key in keyof Health]?: Health[Key] | undefined;
 };
 
-/** An agent's own words, by loopback on its host. */
+/** An agent's own answers, over loopback on its host. */
 export interface AgentEvidence {
   readonly health?: HealthEvidence;
-  /** Why it said nothing. */
+  /** Why there is no answer. */
   readonly silent?: string;
-  /** Value by sample, e.g. `warren_puller_pulled_total`; only where it was asked for. */
+  /** Value by sample, e.g. `warren_puller_pulled_total`; only on request. */
   readonly metrics?: Readonly<Record<string, number>>;
 }
 
@@ -75,39 +75,39 @@ export interface FetchEvidence {
   readonly answer: HttpAnswer;
 }
 
-/** What one host says of itself. Times are of the host's clock. */
+/** The state of one host. Times are by the host's clock. */
 export interface HostEvidence {
   readonly nowMs: number;
   readonly units: Readonly<Record<string, UnitEvidence>>;
   readonly addresses: readonly string[];
   readonly agents: Readonly<Record<string, AgentEvidence>>;
-  /** By unit: when systemd started it again, within the last ten minutes and since somebody started it; the oldest first, at most the last hundred. */
+  /** By unit: the times of restarts by systemd within the last ten minutes and since the unit was started otherwise; oldest first, at most the last hundred. */
   readonly restarts?: Readonly<Record<string, readonly number[]>>;
-  /** By unit that keeps ending. */
+  /** By unit, for those in a crash loop. */
   readonly ends?: Readonly<Record<string, EndEvidence>>;
   readonly disks: readonly DiskEvidence[];
-  /** Whether the broker of this host answers AMQP on loopback. */
+  /** Whether this host's broker answers AMQP on loopback. */
   readonly amqp?: { readonly ok: true } | { readonly silent: string };
-  /** The newest files of the product tree, the newest first; of radar servers. */
+  /** The newest files of the product tree, newest first; on radar servers. */
   readonly newest?: readonly ProductEvidence[];
   /** When the announcer wrote its last announcement into its spool. */
   readonly announcedAtMs?: number;
-  /** When the puller gave a product its name for the last time. */
+  /** When the puller last renamed a product into place. */
   readonly placedAtMs?: number;
   readonly fetches?: readonly FetchEvidence[];
-  /** By the agent that empties it: files that wait in px's txqs. */
+  /** Files waiting in px's txqs, by the agent that empties the txq. */
   readonly txqs?: Readonly<Record<string, TxqEvidence>>;
-  /** Whether px gets in on the public data server as its sender does; `silent`: what ssh said. */
+  /** Whether px can log in to the public data server as its sender does; `silent`: ssh's error message. */
   readonly login?: { readonly ok: true } | { readonly silent: string };
-  /** When a product last got its name in a client's folder. */
+  /** When a product was last renamed into place in a client's folder. */
   readonly fetchedAtMs?: number;
 }
 
 export interface TxqEvidence {
   readonly files: number;
-  /** When the one that waits for the longest got its name. */
+  /** When the file that has waited longest was renamed into place. */
   readonly oldestMs?: number;
-  /** Files that can't be sent, put aside. */
+  /** Files that can't be sent and were set aside. */
   readonly aside: number;
 }
 
@@ -129,42 +129,42 @@ export interface QueueEvidence {
   /** Messages a second, over the last seconds. */
   readonly published: number;
   readonly acknowledged: number;
-  /** Members that have a replica, and of these the ones that are in step. */
+  /** Members with a replica, and those whose replica is in step. */
   readonly replicas: readonly string[];
   readonly inStep: readonly string[];
 }
 
-/** What the management API of one member says; `silent`: why it says nothing. */
+/** The answer of one member's management API; `silent`: why there is none. */
 export type MemberEvidence = { readonly nodes: readonly NodeEvidence[] } | { readonly silent: string };
 
 export interface BrokerEvidence {
   /** By host. */
   readonly members: Readonly<Record<string, MemberEvidence>>;
-  /** By name, as the first member tells them that answers; undefined where none does. */
+  /** By name, from the first member that answers; undefined if none does. */
   readonly queues?: Readonly<Record<string, QueueEvidence>>;
-  /** By queue whose agent keeps ending: its first message, or why it can't be seen; undefined where it is empty. */
+  /** For queues whose agent is in a crash loop: the first message, or why it can't be read. Empty queues are left out. */
   readonly heads?: Readonly<Record<string, HeadEvidence | { readonly silent: string }>>;
 }
 
-/** All that was gathered at one look. Plain data: it can be kept, and judged again. */
+/** Everything collected in one snapshot. Plain data, which can be stored and judged again. */
 export interface Evidence {
   readonly chain: Chain;
   readonly hosts: Readonly<Record<string, HostEvidence | Unreachable>>;
   readonly broker: BrokerEvidence;
-  /** The broker that tells the public. */
+  /** The public data server's broker. */
   readonly publicBroker?: BrokerEvidence;
 }
 
-/** A host's own words; undefined where it said none. */
+/** A host's state; undefined if it did not answer. */
 export function hostEvidence(evidence: Evidence, host: string): HostEvidence | undefined {
   const found = evidence.hosts[host];
   return found === undefined || "unreachable" in found ? undefined : found;
 }
 
-/** Whether what an agent sends is taken: it has its connection, and the broker has no alarm. */
+/** Whether an agent can publish: it is connected, and the broker has no alarm. */
 export const canSend = ({ connected, blocked }: HealthEvidence): boolean => connected === true && blocked !== true;
 
-/** Who has the virtual IP now: one, unless it is moving or something is wrong. */
+/** Hosts that hold the virtual IP now: exactly one, unless it is moving or something is wrong. */
 export function holdersOf(evidence: Evidence): string[] {
   const { members, vip } = evidence.chain;
   return vip ? members.filter((host) => hostEvidence(evidence, host)?.addresses.includes(vip.address)) : [];

@@ -11,7 +11,7 @@ it.each([
   ["9 delivered, 4 waiting, 0 put aside; not connected to ftp://px@wxo-b1:21: refused", "server", false, undefined],
   ["starting", undefined, undefined, undefined],
   ["3 queues, 0 of them unused and too full, 0 deleted lately", undefined, undefined, undefined],
-])("knows of a former agent's connection by its sentence: %s", (text, connectionTo, connected, blocked) => {
+])("reads the connection of earlier agents from their sentences: %s", (text, connectionTo, connected, blocked) => {
   const { ok, ...found } = formerHealth({ ok: true, text, spooled: 1 }) ?? {};
   expect(ok).toBe(true);
   expect(found).toEqual({
@@ -21,6 +21,6 @@ it.each([
   });
 });
 
-it.each([[undefined], ["ok"], [{ ok: true }], [{ ok: 1, text: "a" }]])("is nothing of %j", (answer) => {
+it.each([[undefined], ["ok"], [{ ok: true }], [{ ok: 1, text: "a" }]])("ignores %j", (answer) => {
   expect(formerHealth(answer)).toBeUndefined();
 });

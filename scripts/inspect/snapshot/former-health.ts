@@ -4,8 +4,10 @@ import type { HealthEvidence } from "./evidence.ts";
 const formerSchema = healthSchema.partial({ version: true, agent: true, ready: true }).loose();
 
 /**
- * What agents say that have no version in their `/health`: those of before, on hosts that a rollout has not come to. Their connection is in their
- * sentence alone. Nothing else reads sentences; when no such agent runs any more, this file goes. @returns undefined of what is no such answer
+ * Reads `/health` answers without a version, from agents of earlier versions on hosts that a rollout has not reached. Their connection state is only in
+ * the sentence. Remove this file when no such agent runs any more.
+ *
+ * @returns undefined if it is not such an answer
  */
 export function formerHealth(answer: unknown): HealthEvidence | undefined {
   const read = formerSchema.safeParse(answer);

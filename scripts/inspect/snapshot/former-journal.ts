@@ -1,14 +1,14 @@
 import { exportVersion } from "../../../agents/lib/journal-export.ts";
 
-// Agents of before `--export` keep the same files. During a rollout there are hosts that have them still. Goes with the last of them.
+// Agents without `--export` have the same files. During a rollout some hosts still run them. Remove this file with the last of them.
 
 type FormerAgent = "announcer" | "dispatcher" | "puller";
 
-/** A week of products has a tenth of that; what is longer, or no plain file, was put there by somebody. */
+/** A week of products has a tenth of this. Longer files, and other than regular files, were not written by the agent. */
 const linesBytesMost = 400_000_000;
 const segmentBytesMost = 64 * 1024 * 1024;
 
-/** `say` prints an entry that is wanted; `read` has a plain file's bytes, none of anything else. */
+/** `say` prints an entry if it is wanted; `read` returns the bytes of a regular file, and none of anything else. */
 const begin = (agent: FormerAgent): string[] => [
   'const fs = require("fs"), path = require("path"), [folder, since, wanted] = process.argv.slice(1);',
   "const say = (entry) => { if ((!wanted || entry.key === wanted) && (!since || entry.timeMs >= Number(since)))",
@@ -19,7 +19,7 @@ const begin = (agent: FormerAgent): string[] => [
   ".flatMap((line) => { try { return [JSON.parse(line)]; } catch { return []; } });",
 ];
 
-/** Programs for `node -e`, with a state folder, a time in milliseconds or nothing, a key or nothing: they print lines of `--export`. */
+/** Programs for `node -e` that print lines as `--export` does. Arguments: state folder, time in milliseconds or empty, key or empty. */
 export const formerReaders: Readonly<Record<FormerAgent, string>> = {
   // Path, inode, size, modification, announcement.
   announcer: [
@@ -29,7 +29,7 @@ export const formerReaders: Readonly<Record<FormerAgent, string>> = {
     'const key = require("crypto").createHash("md5").update(name).digest("hex");',
     'say({ event: "announced", timeMs, key, path: file, sizeBytes, modifiedMs }); }',
   ].join(" "),
-  // 16 bytes of head, then records of a length, a CRC, a type, a key and, for an arrival or a twin, its time. A record that is being written ends it.
+  // 16 bytes of header, then records of a length, a CRC, a type, a key and, for an arrival or a twin, its time. A record that is being written is the last.
   dispatcher: [
     ...begin("dispatcher"),
     'const journal = path.join(folder, "journal");',
@@ -42,7 +42,7 @@ export const formerReaders: Readonly<Record<FormerAgent, string>> = {
     'if (type === 1) say({ event: "sent", timeMs, key, ...arrival });',
     'if (type === 4) say({ event: "twin", timeMs, key, routingKey: "", body: "" }); } }',
   ].join(" "),
-  // `placing`, the unfinished file, time, what it is about; `dropped`: it was not placed.
+  // `placing`, the unfinished file, time, details; `dropped`: it was not placed.
   puller: [
     ...begin("puller"),
     "for (const name of fs.readdirSync(folder)) if (/^placed-.*\\.jsonl(\\.1)?$/.test(name)) {",

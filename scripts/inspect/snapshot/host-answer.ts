@@ -18,12 +18,12 @@ import { parseRestarts } from "./restarts.ts";
 
 /** Path, inode, size, change, announcement: a line of the announcer's journal. */
 const announcedLine = z.tuple([z.string(), z.string(), z.number(), z.number(), z.number()]);
-/** A line of the puller's. */
+/** A line of the puller's journal. */
 const placingLine = z.tuple([z.literal("placing"), z.string(), z.number()], z.unknown());
 
 type Lines = (name: string) => readonly string[] | undefined;
 
-/** Reads the answer to `hostQuestion`. @returns undefined where it ends early */
+/** Parses the answer to `hostQuestion`. @returns undefined if it is incomplete */
 export function parseHost(chain: Chain, name: string, answer: string): HostEvidence | undefined {
   const sections = readSections(answer);
   if (!sections) return undefined;
@@ -57,13 +57,13 @@ export function parseHost(chain: Chain, name: string, answer: string): HostEvide
   };
 }
 
-/** Who hears nothing has counted no byte. */
+/** The answer is the number of bytes received: 0 if the broker closed the connection. */
 function parseAmqp(lines: readonly string[]): NonNullable<HostEvidence["amqp"]> {
   if (lines.at(-1) === "1") return { ok: true };
-  return { silent: lines.at(-1) === "0" ? "it hangs up" : silenceOf(lines) };
+  return { silent: lines.at(-1) === "0" ? "it closes the connection" : silenceOf(lines) };
 }
 
-/** The time of the oldest, how many there are; then how many were put aside. */
+/** The time of the oldest file and the number of files; then the number of files set aside. */
 function parseTxq(sections: ReadonlyMap<string, string[]>, name: string): TxqEvidence | undefined {
   const waiting = sections.get(`txq ${name}`)?.filter((line) => line !== "");
   if (!waiting) return undefined;
@@ -101,13 +101,13 @@ function agentEvidence(name: string, sections: ReadonlyMap<string, string[]>): A
   const metrics = sections.get(`metrics ${name}`);
   const counted = metrics ? { metrics: parseMetrics(metrics) } : {};
   if ("silent" in health) return { silent: health.silent, ...counted };
-  const said = parseJson(health.body);
-  const read = healthSchema.loose().safeParse(said);
-  const known = read.success ? read.data : formerHealth(said);
+  const printed = parseJson(health.body);
+  const read = healthSchema.loose().safeParse(printed);
+  const known = read.success ? read.data : formerHealth(printed);
   return known ? { health: known, ...counted } : { silent: `answers ${health.status}`, ...counted };
 }
 
-/** The answer of a server as `getText` shows it; where there is none, the last word of bash. */
+/** Parses an HTTP answer from `getText`; without one, the reason is the last message of bash. */
 export function parseHttp(lines: readonly string[]): HttpAnswer {
   const status = /^HTTP\/1\.[01] (\d{3})/.exec(lines[0] ?? "")?.[1];
   if (status === undefined) return { silent: silenceOf(lines) };
@@ -122,7 +122,7 @@ export function parseHttp(lines: readonly string[]): HttpAnswer {
   return { status: Number(status), bytes: Buffer.byteLength(body), body };
 }
 
-/** The same where the body was counted, see `fetchQuestion`. */
+/** The same for answers with a counted body, see `fetchQuestion`. */
 export function parseFetches(answer: string): HttpAnswer[] | undefined {
   const sections = readSections(answer);
   if (!sections) return undefined;
@@ -131,26 +131,26 @@ export function parseFetches(answer: string): HttpAnswer[] | undefined {
     const fetched = parseHttp(sections.get(`fetch ${index}`) ?? []);
     const bytes = "silent" in fetched ? Number.NaN : Number(fetched.body || Number.NaN);
     if ("silent" in fetched) found.push(fetched);
-    else if (Number.isNaN(bytes)) found.push({ silent: "the answer breaks off" });
+    else if (Number.isNaN(bytes)) found.push({ silent: "the answer is incomplete" });
     else found.push({ status: fetched.status, bytes, body: "" });
   }
   return found;
 }
 
-/** What the login of `fetchQuestion` came to. */
+/** The result of the login of `fetchQuestion`. */
 export function parseLogin(answer: string): HostEvidence["login"] {
   const lines = readSections(answer)?.get("login");
   if (!lines) return undefined;
-  const said = lines.filter((line) => line.trim() !== "");
-  return said.at(-1) === "0" ? { ok: true } : { silent: said.at(-2)?.trim() ?? "no answer in time" };
+  const printed = lines.filter((line) => line.trim() !== "");
+  return printed.at(-1) === "0" ? { ok: true } : { silent: printed.at(-2)?.trim() ?? "no answer in time" };
 }
 
 function silenceOf(lines: readonly string[]): string {
-  const said = lines.findLast((line) => line.trim() !== "");
-  return said === undefined ? "no answer in time" : (said.split(": ").at(-1) ?? said);
+  const printed = lines.findLast((line) => line.trim() !== "");
+  return printed === undefined ? "no answer in time" : (printed.split(": ").at(-1) ?? printed);
 }
 
-/** Samples of OpenMetrics text without timestamps; those of histograms' buckets are left out. */
+/** Samples of OpenMetrics text without timestamps; histogram buckets are left out. */
 function parseMetrics(lines: readonly string[]): Record<string, number> {
   const samples = lines.flatMap((line) => {
     const sample = /^([a-z_]+(?:\{.*\})?) (\S+)$/.exec(line.trim());
@@ -159,7 +159,7 @@ function parseMetrics(lines: readonly string[]): Record<string, number> {
   return Object.fromEntries(samples.filter(([, value]) => Number.isFinite(value)));
 }
 
-/** Lines of `df --output=pcent,avail,target`; paths on one file system give one line each, told once. */
+/** Lines of `df --output=pcent,avail,target`; each file system counts once, even if several paths are on it. */
 function parseDisks(lines: readonly string[]): DiskEvidence[] {
   const disks = lines.flatMap((line) => {
     const found = /^\s*(\d+)%\s+(\d+)\s+(\S.*)$/.exec(line);
@@ -189,6 +189,6 @@ function lastOf<Line>(
     const read = schema.safeParse(parseJson(line));
     return read.success ? [Math.round(atMs(read.data))] : [];
   });
-  // Not all as arguments: a host may answer with any number of lines.
+  // Not `Math.max(...times)`: a host may answer with any number of lines.
   return times.length > 0 ? times.reduce((last, time) => Math.max(last, time)) : undefined;
 }

@@ -5,7 +5,7 @@ import { makeHeader } from "../../../agents/dispatcher/journal-record.ts";
 import { PlacedJournal } from "../../../agents/puller/placed-journal.ts";
 import { stateFile } from "../../../agents/puller/state-file.ts";
 
-/** Agents that know `--export`, and those of before. */
+/** Agents with `--export`, and earlier ones without it. */
 export type Installed = "current" | "former";
 
 const own: Readonly<Record<string, object>> = {
@@ -14,12 +14,12 @@ const own: Readonly<Record<string, object>> = {
   puller: { receiverQueueDirectory: "rxq" },
 };
 
-/** On a slow machine a program starts in seconds. */
+/** On a slow machine a program needs seconds to start. */
 const seconds = 50;
 
 /**
- * A script for a host, as it would run where all state folders are one folder of a test's, and the agents are those of this checkout.
- * Writes their configs there.
+ * Adapts a script for a host to run in a test: all state folders become one folder of the test, and the agents are those of this checkout. Writes their
+ * configs to that folder.
  */
 export function onTestHost(script: string, folder: string, account: string, installed: Installed = "current"): string {
   for (const [agent, its] of Object.entries(own)) {
@@ -40,19 +40,19 @@ export function onTestHost(script: string, folder: string, account: string, inst
     .replaceAll(/--reuid=(px|warren) --regid=(px|warren)/g, account);
 }
 
-/** Folder of the journal's files that the test host's dispatcher has; one file of it, with a header and these records. */
+/** Writes one file of the test host's dispatcher journal, with a header and these records. */
 export function writeSegment(folder: string, number: number, records: Buffer): void {
   mkdirSync(join(folder, "journal"), { recursive: true });
   const name = `${String(number).padStart(12, "0")}.journal`;
   writeFileSync(join(folder, "journal", name), Buffer.concat([makeHeader(), records]), { mode: 0o644 });
 }
 
-/** The file in which the test host's puller keeps what it has placed. */
+/** The journal file of the test host's puller. */
 export function placedFileIn(folder: string): string {
   return stateFile("placed", "jsonl", { stateDirectory: folder, receiverQueueDirectory: join(folder, "rxq") });
 }
 
-/** That, open, with the receiver queue folder beside it. */
+/** The same journal, opened, with the receiver queue folder beside it. */
 export async function openPlacedIn(folder: string, now: () => number): Promise<PlacedJournal> {
   mkdirSync(join(folder, "rxq"), { recursive: true });
   const file = placedFileIn(folder);

@@ -12,7 +12,7 @@ import { parseFetches, parseHost, parseHttp } from "./host-answer.ts";
 import { fetchQuestion, hostQuestion } from "./question.ts";
 
 const shell = async (script: string) => {
-  // This machine has no account px: whoever runs this test stands for it.
+  // This machine has no account px: the test's own user takes its place.
   const input = script.replaceAll(
     "--reuid=px --regid=px",
     `--reuid=${process.getuid?.()} --regid=${process.getgid?.()}`,
@@ -20,7 +20,7 @@ const shell = async (script: string) => {
   return (await execa("sh", ["-s"], { input, reject: false })).stdout;
 };
 
-describe("what a host is asked", () => {
+describe("the question to a host", () => {
   const folder = mkdtempSync(join(tmpdir(), "warren-question-"));
   const root = join(folder, "db");
   const health = {
@@ -63,7 +63,7 @@ describe("what a host is asked", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("is answered by a plain shell: the newest products, the agent's own words, its counters, the disks", async () => {
+  it("is answered by a plain shell: newest products, the agent's health and metrics, disks", async () => {
     const found = parseHost(chain, "urp-1", await shell(hostQuestion(chain, "urp-1", true)));
     const path = "20260101/URP/";
     expect(found?.newest).toEqual([
@@ -75,19 +75,19 @@ describe("what a host is asked", () => {
     expect(Math.abs((found?.nowMs ?? 0) - Date.now())).toBeLessThan(60_000);
   });
 
-  it("is nothing where the answer breaks off", async () => {
+  it("ignores an incomplete answer", async () => {
     const answer = await shell(hostQuestion(chain, "urp-1", false));
     expect(parseHost(chain, "urp-1", answer.slice(0, answer.lastIndexOf(section("end"))))).toBeUndefined();
   });
 
-  it("says of an agent that is not there why it is silent", async () => {
+  it("reports why an agent does not answer", async () => {
     const hosts = chain.hosts.map((host) => ({ ...host, agents: host.agents.map((agent) => ({ ...agent, port: 1 })) }));
     const gone = { ...chain, hosts };
     const found = parseHost(gone, "pds-1", await shell(hostQuestion(gone, "pds-1", false)));
     expect(found?.agents.puller).toEqual({ silent: "Connection refused" });
   });
 
-  it("is answered whatever accounts have put into their folders", async () => {
+  it("is answered whatever other accounts have put into their folders", async () => {
     const state = join(folder, "state");
     mkdirSync(state);
     const hostile = join(folder, "hostile");
@@ -122,8 +122,8 @@ describe("what a host is asked", () => {
     expect((await ask((journal) => writeFileSync(journal, `${line}\n`.repeat(1000))))?.announcedAtMs).toBe(5000);
   });
 
-  it("counts the bytes of a product, of a server that speaks and of one that doesn't", async () => {
-    // The question asks port 80 of hosts; here another port and another host stand for them.
+  it("counts the bytes of a product, from a server that answers and from one that doesn't", async () => {
+    // The script connects to port 80 of hosts; the test replaces port and host.
     const question = fetchQuestion(
       [
         { from: "127.0.0.1", path: "/db/a" },
@@ -142,7 +142,7 @@ describe("what a host is asked", () => {
     ]);
   });
 
-  it("reads no answer as none", () => {
+  it("treats an empty answer as none", () => {
     expect(parseHttp([""])).toEqual({ silent: "no answer in time" });
   });
 });

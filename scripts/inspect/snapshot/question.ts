@@ -6,16 +6,15 @@ import { productAccount, serviceAccount, stateFolderOf } from "../../../infra/mo
 import { type Chain, chainHostOf, type PublicRoad } from "./chain.ts";
 import { keptPlaces, restartsQuestion } from "./restarts.ts";
 
-/** So many of the newest products are told: one that is being written may be the newest, and a fetch wants a whole one. */
-const newestTold = 20;
-/** Folders that files came into last: of a tree of a day with a hundred thousand products only these are looked through. */
-const foldersLooked = 5;
+/** Number of newest products reported: the newest may still be being written, and a fetch needs a complete one. */
+const newestReported = 20;
+/** Only the most recently changed folders are scanned: a day's tree has a hundred thousand products. */
+const foldersScanned = 5;
 const loopbackSeconds = 2;
 const unitProperties = ["Id", "ActiveState", "SubState", "NRestarts", "StatusText", "Result", "ExecMainStatus"];
 
 /**
- * GET by bash alone: hosts have neither curl nor wget, and Node takes a tenth of a second to start. Says the answer's head, an empty line, and
- * the body.
+ * GET in pure bash: hosts have neither curl nor wget, and Node takes a tenth of a second to start. Prints the answer's head, an empty line, and the body.
  */
 const getScript =
   'exec 3<>"/dev/tcp/$0/$1" && printf "GET %s HTTP/1.0\\r\\nHost: %s\\r\\nConnection: close\\r\\n\\r\\n" "$2" "$0" >&3';
@@ -23,18 +22,18 @@ const getScript =
 const get = (host: string, port: number, path: string, seconds: number, rest: string): string =>
   `timeout ${seconds} bash -c ${quote(`${getScript} && ${rest}`)} ${quote(host)} ${port} ${quote(path)} 2>&1`;
 
-/** An agent's numbers have some ten thousand bytes; who has taken its port over could speak without an end. */
+/** An agent's metrics have some ten thousand bytes; another program on its port could send without end. */
 const spokenBytesMax = 4 * 1024 * 1024;
 
-/** The body itself. */
+/** Prints the body. */
 const getText = (port: number, path: string): string =>
   get("127.0.0.1", port, path, loopbackSeconds, `head -c ${spokenBytesMax} <&3`);
 
-/** The body counted: `sed -u` takes no byte more than the head. */
+/** Prints the size of the body: `sed -u` reads no byte beyond the head. */
 const getSize = (host: string, path: string, seconds: number): string =>
   get(host, 80, path, seconds, 'sed -u "/^\\r$/q" <&3 && wc -c <&3');
 
-/** One read-only script that answers what a host has to do with the road of the announcements. `parseHost` reads its answer. */
+/** A read-only script that prints a host's part of the chain. `parseHost` reads its answer. */
 export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): string {
   const host = chainHostOf(chain, name);
   const units = [...host.units, ...host.agents.map(({ unit }) => unit)];
@@ -76,11 +75,11 @@ export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): 
   return `${lines.join("\n")}\n`;
 }
 
-/** AMQP's own greeting, which a broker answers at once; one byte of the answer will do. */
+/** Sends AMQP's protocol header, which a broker answers at once; one byte of the answer is enough. */
 const amqpQuestion = (port: number): string =>
   `timeout ${loopbackSeconds} bash -c ${quote(`exec 3<>/dev/tcp/127.0.0.1/${port} && printf 'AMQP\\x00\\x00\\x09\\x01' >&3 && head -c 1 <&3 | wc -c`)} 2>&1`;
 
-/** What hosts of the public road have to do with it. */
+/** A host's part of the public data server path. */
 function publicQuestion({ publicRoad }: Chain, name: string): string[] {
   if (!publicRoad) return [];
   const { server, pxes, clients, queueDirectories, productRoot, clientDirectory } = publicRoad;
@@ -99,29 +98,29 @@ function publicQuestion({ publicRoad }: Chain, name: string): string[] {
   return lines;
 }
 
-/** When the one that has waited for the longest got its name, and how many there are. Names with a leading dot are in work. */
+/** The time of the file that has waited longest, and the number of files. Names with a leading dot are unfinished files. */
 const waitingFiles = (directory: string): string =>
   scriptAskedAs(
     productAccount.name,
     `find ${quote(directory)} -mindepth 1 -name '.*' -prune -o -type f -printf '%C@\\n' | sort -n | sed -n '1p;$='`,
   );
 
-/** When a file got its name in a folder for the last time: after each fetch its subscriber renames one. */
+/** When a file was last renamed into place in a folder; the subscriber does so after each fetch. */
 const lastNamed = (directory: string): string => askedAs(productAccount.name, `stat -c %Y -- ${quote(directory)}`);
 
-/** The tree whose newest products a host tells. */
+/** The tree whose newest products a host reports. */
 export const productRootOf = ({ publicRoad, productRoot, urps }: Chain, name: string): string =>
   publicRoad?.server === name && !urps.includes(name) ? publicRoad.productRoot : productRoot;
 
-/** Time of the last change in seconds, size, path. A file that is being brought has a name with a leading dot. */
+/** Time of the last change in seconds, size, path. Unfinished files have a name with a leading dot. */
 function newestProducts(root: string, time: "T" | "C" = "T"): string {
-  const folders = `find ${quote(root)} -type d -printf '%T@ %p\\0' | sort -znr | head -zn ${foldersLooked} | cut -zd' ' -f2-`;
+  const folders = `find ${quote(root)} -type d -printf '%T@ %p\\0' | sort -znr | head -zn ${foldersScanned} | cut -zd' ' -f2-`;
   const files = `find -files0-from - -maxdepth 1 -type f ! -name '.*' -printf '%${time}@ %s %p\\n'`;
-  return scriptAskedAs(productAccount.name, `${folders} | ${files} | sort -nr | head -n ${newestTold}`);
+  return scriptAskedAs(productAccount.name, `${folders} | ${files} | sort -nr | head -n ${newestReported}`);
 }
 
-/** Where this host has to write. */
-export function diskPaths(chain: Chain, name: string): string[] {
+/** Paths that this host must be able to write to. */
+function diskPaths(chain: Chain, name: string): string[] {
   const { roles, agents } = chainHostOf(chain, name);
   const { publicRoad } = chain;
   return [
@@ -138,13 +137,13 @@ export function diskPaths(chain: Chain, name: string): string[] {
 
 export interface Wanted {
   readonly from: string;
-  /** As a URL has it. */
+  /** As in a URL. */
   readonly path: string;
 }
 
 /**
- * Fetches products from radar servers or the public one, a section each, all at the same time, and logs in as px's sender does. `parseFetches` and
- * `parseLogin` read the answer.
+ * Fetches products from radar servers or the public data server, one section each, all at the same time, and logs in as px's sender does. `parseFetches`
+ * and `parseLogin` read the answer.
  */
 export function fetchQuestion(wanted: readonly Wanted[], seconds: number, login?: PublicLogin): string {
   const asked = wanted.map(({ from, path }, index): [string, string] => [
@@ -152,14 +151,14 @@ export function fetchQuestion(wanted: readonly Wanted[], seconds: number, login?
     getSize(from, path, seconds),
   ]);
   if (login) asked.push(["login", loginQuestion(login, seconds)]);
-  // Each into a variable of its own subshell: what hangs holds up nobody, and no answer runs into another one.
+  // Each answer is collected in a subshell, so that a hanging fetch delays no other one and answers do not mix.
   const lines = asked.map(([name, ask]) => `{ said=$(${ask}); printf '%s\\n' ${quote(section(name))} "$said"; } &`);
   return `export LC_ALL=C\n${lines.join("\n")}\nwait\necho; echo ${quote(section("end"))}\n`;
 }
 
 export type PublicLogin = NonNullable<PublicRoad["login"]> & { readonly server: string };
 
-/** The words of `sftp`, then what it ended with. */
+/** Prints the messages of `sftp`, then its exit code. */
 function loginQuestion({ server, user, port, keyFile, knownHostsFile }: PublicLogin, seconds: number): string {
   const options = sshOptions({
     BatchMode: "yes",

@@ -10,7 +10,7 @@ const message = {
   properties: { headers: { "a\u001b[2J": "x".repeat(100), b: { c: [1, 2] } } },
 };
 
-it("shows the first message of a queue by name and size, and lets nothing through to the terminal", () => {
+it("shows the first message of a queue by name and size, without control characters", () => {
   const head = parseHead([message]);
   expect(head).toMatchObject({ bodyBytes: 4000, body: "\\x1b]0;title\\x07text" });
   expect(headText("q", head ?? { silent: "" })).toBe(
@@ -23,7 +23,7 @@ it("reads a message without properties, and an empty queue", () => {
   expect(parseHead([])).toBeUndefined();
 });
 
-it("is bounded, whatever a stranger has sent", () => {
+it("is bounded, whatever the message contains", () => {
   const many = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`${"n".repeat(200)}${index}`, "v"]));
   const head = parseHead([
     { ...message, routing_key: "k".repeat(255), payload: "A".repeat(2000), properties: { headers: many } },

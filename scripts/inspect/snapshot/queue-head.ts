@@ -14,12 +14,12 @@ const answerSchema = z.array(
     payload_bytes: z.number(),
     payload: z.string(),
     payload_encoding: z.enum(["string", "base64"]),
-    // Without properties it is an empty list.
+    // A message without properties has an empty list here.
     properties: z.union([z.looseObject({ headers: z.record(z.string(), z.unknown()).optional() }), z.array(z.never())]),
   }),
 );
 
-/** Reads the management API's answer to `get`. @returns undefined where the queue is empty @throws Error where the answer has another form */
+/** Parses the management API's answer to `get`. @returns undefined if the queue is empty @throws Error if the answer has another form */
 export function parseHead(answer: unknown): HeadEvidence | undefined {
   const [message] = answerSchema.parse(answer);
   if (!message) return undefined;
@@ -38,9 +38,9 @@ export function parseHead(answer: unknown): HeadEvidence | undefined {
   };
 }
 
-/** One line of it. */
+/** The message as one line. */
 export function headText(queue: string, head: HeadEvidence | { readonly silent: string }): string {
-  if ("silent" in head) return `the head of ${queue} can't be seen: ${head.silent}`;
+  if ("silent" in head) return `the head of ${queue} can't be read: ${head.silent}`;
   const names = head.headers.map(({ name, bytes }) => `${name} (${bytes} bytes)`);
   const headers = names.length > 0 ? `, headers ${names.join(", ")}` : ", no headers";
   const more = head.moreHeaders > 0 ? ` and ${head.moreHeaders} more` : "";

@@ -6,57 +6,57 @@ import { parseJson } from "../../lib/json.ts";
 import { type AgentPlace, type Chain, type ChainHost, chainHostOf, subscriberUnit } from "./chain.ts";
 import type { EndEvidence, HostEvidence } from "./evidence.ts";
 
-// Programs that systemd starts again and again: when it did, and what they wrote before.
+// Crash loops: when systemd restarted programs, and what they printed before.
 
-/** Restarts before that are history. */
+/** Earlier restarts do not count. */
 const windowSeconds = 600;
-/** An agent ends by a defect or a fault of the world; two such ends may have nothing to do with each other, three are a pattern. */
+/** Two restarts may have unrelated causes; three are a pattern. */
 const restartsMost = 2;
-/** A program that ran for this time after its last restart, and twice the longest time between two of them, has got over it. */
+/** A program has recovered when it has run for this time after its last restart, and for twice the longest time between two restarts. */
 const steadyMsLeast = 60_000;
 
 /**
- * Of each unit: the fastest program ends at once, and systemd starts it again after 0.3 s (`RestartSec` of an agent's unit): 2000 times in ten minutes,
- * with two events each. One such loop hides no other one.
+ * Events reported for each unit. The fastest program exits at once, and systemd restarts it after 0.3 s (`RestartSec` of an agent's unit): 2000 times in ten
+ * minutes, with two events each. So no crash loop hides another one.
  */
-const eventsToldOfUnit = Math.ceil(windowSeconds / 0.3) * 2;
-/** Of systemd's sd-messages.h: `SD_MESSAGE_UNIT_RESTART_SCHEDULED` and `SD_MESSAGE_UNIT_STARTING`. */
+const eventsPerUnit = Math.ceil(windowSeconds / 0.3) * 2;
+/** From systemd's sd-messages.h: `SD_MESSAGE_UNIT_RESTART_SCHEDULED` and `SD_MESSAGE_UNIT_STARTING`. */
 const restartScheduled = "5eb03494b6584870a536b337290809b3";
 const unitStarting = "7d4958e842da4a758f6c1cdc7b36dcc5";
-/** So many lines before a restart have the end of the process that it replaces. */
-const lastLinesTold = 40;
+/** This many lines before a restart contain the last output of the previous process. */
+const lastLines = 40;
 
-/** A program of warren's own; the subscriber has no port. */
+/** A program of warren; the subscriber has no port. */
 export type KeptPlace =
   | Pick<AgentPlace, "name" | "unit" | "takes">
   | { readonly name: "subscriber"; readonly unit: string; readonly takes?: AgentPlace["takes"] };
 
-/** Programs of warren's own on a host: systemd starts each again when it has ended. */
+/** Programs of warren on a host, which systemd restarts when they exit. */
 export const keptPlaces = ({ agents, units }: ChainHost): KeptPlace[] => [
   ...agents,
   ...(units.includes(subscriberUnit) ? [{ name: "subscriber" as const, unit: subscriberUnit }] : []),
 ];
 
-/** The journal has an index of these fields: on a host where nothing has ended this reads next to nothing. `parseRestarts` reads the answer. */
+/** The journal has an index of these fields, so this reads almost nothing on a host without restarts. `parseRestarts` reads the answer. */
 export const restartsQuestion = (places: readonly KeptPlace[]): string =>
   [
     "journalctl -q --no-pager -o json --output-fields=UNIT,MESSAGE_ID",
-    `--since=-${windowSeconds}s -n ${eventsToldOfUnit * places.length} MESSAGE_ID=${restartScheduled} MESSAGE_ID=${unitStarting}`,
+    `--since=-${windowSeconds}s -n ${eventsPerUnit * places.length} MESSAGE_ID=${restartScheduled} MESSAGE_ID=${unitStarting}`,
     ...places.map(({ unit }) => quote(`UNIT=${unit}`)),
     `| sed -E ${quote(withoutRest)}`,
   ].join(" ");
 
-/** What journalctl says of each entry whatever fields it is asked for: two thirds of a line, of which there may be thousands. */
+/** Removes fields that journalctl prints even unasked: two thirds of each line, of which there may be thousands. */
 const withoutRest = [
   's/"_*(CURSOR|MONOTONIC_TIMESTAMP|BOOT_ID|SEQNUM|SEQNUM_ID)" ?: ?"[^"]*"(, ?)?//g',
   "s/, *}$/}/",
 ].join("; ");
 
-/** What units wrote before their last restart, a section each. `parseEnds` reads the answer. */
+/** Prints the output of units before their last restart, one section each. `parseEnds` reads the answer. */
 export function endsQuestion(loops: readonly CrashLoop[]): string {
   const lines = loops.flatMap(({ place: { unit }, lastMs }) => [
     `echo ${quote(section(`ended ${unit}`))}`,
-    `journalctl -q --no-pager -o json --output-fields=MESSAGE,_PID --until=@${(lastMs / 1000).toFixed(3)} -n ${lastLinesTold} ${quote(`_SYSTEMD_UNIT=${unit}`)}`,
+    `journalctl -q --no-pager -o json --output-fields=MESSAGE,_PID --until=@${(lastMs / 1000).toFixed(3)} -n ${lastLines} ${quote(`_SYSTEMD_UNIT=${unit}`)}`,
   ]);
   return `export LC_ALL=C\n${lines.join("\n")}\necho; echo ${quote(section("end"))}\n`;
 }
@@ -64,8 +64,8 @@ export function endsQuestion(loops: readonly CrashLoop[]): string {
 const eventLine = z.object({ UNIT: z.string(), MESSAGE_ID: z.string(), __REALTIME_TIMESTAMP: z.string() });
 
 /**
- * When systemd started units again, by unit, in milliseconds. A start that no restart was scheduled for is somebody's, and what was before it is over:
- * `NRestarts` of the unit doesn't tell, as it goes on counting where somebody starts the unit between two restarts.
+ * Times of restarts by systemd, by unit, in milliseconds. A start without a scheduled restart was requested by an operator or `up`, and ends the series
+ * before it. `NRestarts` of the unit does not show that: it keeps counting if a unit is started between two restarts.
  */
 export function parseRestarts(lines: readonly string[]): Record<string, number[]> {
   const restarts: Record<string, number[]> = {};
@@ -83,21 +83,21 @@ export function parseRestarts(lines: readonly string[]): Record<string, number[]
   return restarts;
 }
 
-/** The journal writes bytes that are no text as a list of numbers, and a long message as null. */
+/** The journal represents bytes that are not valid UTF-8 as a list of numbers, and a long message as null. */
 const messageLine = z.object({
   MESSAGE: z.union([z.string(), z.array(z.number())]),
   _PID: z.string().default(""),
 });
-/** A line of an agent's log: its level is a name, or pino's number. */
+/** A line of an agent's log; its level is a name or pino's number. */
 const fatalLine = z.object({
   level: z.union([z.literal("fatal"), z.literal(60)]),
   msg: z.string(),
   err: z.object({ message: z.string() }).optional().catch(undefined),
 });
-/** Characters of what a program wrote at its end. */
+/** Characters shown of a program's last output. */
 const wordsMax = 300;
 
-/** Reads the answer to `endsQuestion`. @returns undefined where it ends early */
+/** Parses the answer to `endsQuestion`. @returns undefined if it is incomplete */
 export function parseEnds(loops: readonly CrashLoop[], answer: string): Record<string, EndEvidence> | undefined {
   const sections = readSections(answer);
   return (
@@ -115,7 +115,7 @@ function endOf(lines: readonly string[]): EndEvidence {
   });
   const fatal = messages.flatMap(({ text }) => fatalLine.safeParse(parseJson(text)).data ?? []).at(-1);
   const pid = messages.at(-1)?.pid;
-  // An error that nobody caught, or a mistake in the settings: no line of a log.
+  // An uncaught error, or an error in the settings, is not a log line.
   const words = messages
     .flatMap(({ pid: by, text }) => (by === pid && parseJson(text) === undefined ? [text.trim()] : []))
     .filter((text) => text !== "")
@@ -126,16 +126,16 @@ function endOf(lines: readonly string[]): EndEvidence {
   };
 }
 
-/** A program that keeps ending. */
+/** A program in a crash loop. */
 export interface CrashLoop {
   readonly place: KeptPlace;
-  /** By systemd, within the last ten minutes and since somebody started it. */
+  /** Restarts by systemd within the last ten minutes, and since the unit was started otherwise. */
   readonly restarts: number;
-  /** When the last one was. */
+  /** Time of the last restart. */
   readonly lastMs: number;
 }
 
-/** Programs of a host that keep ending. One that somebody has stopped is not among them. */
+/** Programs of a host in a crash loop, without those that were stopped on purpose. */
 export function crashLoops(chain: Chain, name: string, host: HostEvidence): CrashLoop[] {
   return keptPlaces(chainHostOf(chain, name)).flatMap((place): CrashLoop[] => {
     const all = host.restarts?.[place.unit] ?? [];

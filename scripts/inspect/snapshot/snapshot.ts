@@ -13,50 +13,49 @@ import { fetchQuestion, hostQuestion, type Wanted } from "./question.ts";
 import { crashLoops, endsQuestion, parseEnds } from "./restarts.ts";
 
 /**
- * Milliseconds for one host's answer: one that works gives it in less than one, with much to do in a few. ssh gives a dead one up sooner, after
- * `dialTimeoutSeconds`, or four seconds where a connection is open.
+ * Time limit for one host's answer, in milliseconds. A working host answers in less than one second, a busy one in a few. ssh gives up sooner on a dead host:
+ * after `dialTimeoutSeconds`, or after four seconds if a connection is open.
  */
 const hostDeadlineMs = 8000;
-/** Seconds for one product, from each radar server to each puller. */
+/** Seconds to fetch one product from each radar server to each puller. */
 const fetchSecondsMost = 3;
-/** A product younger than this may be in the writing: another one is fetched. */
+/** A younger product may still be being written, so another one is fetched. */
 const completeAfterMs = 2000;
-/** So much of the time is for the second question: what is fetched is known from the first. */
+/** Share of the time for the second question, which depends on answers to the first. */
 const secondQuestionShare = 0.25;
 
 export interface SnapshotOptions {
   readonly withMetrics: boolean;
-  /** Whether products are fetched, and what agents that keep ending choke on is looked at. */
+  /** Whether to fetch products, and to read the messages that crash-looping agents would consume next. */
   readonly withFetches: boolean;
-  /** Milliseconds for all of it: what has not answered by then is silent. Unless given each host has `hostDeadlineMs` for each question. */
+  /** Time limit for the complete snapshot, in milliseconds; by default each host has `hostDeadlineMs` for each question. */
   readonly withinMs?: number;
 }
 
-/** Of all hosts and brokers, but without what takes a second question or much to read. */
+/** All hosts and brokers, without a second question and without metrics. */
 export const bareSnapshot: SnapshotOptions = { withMetrics: false, withFetches: false };
 
-/** Brokers have this at least, however long it took here to read their password. */
+/** Minimum for brokers, however long it took to decrypt their password. */
 const brokerMsLeast = 1000;
-/** The same for the head of a queue. */
+/** Minimum for the head of a queue. */
 const headMsLeast = 300;
 
-/** For the words of a question and of its answer, by a connection that is open. */
+/** For a question and its answer on an open connection. */
 const roundTripMs = 300;
 
-/** A stack that can be looked at, again and again. */
+/** Takes snapshots of a stack. */
 export interface Observer {
   readonly chain: Chain;
   readonly reach: Hosts;
-  look(options: SnapshotOptions): Promise<Evidence>;
+  snapshot(options: SnapshotOptions): Promise<Evidence>;
   close(): void;
 }
 
 /**
- * Ready to look at a stack. Hosts are known from the stack file alone, so they are asked while the engine still decrypts the password that the
- * brokers are asked with.
+ * Opens a stack for snapshots. Hosts are known from the stack file, so they can be asked while the engine still decrypts the brokers' password.
  *
- * @param as the config that it is looked at by, where that is another one than the stack file's
- * @throws UserError or ConfigError where the stack can't be read
+ * @param as changes the config against which the stack is judged
+ * @throws UserError or ConfigError if the stack's config can't be read
  */
 export async function openObserver(
   stack: string,
@@ -65,13 +64,13 @@ export async function openObserver(
   const committed = as(readCommittedConfig(stack));
   const chain = chainOf(stack, committed);
   const brokers = readStackConfig(stack).then((config) => openBrokers(chain, as(config)));
-  // Until somebody looks, an error has nobody who hears it.
+  // The error is reported by the first snapshot.
   brokers.catch(() => {});
   const reach = await openHosts(stack, committed);
   return {
     chain,
     reach,
-    look: (options) => takeSnapshot(chain, reach, brokers, options),
+    snapshot: (options) => takeSnapshot(chain, reach, brokers, options),
     close: () => void brokers.then((all) => all.close()).catch(() => {}),
   };
 }
@@ -113,7 +112,7 @@ async function takeSnapshot(
   return withFetches ? withHeads(evidence, await brokers, deadlines.secondMs()) : evidence;
 }
 
-/** Looks at what agents that keep ending would take next: there, it is given out again and again in any case. */
+/** Reads the messages that crash-looping agents would consume next; these are redelivered over and over anyway. */
 async function withHeads(
   evidence: Evidence,
   { announcements, toPublic }: Brokers,
@@ -147,7 +146,7 @@ async function withHeads(
 
 interface Deadlines {
   readonly firstMs: number;
-  /** From now on. */
+  /** Measured from now. */
   secondMs(): number;
 }
 
@@ -170,7 +169,7 @@ interface Asking {
 
 type Answer = HostEvidence | Unreachable;
 
-/** Each host is asked what it has; then, where products are to be fetched, for one of each server that it fetches from, as soon as those have said theirs. */
+/** Asks each host for its state. With fetches, each host is then asked to fetch a product from its servers, once those have reported their products. */
 async function askHosts(asking: Asking): Promise<Record<string, Answer>> {
   const { chain, reach, withMetrics, withFetches, deadlines } = asking;
   const first = new Map(
@@ -179,16 +178,16 @@ async function askHosts(asking: Asking): Promise<Record<string, Answer>> {
       return [name, reach.ask(name, hostQuestion(chain, name, withMetrics), read, deadlines.firstMs)];
     }),
   );
-  const whole = [...first].map(async ([name, answer]): Promise<[string, Answer]> => {
+  const complete = [...first].map(async ([name, answer]): Promise<[string, Answer]> => {
     const host = await answer;
     if (!withFetches || "unreachable" in host) return [name, host];
     const [again, ends] = await Promise.all([askAgain(asking, name, host, first), askEnds(asking, name, host)]);
     return [name, { ...again, ...ends }];
   });
-  return Object.fromEntries(await Promise.all(whole));
+  return Object.fromEntries(await Promise.all(complete));
 }
 
-/** What programs that keep ending wrote before they did. Without an answer there is nothing of it to be told. */
+/** The last output of crash-looping programs; empty if the host does not answer. */
 async function askEnds({ chain, reach, deadlines }: Asking, name: string, host: HostEvidence) {
   const loops = crashLoops(chain, name, host);
   if (loops.length === 0) return {};
@@ -197,7 +196,7 @@ async function askEnds({ chain, reach, deadlines }: Asking, name: string, host: 
   return "unreachable" in ends ? {} : { ends };
 }
 
-/** What a host can fetch, and, of px, whether it may deliver. */
+/** What a host can fetch and, on px, whether it can log in to deliver. */
 async function askAgain(
   { chain, reach, deadlines }: Asking,
   name: string,
@@ -236,7 +235,7 @@ async function askAgain(
 
 const tenths = (value: number): number => Math.round(value * 10) / 10;
 
-/** Of whom a host fetches: a puller of all radar servers, a client of the public one, a server of itself. */
+/** Servers from which a host fetches: a puller from all radar servers, a client from the public data server, a server from itself. */
 function serversOf({ urps, pdses, publicRoad }: Chain, name: string): readonly string[] {
   const own = urps.includes(name) ? [name] : [];
   const radar = pdses.includes(name) ? urps : own;

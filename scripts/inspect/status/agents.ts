@@ -3,9 +3,9 @@ import { canSend, type Evidence, type HostEvidence, hostEvidence } from "../snap
 import { waitSeconds } from "../verify/dispatch-steps.ts";
 
 /**
- * sr3's words for what an agent does. `stop`: its unit is down. `hung`: it runs and doesn't answer. `part`: it works without a broker, on disk. `wVip`:
- * it waits for the virtual IP. `reje`: it puts aside. `rtry`: it tries again. `lag`: work waits for longer than ten seconds. `slow`: one product takes longer
- * than five. `idle`: nothing to do since the last look. `run`. And `away` of a host that doesn't answer, which sr3 has no word for.
+ * sr3's words for the state of an agent. `stop`: its unit is down. `hung`: it runs but doesn't answer. `part`: it works without a broker, on disk. `wVip`: it
+ * waits for the virtual IP. `reje`: it rejects or dead-letters. `rtry`: it retries. `lag`: work waits for longer than ten seconds. `slow`: a product takes
+ * longer than five. `idle`: nothing to do since the last snapshot. `run`. And `away`, unknown to sr3: its host doesn't answer.
  */
 export type Word = "stop" | "hung" | "part" | "wVip" | "reje" | "rtry" | "lag" | "slow" | "idle" | "run" | "away";
 
@@ -13,22 +13,22 @@ export interface AgentStatus {
   readonly host: string;
   readonly agent: string;
   readonly word: Word;
-  /** Products a second since the look before. */
+  /** Products a second since the last snapshot. */
   readonly perSecond: number;
-  /** Mean seconds of a product since then, of first attempts; undefined where there was none. */
+  /** Mean seconds of a product's first attempt since then; undefined if there was none. */
   readonly meanSeconds?: number;
-  /** Its own words. */
+  /** The text of its `/health`. */
   readonly text: string;
 }
 
 const lagSeconds = 10;
 const slowSeconds = 5;
 
-/** Which counters tell what; their sums over all labels. */
+/** The metrics of an agent; values are summed over all labels. */
 interface Counters {
   readonly done: string;
-  readonly putAside: readonly string[];
-  readonly triedAgain: readonly string[];
+  readonly deadLettered: readonly string[];
+  readonly retried: readonly string[];
   /** A histogram of seconds. */
   readonly took?: string;
 }
@@ -36,25 +36,25 @@ interface Counters {
 const counters: Readonly<Partial<Record<AgentPlace["name"], Counters>>> = {
   announcer: {
     done: "warren_announcer_announced_total",
-    putAside: ["warren_announcer_rejected_total"],
-    triedAgain: ["warren_announcer_publish_failures_total"],
+    deadLettered: ["warren_announcer_rejected_total"],
+    retried: ["warren_announcer_publish_failures_total"],
     took: "warren_announcer_announce_latency_seconds",
   },
   dispatcher: {
     done: "warren_dispatcher_dispatched_total",
-    putAside: ["warren_dispatcher_dead_letters_total"],
-    triedAgain: ["warren_dispatcher_publish_failures_total"],
+    deadLettered: ["warren_dispatcher_dead_letters_total"],
+    retried: ["warren_dispatcher_publish_failures_total"],
     took: "warren_dispatcher_dispatch_seconds",
   },
   puller: {
     done: "warren_puller_pulled_total",
-    putAside: ["warren_puller_dead_lettered_total"],
-    triedAgain: ["warren_puller_retries_total", "warren_puller_alternates_asked_total"],
+    deadLettered: ["warren_puller_dead_lettered_total"],
+    retried: ["warren_puller_retries_total", "warren_puller_alternates_asked_total"],
     took: "warren_puller_pull_duration_seconds",
   },
 };
 
-/** Every agent of the stack in the order of its hosts. Pure. */
+/** The status of every agent, in the order of hosts. Pure. */
 export function agentStatuses(now: Evidence, before: Evidence): AgentStatus[] {
   return now.chain.hosts.flatMap(({ name: host, agents }) =>
     agents.map((place): AgentStatus => {
@@ -72,28 +72,28 @@ function agentStatus(
   found: HostEvidence,
   before: HostEvidence | undefined,
 ): AgentStatus {
-  const said = found.agents[place.name];
+  const answer = found.agents[place.name];
   const unit = found.units[place.unit];
   const isUp = unit?.active === "active" || unit?.active === "activating";
   const base = { host, agent: place.name, perSecond: 0 };
   if (!isUp) return { ...base, word: "stop", text: unit ? `${unit.active} (${unit.sub})` : "no such unit" };
-  if (!said?.health) return { ...base, word: "hung", text: said?.silent ?? "not asked" };
+  if (!answer?.health) return { ...base, word: "hung", text: answer?.silent ?? "not asked" };
   const seconds = before ? (found.nowMs - before.nowMs) / 1000 : 0;
   const counts = counters[place.name];
   const grown = (sample: string): number => {
     const grew = sumOf(found, place.name, sample) - (before ? sumOf(before, place.name, sample) : 0);
-    // One that was restarted meanwhile counts from 0.
+    // After a restart a counter begins at 0.
     return before && seconds > 0 ? Math.max(0, grew) : 0;
   };
   const done = counts ? grown(counts.done) : 0;
   const took = counts?.took === undefined ? 0 : grown(`${counts.took}_count`);
   const meanSeconds = took > 0 ? grown(`${counts?.took}_sum`) / took : undefined;
-  const { health } = said;
+  const { health } = answer;
   const word = (): Word => {
     if (health.connectionTo === "broker" && !canSend(health)) return "part";
     if (health.state === "standby") return "wVip";
-    if (counts?.putAside.some((name) => grown(name) > 0)) return "reje";
-    if (counts?.triedAgain.some((name) => grown(name) > 0) || (health.retrying ?? 0) > 0) return "rtry";
+    if (counts?.deadLettered.some((name) => grown(name) > 0)) return "reje";
+    if (counts?.retried.some((name) => grown(name) > 0) || (health.retrying ?? 0) > 0) return "rtry";
     if (waitsFor(evidence, place.name, health.spooled, done / Math.max(seconds, 1)) > lagSeconds) return "lag";
     if ((meanSeconds ?? 0) > slowSeconds) return "slow";
     return done > 0 || !counts ? "run" : "idle";
@@ -107,7 +107,7 @@ function agentStatus(
   };
 }
 
-/** Seconds that what waits for this kind of agent takes; infinite where nothing moves. */
+/** Seconds until the work that waits for this kind of agent is done; infinite if nothing moves. */
 function waitsFor({ chain, broker }: Evidence, agent: string, spooled: number | undefined, perSecond: number): number {
   if (agent === "announcer") {
     return (spooled ?? 0) / Math.max(perSecond, 1);
@@ -121,7 +121,7 @@ function waitsFor({ chain, broker }: Evidence, agent: string, spooled: number | 
 const queueOf = ({ queues }: Chain, agent: string): string | undefined =>
   agent === "dispatcher" ? queues.input : agent === "puller" ? queues.pull : undefined;
 
-/** Over all labels. */
+/** The sum over all labels. */
 function sumOf({ agents }: HostEvidence, agent: string, sample: string): number {
   const samples = Object.entries(agents[agent]?.metrics ?? {});
   return samples

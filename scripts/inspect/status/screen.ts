@@ -19,7 +19,7 @@ export interface QueueStatus {
   readonly acknowledgedPerSecond: number;
 }
 
-/** What one screen shows, and `--json` says. */
+/** The content of the screen and of `--json`. */
 export interface Status {
   readonly stack: string;
   readonly at: string;
@@ -30,7 +30,7 @@ export interface Status {
   readonly away: readonly { readonly host: string; readonly why: string }[];
 }
 
-/** @param before the look before, which rates are counted from */
+/** @param before the last snapshot, from which rates are computed */
 export function statusOf(now: Evidence, before: Evidence, at: Date): Status {
   const { chain, broker } = now;
   const { vip, queues } = chain;
@@ -74,14 +74,14 @@ function memberStatus({ broker }: Evidence, host: string, holdsVirtualIp: boolea
 const bad: ReadonlySet<Word> = new Set(["stop", "hung", "part", "reje", "away"]);
 const strained: ReadonlySet<Word> = new Set(["rtry", "lag", "slow"]);
 
-/** Whether something is not as it should be. */
+/** Whether anything is wrong. */
 export const hasFindings = ({ agents, away, virtualIp, members }: Status): boolean =>
   away.length > 0 ||
   agents.some(({ word }) => bad.has(word) || strained.has(word)) ||
   (virtualIp !== null && virtualIp.holders.length !== 1) ||
   members.some(({ running, alarms, partitions }) => !running || alarms.length + partitions.length > 0);
 
-/** @param columns of the terminal; longer lines are cut */
+/** @param columns of the terminal; longer texts are cut */
 export function formatStatus(status: Status, color: boolean, columns: number): string {
   const paint = painter(color);
   const wordText = (word: Word) => {
@@ -111,7 +111,7 @@ export function formatStatus(status: Status, color: boolean, columns: number): s
         `  ${name.padEnd(queueWidth)}  ${String(messages).padStart(8)}  ${String(consumers).padStart(9)}  ${perSecond(publishedPerSecond).padStart(8)}  ${perSecond(acknowledgedPerSecond).padStart(8)}`,
     ),
     "",
-    `  ${"host".padEnd(hostWidth)}  ${"agent".padEnd(agentWidth)}  is       rate  a product  in its own words`,
+    `  ${"host".padEnd(hostWidth)}  ${"agent".padEnd(agentWidth)}  is       rate  a product  health`,
     ...agents.map(row),
     ...away.map(({ host, why }) => `  ${paint("red", `${host} doesn't answer: ${cut(why, host.length + 20)}`)}`),
     "",
@@ -120,8 +120,8 @@ export function formatStatus(status: Status, color: boolean, columns: number): s
 
 function memberText(member: MemberStatus, paint: (colour: "red" | "green", text: string) => string): string {
   const troubles = [
-    ...member.alarms.map((alarm) => `alarm of ${alarm}`),
-    ...(member.partitions.length > 0 ? [`parted from ${member.partitions.join(", ")}`] : []),
+    ...member.alarms.map((alarm) => `${alarm} alarm`),
+    ...(member.partitions.length > 0 ? [`partitioned from ${member.partitions.join(", ")}`] : []),
   ];
   const state = member.running ? paint("green", "run ") : paint("red", "stop");
   const vip = member.holdsVirtualIp ? "  has the virtual IP" : "";

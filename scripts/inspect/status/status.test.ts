@@ -1,44 +1,44 @@
 import { describe, expect, it } from "vitest";
 import type { Evidence } from "../snapshot/evidence.ts";
-import { type Draft, queueOf, soundEvidence, wordsOf } from "../verify/fixture.ts";
+import { type Draft, healthyEvidence, hostOf, queueOf } from "../verify/fixture.ts";
 import { agentStatuses } from "./agents.ts";
 import { formatStatus, hasFindings, statusOf } from "./screen.ts";
 
-/** Two looks, two seconds apart, between which each radar server announced 60, and the others did as much. */
-function looks(): { before: Draft<Evidence>; now: Draft<Evidence> } {
-  const before = soundEvidence();
-  const now = soundEvidence();
-  for (const [look, total] of [
+/** Two snapshots, two seconds apart, between which each radar server announced 60 products, and the other agents handled as many. */
+function snapshots(): { before: Draft<Evidence>; now: Draft<Evidence> } {
+  const before = healthyEvidence();
+  const now = healthyEvidence();
+  for (const [evidence, total] of [
     [before, 100],
     [now, 160],
   ] as const) {
-    for (const urp of look.chain.urps)
-      count(look, urp, "announcer", {
+    for (const urp of evidence.chain.urps)
+      count(evidence, urp, "announcer", {
         announced_total: total,
         announce_latency_seconds_sum: total / 64,
         announce_latency_seconds_count: total,
       });
-    for (const host of look.chain.dispatchers)
-      count(look, host, "dispatcher", { 'dispatched_total{source="urp-1"}': host === "bunny1" ? total : 0 });
-    for (const pds of look.chain.pdses) count(look, pds, "puller", { pulled_total: total });
+    for (const host of evidence.chain.dispatchers)
+      count(evidence, host, "dispatcher", { 'dispatched_total{source="urp-1"}': host === "bunny1" ? total : 0 });
+    for (const pds of evidence.chain.pdses) count(evidence, pds, "puller", { pulled_total: total });
   }
-  for (const name of Object.keys(now.hosts)) wordsOf(now, name).nowMs += 2000;
+  for (const name of Object.keys(now.hosts)) hostOf(now, name).nowMs += 2000;
   return { before, now };
 }
 
-function count(look: Draft<Evidence>, host: string, agent: string, samples: Record<string, number>): void {
-  const found = wordsOf(look, host).agents[agent];
+function count(evidence: Draft<Evidence>, host: string, agent: string, samples: Record<string, number>): void {
+  const found = hostOf(evidence, host).agents[agent];
   if (!found) throw new TypeError(`no ${agent} on ${host}`);
   const named = Object.entries(samples).map(([name, value]) => [`warren_${agent}_${name}`, value] as const);
   found.metrics = { ...found.metrics, ...Object.fromEntries(named) };
 }
 
-const wordsNow = ({ now, before }: ReturnType<typeof looks>) =>
+const wordsNow = ({ now, before }: ReturnType<typeof snapshots>) =>
   Object.fromEntries(agentStatuses(now, before).map(({ host, word }) => [host, word]));
 
 describe("status", () => {
-  it("says of a sound system that all run, at which rate, and who waits for the virtual IP", () => {
-    const { now, before } = looks();
+  it("shows that all agents of a healthy system run, at which rate, and which ones wait for the virtual IP", () => {
+    const { now, before } = snapshots();
     const agents = agentStatuses(now, before);
     expect(agents.find(({ host }) => host === "urp-1")).toMatchObject({
       word: "run",
@@ -58,7 +58,7 @@ describe("status", () => {
       "pds-1",
       "a unit that is down",
       (now) => {
-        wordsOf(now, "pds-1").units["warren-puller.service"] = {
+        hostOf(now, "pds-1").units["warren-puller.service"] = {
           active: "failed",
           sub: "failed",
           restarts: 0,
@@ -69,25 +69,25 @@ describe("status", () => {
     [
       "hung",
       "pds-2",
-      "one that doesn't answer",
+      "an agent that doesn't answer",
       (now) => {
-        wordsOf(now, "pds-2").agents.puller = { silent: "no answer in time" };
+        hostOf(now, "pds-2").agents.puller = { silent: "no answer in time" };
       },
     ],
     [
       "part",
       "urp-2",
-      "one without a broker",
+      "an agent without a broker",
       (now) => {
         const health = { ok: false, text: "3 waiting", connectionTo: "broker", connected: false } as const;
-        wordsOf(now, "urp-2").agents.announcer = { health };
+        hostOf(now, "urp-2").agents.announcer = { health };
       },
     ],
-    ["reje", "pds-3", "one that puts aside", (now) => count(now, "pds-3", "puller", { dead_lettered_total: 1 })],
+    ["reje", "pds-3", "an agent that dead-letters", (now) => count(now, "pds-3", "puller", { dead_lettered_total: 1 })],
     [
       "rtry",
       "pds-4",
-      "one that tries again",
+      "an agent that retries",
       (now) => count(now, "pds-4", "puller", { 'retries_total{cause="http"}': 2 }),
     ],
     [
@@ -102,7 +102,12 @@ describe("status", () => {
       "products that take more than five seconds",
       (now) => count(now, "pds-5", "puller", { pull_duration_seconds_sum: 60, pull_duration_seconds_count: 10 }),
     ],
-    ["idle", "urp-1", "one to which nothing came", (now) => count(now, "urp-1", "announcer", { announced_total: 100 })],
+    [
+      "idle",
+      "urp-1",
+      "an agent with nothing to do",
+      (now) => count(now, "urp-1", "announcer", { announced_total: 100 }),
+    ],
     [
       "away",
       "pds-1",
@@ -111,21 +116,21 @@ describe("status", () => {
         now.hosts["pds-1"] = { unreachable: "no route" };
       },
     ],
-  ])("says %s on %s of %s", (word, host, _, change) => {
-    const both = looks();
+  ])("shows %s on %s for %s", (word, host, _, change) => {
+    const both = snapshots();
     change(both.now);
     expect(wordsNow(both)[host]).toBe(word);
     expect(hasFindings(statusOf(both.now, both.before, new Date()))).toBe(word !== "idle");
   });
 
-  it("counts from 0 what was restarted between two looks", () => {
-    const both = looks();
+  it("counts from 0 after a restart between two snapshots", () => {
+    const both = snapshots();
     count(both.now, "pds-1", "puller", { pulled_total: 3 });
     expect(agentStatuses(both.now, both.before).find(({ host }) => host === "pds-1")).toMatchObject({ perSecond: 0 });
   });
 
   it("fits on one screen of eighty columns", () => {
-    const { now, before } = looks();
+    const { now, before } = snapshots();
     const lines = formatStatus(statusOf(now, before, new Date(0)), false, 80)
       .trimEnd()
       .split("\n");

@@ -19,7 +19,7 @@ const wanted = traced(`db/20150120/RADAR/URP/IWA/${name}::20150120180902`);
 const kept = (agent: string, entry: ExportEntry): string => JSON.stringify({ version: 1, agent, ...entry });
 
 describe("the trace of a product", () => {
-  it("knows it by name and key, with or without folders and stamp", () => {
+  it("identifies it by name and key, with or without folders and stamp", () => {
     expect(wanted).toEqual({ name, key });
     expect(traced(name)).toEqual(wanted);
   });
@@ -45,7 +45,7 @@ describe("the trace of a product", () => {
       return parseTrace(host, wanted, stdout)?.map(({ atMs, who, what }) => `${atMs} ${who} ${what}`);
     };
 
-    it("finds in a dispatcher's journal what the dispatcher wrote", { timeout: 60_000 }, async () => {
+    it("reads a dispatcher's journal", { timeout: 60_000 }, async () => {
       const body = Buffer.from("body");
       const data = Buffer.alloc(2 * arrivalBytes + twinBytes("a.b", body));
       readKey("00000000000000000000000000000000");
@@ -54,16 +54,16 @@ describe("the trace of a product", () => {
       writeArrival(data, arrivalBytes, { atMs: 1_421_777_342_250.5, sizeBytes: 498081, source: 0, certain: true });
       writeTwin(data, 2 * arrivalBytes, { writtenAtMs: 1_421_777_343_000, routingKey: "a.b", body });
       writeSegment(folder, 1, data);
-      // What else the owner of the folder could put there.
+      // The owner of the folder could also put these there.
       symlinkSync("/dev/zero", join(folder, "journal/000000000002.journal"));
       await execa("mkfifo", ["-m", "0666", join(folder, "journal/000000000003.journal")]);
       expect(await ask("bunny1")).toEqual([
-        "1421777342250.5 dispatcher known to be dispatched, first arrival",
-        "1421777343000 dispatcher twin kept, for pullers that ask",
+        "1421777342250.5 dispatcher recorded as dispatched",
+        "1421777343000 dispatcher twin stored, for pullers that ask for it",
       ]);
     });
 
-    it("finds what a puller placed, and reads plain files alone, as the account whose they are", {
+    it("reads a puller's journal, only from regular files and as their owner", {
       timeout: 120_000,
     }, async () => {
       const journal = await openPlacedIn(folder, () => 3000);
@@ -86,7 +86,7 @@ describe("the trace of a product", () => {
     });
   });
 
-  it("asks px for the whole name of a product, and a client for what it is delivered under", () => {
+  it("asks px for the full name of a product, and a client for the name under which it is delivered", () => {
     const chain = chainOf("lab", fixtureConfig("lab"));
     const product = traced("201306061440_XSS_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF::20130606144709");
     expect(traceQuestion(chain, "px-1", product)).toMatch(/warren-delivery.* 201306061440_XSS_\S+:RADAR:GIF \|/);
@@ -99,21 +99,21 @@ describe("the trace of a product", () => {
       "delivery-sftp",
       "delivery-ftp",
     ]);
-    const said = { __REALTIME_TIMESTAMP: "5000", MESSAGE: "got /apps/px/rxq/dd/201306061440_XSS_24_HR_ACCUM_MM.gif" };
-    const answer = ["== journal subscriber", JSON.stringify(said), "== end", ""].join("\n");
+    const got = { __REALTIME_TIMESTAMP: "5000", MESSAGE: "got /apps/px/rxq/dd/201306061440_XSS_24_HR_ACCUM_MM.gif" };
+    const answer = ["== journal subscriber", JSON.stringify(got), "== end", ""].join("\n");
     expect(parseTrace("client-1", product, answered(answer))).toEqual([
-      { atMs: 5, host: "client-1", who: "subscriber", what: said.MESSAGE },
+      { atMs: 5, host: "client-1", who: "subscriber", what: got.MESSAGE },
     ]);
   });
 
-  it("has each host's sightings, those of a name that only begins alike left out", () => {
+  it("has each host's sightings, without names that only begin alike", () => {
     const path = `20150120/RADAR/URP/IWA/${name}::20150120180902`;
     const pulled = { level: "info", time: "2015-01-20T18:09:03.000Z", agent: "puller", msg: "pulled" };
     const urp = [
       "== lines announcer",
       kept("announcer", { event: "announced", timeMs: 1250, key, path, sizeBytes: 498081, modifiedMs: 1000 }),
       kept("announcer", { event: "announced", timeMs: 1, key: "of another", path: "x", sizeBytes: 1, modifiedMs: 1 }),
-      "an answer that is no line",
+      "an answer that is not a line",
       "== journal announcer",
       "== end",
     ];
@@ -139,15 +139,15 @@ describe("the trace of a product", () => {
     expect(found.map(({ host, atMs, who, what }) => `${host} ${atMs} ${who} ${what}`)).toEqual([
       `urp-1 1000 file written: ${path}, 498081 bytes`,
       "urp-1 1250 announcer announced",
-      "bunny1 2000.5 dispatcher known to be dispatched, first arrival",
+      "bunny1 2000.5 dispatcher recorded as dispatched",
       "pds-1 3000 puller placed, as a twin: http://urp-1/x",
       `pds-1 ${Date.parse(pulled.time)} puller pulled`,
     ]);
     expect(formatTrace(wanted, found.slice(0, 2)).split("\n")[2]).toContain("+250 ms  urp-1  announcer     announced");
   });
 
-  it("is none where the answer breaks off, and says so where nobody knows the product", () => {
+  it("is empty if the answer is incomplete, and reports a product that is not seen anywhere", () => {
     expect(parseTrace("urp-1", wanted, answered("== lines announcer"))).toBeUndefined();
-    expect(formatTrace(wanted, [])).toBe(`${name}  ${key}\nseen nowhere\n`);
+    expect(formatTrace(wanted, [])).toBe(`${name}  ${key}\nnot seen on any host\n`);
   });
 });

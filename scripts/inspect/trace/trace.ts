@@ -7,27 +7,27 @@ import { parseEntry } from "../logs/journal.ts";
 import { askJournal, isJournaled, readJournal } from "../snapshot/agent-journal.ts";
 import { type Chain, chainHostOf } from "../snapshot/chain.ts";
 
-/** Who says something of a product in its journal; of those that a host has several of, what their names begin with. */
-const speakers = ["announcer", "dispatcher", "puller", "delivery-", "dd-notify", "subscriber"] as const;
+/** Agents that log products; a name that ends in `-` is a prefix. */
+const loggers = ["announcer", "dispatcher", "puller", "delivery-", "dd-notify", "subscriber"] as const;
 
-const isSpeaker = (who: string): boolean =>
-  speakers.some((speaker) => (speaker.endsWith("-") ? who.startsWith(speaker) : who === speaker));
+const isLogger = (who: string): boolean =>
+  loggers.some((speaker) => (speaker.endsWith("-") ? who.startsWith(speaker) : who === speaker));
 
-/** Where and when a product was seen, and by whom. */
+/** Where and when a product was seen, and by which agent. */
 export interface Sighting {
   readonly atMs: number;
   readonly host: string;
   /** `file`, or an agent. */
   readonly who: string;
-  /** Of what an agent's journal holds; a sentence in the system's journal has none. */
+  /** The event in an agent's journal; undefined for a log line. */
   readonly event?: ExportLine["event"];
   readonly what: string;
 }
 
 export interface Traced {
-  /** The product's name without the reception stamp: what both radar servers agree on. */
+  /** The product's name without the reception stamp, which is the same on both radar servers. */
   readonly name: string;
-  /** Its md5, by which announcements and dispatchers know it. */
+  /** The name's md5, which identifies the product in announcements and dispatchers. */
   readonly key: string;
 }
 
@@ -37,15 +37,15 @@ export function traced(product: string): Traced {
   return { name: productName(fileName), key: productKey(fileName) };
 }
 
-/** Lines of one file that are shown: a product has two, one that is announced again and again must not flood. */
+/** Lines shown of one file: a product usually has two, but one that is announced over and over must not flood the output. */
 const linesMax = 50;
-/** A product is in journals of that time, else it is forgotten by the window of any stack. */
+/** How far back logs are read: longer than the deduplication window of any stack. */
 const journalSeconds = 7 * 86_400;
 
-/** Of what one agent keeps, for one product. */
+/** Bounds of one agent's journal entries for one product. */
 const keptBounds: Bounds = { seconds: 10, bytes: 1024 * 1024 };
 
-/** One read-only script for the agents of a host; `parseTrace` reads its answer. */
+/** A read-only script for the agents of a host; `parseTrace` reads its answer. */
 export function traceQuestion(
   chain: Chain,
   host: string,
@@ -53,28 +53,28 @@ export function traceQuestion(
   sinceSeconds = journalSeconds,
 ): string {
   const lines = ["export LC_ALL=C"];
-  // As the public knows it, by what px's sender makes of names.
+  // The public name, as px's sender shortens it.
   const delivered = name.split(":")[0] ?? name;
   for (const agent of chainHostOf(chain, host).agents) {
     lines.push(`echo ${quote(section(`lines ${agent.name}`))}`);
     if (isJournaled(agent.name)) lines.push(askJournal(agent.name, { key, linesMax, bounds: keptBounds }));
-    lines.push(...saidQuestion(agent.name, agent.unit, agent.name === "dd-notify" ? delivered : name, sinceSeconds));
+    lines.push(...logQuestion(agent.name, agent.unit, agent.name === "dd-notify" ? delivered : name, sinceSeconds));
   }
   if (chain.publicRoad?.clients.includes(host)) {
-    lines.push(...saidQuestion("subscriber", subscriberUnit, delivered, sinceSeconds));
+    lines.push(...logQuestion("subscriber", subscriberUnit, delivered, sinceSeconds));
   }
   lines.push(`echo ${quote(section("end"))}`);
   return `${lines.join("\n")}\n`;
 }
 
-const saidQuestion = (who: string, unit: string, name: string, sinceSeconds: number): string[] => [
+const logQuestion = (who: string, unit: string, name: string, sinceSeconds: number): string[] => [
   `echo ${quote(section(`journal ${who}`))}`,
   `journalctl --quiet --no-pager --output=json --unit=${quote(unit)} --since=-${sinceSeconds}s --lines=200000 | grep -F -- ${quote(name)} | tail -n ${linesMax}`,
 ];
 
 const subscriberUnit = "warren-subscriber.service";
 
-/** @returns undefined where the answer ends early */
+/** @returns undefined if the answer is incomplete */
 export function parseTrace(host: string, { key }: Traced, answer: string): Sighting[] | undefined {
   const sections = readSections(answer);
   if (!sections) return undefined;
@@ -84,14 +84,14 @@ export function parseTrace(host: string, { key }: Traced, answer: string): Sight
   );
   const seen = kept.flatMap((line) => sightingsOf(host, line));
   const journals = [...sections.keys()].flatMap((title) => /^journal (.+)$/.exec(title)?.[1] ?? []);
-  const said = journals.filter(isSpeaker).flatMap((who) =>
+  const logged = journals.filter(isLogger).flatMap((who) =>
     lines(`journal ${who}`).flatMap((line): Sighting[] => {
       const entry = parseEntry(host, line);
       if (!entry || entry.level === "debug") return [];
       return [{ atMs: entry.atMs, host, who, what: entry.text }];
     }),
   );
-  return [...seen, ...said];
+  return [...seen, ...logged];
 }
 
 function sightingsOf(host: string, line: ExportLine): Sighting[] {
@@ -104,22 +104,22 @@ function sightingsOf(host: string, line: ExportLine): Sighting[] {
         seen(line.timeMs, "announced"),
       ];
     case "sent":
-      return [seen(line.timeMs, "known to be dispatched, first arrival")];
+      return [seen(line.timeMs, "recorded as dispatched")];
     case "twin":
-      return [seen(line.timeMs, "twin kept, for pullers that ask")];
+      return [seen(line.timeMs, "twin stored, for pullers that ask for it")];
     case "placed":
       return [seen(line.timeMs, `placed${line.kind === "twin" ? ", as a twin" : ""}: ${line.url}`)];
     case "confirmed":
     case "pulled":
-      // They have no time.
+      // These have no time.
       return [];
   }
 }
 
-/** By time, each with how long after the one before. Ends with a newline. */
+/** Sightings by time, each with the time since the one before. Ends with a newline. */
 export function formatTrace({ name, key }: Traced, sightings: readonly Sighting[]): string {
   const head = `${name}  ${key}`;
-  if (sightings.length === 0) return `${head}\nseen nowhere\n`;
+  if (sightings.length === 0) return `${head}\nnot seen on any host\n`;
   const hostWidth = Math.max(...sightings.map(({ host }) => host.length));
   const rows = sightings.map(({ atMs, host, who, what }, index) => {
     const before = sightings[index - 1]?.atMs ?? atMs;

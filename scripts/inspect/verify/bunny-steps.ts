@@ -9,7 +9,7 @@ const members = ({ members: hosts }: Chain) => hosts;
 const nodeOf = (host: string): string => `rabbit@${host}`;
 const withVip = (chain: Chain): string[] => (chain.vip ? chain.members.slice(0, 1) : []);
 
-/** "2. On bunny1/2-op": the broker, where the virtual IP is, the dispatcher. What the rest lives by comes first. */
+/** "2. On bunny1/2-op": the broker, the virtual IP, the dispatcher. A step comes after those that it depends on. */
 export const bunnySteps: readonly Step[] = [
   answersStep("bunny", members),
   clockStep("bunny", members),
@@ -26,8 +26,8 @@ export const bunnySteps: readonly Step[] = [
       if ("nodes" in view) return good("its management API answers");
       if (!hostEvidence(evidence, host)) return { verdict: "unknown", evidence: "the host doesn't answer" };
       return broken(
-        `its management API is silent: ${view.silent}`,
-        `${onHost(evidence, host, "tail -n 50 /var/log/rabbitmq/rabbit@*.log")}; a node that is alone pauses, and goes on when it sees the others; one that hangs: ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
+        `its management API does not answer: ${view.silent}`,
+        `${onHost(evidence, host, "tail -n 50 /var/log/rabbitmq/rabbit@*.log")}; an isolated node pauses, and continues when it sees the others; restart a node that hangs: ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
       );
     },
   },
@@ -45,16 +45,16 @@ export const bunnySteps: readonly Step[] = [
     hosts: members,
     judge: ({ evidence }, host) => {
       const node = nodesSeen(evidence).find(({ name }) => name === nodeOf(host));
-      if (!node) return { verdict: "unknown", evidence: "no member tells of it" };
-      if (!node.memoryAlarm && !node.diskAlarm) return good("none of memory or disk");
+      if (!node) return { verdict: "unknown", evidence: "no member reports it" };
+      if (!node.memoryAlarm && !node.diskAlarm) return good("neither memory nor disk");
       const what = node.diskAlarm ? "disk" : "memory";
       const remedy = node.diskAlarm
         ? onHost(evidence, host, "df -h /var/lib/rabbitmq")
-        : `${onHost(evidence, host, "rabbitmq-diagnostics -q memory_breakdown")}; queues that nobody reads fill it`;
-      return broken(`an alarm of ${what}: no member takes messages until it is over`, remedy);
+        : `${onHost(evidence, host, "rabbitmq-diagnostics -q memory_breakdown")}; queues without consumers fill it`;
+      return broken(`${what} alarm: no member accepts messages until it clears`, remedy);
     },
   },
-  // The virtual IP leaves a host whose dispatcher has ended: before it.
+  // Before the virtual IP, which leaves a host whose dispatcher has stopped.
   keepsRunningStep(
     "bunny",
     ({ dispatchers }) => dispatchers,
@@ -65,7 +65,7 @@ export const bunnySteps: readonly Step[] = [
   ),
   {
     id: "virtual-ip-on-one-host",
-    name: "the virtual IP is on one host",
+    name: "virtual IP on one host",
     part: "bunny",
     hosts: withVip,
     judge: ({ evidence }, host) => {
@@ -73,29 +73,29 @@ export const bunnySteps: readonly Step[] = [
       const found = holdersOf(evidence);
       if (found.length === 1) return good(`${vip?.name} ${vip?.address} is on ${found[0]}`);
       const silent = evidence.chain.members.filter((member) => !hostEvidence(evidence, member));
-      const look = onHost(evidence, host, "journalctl -t warren-vip -u keepalived -n 30");
+      const logs = onHost(evidence, host, "journalctl -t warren-vip -u keepalived -n 30");
       if (found.length > 1) {
         return broken(
-          `${vip?.address} is on ${found.join(" and ")}: they don't hear each other`,
-          `look at the network between them; ${look}`,
+          `${vip?.address} is on ${found.join(" and ")}: they do not receive each other's VRRP adverts`,
+          `check the network between them; ${logs}`,
         );
       }
-      const unless = silent.length > 0 ? `, unless on ${silent.join(" or ")}` : "";
-      return broken(`${vip?.address} is on no host${unless}: no broker passes keepalived's check`, look);
+      const unless = silent.length > 0 ? `, except perhaps on ${silent.join(" or ")}, which did not answer` : "";
+      return broken(`${vip?.address} is on no host${unless}: no broker passes keepalived's check`, logs);
     },
   },
   {
     id: "on-the-preferred-host",
-    name: "on the preferred host",
+    name: "virtual IP on its preferred host",
     part: "bunny",
     hosts: withVip,
     judge: ({ evidence }, preferred) => {
       const found = holdersOf(evidence);
-      if (found.includes(preferred)) return good(`${preferred} has the best priority`);
-      if (found.length === 0) return { verdict: "unknown", evidence: "on no host" };
+      if (found.includes(preferred)) return good(`${preferred} has the highest priority`);
+      if (found.length === 0) return { verdict: "unknown", evidence: "it is on no host" };
       return broken(
         `${evidence.chain.vip?.address} is on ${found.join(" and ")}, not on ${preferred}`,
-        `it comes back by itself some seconds after ${preferred} is sound. Kept away by hand: ${onHost(evidence, preferred, "/usr/local/lib/warren/stand-back no")}; what keepalived says: ${onHost(evidence, preferred, "journalctl -u keepalived -n 20")}`,
+        `it comes back by itself some seconds after ${preferred} is healthy. If it was moved away by hand: ${onHost(evidence, preferred, "/usr/local/lib/warren/stand-back no")}; keepalived's log: ${onHost(evidence, preferred, "journalctl -u keepalived -n 20")}`,
       );
     },
   },
@@ -103,7 +103,7 @@ export const bunnySteps: readonly Step[] = [
   ...dispatchSteps,
 ];
 
-/** Every member that answers knows every other one, and is parted from none. */
+/** Every member that answers knows this one, sees it running, and is not partitioned from it. */
 function together(evidence: Evidence, host: string): Verdict {
   const name = nodeOf(host);
   const views = Object.entries(evidence.broker.members).flatMap(([from, view]) =>
@@ -114,28 +114,28 @@ function together(evidence: Evidence, host: string): Verdict {
   const strange = views.find(({ node }) => !node);
   if (strange) {
     return broken(
-      `${strange.from} doesn't know ${name}: it is in no cluster with it`,
+      `${strange.from} doesn't know ${name}: they are not in the same cluster`,
       `./warren up -s ${evidence.chain.stack}; ${status}`,
     );
   }
   const down = views.filter(({ node }) => !node?.running).map(({ from }) => from);
   if (down.length > 0) {
     return broken(
-      `${name} is not running, say ${down.join(", ")}`,
-      `${onHost(evidence, host, "systemctl status rabbitmq-server")}; where it runs, look at the network between them`,
+      `${name} is not running, according to ${down.join(", ")}`,
+      `${onHost(evidence, host, "systemctl status rabbitmq-server")}; if it runs, check the network between them`,
     );
   }
   const parted = views.find(({ node }) => node && node.partitions.length > 0);
   if (parted) {
     return broken(
-      `${name} is parted from ${parted.node?.partitions.join(", ")}, says ${parted.from}`,
-      `it heals by itself when the network is there again; where it doesn't: ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
+      `${name} is partitioned from ${parted.node?.partitions.join(", ")}, according to ${parted.from}`,
+      `it heals by itself when the network works again; if it doesn't: ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
     );
   }
   return good(`running, and known to ${views.map(({ from }) => from).join(", ")}`);
 }
 
-/** What each member says of itself, else what another one says of it. */
+/** Each node as seen by itself or, failing that, by another member. */
 function nodesSeen({ broker }: Evidence) {
   const views = Object.entries(broker.members).flatMap(([from, view]) =>
     "nodes" in view ? view.nodes.map((node) => ({ ...node, own: node.name === nodeOf(from) })) : [],

@@ -6,12 +6,12 @@ import { isTooSlow, perSecond, waitSeconds } from "./dispatch-steps.ts";
 import { ageText, broken, byHost, good, logsOf, onHost, type Step, type Verdict } from "./step.ts";
 import { judgeFetch } from "./urp-steps.ts";
 
-/** Seconds from a product's delivery to its fetch. */
+/** Seconds allowed from a product's delivery to its fetch. */
 const lagSecondsMost = 15;
 
 const clients = ({ publicRoad }: Chain) => publicRoad?.clients ?? [];
 
-/** Subscribers of the stack's own, as those outside have them. */
+/** The stack's own subscribers, which work like those outside. */
 export const clientSteps: readonly Step[] = [
   answersStep("client", clients),
   clockStep("client", clients),
@@ -20,7 +20,7 @@ export const clientSteps: readonly Step[] = [
   unitStep("subscriber-runs", "subscriber runs", "client", subscriberUnit, clients),
   {
     id: "reaches-public-server",
-    name: "it reaches the public server",
+    name: "reaches the public data server",
     part: "client",
     hosts: clients,
     judge: byHost(({ fetches = [] }, { evidence }, name) => {
@@ -31,10 +31,10 @@ export const clientSteps: readonly Step[] = [
   },
   {
     id: "announcements-are-taken",
-    name: "announcements are taken",
+    name: "announcements are consumed",
     part: "client",
     hosts: clients,
-    judge: ({ evidence }, host) => taken(evidence, host),
+    judge: ({ evidence }, host) => consumed(evidence, host),
   },
   {
     id: "products-are-fetched",
@@ -45,27 +45,27 @@ export const clientSteps: readonly Step[] = [
   },
 ];
 
-function taken(evidence: Evidence, host: string): Verdict {
+function consumed(evidence: Evidence, host: string): Verdict {
   const { chain, publicBroker } = evidence;
   const name = chain.publicRoad?.queues[host] ?? "";
-  if (!publicBroker?.queues) return { verdict: "unknown", evidence: "the broker doesn't tell of queues" };
+  if (!publicBroker?.queues) return { verdict: "unknown", evidence: "the broker reports no queues" };
   const journal = logsOf(evidence, host, "subscriber");
   const found = publicBroker.queues[name];
-  if (!found) return broken(`there is no queue ${name}: its subscriber declares it when it connects`, journal);
-  const holds = `${name} holds ${found.messages}, ${found.consumers} consumers take ${perSecond(found.acknowledged)}`;
+  if (!found) return broken(`there is no queue ${name}; the subscriber declares it when it connects`, journal);
+  const holds = `${name} holds ${found.messages}, ${found.consumers} consumers ack ${perSecond(found.acknowledged)}`;
   if (found.consumers === 0) {
     return broken(
       `${holds}: the subscriber has no connection`,
-      `${journal}; the way: ${onHost(evidence, host, `ping -c 3 ${chain.publicRoad?.server}`)}`,
+      `${journal}; check the network: ${onHost(evidence, host, `ping -c 3 ${chain.publicRoad?.server}`)}`,
     );
   }
   const isStuck = waitSeconds(found) === undefined && found.ready > 0;
   return isStuck || isTooSlow(found)
-    ? broken(`${holds}: ${isStuck ? "none is taken" : "it is too slow"}`, journal)
+    ? broken(`${holds}: ${isStuck ? "none is consumed" : "the subscriber is too slow"}`, journal)
     : good(holds);
 }
 
-/** How far it is behind, where it hears of all that is delivered: what the watcher announces goes by another exchange. */
+/** How far the client is behind, if it subscribes to everything that is delivered. Announcements of the watcher do not count: they use another exchange. */
 function fetched(evidence: Evidence, { fetchedAtMs }: HostEvidence, name: string): Verdict {
   const { publicRoad } = evidence.chain;
   const server = publicRoad && hostEvidence(evidence, publicRoad.server);
@@ -77,11 +77,11 @@ function fetched(evidence: Evidence, { fetchedAtMs }: HostEvidence, name: string
   }
   const lagMs = delivered.modifiedMs - fetchedAtMs;
   const deliveredText = `the last product was delivered ${ageText(server.nowMs - delivered.modifiedMs)} ago`;
-  // The folder's time has no fraction.
+  // The folder's time has whole seconds only.
   const isBehind = lagMs > 1000 && server.nowMs - delivered.modifiedMs > lagSecondsMost * 1000;
   if (!isBehind) return good(`${deliveredText}, and fetched`);
   return broken(
-    `${deliveredText}; the last one was fetched ${ageText(lagMs)} before that`,
-    `it hangs: ${onHost(evidence, name, "systemctl restart warren-subscriber.service")}; ${logsOf(evidence, name, "subscriber")}`,
+    `${deliveredText}; the last fetch was ${ageText(lagMs)} before that`,
+    `the subscriber hangs: ${onHost(evidence, name, "systemctl restart warren-subscriber.service")}; ${logsOf(evidence, name, "subscriber")}`,
   );
 }

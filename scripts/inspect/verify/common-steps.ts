@@ -5,7 +5,7 @@ import {
   broken,
   byHost,
   good,
-  type Look,
+  type JudgeInput,
   logsOf,
   onHost,
   type Part,
@@ -15,12 +15,12 @@ import {
 } from "./step.ts";
 
 /**
- * Bytes below which a host's disk is as good as full: RabbitMQ stops taking messages below 50 MB (`disk_free_limit`'s own default), and
- * the agents' journals grow meanwhile.
+ * A disk with fewer free bytes counts as full: RabbitMQ stops accepting messages below 50 MB (the default of `disk_free_limit`), and the agents' journals
+ * grow meanwhile.
  */
 const freeBytesLeast = 64 << 20;
 
-/** Links that are the same in each part of the chain: the host, its disk, a unit of it. */
+/** Steps that are the same in each part of the chain: the host, its disk, a unit. */
 export const answersStep = (part: Part, hosts: Step["hosts"]): Step => ({
   id: "host-answers",
   name: "host answers",
@@ -32,21 +32,21 @@ export const answersStep = (part: Part, hosts: Step["hosts"]): Step => ({
     const why = found && "unreachable" in found ? found.unreachable : "not asked";
     return broken(
       `no answer by ssh: ${why}`,
-      `look at its power, link and console; then ${onHost(evidence, host, "uptime")}`,
+      `check its power, link and console; then ${onHost(evidence, host, "uptime")}`,
     );
   },
 });
 
 /**
- * Clocks of hosts may differ by this: dispatchers let a product go out again after a window, and tell its age by what radar servers say.
- * What hosts take to answer is in it, too.
+ * Hosts' clocks may differ by this much, including the time that hosts take to answer. Clocks matter because dispatchers send a product again after the
+ * deduplication window, and compute its age from the radar servers' times.
  */
 const clockMsMost = 10_000;
 
-/** Its clock is that of most hosts. */
+/** The host's clock agrees with most hosts. */
 export const clockStep = (part: Part, hosts: Step["hosts"]): Step => ({
   id: "clock-is-right",
-  name: "its clock is right",
+  name: "clock is right",
   part,
   hosts,
   judge: byHost(({ nowMs }, { evidence }, host) => {
@@ -63,43 +63,43 @@ export const clockStep = (part: Part, hosts: Step["hosts"]): Step => ({
 
 export const diskStep = (part: Part, hosts: Step["hosts"]): Step => ({
   id: "disks-have-room",
-  name: "room on its disks",
+  name: "disks have room",
   part,
   hosts,
   judge: byHost(({ disks }, { evidence }, host) => {
     const full = disks.find(({ freeBytes }) => freeBytes < freeBytesLeast);
     if (full) {
       return broken(
-        `${full.mount} has ${megabytes(full.freeBytes)} left, ${full.usedPercent} % are used`,
+        `${full.mount} has ${megabytes(full.freeBytes)} left, ${full.usedPercent} % used`,
         `make room: ${onHost(evidence, host, `du -xhd2 ${full.mount} | sort -h | tail`)}`,
       );
     }
     const fullest = disks.toSorted((a, b) => b.usedPercent - a.usedPercent)[0];
-    return good(fullest ? `${fullest.mount}: ${fullest.usedPercent} % used` : "no file system looked at");
+    return good(fullest ? `${fullest.mount}: ${fullest.usedPercent} % used` : "no file system checked");
   }),
 });
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / (1 << 20))} MB`;
 
-/** A unit that comes with a package. */
+/** A unit from a package. */
 export const unitStep = (id: StepId, name: string, part: Part, unit: string, hosts: Step["hosts"]): Step => ({
   id,
   name,
   part,
   hosts,
-  judge: byHost((host, look, hostName) => judgeUnit(host, look, hostName, unit)),
+  judge: byHost((host, input, hostName) => judgeUnit(host, input, hostName, unit)),
 });
 
-function judgeUnit(host: HostEvidence, { evidence }: Look, name: string, unit: string): Verdict {
+function judgeUnit(host: HostEvidence, { evidence }: JudgeInput, name: string, unit: string): Verdict {
   const state = host.units[unit];
   if (state?.active === "active") return good(`${unit} is ${state.sub}`);
   return broken(
-    `${unit} is ${state ? `${state.active} (${state.sub})` : "not there"}`,
+    `${unit} is ${state ? `${state.active} (${state.sub})` : "missing"}`,
     `${onHost(evidence, name, `journalctl -u ${unit} -n 30`)}; then ${onHost(evidence, name, `systemctl start ${unit}`)}`,
   );
 }
 
-/** Whoever hangs is known by this: a management API that asks all members hangs with one of them. */
+/** Finds the member that hangs: a management API asks all members, so it hangs with any of them. */
 export const amqpStep = (part: Part, hosts: Step["hosts"]): Step => ({
   id: "broker-answers",
   name: "broker answers",
@@ -110,65 +110,65 @@ export const amqpStep = (part: Part, hosts: Step["hosts"]): Step => ({
     if ("ok" in amqp) return good("answers AMQP on loopback");
     return broken(
       `no answer to AMQP on loopback: ${amqp.silent}`,
-      `${onHost(evidence, host, "tail -n 50 /var/log/rabbitmq/rabbit@*.log")}; a node that is alone pauses, and goes on when it sees the others; one that hangs: ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
+      `${onHost(evidence, host, "tail -n 50 /var/log/rabbitmq/rabbit@*.log")}; an isolated node pauses, and continues when it sees the others; restart a node that hangs: ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
     );
   }),
 });
 
-/** An agent runs and answers; what it says of its work is another step's. */
+/** An agent runs and answers; another step judges its health. */
 export const agentStep = (part: Part, agent: AgentPlace["name"], hosts: Step["hosts"]): Step => ({
   id: `${agent}-runs`,
   name: `${agent} runs`,
   part,
   hosts,
-  judge: byHost((host, look, name) => judgeAgent(host, look, name, agent)),
+  judge: byHost((host, input, name) => judgeAgent(host, input, name, agent)),
 });
 
 /** Whether an agent runs and answers. */
-export function judgeAgent(host: HostEvidence, { evidence }: Look, name: string, agent: string): Verdict {
+export function judgeAgent(host: HostEvidence, { evidence }: JudgeInput, name: string, agent: string): Verdict {
   const place = chainHostOf(evidence.chain, name).agents.find((one) => one.name === agent);
-  if (!place) return good("none is placed here");
+  if (!place) return good("not deployed here");
   const unit = host.units[place.unit];
-  // Agents that wait for their broker are activating, and answer.
+  // Agents that wait for their broker are in `activating`, and answer.
   const isUp = unit?.active === "active" || (unit?.active === "activating" && unit.sub === "start");
   const { health, silent } = agentOf(host, agent);
   if (isUp && health) return good(`${place.unit} is ${unit?.sub}`);
   const restart = onHost(evidence, name, `systemctl restart ${place.unit}`);
   if (!isUp) {
-    const state = unit ? `${unit.active} (${unit.sub})` : "not there";
+    const state = unit ? `${unit.active} (${unit.sub})` : "missing";
     return broken(`${place.unit} is ${state}`, `${logsOf(evidence, name, agent)}; then ${restart}`);
   }
   return broken(
-    `${place.unit} runs and doesn't answer on port ${place.port}: ${silent}`,
-    `it hangs; systemd ends it by its watchdog, or ${restart}`,
+    `${place.unit} runs but doesn't answer on port ${place.port}: ${silent}`,
+    `it hangs; its systemd watchdog will kill it, or restart it: ${restart}`,
   );
 }
 
-/** What an agent says of its work, where nothing else of the chain does. */
-export const agentIsWell = (part: Part, agent: AgentPlace["name"], hosts: Step["hosts"]): Step => ({
+/** An agent's own health, where no other step covers it. */
+export const agentIsHealthy = (part: Part, agent: AgentPlace["name"], hosts: Step["hosts"]): Step => ({
   id: `${agent}-is-well`,
-  name: `${agent} is well`,
+  name: `${agent} is healthy`,
   part,
   hosts,
-  judge: byHost((host, look, name) => judgeWell(host, look, name, agent)),
+  judge: byHost((host, input, name) => judgeHealth(host, input, name, agent)),
 });
 
-export function judgeWell(host: HostEvidence, { evidence }: Look, name: string, agent: string): Verdict {
+export function judgeHealth(host: HostEvidence, { evidence }: JudgeInput, name: string, agent: string): Verdict {
   const { health } = agentOf(host, agent);
-  if (!chainHostOf(evidence.chain, name).agents.some((one) => one.name === agent)) return good("none is placed here");
-  if (!health) return { verdict: "unknown", evidence: `the ${agent} says nothing` };
+  if (!chainHostOf(evidence.chain, name).agents.some((one) => one.name === agent)) return good("not deployed here");
+  if (!health) return { verdict: "unknown", evidence: `the ${agent} does not answer` };
   return health.ok ? good(health.text) : broken(health.text, logsOf(evidence, name, agent));
 }
 
-type JudgeAgent = (host: HostEvidence, look: Look, name: string, agent: string) => Verdict;
+type JudgeAgent = (host: HostEvidence, input: JudgeInput, name: string, agent: string) => Verdict;
 
-/** Of several agents on a host: the first that isn't well, else what all say. */
+/** The verdict on several agents of a host: the first that is not good, or all of their evidence. */
 export const eachAgent = (
   agents: (chain: Chain, host: string) => readonly string[],
   judge: JudgeAgent,
 ): Step["judge"] =>
-  byHost((host, look, name) => {
-    const verdicts = agents(look.evidence.chain, name).map((agent) => judge(host, look, name, agent));
+  byHost((host, input, name) => {
+    const verdicts = agents(input.evidence.chain, name).map((agent) => judge(host, input, name, agent));
     const bad = verdicts.find(({ verdict }) => verdict !== "good");
     return bad ?? good(verdicts.map(({ evidence }) => evidence).join(" · "));
   });

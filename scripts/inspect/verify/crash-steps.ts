@@ -6,34 +6,36 @@ import { type CrashLoop, crashLoops, keptPlaces } from "../snapshot/restarts.ts"
 import { ageText, broken, byHost, type Crash, good, logsOf, onHost, type Part, type Step } from "./step.ts";
 
 /**
- * Programs of warren's own stay up. A link of its own, before the others of those agents: one that ends and is started again, over and over, looks to
- * each of the others as something else, e.g. as a broker without a connection.
+ * Programs of warren keep running. This step comes before the others of those agents, because a crash loop looks like other problems to them, e.g. like a
+ * broker without a connection.
  */
-export const keepsRunningStep = (part: Part, hosts: Step["hosts"], isMeant: (agent: string) => boolean): Step => ({
+export const keepsRunningStep = (part: Part, hosts: Step["hosts"], isSelected: (agent: string) => boolean): Step => ({
   id: "keeps-running",
   name: "keeps running",
   part,
-  hosts: (chain) => hosts(chain).filter((name) => placesOf(chain, name, isMeant).length > 0),
+  hosts: (chain) => hosts(chain).filter((name) => placesOf(chain, name, isSelected).length > 0),
   judge: byHost((host, { evidence }, name) => {
-    const [loop, ...others] = crashLoops(evidence.chain, name, host).filter(({ place }) => isMeant(place.name));
+    const [loop, ...others] = crashLoops(evidence.chain, name, host).filter(({ place }) => isSelected(place.name));
     if (!loop)
       return good(
-        placesOf(evidence.chain, name, isMeant)
+        placesOf(evidence.chain, name, isSelected)
           .map((place) => steadyText(host, place))
           .join(" · "),
       );
-    const more = others.length > 0 ? `; so does ${others.map(({ place }) => place.name).join(", ")}` : "";
+    const more = others.length > 0 ? `; the same for ${others.map(({ place }) => place.name).join(", ")}` : "";
     const crash = crashOf(evidence, host, loop);
     return { ...broken(`${crashText(crash, host.nowMs)}${more}`, remedyOf(evidence, name, crash)), crash };
   }),
 });
 
-const placesOf = (chain: Chain, name: string, isMeant: (agent: string) => boolean) =>
-  keptPlaces(chainHostOf(chain, name)).filter((place) => isMeant(place.name));
+const placesOf = (chain: Chain, name: string, isSelected: (agent: string) => boolean) =>
+  keptPlaces(chainHostOf(chain, name)).filter((place) => isSelected(place.name));
 
 function steadyText(host: HostEvidence, { name, unit }: CrashLoop["place"]): string {
   const restarts = host.restarts?.[unit]?.length ?? 0;
-  return restarts === 0 ? `${name} has not ended` : `${name} was restarted ${times(restarts)} within ten minutes`;
+  return restarts === 0
+    ? `${name} has not been restarted`
+    : `${name} was restarted ${times(restarts)} within ten minutes`;
 }
 
 const times = (count: number): string => (count === 1 ? "once" : `${count} times`);
@@ -60,20 +62,20 @@ function crashText(crash: Crash, nowMs: number): string {
   const { agent, restarts, lastRestartMs, result, exitStatus, lastWords, heads } = crash;
   return [
     `${agent} was restarted ${times(restarts)} within ten minutes, the last time ${ageText(nowMs - lastRestartMs)} ago`,
-    // While it runs, systemd has nothing to say of its end; and no status where its program did not begin.
-    ...(result === "" || result === "success" ? [] : [`its last end: ${result}${exitStatus ? ` ${exitStatus}` : ""}`]),
-    ...(lastWords === undefined ? [] : [`it wrote: ${lastWords}`]),
+    // While it runs, systemd has no result; if its program could not start, there is no exit status.
+    ...(result === "" || result === "success" ? [] : [`last exit: ${result}${exitStatus ? ` ${exitStatus}` : ""}`]),
+    ...(lastWords === undefined ? [] : [`last output: ${lastWords}`]),
     ...Object.entries(heads).map(([queue, head]) => headText(queue, head)),
   ].join("; ");
 }
 
 function remedyOf(evidence: Evidence, name: string, { agent, unit, heads }: Crash): string {
-  const message = Object.keys(heads).length > 0 ? "; where it chokes on that message, take it from the queue" : "";
-  return `${logsOf(evidence, name, agent)} says why it ends${message}; ${onHost(evidence, name, `systemctl restart ${unit}`)} when it is repaired`;
+  const message = Object.keys(heads).length > 0 ? "; if it fails on that message, remove it from the queue" : "";
+  return `find the cause with ${logsOf(evidence, name, agent)}${message}; when it is fixed: ${onHost(evidence, name, `systemctl restart ${unit}`)}`;
 }
 
-/** Whether an agent of a host keeps ending. */
-export function keepsEnding(evidence: Evidence, name: string, agent: string): boolean {
+/** Whether an agent of a host is in a crash loop. */
+export function isCrashLooping(evidence: Evidence, name: string, agent: string): boolean {
   const host = hostEvidence(evidence, name);
   return host !== undefined && crashLoops(evidence.chain, name, host).some(({ place }) => place.name === agent);
 }

@@ -1,7 +1,7 @@
 import { brokerUnit, ftpUnit } from "../../../infra/model/names.ts";
 import { type Chain, chainHostOf } from "../snapshot/chain.ts";
 import { type Evidence, hostEvidence } from "../snapshot/evidence.ts";
-import { agentIsWell, agentStep, amqpStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
+import { agentIsHealthy, agentStep, amqpStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
 import { perSecond } from "./dispatch-steps.ts";
 import { ageText, broken, byHost, good, onHost, type Step, type Verdict } from "./step.ts";
@@ -42,16 +42,16 @@ export const ddSteps: readonly Step[] = [
     judge: byHost(({ fetches = [], newest = [], nowMs }, { evidence }, host) => {
       const own = fetches.find(({ from }) => from === host);
       if (!own) return good("no product to fetch");
-      const age = newest[0] ? `the newest came ${ageText(nowMs - newest[0].modifiedMs)} ago; ` : "";
+      const age = newest[0] ? `the newest arrived ${ageText(nowMs - newest[0].modifiedMs)} ago; ` : "";
       const verdict = judgeFetch(own, onHost(evidence, host, "tail /var/log/apache2/error.log"));
       return { ...verdict, evidence: `${age}${verdict.evidence}` };
     }),
   },
   keepsRunningStep("DD", servers, (agent) => agent === "watcher" || agent === "queue-manager"),
   agentStep("DD", "watcher", servers),
-  agentIsWell("DD", "watcher", servers),
+  agentIsHealthy("DD", "watcher", servers),
   agentStep("DD", "queue-manager", servers),
-  agentIsWell("DD", "queue-manager", servers),
+  agentIsHealthy("DD", "queue-manager", servers),
   {
     id: "client-queues-are-short",
     name: "clients' queues are short",
@@ -66,39 +66,39 @@ function serves(evidence: Evidence, host: string): Verdict {
   if ("nodes" in view) return good("its management API answers");
   if (!hostEvidence(evidence, host)) return { verdict: "unknown", evidence: "the host doesn't answer" };
   return broken(
-    `its management API is silent: ${view.silent}`,
-    `${onHost(evidence, host, "tail -n 50 /var/log/rabbitmq/rabbit@*.log")}; one that hangs: ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
+    `its management API does not answer: ${view.silent}`,
+    `${onHost(evidence, host, "tail -n 50 /var/log/rabbitmq/rabbit@*.log")}; restart a node that hangs: ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
   );
 }
 
 function alarm(evidence: Evidence, host: string): Verdict {
   const view = evidence.publicBroker?.members[host];
   const node = view && "nodes" in view ? view.nodes.find(({ name }) => name === `rabbit@${host}`) : undefined;
-  if (!node) return { verdict: "unknown", evidence: "the broker doesn't tell" };
-  if (!node.memoryAlarm && !node.diskAlarm) return good("none of memory or disk");
+  if (!node) return { verdict: "unknown", evidence: "the broker does not answer" };
+  if (!node.memoryAlarm && !node.diskAlarm) return good("neither memory nor disk");
   const [what, command] = node.diskAlarm
     ? ["disk", "df -h /var/lib/rabbitmq"]
     : ["memory", "rabbitmq-diagnostics -q memory_breakdown"];
   return broken(
-    `an alarm of ${what}: it takes no messages until it is over`,
-    `${onHost(evidence, host, command)}; queues that nobody reads fill it`,
+    `${what} alarm: it accepts no messages until the alarm clears`,
+    `${onHost(evidence, host, command)}; queues without consumers fill it`,
   );
 }
 
-/** What the queue manager is for: where one is too long all the same, it doesn't do its work, or not yet. */
+/** The queue manager limits clients' queues: if one is too long, the manager does not work, or has not acted yet. */
 function shortQueues({ chain, publicBroker }: Evidence, host: string): Verdict {
   const queues = publicBroker?.queues;
-  if (!queues) return { verdict: "unknown", evidence: "the broker doesn't tell of queues" };
+  if (!queues) return { verdict: "unknown", evidence: "the broker reports no queues" };
   const most = chain.publicRoad?.messagesMax ?? 0;
-  // Agents' own are kept, however long they get.
+  // Agents' own queues may have any length.
   const clients = Object.values(queues).filter(({ name }) => !name.startsWith("cmc."));
   const all = clients.toSorted((a, b) => b.messages - a.messages);
   const published = all.reduce((sum, queue) => sum + queue.published, 0);
   const [deepest] = all;
-  const text = `${all.length} queues get ${perSecond(published)}${deepest ? `, the longest is ${deepest.name} with ${deepest.messages}` : ""}`;
+  const text = `${all.length} queues receive ${perSecond(published)}${deepest ? `, the longest is ${deepest.name} with ${deepest.messages}` : ""}`;
   if (!deepest || deepest.messages <= most) return good(text);
   return broken(
     `${text}, more than ${most}`,
-    `its owner doesn't read it: ./warren logs -s ${chain.stack} --host ${host} --agent queue-manager --since 3600 says what becomes of it`,
+    `its client does not consume; see how it is handled in ./warren logs -s ${chain.stack} --host ${host} --agent queue-manager --since 3600`,
   );
 }

@@ -3,7 +3,7 @@ import { type Evidence, hostEvidence, type QueueEvidence } from "../snapshot/evi
 import { agentOf } from "./common-steps.ts";
 import { broken, byHost, good, logsOf, onHost, type Step, type Verdict } from "./step.ts";
 
-/** Messages that may be on their way without meaning that something stands still: the largest prefetch of the dispatcher, and half again. */
+/** Messages that may be in flight in a working system: one and a half times the largest prefetch of the dispatcher. */
 const onTheirWay = 3000;
 
 const dispatchers = ({ dispatchers: hosts }: Chain) => hosts;
@@ -20,15 +20,15 @@ export const dispatchSteps: readonly Step[] = [
   },
   {
     id: "dispatcher-is-well",
-    name: "dispatcher is well",
+    name: "dispatcher is healthy",
     part: "bunny",
     hosts: dispatchers,
     judge: byHost((host, { evidence }, name) => {
       const { health } = agentOf(host, "dispatcher");
-      if (!health) return { verdict: "unknown", evidence: "the dispatcher says nothing" };
+      if (!health) return { verdict: "unknown", evidence: "the dispatcher does not answer" };
       if (health.ok) return good(health.text);
       const remedy = health.silentSources?.length
-        ? "a radar server announces nothing while the other one does: go back to 1"
+        ? "a radar server announces nothing while the other one does: check part 1, URP"
         : `${logsOf(evidence, name, "dispatcher")}; ${onHost(evidence, name, "systemctl show warren-dispatcher.service -p StatusText")}`;
       return broken(health.text, remedy);
     }),
@@ -52,10 +52,13 @@ export const dispatchSteps: readonly Step[] = [
       if (!found) return noQueue(evidence, input);
       const rates = `in ${perSecond(found.published)}, dispatched ${perSecond(out?.published ?? 0)}`;
       const holds = `${input} holds ${found.messages}, ${rates}`;
-      const who = `./warren logs -s ${evidence.chain.stack} --agent dispatcher --since 600`;
-      if (found.consumers === 0) return broken(`${input} has no consumer; ${holds}`, who);
+      const logs = `./warren logs -s ${evidence.chain.stack} --agent dispatcher --since 600`;
+      if (found.consumers === 0) return broken(`${input} has no consumer; ${holds}`, logs);
       if (found.messages > onTheirWay && found.acknowledged < 1) {
-        return broken(`${holds}: none is taken`, `${who}; ${onHost(evidence, host, "rabbitmqctl -q list_consumers")}`);
+        return broken(
+          `${holds}: none is consumed`,
+          `${logs}; ${onHost(evidence, host, "rabbitmqctl -q list_consumers")}`,
+        );
       }
       return good(holds);
     },
@@ -70,7 +73,7 @@ export const dispatchSteps: readonly Step[] = [
       const found = evidence.broker.queues?.[name];
       if (!found) return noQueue(evidence, name);
       const holds = `${name} holds ${found.messages}`;
-      const remedy = `its dispatcher is away, or can't write its journal: ${logsOf(evidence, host, "dispatcher")}; ${onHost(evidence, host, "df -h /var/lib/warren")}`;
+      const remedy = `its dispatcher is down, or can't write its journal: ${logsOf(evidence, host, "dispatcher")}; ${onHost(evidence, host, "df -h /var/lib/warren")}`;
       if (found.consumers === 0) return broken(`${holds}, and has no consumer`, remedy);
       if (found.messages > onTheirWay && found.acknowledged < 1) return broken(`${holds}: none is acked`, remedy);
       return good(holds);
@@ -78,40 +81,40 @@ export const dispatchSteps: readonly Step[] = [
   },
 ];
 
-/** All queues of the chain, on all members, in step. */
+/** Every queue of the chain is in step on all members. */
 function replicated(evidence: Evidence): Verdict {
   const { chain, broker } = evidence;
-  if (!broker.queues) return { verdict: "unknown", evidence: "no member tells of queues" };
+  if (!broker.queues) return { verdict: "unknown", evidence: "no member reports queues" };
   const { input, pull, dead, ledgers } = chain.queues;
   const wanted = [input, pull, dead, ...Object.values(ledgers)];
   const missing = wanted.find((name) => !broker.queues?.[name]);
   if (missing) return noQueue(evidence, missing);
   const behind = wanted.flatMap((name) => {
     const queue = broker.queues?.[name];
-    const lacks = queue && chain.members.filter((host) => !queue.inStep.includes(`rabbit@${host}`));
-    if (!queue || !lacks || (lacks.length === 0 && queue.state === "running")) return [];
-    return [{ name, lacks, state: queue.state }];
+    const missing = queue && chain.members.filter((host) => !queue.inStep.includes(`rabbit@${host}`));
+    if (!queue || !missing || (missing.length === 0 && queue.state === "running")) return [];
+    return [{ name, missing, state: queue.state }];
   });
   const [one] = behind;
   if (!one) return good(`${wanted.length} queues, each on ${chain.members.length} members in step`);
-  const on = one.lacks.length > 0 ? `lacks a replica in step on ${one.lacks.join(", ")}` : `is ${one.state}`;
+  const on = one.missing.length > 0 ? `has no replica in step on ${one.missing.join(", ")}` : `is ${one.state}`;
   const more = behind.length > 1 ? `, and ${behind.length - 1} more` : "";
-  const host = one.lacks[0] ?? chain.members[0] ?? "";
+  const host = one.missing[0] ?? chain.members[0] ?? "";
   return broken(
     `${one.name} ${on}${more}`,
-    `a member that has come back catches up by itself; where it doesn't within minutes: ${onHost(evidence, host, "rabbitmqctl -q list_queues name state")}, then ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
+    `a member that is back catches up by itself; if it doesn't within minutes: ${onHost(evidence, host, "rabbitmqctl -q list_queues name state")}, then ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
   );
 }
 
 export function noQueue({ broker, chain }: Evidence, name: string): Verdict {
-  if (!broker.queues) return { verdict: "unknown", evidence: "no member tells of queues" };
+  if (!broker.queues) return { verdict: "unknown", evidence: "no member reports queues" };
   return broken(
     `there is no queue ${name}`,
-    `agents declare it when they connect: ${onHost({ chain }, chain.dispatchers[0] ?? "", "systemctl restart warren-dispatcher.service")}`,
+    `agents declare it when they connect; restart one: ${onHost({ chain }, chain.dispatchers[0] ?? "", "systemctl restart warren-dispatcher.service")}`,
   );
 }
 
-/** Exactly one, and where the virtual IP is; the others stand by. */
+/** Exactly one is active, on the host with the virtual IP; the others are on standby. */
 function oneActive(evidence: Evidence): Verdict {
   const { chain } = evidence;
   const states = chain.dispatchers.map((host) => {
@@ -119,33 +122,33 @@ function oneActive(evidence: Evidence): Verdict {
     return { host, state: (found && agentOf(found, "dispatcher").health?.state) ?? "silent" };
   });
   const text = states.map(({ host, state }) => `${host} ${state}`).join(", ");
-  // Before the first announcement after a pause it looks what others did, for milliseconds.
+  // After a pause a dispatcher catches up for some milliseconds before the first announcement.
   const active = states.filter(({ state }) => state === "active" || state === "catching-up");
   const logs = `./warren logs -s ${chain.stack} --agent dispatcher --since 600`;
-  if (active.length === 0) return broken(`none dispatches: ${text}`, logs);
+  if (active.length === 0) return broken(`no dispatcher is active: ${text}`, logs);
   if (active.length > 1 && chain.vip)
-    return broken(`more than one dispatches: ${text}`, `go back to the virtual IP; ${logs}`);
+    return broken(`more than one dispatcher is active: ${text}`, `check the virtual IP first; ${logs}`);
   const [one] = active;
   const isHolder =
     !chain.vip || !one || hostEvidence(evidence, one.host)?.addresses.includes(chain.vip.address) === true;
-  if (!isHolder) return broken(`${one.host} dispatches and hasn't the virtual IP: ${text}`, logs);
+  if (!isHolder) return broken(`${one.host} is active without the virtual IP: ${text}`, logs);
   return good(text);
 }
 
 export const perSecond = (rate: number): string => `${rate.toFixed(rate < 10 ? 1 : 0)}/s`;
 
-/** Seconds that what waits takes at the rate of now; undefined where nothing moves. */
+/** Seconds until a queue is empty at the current rate; undefined if nothing moves. */
 export function waitSeconds({ messages, acknowledged }: QueueEvidence): number | undefined {
   if (messages === 0) return 0;
   return acknowledged > 0 ? messages / acknowledged : undefined;
 }
 
-/** That an announcement may wait for who takes it. */
+/** How long an announcement may wait for a consumer. */
 export const waitSecondsMost = 60;
-/** What is left of a pause and gone by then is no fault, and nobody would have to do anything. */
+/** A backlog that will be gone within this time needs no action. */
 const workedOffSecondsMost = 600;
 
-/** Whether those who take from a queue are slower than what comes. */
+/** Whether the consumers of a queue are slower than its publishers. */
 export function isTooSlow(queue: QueueEvidence): boolean {
   const seconds = waitSeconds(queue);
   if (seconds === undefined || seconds <= waitSecondsMost) return false;

@@ -10,7 +10,7 @@ import type {
   QueueEvidence,
 } from "../snapshot/evidence.ts";
 
-/** The same, to be written to. */
+/** The same type, writable. */
 export type Draft<T> = { -readonly [Key in keyof T]: Draft<T[Key]> };
 
 export const nowMs = Date.parse("2026-11-27T20:50:00Z");
@@ -20,13 +20,13 @@ const delivered = {
 };
 const connected = "connected to amqps://10.203.4.50:5671";
 
-/** Of an agent that has its broker unless `more` says otherwise. */
+/** The health of an agent, connected to its broker unless `more` overrides that. */
 export const healthOf = (ok: boolean, text: string, more: Partial<Draft<Health>> = {}): Draft<HealthEvidence> => ({
   ...{ version: 1, ok, text, connectionTo: "broker", connected: true, blocked: false, ...more },
 });
 
-/** What a look at `lab4` gives where nothing is wrong and 30 products a second are made. */
-export function soundEvidence(stack = "lab4"): Draft<Evidence> {
+/** A snapshot of a healthy `lab4` with 30 products a second. */
+export function healthyEvidence(stack = "lab4"): Draft<Evidence> {
   const chain = chainOf(stack, fixtureConfig(stack));
   const newest = [{ path: product, bytes: 658, modifiedMs: nowMs - 2500 }];
   const fetched = (from: string) => ({
@@ -67,8 +67,8 @@ export function soundEvidence(stack = "lab4"): Draft<Evidence> {
   return structuredClone({
     chain,
     hosts: Object.fromEntries(chain.hosts.map(({ name }) => [name, host(name)])),
-    broker: soundBroker(chain),
-    ...(chain.publicRoad ? { publicBroker: soundPublicBroker(chain.publicRoad) } : {}),
+    broker: healthyBroker(chain),
+    ...(chain.publicRoad ? { publicBroker: healthyPublicBroker(chain.publicRoad) } : {}),
   }) as Draft<Evidence>;
 }
 
@@ -79,7 +79,7 @@ const fetchedDelivered = (from: string) => ({
   ...{ from, product: delivered, answer: { status: 200, bytes: delivered.bytes, body: "" } },
 });
 
-function soundPublicBroker({ server, queues }: NonNullable<Evidence["chain"]["publicRoad"]>): BrokerEvidence {
+function healthyPublicBroker({ server, queues }: NonNullable<Evidence["chain"]["publicRoad"]>): BrokerEvidence {
   const name = `rabbit@${server}`;
   const node = { name, running: true, partitions: [], memoryAlarm: false, diskAlarm: false };
   const queue = (of: string): QueueEvidence => ({
@@ -92,7 +92,7 @@ function soundPublicBroker({ server, queues }: NonNullable<Evidence["chain"]["pu
   };
 }
 
-function soundBroker({ members, queues, dispatchers, pdses }: Evidence["chain"]): BrokerEvidence {
+function healthyBroker({ members, queues, dispatchers, pdses }: Evidence["chain"]): BrokerEvidence {
   const nodes = members.map((host) => `rabbit@${host}`);
   const view: MemberEvidence = {
     nodes: nodes.map((name) => ({ name, running: true, partitions: [], memoryAlarm: false, diskAlarm: false })),
@@ -113,10 +113,10 @@ function soundBroker({ members, queues, dispatchers, pdses }: Evidence["chain"])
   };
 }
 
-/** The words of one host. @throws TypeError where it said none */
-export function wordsOf({ hosts }: Draft<Evidence>, name: string): Draft<HostEvidence> {
+/** The state of one host. @throws TypeError if it did not answer */
+export function hostOf({ hosts }: Draft<Evidence>, name: string): Draft<HostEvidence> {
   const found = hosts[name];
-  if (!found || "unreachable" in found) throw new TypeError(`${name} says nothing`);
+  if (!found || "unreachable" in found) throw new TypeError(`${name} does not answer`);
   return found;
 }
 
@@ -126,11 +126,11 @@ export function queueOf({ broker }: Draft<Evidence>, name: string): Draft<QueueE
   return found;
 }
 
-/** The address is on one host alone, and the dispatcher there is the active one; on none where no member has that name. */
+/** Moves the address to a host, whose dispatcher becomes the active one; to no host if no member has that name. */
 export function moveTo(evidence: Draft<Evidence>, host: string): void {
   const address = evidence.chain.vip?.address ?? "";
   for (const member of evidence.chain.members) {
-    const words = wordsOf(evidence, member);
+    const words = hostOf(evidence, member);
     words.addresses = words.addresses.filter((one) => one !== address);
     if (member === host) words.addresses.push(address);
     const health = words.agents.dispatcher?.health;

@@ -5,17 +5,17 @@ import { ddSteps } from "./dd-steps.ts";
 import { messageSteps } from "./message-steps.ts";
 import { pdsSteps } from "./pds-steps.ts";
 import { pxSteps } from "./px-steps.ts";
-import type { Look, Part, Step, StepId, Verdict } from "./step.ts";
+import type { JudgeInput, Part, Step, StepId, Verdict } from "./step.ts";
 import { urpSteps } from "./urp-steps.ts";
 
-/** The whole chain, in order of production: from the radar servers to PDS, then from px to the public. */
+/** The complete chain in order of production: from the radar servers to PDS, then from px to public clients. */
 export const steps: readonly Step[] = [
   ...[...urpSteps, ...bunnySteps, ...pdsSteps],
   ...[...pxSteps, ...ddSteps, ...clientSteps],
   ...messageSteps,
 ];
 
-/** What a part that comes first stands still for. */
+/** The later part that can block a part. */
 const waitsFor: Partial<Record<Part, Part>> = { URP: "bunny", px: "DD" };
 
 export interface Judged extends Verdict {
@@ -25,7 +25,7 @@ export interface Judged extends Verdict {
   readonly host: string;
 }
 
-/** What `--json` says of the link that is to be repaired first. */
+/** The link to repair first, as in `--json`. */
 export interface BrokenLink {
   readonly host: string;
   readonly id: StepId;
@@ -41,11 +41,11 @@ export interface Verification {
   readonly steps: readonly Judged[];
 }
 
-/** Every step on every host, whatever those before it found. Pure. */
-export function verify(evidence: Evidence, options: Omit<Look, "evidence">): Verification {
-  const look: Look = { evidence, ...options };
+/** Judges every step on every host, regardless of broken links before it. Pure. */
+export function verify(evidence: Evidence, options: Omit<JudgeInput, "evidence">): Verification {
+  const input: JudgeInput = { evidence, ...options };
   const judged = steps.flatMap(({ id, name, part, hosts, judge }) =>
-    hosts(evidence.chain).map((host): Judged => ({ part, id, step: name, host, ...judge(look, host) })),
+    hosts(evidence.chain).map((host): Judged => ({ part, id, step: name, host, ...judge(input, host) })),
   );
   const settled = settle(judged);
   const first = settled.find(({ verdict }) => verdict === "broken");
@@ -61,7 +61,7 @@ export function verify(evidence: Evidence, options: Omit<Look, "evidence">): Ver
   };
 }
 
-/** Who waits for something later waits in vain where nothing later is broken. */
+/** A step that waits for a later part is itself broken if nothing in that part is. */
 function settle(judged: readonly Judged[]): Judged[] {
   return judged.map((one, index) => {
     if (one.verdict !== "waits") return one;

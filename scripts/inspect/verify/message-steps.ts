@@ -1,5 +1,5 @@
 import { type Chain, chainHostOf } from "../snapshot/chain.ts";
-import { eachAgent, judgeAgent, judgeWell } from "./common-steps.ts";
+import { eachAgent, judgeAgent, judgeHealth } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
 import type { Step } from "./step.ts";
 
@@ -12,9 +12,15 @@ const stepsOf = (kind: "receiver" | "bridge"): Step[] => {
   return [
     keepsRunningStep("beside", hosts, (agent) => agent.startsWith(`${kind}-`)),
     { id: `${kind}s-run`, name: `${kind}s run`, part: "beside", hosts, judge: eachAgent(agents, judgeAgent) },
-    { id: `${kind}s-are-well`, name: `${kind}s are well`, part: "beside", hosts, judge: eachAgent(agents, judgeWell) },
+    {
+      id: `${kind}s-are-well`,
+      name: `${kind}s are healthy`,
+      part: "beside",
+      hosts,
+      judge: eachAgent(agents, judgeHealth),
+    },
   ];
 };
 
-/** Bridges and receivers live by what the roads' brokers have: where one of those is broken, it is named before them. */
+/** Bridges and receivers depend on the brokers of the paths, so they come after those. */
 export const messageSteps: readonly Step[] = [...stepsOf("bridge"), ...stepsOf("receiver")];

@@ -18,12 +18,12 @@ export const pdsSteps: readonly Step[] = [
   agentStep("PDS", "puller", pdses),
   {
     id: "puller-is-well",
-    name: "puller is well",
+    name: "puller is healthy",
     part: "PDS",
     hosts: pdses,
     judge: byHost((host, { evidence }, name) => {
       const { health } = agentOf(host, "puller");
-      if (!health) return { verdict: "unknown", evidence: "the puller says nothing" };
+      if (!health) return { verdict: "unknown", evidence: "the puller does not answer" };
       if (health.ok) return good(health.text);
       const { receiverDirectory } = evidence.chain;
       return broken(
@@ -34,7 +34,7 @@ export const pdsSteps: readonly Step[] = [
   },
   {
     id: "reaches-radar-servers",
-    name: "it reaches the radar servers",
+    name: "reaches the radar servers",
     part: "PDS",
     hosts: pdses,
     judge: byHost(({ fetches = [] }, { evidence }, name) => {
@@ -43,36 +43,38 @@ export const pdsSteps: readonly Step[] = [
         if (verdict.verdict === "broken") return verdict;
       }
       return good(
-        fetches.length > 0 ? `a product of ${fetches.map(({ from }) => from).join(", ")} each` : "no product to fetch",
+        fetches.length > 0
+          ? `fetched a product from each of ${fetches.map(({ from }) => from).join(", ")}`
+          : "no product to fetch",
       );
     }),
   },
   {
     id: "announcements-are-taken",
-    name: "announcements are taken",
+    name: "announcements are consumed",
     part: "PDS",
     hosts: first,
     judge: ({ evidence }) => {
       const { pull } = evidence.chain.queues;
       const found = evidence.broker.queues?.[pull];
       if (!found) return noQueue(evidence, pull);
-      const holds = `${pull} holds ${found.messages}, ${found.consumers} consumers take ${perSecond(found.acknowledged)}`;
-      const who = `./warren logs -s ${evidence.chain.stack} --agent puller --since 600`;
-      if (found.consumers === 0) return broken(`${pull} has no consumer; ${holds}`, who);
+      const holds = `${pull} holds ${found.messages}, ${found.consumers} consumers ack ${perSecond(found.acknowledged)}`;
+      const logs = `./warren logs -s ${evidence.chain.stack} --agent puller --since 600`;
+      if (found.consumers === 0) return broken(`${pull} has no consumer; ${holds}`, logs);
       if (found.consumers < evidence.chain.pdses.length) {
         return broken(
           `${evidence.chain.pdses.length} pullers, and ${holds}`,
-          `one is away, or another consumer's is gone: ${who}`,
+          `a puller is down or not connected: ${logs}`,
         );
       }
       const seconds = waitSeconds(found);
       if (seconds !== undefined && isTooSlow(found)) {
         return broken(
-          `${holds}, ${perSecond(found.published)} come: the last of them waits ${ageText(seconds * 1000)}`,
-          `pullers are slower than what comes: ${who}`,
+          `${holds}, ${perSecond(found.published)} are published: the last one waits ${ageText(seconds * 1000)}`,
+          `pullers are slower than new announcements arrive: ${logs}`,
         );
       }
-      if (seconds === undefined && found.ready > 0) return broken(`${holds}: none is taken`, who);
+      if (seconds === undefined && found.ready > 0) return broken(`${holds}: none is consumed`, logs);
       return good(holds);
     },
   },
@@ -87,9 +89,9 @@ export const pdsSteps: readonly Step[] = [
         return found?.placedAtMs === undefined ? [] : [{ host, ageMs: found.nowMs - found.placedAtMs }];
       });
       const [latest] = last.toSorted((a, b) => a.ageMs - b.ageMs);
-      if (!latest) return good("nothing pulled yet since the hosts started");
+      if (!latest) return good("nothing pulled since the hosts started");
       const text = `last one ${ageText(latest.ageMs)} ago, on ${latest.host}`;
-      // Where nothing is made nothing is pulled, and that was said above.
+      // If nothing is made, nothing is pulled; an earlier step reports that.
       const made = evidence.chain.urps.some((urp) => {
         const found = hostEvidence(evidence, urp);
         const newest = found?.newest?.[0];

@@ -2,22 +2,33 @@ import { type Chain, notifyAgent } from "../snapshot/chain.ts";
 import { canSend, type HostEvidence, hostEvidence, type TxqEvidence } from "../snapshot/evidence.ts";
 import { agentOf, agentStep, answersStep, clockStep, diskStep, eachAgent, judgeAgent } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
-import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";
+import {
+  ageText,
+  broken,
+  byHost,
+  good,
+  type JudgeInput,
+  logsOf,
+  onHost,
+  type Step,
+  type Verdict,
+  waits,
+} from "./step.ts";
 
-/** A file that waits for longer than this waits in vain: a sender tries again at least twice a minute. */
+/** A file that waits longer is stuck: a sender retries at least twice a minute. */
 const waitSecondsMost = 60;
 
 const pxes = ({ publicRoad }: Chain) => publicRoad?.pxes ?? [];
 const deliveries = ({ publicRoad }: Chain) => publicRoad?.deliveries ?? [];
 
-/** The public road begins at px: files of a txq go to the public data server, and what is there is told. */
+/** The public data server path begins at px: files of a txq are delivered to the public data server and announced there. */
 export const pxSteps: readonly Step[] = [
   answersStep("px", pxes),
   clockStep("px", pxes),
   diskStep("px", pxes),
   keepsRunningStep("px", pxes, (agent) => agent === notifyAgent || agent.startsWith("delivery-")),
   { id: "delivery-runs", name: "delivery runs", part: "px", hosts: pxes, judge: eachAgent(deliveries, judgeAgent) },
-  { id: "server-lets-px-in", name: "the server lets px in", part: "px", hosts: pxes, judge: byHost(judgeLogin) },
+  { id: "server-lets-px-in", name: "server accepts px's login", part: "px", hosts: pxes, judge: byHost(judgeLogin) },
   {
     id: "products-are-delivered",
     name: "products are delivered",
@@ -33,27 +44,27 @@ export const pxSteps: readonly Step[] = [
     hosts: pxes,
     judge: byHost(judgeNotify),
   },
-  { id: "nothing-is-put-aside", name: "nothing is put aside", part: "px", hosts: pxes, judge: byHost(judgeAside) },
+  { id: "nothing-is-put-aside", name: "no files set aside", part: "px", hosts: pxes, judge: byHost(judgeAside) },
 ];
 
-function judgeLogin({ login }: HostEvidence, { evidence }: Look, name: string): Verdict {
+function judgeLogin({ login }: HostEvidence, { evidence }: JudgeInput, name: string): Verdict {
   const { publicRoad } = evidence.chain;
   const server = publicRoad?.server ?? "";
   const account = `${publicRoad?.login?.user}@${server}`;
-  if (!login) return { verdict: "unknown", evidence: "nobody has tried" };
-  if ("ok" in login) return good(`${account} lets its key in, for SFTP`);
-  const text = `no SFTP as ${account}: ${login.silent}`;
+  if (!login) return { verdict: "unknown", evidence: "not tried" };
+  if ("ok" in login) return good(`${account} accepts px's key for SFTP`);
+  const text = `SFTP login as ${account} failed: ${login.silent}`;
   const isThere = hostEvidence(evidence, server) !== undefined;
-  if (!isThere) return waits(text, `look at ${server} first`);
+  if (!isThere) return waits(text, `check ${server} first`);
   return broken(
     text,
-    `where the key is refused, ./warren up -s ${evidence.chain.stack} puts it back; else the way: ${onHost(evidence, name, `ssh-keyscan ${server}`)}, and ${onHost(evidence, server, "journalctl -u ssh -n 20")}`,
+    `if the key is refused, restore it with ./warren up -s ${evidence.chain.stack}; otherwise check the network: ${onHost(evidence, name, `ssh-keyscan ${server}`)}, and ${onHost(evidence, server, "journalctl -u ssh -n 20")}`,
   );
 }
 
-function judgeDelivery(host: HostEvidence, { evidence }: Look, name: string, agent: string): Verdict {
+function judgeDelivery(host: HostEvidence, { evidence }: JudgeInput, name: string, agent: string): Verdict {
   const { health } = agentOf(host, agent);
-  if (!health) return { verdict: "unknown", evidence: `${agent} says nothing` };
+  if (!health) return { verdict: "unknown", evidence: `${agent} does not answer` };
   const text = `${agent}: ${waitingText(host, agent)}; ${health.text}`;
   const journal = logsOf(evidence, name, agent);
   // A sender with nothing to send needs no connection.
@@ -61,24 +72,24 @@ function judgeDelivery(host: HostEvidence, { evidence }: Look, name: string, age
   if (!isStuck) return good(text);
   if (health.fault !== undefined) return broken(text, journal);
   return health.connected
-    ? broken(text, `its reason is the server's own word; ${journal}`)
-    : waits(text, `look at DD first; then ${journal}`);
+    ? broken(text, `the reason given is the server's own message; ${journal}`)
+    : waits(text, `check part 5, DD, first; then ${journal}`);
 }
 
-function judgeNotify(host: HostEvidence, { evidence }: Look, name: string): Verdict {
+function judgeNotify(host: HostEvidence, { evidence }: JudgeInput, name: string): Verdict {
   const { health } = agentOf(host, notifyAgent);
-  if (!health) return { verdict: "unknown", evidence: "the sender says nothing" };
+  if (!health) return { verdict: "unknown", evidence: "the sender does not answer" };
   const text = `${waitingText(host, notifyAgent)}; ${health.text}`;
   const journal = logsOf(evidence, name, notifyAgent);
   if (!canSend(health)) {
     const server = evidence.chain.publicRoad?.server;
-    return waits(text, `look at DD first; where all is well there, at the way from ${name} to ${server}; ${journal}`);
+    return waits(text, `check part 5, DD, first; if it is healthy, the network from ${name} to ${server}; ${journal}`);
   }
   return !health.ok || isLate(host, notifyAgent) ? broken(text, journal) : good(text);
 }
 
-/** The same for this road as dead letters for the other one. */
-function judgeAside({ txqs }: HostEvidence, { evidence }: Look, name: string): Verdict {
+/** For this path, what dead letters are for the radar path. */
+function judgeAside({ txqs }: HostEvidence, { evidence }: JudgeInput, name: string): Verdict {
   const directories = evidence.chain.publicRoad?.queueDirectories ?? {};
   const agents = Object.keys(directories).filter((agent) => (txqs?.[agent]?.aside ?? 0) > 0);
   if (agents.length === 0) return good("no file that can't be sent");
@@ -86,7 +97,7 @@ function judgeAside({ txqs }: HostEvidence, { evidence }: Look, name: string): V
   const folders = agents.map((agent) => `${directories[agent]}/.aside`).join(" ");
   return broken(
     `${count} files can't be sent`,
-    `why is in the journal: ${logsOf(evidence, name, agents.join(","))}; mend them, and move them back from ${onHost(evidence, name, `ls -R ${folders}`)}`,
+    `find the reasons with ${logsOf(evidence, name, agents.join(","))}; fix the files and move them back from ${onHost(evidence, name, `ls -R ${folders}`)}`,
   );
 }
 
@@ -95,7 +106,7 @@ const isLate = ({ txqs, nowMs }: HostEvidence, agent: string): boolean =>
 
 function waitingText({ txqs, nowMs }: HostEvidence, agent: string): string {
   const { files, oldestMs }: Partial<TxqEvidence> = txqs?.[agent] ?? {};
-  if (files === undefined) return "its txq can't be seen";
+  if (files === undefined) return "its txq can't be read";
   const oldest = oldestMs === undefined ? "" : `, the oldest for ${ageText(nowMs - oldestMs)}`;
-  return `${files} files wait${oldest}`;
+  return `${files} files waiting${oldest}`;
 }

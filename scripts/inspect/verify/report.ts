@@ -19,10 +19,10 @@ const titles: Readonly<Record<Part, string>> = {
   px: "4. px: delivered, announced",
   DD: "5. DD: the public data server and its broker",
   client: "6. clients: fetched",
-  beside: "7. bridges and receivers: said in other formats, put into files",
+  beside: "7. bridges and receivers: converted to other formats, written to files",
 };
 
-/** A line a step and host, with the remedy below what is broken; then what comes `between`; the first broken link at the end. */
+/** One line for each step and host, with a remedy below if it is not good; then `between`; the first broken link at the end. */
 export function formatVerification({ firstBroken, steps }: Verification, color: boolean, between = ""): string {
   const paint = painter(color);
   const stepWidth = Math.max(...steps.map(({ step }) => step.length));

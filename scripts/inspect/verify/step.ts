@@ -2,46 +2,46 @@ import { type AgentPlace, type Chain, chainHostOf } from "../snapshot/chain.ts";
 import { type Evidence, type HeadEvidence, type HostEvidence, hostEvidence } from "../snapshot/evidence.ts";
 
 /**
- * What a step has found. `unknown`: what would tell is silent, which is a finding of another step. `waits`: it stands still for something that comes
- * later in the chain; where nothing later is broken, it is broken itself.
+ * The finding of a step. `unknown`: the source of information does not answer, which another step reports. `waits`: blocked by something later in the chain;
+ * if nothing later is broken, this step is broken itself.
  */
 export interface Verdict {
   readonly verdict: "good" | "broken" | "unknown" | "waits";
-  /** One sentence, with the figures that it rests on. */
+  /** One sentence with the figures it is based on. */
   readonly evidence: string;
-  /** What to do; of a step that is not good. */
+  /** What to do; set if the step is not good. */
   readonly remedy?: string;
-  /** Of an agent that keeps ending, for other programs. */
+  /** Set for an agent in a crash loop, for other programs. */
   readonly crash?: Crash;
 }
 
-/** What `--json` has of an agent that keeps ending. */
+/** Details of an agent in a crash loop, for `--json`. */
 export interface Crash {
   readonly agent: string;
   readonly unit: string;
-  /** Within the last ten minutes, and since somebody started it. */
+  /** Restarts within the last ten minutes, and since the unit was started otherwise. */
   readonly restarts: number;
   readonly lastRestartMs: number;
-  /** In systemd's words. */
+  /** As named by systemd. */
   readonly result: string;
   readonly exitStatus: number;
-  /** What it wrote before its last end: its last fatal line, else other last words. */
+  /** Its last fatal log line or, failing that, its last output. */
   readonly lastWords?: string;
-  /** The first message of each queue that it takes from; without those that are empty. */
+  /** The first message of each non-empty queue that it consumes. */
   readonly heads: Readonly<Record<string, HeadEvidence | { readonly silent: string }>>;
 }
 
-/** The three parts of the requirement's last chapter, then those of the public road, then what is placed beside the roads. */
+/** The three parts of the requirement's last chapter, then those of the public data server path, then bridges and receivers. */
 export type Part = "URP" | "bunny" | "PDS" | "px" | "DD" | "client" | "beside";
 
 /**
- * The name of a step for programs: it stays when the sentence beside it is said otherwise. The same kind of link has the same id in each part of the
- * chain, so part and id name a step, and host and id nearly always do.
+ * The name of a step for programs; it stays when the title changes. The same kind of link has the same id in each part of the chain, so part and id identify a
+ * step, and host and id nearly always do.
  */
 export type StepId =
   | ChainStepId
   | `${AgentPlace["name"]}-${"runs" | "is-well"}`
-  /** Of what a probe has not become; these are no steps of the table. */
+  /** A hop that a probe did not reach; not a step of the table. */
   | `probe-is-${string}`;
 
 type ChainStepId =
@@ -84,19 +84,19 @@ type ChainStepId =
   | "subscriber-runs"
   | "virtual-ip-on-one-host";
 
-/** One link of the chain, on each host that it is made of. */
+/** One link of the chain, judged on each of its hosts. */
 export interface Step {
   readonly id: StepId;
   readonly name: string;
   readonly part: Part;
   readonly hosts: (chain: Chain) => readonly string[];
-  readonly judge: (look: Look, host: string) => Verdict;
+  readonly judge: (input: JudgeInput, host: string) => Verdict;
 }
 
-/** What judges see. */
-export interface Look {
+/** The input of a judge. */
+export interface JudgeInput {
   readonly evidence: Evidence;
-  /** Seconds for which a radar server may make nothing. */
+  /** Seconds for which a radar server may make no product. */
   readonly productAgeSeconds: number;
 }
 
@@ -104,15 +104,15 @@ export const good = (evidence: string): Verdict => ({ verdict: "good", evidence 
 export const broken = (evidence: string, remedy: string): Verdict => ({ verdict: "broken", evidence, remedy });
 export const waits = (evidence: string, remedy: string): Verdict => ({ verdict: "waits", evidence, remedy });
 
-/** Judges a host by its own words; where it said none, there is nothing to judge. */
+/** Judges a host by its own state; the verdict is `unknown` if it did not answer. */
 export const byHost =
-  (judge: (host: HostEvidence, look: Look, name: string) => Verdict): Step["judge"] =>
-  (look, name) => {
-    const found = hostEvidence(look.evidence, name);
-    return found ? judge(found, look, name) : { verdict: "unknown", evidence: "the host doesn't answer" };
+  (judge: (host: HostEvidence, input: JudgeInput, name: string) => Verdict): Step["judge"] =>
+  (input, name) => {
+    const found = hostEvidence(input.evidence, name);
+    return found ? judge(found, input, name) : { verdict: "unknown", evidence: "the host doesn't answer" };
   };
 
-/** A command line that does something on a host, from the checkout. */
+/** A command line that runs a command on a host, to be used in the checkout. */
 export function onHost({ chain }: Pick<Evidence, "chain">, host: string, command: string): string {
   const { user } = chainHostOf(chain, host);
   return `ssh -F .warren/ssh/${chain.stack}.config ${host} ${user === "root" ? "" : "sudo "}${command}`;

@@ -1,10 +1,21 @@
 import type { Chain } from "../snapshot/chain.ts";
 import { canSend, type FetchEvidence, type HostEvidence, hostEvidence } from "../snapshot/evidence.ts";
 import { agentOf, agentStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
-import { keepsEnding, keepsRunningStep } from "./crash-steps.ts";
-import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";
+import { isCrashLooping, keepsRunningStep } from "./crash-steps.ts";
+import {
+  ageText,
+  broken,
+  byHost,
+  good,
+  type JudgeInput,
+  logsOf,
+  onHost,
+  type Step,
+  type Verdict,
+  waits,
+} from "./step.ts";
 
-/** An announcement is in the spool within a second of its product; on a host with much to do this is far more than that. */
+/** An announcement is in the spool within a second of its product; this allows for a busy host. */
 const announcedWithinMs = 15_000;
 
 const urps = ({ urps: hosts }: Chain) => hosts;
@@ -23,7 +34,7 @@ export const urpSteps: readonly Step[] = [
     judge: byHost(({ newest = [], nowMs }, { evidence, productAgeSeconds }, host) => {
       const [first] = newest;
       const root = evidence.chain.productRoot;
-      const remedy = `the radar software is the place to look; ${onHost(evidence, host, `find ${root} -type f -mmin -60`)}`;
+      const remedy = `check the radar software; ${onHost(evidence, host, `find ${root} -type f -mmin -60`)}`;
       if (!first) return broken(`there is no product below ${root}`, remedy);
       const ageMs = nowMs - first.modifiedMs;
       const text = `the newest is ${ageText(ageMs)} old: ${first.path}`;
@@ -52,21 +63,22 @@ export const urpSteps: readonly Step[] = [
   },
 ];
 
-function judgeAnnounced(host: HostEvidence, look: Look, name: string): Verdict {
+function judgeAnnounced(host: HostEvidence, input: JudgeInput, name: string): Verdict {
   const { health } = agentOf(host, "announcer");
-  if (!health) return { verdict: "unknown", evidence: "the announcer says nothing" };
-  const { evidence } = look;
+  if (!health) return { verdict: "unknown", evidence: "the announcer does not answer" };
+  const { evidence } = input;
   const journal = logsOf(evidence, name, "announcer");
   if (!canSend(health)) {
-    const others = connectedAgents(look, name);
+    const others = connectedAgents(input, name);
     const text = `it has no connection to the broker: ${health.text}`;
-    // Announcements are kept on disk meanwhile. A broker with an alarm still gives messages, so pullers see nothing of it. With each end of a dispatcher
-    // the virtual IP may leave, and who was connected by it connects again one after the other.
-    const moves = evidence.chain.dispatchers.some((host) => keepsEnding(evidence, host, "dispatcher"));
-    if (others.length === 0 || health.blocked || moves) return waits(text, `look at bunny first; then ${journal}`);
+    // Announcements are kept on disk meanwhile. During an alarm the broker still delivers messages, so pullers are not affected. Each time a dispatcher
+    // stops, the virtual IP may move, and clients that were connected through it reconnect one after the other.
+    const moves = evidence.chain.dispatchers.some((host) => isCrashLooping(evidence, host, "dispatcher"));
+    if (others.length === 0 || health.blocked || moves)
+      return waits(text, `check part 2, bunny, first; then ${journal}`);
     return broken(
-      `${text}; ${others.join(", ")} have one`,
-      `look at the way from ${name} to the broker; then ${journal}`,
+      `${text}; ${others.join(", ")} are connected`,
+      `check the network from ${name} to the broker; then ${journal}`,
     );
   }
   const lateMs = unannouncedMs(host);
@@ -82,7 +94,7 @@ function judgeAnnounced(host: HostEvidence, look: Look, name: string): Verdict {
   return good(`last announced ${last}; ${health.text}`);
 }
 
-/** The age of the newest product where that was not announced in time; undefined where it was. */
+/** The age of the newest product if it was not announced in time; otherwise undefined. */
 function unannouncedMs({ newest = [], nowMs, announcedAtMs = 0 }: HostEvidence): number | undefined {
   const [first] = newest;
   if (!first) return undefined;
@@ -90,8 +102,8 @@ function unannouncedMs({ newest = [], nowMs, announcedAtMs = 0 }: HostEvidence):
   return ageMs > announcedWithinMs && announcedAtMs < first.modifiedMs ? ageMs : undefined;
 }
 
-/** Hosts whose agents have a connection to the broker, over the network. */
-function connectedAgents({ evidence }: Look, except: string): string[] {
+/** Other hosts whose agents are connected to the broker. */
+function connectedAgents({ evidence }: JudgeInput, except: string): string[] {
   const { urps: announcers, pdses } = evidence.chain;
   return [...announcers, ...pdses].filter((host) => {
     const agents = Object.values(hostEvidence(evidence, host)?.agents ?? {});
@@ -99,12 +111,12 @@ function connectedAgents({ evidence }: Look, except: string): string[] {
   });
 }
 
-/** Status and size must be the file's. */
+/** Checks the status, and the size against the file's. */
 export function judgeFetch({ from, product, answer }: FetchEvidence, remedy: string): Verdict {
-  if ("silent" in answer) return broken(`${from} gives no answer over HTTP: ${answer.silent}`, remedy);
+  if ("silent" in answer) return broken(`${from} does not answer over HTTP: ${answer.silent}`, remedy);
   if (answer.status !== 200) return broken(`${from} answers ${answer.status} for ${product.path}`, remedy);
   if (answer.bytes !== product.bytes) {
-    return broken(`${from} gave ${answer.bytes} of ${product.bytes} bytes of ${product.path}`, remedy);
+    return broken(`${from} sent ${answer.bytes} of ${product.bytes} bytes of ${product.path}`, remedy);
   }
-  return good(`${product.bytes} bytes of ${product.path}, as many as the file has`);
+  return good(`${product.path} fetched completely, ${product.bytes} bytes`);
 }

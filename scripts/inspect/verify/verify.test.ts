@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cases } from "./cases.ts";
-import { crashCases, ends } from "./crash-cases.ts";
-import { type Draft, healthOf, queueOf, soundEvidence, wordsOf } from "./fixture.ts";
+import { crashCases, crashes } from "./crash-cases.ts";
+import { type Draft, healthOf, healthyEvidence, hostOf, queueOf } from "./fixture.ts";
 import { steps, verify } from "./judge.ts";
 import { laterCases } from "./later-cases.ts";
 import { publicCases } from "./public-cases.ts";
@@ -11,14 +11,14 @@ const all = [...cases, ...laterCases, ...publicCases, ...crashCases];
 const options = { productAgeSeconds: 300 };
 
 describe("verify", () => {
-  it.each(["lab", "lab4"])("finds nothing on a sound %s", (stack) => {
-    const found = verify(soundEvidence(stack), options);
+  it.each(["lab", "lab4"])("finds nothing on a healthy %s", (stack) => {
+    const found = verify(healthyEvidence(stack), options);
     expect(found.steps.filter(({ verdict }) => verdict !== "good")).toEqual([]);
     expect(found).toMatchObject({ ok: true, firstBroken: null });
   });
 
-  it.each(all.map((one) => [one.title, one] as const))("names the first broken link where %s", (_, one) => {
-    const evidence = soundEvidence(one.stack);
+  it.each(all.map((one) => [one.title, one] as const))("names the first broken link if %s", (_, one) => {
+    const evidence = healthyEvidence(one.stack);
     one.change(evidence);
     const { ok, firstBroken } = verify(evidence, options);
     expect(ok).toBe(false);
@@ -27,13 +27,13 @@ describe("verify", () => {
     expect(firstBroken?.remedy).toMatch(one.remedy);
   });
 
-  it("has a broken case of every step", () => {
+  it("has a broken case for every step", () => {
     const covered = new Set(all.map(({ step }) => step));
     expect([...new Set(steps.map(({ id }) => id))].filter((id) => !covered.has(id))).toEqual([]);
   });
 
-  it("stops at nothing: every step is judged on every host, whatever is broken", () => {
-    const evidence = soundEvidence();
+  it("judges every step on every host, regardless of broken links", () => {
+    const evidence = healthyEvidence();
     const count = verify(evidence, options).steps.length;
     for (const name of Object.keys(evidence.hosts)) evidence.hosts[name] = { unreachable: "no route" };
     for (const name of evidence.chain.members) evidence.broker.members[name] = { silent: "no route" };
@@ -45,34 +45,34 @@ describe("verify", () => {
   });
 
   it.each([
-    ["36 a second are taken and 20 come: it is what a pause has left", 36, 20, true],
-    ["as many come as are taken", 36, 36, false],
-    ["it takes most of an hour", 21, 20, false],
-  ])("judges 2,776 announcements that wait by where that leads: %s", (_, acknowledged, published, isGood) => {
-    const evidence = soundEvidence();
+    ["36 a second are consumed and 20 published, so a pause is being made up", 36, 20, true],
+    ["as many are published as consumed", 36, 36, false],
+    ["it would take most of an hour", 21, 20, false],
+  ])("judges a backlog of 2,776 announcements by its trend: %s", (_, acknowledged, published, isGood) => {
+    const evidence = healthyEvidence();
     const waiting = { messages: 2776, ready: 2771, unacknowledged: 5 };
     Object.assign(queueOf(evidence, "cmc.urp.pull"), { ...waiting, acknowledged, published });
     const { firstBroken } = verify(evidence, options);
-    expect(firstBroken?.step).toBe(isGood ? undefined : "announcements are taken");
+    expect(firstBroken?.step).toBe(isGood ? undefined : "announcements are consumed");
   });
 
-  it("takes announcers without a broker for broken where all of bunny is sound", () => {
-    const evidence = soundEvidence();
+  it("reports announcers without a broker as broken if all of bunny is healthy", () => {
+    const evidence = healthyEvidence();
     for (const urp of evidence.chain.urps)
-      wordsOf(evidence, urp).agents.announcer = { health: healthOf(false, "CA", { connected: false }) };
+      hostOf(evidence, urp).agents.announcer = { health: healthOf(false, "CA", { connected: false }) };
     for (const pds of evidence.chain.pdses)
-      wordsOf(evidence, pds).agents.puller = { health: healthOf(false, "CA", { connected: false }) };
+      hostOf(evidence, pds).agents.puller = { health: healthOf(false, "CA", { connected: false }) };
     expect(verify(evidence, options).firstBroken).toMatchObject({ host: "urp-1", step: "products are announced" });
   });
 
   it.each([
-    ["two ends may have nothing to do with each other", 2, 900, 0, "activating"],
-    ["it runs for longer than it ever did between two ends", 40, 900, 70_000, "active"],
-    ["somebody has stopped it", 40, 900, 0, "inactive"],
-  ])("takes an agent for one that keeps running where %s", (_, count, everyMs, sinceMs, active) => {
-    const evidence = soundEvidence();
-    ends(evidence, "pds-1", "puller", count, everyMs);
-    const host = wordsOf(evidence, "pds-1");
+    ["it was restarted only twice", 2, 900, 0, "activating"],
+    ["it has run for longer than ever between two restarts", 40, 900, 70_000, "active"],
+    ["it was stopped on purpose", 40, 900, 0, "inactive"],
+  ])("does not report a crash loop of an agent if %s", (_, count, everyMs, sinceMs, active) => {
+    const evidence = healthyEvidence();
+    crashes(evidence, "pds-1", "puller", count, everyMs);
+    const host = hostOf(evidence, "pds-1");
     Object.assign(host.units["warren-puller.service"] ?? {}, { active });
     host.restarts = {
       "warren-puller.service": (host.restarts?.["warren-puller.service"] ?? []).map((at) => at - sinceMs),
@@ -82,9 +82,9 @@ describe("verify", () => {
     expect(found).toMatchObject([{ verdict: "good" }]);
   });
 
-  it("gives other programs what it knows of an agent that keeps ending", () => {
-    const evidence = soundEvidence();
-    ends(evidence, "pds-1", "puller", 40, 900);
+  it("gives other programs the details of a crash loop", () => {
+    const evidence = healthyEvidence();
+    crashes(evidence, "pds-1", "puller", 40, 900);
     expect(verify(evidence, options).firstBroken).toMatchObject({
       ...{ host: "pds-1", step: "keeps running" },
       crash: {
@@ -98,14 +98,14 @@ describe("verify", () => {
     });
   });
 
-  it("takes no queue for stuck that is long and moves", () => {
-    const evidence = soundEvidence();
+  it("does not report a long queue that moves as stuck", () => {
+    const evidence = healthyEvidence();
     Object.assign(queueOf(evidence, "cmc.urp.input"), { messages: 20_000, ready: 18_000, acknowledged: 4000 });
     expect(verify(evidence, options).ok).toBe(true);
   });
 
-  it("ends with the link to repair first, or with none", () => {
-    const evidence = soundEvidence();
+  it("crashes with the link to repair first, or with no broken link", () => {
+    const evidence = healthyEvidence();
     expect(formatVerification(verify(evidence, options), false)).toMatch(/\nno broken link\n$/);
     queueOf(evidence, "cmc.urp.dead").messages = 2;
     const lines = formatVerification(verify(evidence, options), false).trimEnd().split("\n");

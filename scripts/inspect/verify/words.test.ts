@@ -3,12 +3,12 @@ import type { Evidence } from "../snapshot/evidence.ts";
 import { agentStatuses } from "../status/agents.ts";
 import { cases } from "./cases.ts";
 import { crashCases } from "./crash-cases.ts";
-import { soundEvidence } from "./fixture.ts";
+import { healthyEvidence } from "./fixture.ts";
 import { verify } from "./judge.ts";
 import { laterCases } from "./later-cases.ts";
 import { publicCases } from "./public-cases.ts";
 
-/** The same, seen of agents and units that say everything in other words. */
+/** The same evidence with other sentences from agents and units. */
 function inOtherWords(evidence: Evidence): Evidence {
   const isSentence = (key: string) => key === "text" || key === "status" || key === "fault";
   return JSON.parse(JSON.stringify(evidence), (key, value: unknown) =>
@@ -16,22 +16,19 @@ function inOtherWords(evidence: Evidence): Evidence {
   );
 }
 
-const sound = { title: "nothing", change: () => {} };
-const all = [sound, ...cases, ...laterCases, ...publicCases, ...crashCases];
+const healthy = { title: "nothing", change: () => {} };
+const all = [healthy, ...cases, ...laterCases, ...publicCases, ...crashCases];
 
-it.each(all.map((one) => [one.title, one] as const))(
-  "what agents say in sentences changes no verdict where %s",
-  (_, one) => {
-    const evidence = soundEvidence("stack" in one ? one.stack : undefined);
-    one.change(evidence);
-    const verdicts = (of: Evidence) =>
-      verify(of, { productAgeSeconds: 300 }).steps.map(
-        ({ part, id, host, verdict }) => `${part} ${id} ${host} ${verdict}`,
-      );
-    const statuses = (of: Evidence) =>
-      agentStatuses(of, soundEvidence(of.chain.stack)).map(({ text: _, ...rest }) => rest);
-    const other = inOtherWords(evidence);
-    expect(verdicts(other)).toEqual(verdicts(evidence));
-    expect(statuses(other)).toEqual(statuses(evidence));
-  },
-);
+it.each(all.map((one) => [one.title, one] as const))("no verdict depends on agents' sentences if %s", (_, one) => {
+  const evidence = healthyEvidence("stack" in one ? one.stack : undefined);
+  one.change(evidence);
+  const verdicts = (of: Evidence) =>
+    verify(of, { productAgeSeconds: 300 }).steps.map(
+      ({ part, id, host, verdict }) => `${part} ${id} ${host} ${verdict}`,
+    );
+  const statuses = (of: Evidence) =>
+    agentStatuses(of, healthyEvidence(of.chain.stack)).map(({ text: _, ...rest }) => rest);
+  const other = inOtherWords(evidence);
+  expect(verdicts(other)).toEqual(verdicts(evidence));
+  expect(statuses(other)).toEqual(statuses(evidence));
+});

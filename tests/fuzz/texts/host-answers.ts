@@ -6,7 +6,7 @@ import { fixtureModel } from "../../../infra/model/fixture.ts";
 import type { HostModel } from "../../../infra/model/types.ts";
 import { parseNodes, parseObjects } from "../../../infra/observe/broker-answer.ts";
 import { findDrift } from "../../../infra/observe/find-drift.ts";
-import { soundAnswer, soundCluster, soundObjects } from "../../../infra/observe/fixture.ts";
+import { healthyCluster, healthyObjects, soundAnswer } from "../../../infra/observe/fixture.ts";
 import { content } from "../../../infra/observe/management.ts";
 import { parseObservation } from "../../../infra/observe/observation.ts";
 import { checkout } from "../../../scripts/engine/places.ts";
@@ -21,7 +21,7 @@ import { steering, type TextReader } from "./text-subject.ts";
 const model = fixtureModel();
 const [cluster] = model.clusters;
 if (!cluster) throw new TypeError("the fixture has no cluster");
-const sound = new Map([[cluster.name, soundCluster(cluster)]]);
+const sound = new Map([[cluster.name, healthyCluster(cluster)]]);
 const recorded = path.join(checkout, "scripts/inspect/verify/recorded/parted.json");
 const evidence = JSON.parse(readFileSync(recorded, "utf8")) as Evidence;
 const ok = 200;
@@ -114,7 +114,7 @@ function managed(sample: unknown, read: (answer: unknown) => undefined): Answer 
   };
 }
 
-const objects = soundObjects(cluster);
+const objects = healthyObjects(cluster);
 const definitions = {
   ...objects,
   users: objects.users.map(({ passwordHash, hashingAlgorithm, ...user }) => {

@@ -4,36 +4,36 @@ import { act, actionOn } from "../../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../../infra/hosts/connect.ts";
 import { brokerPackage } from "../../../../infra/model/names.ts";
 
-/** One package from a version to another; without `from` it comes new, as another one needs it. */
+/** The upgrade of one package; without `from` it is a new dependency. */
 export interface PackageStep {
   readonly name: string;
   readonly from?: string | undefined;
   readonly to: string;
 }
 
-/** What a host has of packages, and what its archives have for it now. */
+/** The packages installed on a host, and those available in its archives. */
 export interface PackageFacts {
   readonly installed: Readonly<Record<string, string>>;
-  /** What apt would do for the newest versions that the host's pins let in. */
+  /** What apt would do to get the newest versions that the host's pins allow. */
   readonly steps: readonly PackageStep[];
   readonly removed: readonly string[];
-  /** The newest version of each in the archives, whatever pins say. */
+  /** The newest version of each in the archives, regardless of pins. */
   readonly newest: Readonly<Record<string, string>>;
 }
 
 const updateSeconds = 300;
 const simulateSeconds = 90;
 
-/** The broker's runtime has packages of its own, which no model names: they come as it needs them. */
+/** The packages of the broker's runtime, which the model does not list because they are dependencies. */
 const runtime = "erlang-*";
 
-/** @returns why, where the host can't be asked or an archive doesn't answer */
+/** @returns the facts, or why the host or an archive does not answer */
 export async function askPackages(
   reach: Hosts,
   host: string,
   names: readonly string[],
 ): Promise<PackageFacts | { readonly why: string }> {
-  const title = "is asked for its packages";
+  const title = "reports its packages";
   const first = await act(reach, actionOn(host, title, and(refreshLists(), installedOf(names)), updateSeconds));
   if ("why" in first) return first;
   const installed = parseInstalled(first.output);
@@ -42,7 +42,7 @@ export async function askPackages(
   return { installed, ...parseOffers(second.output) };
 }
 
-/** Fails where one is not there, which is none of its business. */
+/** Ignores dpkg's failure for packages that are not installed. */
 const installedOf = (names: readonly string[]): Command =>
   always(
     run(
@@ -56,7 +56,7 @@ const installedOf = (names: readonly string[]): Command =>
     run("true"),
   );
 
-/** In no sections: how they begin is a secret of this side, and the words of a command stand in the host's list of processes. */
+/** Prints no sections: their marker is secret, and a command's arguments are visible in the host's process list. */
 const offersFor = (names: readonly string[]): Command =>
   and(simulateUpgrade(names), run("apt-cache", "madison", ...names));
 
@@ -65,7 +65,7 @@ export function parseInstalled(answer: string): Record<string, string> {
   return Object.fromEntries([...lines].map(([, name = "", version = ""]) => [name, version]));
 }
 
-/** Reads `Inst NAME [FROM] (TO ARCHIVE [ARCHITECTURE])`, `Remv NAME [FROM]`, and madison's `NAME | VERSION | ARCHIVE`, the newest first. */
+/** Parses `Inst NAME [FROM] (TO ARCHIVE [ARCHITECTURE])`, `Remv NAME [FROM]`, and madison's `NAME | VERSION | ARCHIVE`, newest first. */
 export function parseOffers(answer: string): Omit<PackageFacts, "installed"> {
   const steps = [...answer.matchAll(/^Inst (\S+) (?:\[(\S+)\] )?\((\S+)/gm)];
   const removed = [...answer.matchAll(/^(?:Remv|Purg) (\S+)/gm)];

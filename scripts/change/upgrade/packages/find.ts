@@ -13,9 +13,9 @@ import { judgePackages, type Refusal } from "./judge.ts";
 export interface HostUpgrades {
   readonly host: string;
   readonly steps: readonly PackageStep[];
-  /** Packages that are to be held, as the config has it. */
+  /** Packages to be put on hold, according to the config. */
   readonly held: readonly string[];
-  /** What it has by now. */
+  /** Installed versions. */
   readonly installed: Readonly<Record<string, string>>;
   readonly membership: Membership | undefined;
 }
@@ -26,10 +26,10 @@ export interface StackUpgrades {
   readonly notes: readonly string[];
 }
 
-/** Asks each host what its archives have for the packages that warren has put on it. @throws UserError where a host doesn't say */
+/** Asks each host which upgrades its archives have for the packages that warren installs. @throws UserError if a host does not answer */
 export async function findUpgrades(stack: string, config: StackConfig, reach: Hosts): Promise<StackUpgrades> {
   const { hosts } = buildModel(stack, config, await buildArtifacts(checkout));
-  const looks = await Promise.all(
+  const results = await Promise.all(
     hosts
       .filter(({ packages }) => packages.length > 0)
       .map(async (model) => {
@@ -39,22 +39,22 @@ export async function findUpgrades(stack: string, config: StackConfig, reach: Ho
           model.packages.map(({ name }) => name),
         );
         if ("why" in facts) {
-          const remedy = "mend it; nothing was done";
-          throw new UserError(model.name, `doesn't say what can be upgraded: ${facts.why}`, remedy);
+          const remedy = "fix it; nothing was done";
+          throw new UserError(model.name, `can't list its upgrades: ${facts.why}`, remedy);
         }
         return { model, facts, judged: judgePackages(stack, model.name, model.packages, facts) };
       }),
   );
   return {
-    hosts: looks.map(({ model, facts, judged }) => ({
+    hosts: results.map(({ model, facts, judged }) => ({
       host: model.name,
       steps: judged.steps,
       held: heldOf(model),
       installed: facts.installed,
       membership: membershipOf(config, model.name),
     })),
-    refusals: looks.flatMap(({ judged }) => judged.refusals),
-    notes: looks.flatMap(({ judged }) => judged.notes),
+    refusals: results.flatMap(({ judged }) => judged.refusals),
+    notes: results.flatMap(({ judged }) => judged.notes),
   };
 }
 

@@ -12,7 +12,10 @@ import { runtimePrefix } from "./judge.ts";
 
 export type Upgrades = Readonly<Record<string, readonly PackageStep[]>>;
 
-/** What has to run anew with a package. A broker's dispatcher would go to another member meanwhile, and back: it ends before, and starts after. */
+/**
+ * The units to restart with each package. A broker's dispatcher stops before the broker and starts after it; otherwise it would connect to another member
+ * in between.
+ */
 const unitsOfPackage: Readonly<Record<string, readonly string[]>> = {
   [brokerPackage]: [brokerUnit, dispatcherUnit],
   keepalived: [keepalivedUnit],
@@ -22,23 +25,23 @@ const unitsOfPackage: Readonly<Record<string, readonly string[]>> = {
   slapd: ["slapd.service"],
 };
 
-/** In this order on a host. */
+/** The restart order on a host. */
 const unitOrder = [...new Set(Object.values(unitsOfPackage).flat())];
 
-/** Run anew when their packages are there: this one is stopped before, the others are restarted by their packages. */
+/** Already restarted when their packages are installed: the broker is stopped before, the others are restarted by their packages. */
 const startedAlready: readonly string[] = [brokerUnit, keepalivedUnit, "apache2.service", ftpUnit, "slapd.service"];
 
-/** Units of a host that run by these packages, in the order in which they come up again. Pure. */
+/** Units of a host that use these packages, in the order in which they restart. Pure. */
 export function unitsOf(chain: Chain, host: string, steps: readonly PackageStep[]): string[] {
   const { agents, units } = chainHostOf(chain, host);
   const there = [...agents.map(({ unit }) => unit), ...units];
-  const meant = steps.flatMap(
+  const affected = steps.flatMap(
     ({ name }) => unitsOfPackage[name.startsWith(runtimePrefix) ? brokerPackage : name] ?? [],
   );
-  return unitOrder.filter((unit) => there.includes(unit) && meant.includes(unit));
+  return unitOrder.filter((unit) => there.includes(unit) && affected.includes(unit));
 }
 
-/** Hosts that have something to be upgraded, in the order of a restart. Pure. */
+/** Hosts with upgrades, in the order of a restart. Pure. */
 export function packageHostSteps(chain: Chain, holder: string | undefined, upgrades: Upgrades): HostStep[] {
   return rollingOrder(chain, holder).flatMap((host): HostStep[] => {
     const steps = upgrades[host] ?? [];
@@ -51,25 +54,24 @@ const stopSeconds = 45;
 const unitSeconds = 75;
 /** Unpacking and configuring a broker and its runtime on a busy host. */
 const installSeconds = 600;
-/** Two waits for replicas, the end and the start of a broker with what it has to read. */
+/** Two waits for replicas, the stop of a broker, and its start with the load of its data. */
 const brokerSeconds = 480;
 
 export interface HostUpgrade {
   readonly host: string;
-  /** What is not there yet. */
+  /** Upgrades that are not installed yet. */
   readonly steps: readonly PackageStep[];
   readonly held: readonly string[];
-  /** That run by those packages. */
+  /** Units that use those packages. */
   readonly units: readonly string[];
-  /** That have not run anew yet, of all of the host's turn. */
+  /** Units of the host's turn that have not been restarted yet. */
   readonly left: readonly string[];
-  /** Of a host with a broker. */
+  /** Set on a host with a broker. */
   readonly membership: Membership | undefined;
 }
 
 /**
- * What is done on one host, in order. A broker stands still from before its packages are unpacked until they are configured, and runs again where that
- * fails. Pure.
+ * The actions on one host, in order. A broker is stopped while its packages are unpacked and configured, and started again if that fails. Pure.
  */
 export function packageActions({ host, steps, held, units, left, membership }: HostUpgrade): HostAction[] {
   const action = actionOn.bind(undefined, host);
@@ -80,14 +82,14 @@ export function packageActions({ host, steps, held, units, left, membership }: H
   const brought = units.includes(brokerUnit) ? whileStopped(install, membership) : install;
   return [
     ...(isAside ? [action("stops dispatcher", run("systemctl", "stop", dispatcherUnit), stopSeconds)] : []),
-    ...(steps.length > 0 ? [action(`takes ${describe(steps)}`, brought, installSeconds + brokerSeconds)] : []),
+    ...(steps.length > 0 ? [action(`upgrades ${describe(steps)}`, brought, installSeconds + brokerSeconds)] : []),
     ...all.map((unit) => {
-      const anew =
+      const start =
         isStopped(unit) || (isAside && unit === dispatcherUnit) ? run("systemctl", "start", unit) : restartUnit(unit);
-      const title = `has ${shortUnit(unit)} run anew`;
+      const title = `restarts ${shortUnit(unit)}`;
       return unit === brokerUnit
-        ? action(title, broughtBack(anew, membership), brokerSeconds)
-        : action(title, anew, unitSeconds);
+        ? action(title, broughtBack(start, membership), brokerSeconds)
+        : action(title, start, unitSeconds);
     }),
   ];
 }
@@ -106,7 +108,7 @@ function broughtBack(start: Command, membership: Membership | undefined): Comman
   return membership ? and(gateRestart(brokerUnit, membership), serves, awaitReplicas(membership)) : serves;
 }
 
-/** Packages that go from the same version to the same one are one. */
+/** Steps as text; packages with the same versions are grouped. */
 export function describe(steps: readonly PackageStep[]): string {
   const groups = Map.groupBy(steps, ({ from, to }) => `${from ?? "nothing"} -> ${to}`);
   return [...groups]

@@ -11,13 +11,13 @@ export interface Refusal {
 export interface Judged {
   readonly steps: readonly PackageStep[];
   readonly refusals: readonly Refusal[];
-  /** Versions that are there and are no step of this kind. */
+  /** Available versions of another series. */
   readonly notes: readonly string[];
 }
 
 export const runtimePrefix = "erlang-";
 
-/** Whether a host may go the steps that apt would go there: each within its series, and without a package that is lost for it. Pure. */
+/** Checks the upgrades that apt would make: each must stay within its series, and none may remove a package. Pure. */
 export function judgePackages(
   stack: string,
   host: string,
@@ -27,33 +27,35 @@ export function judgePackages(
   const seriesOf = (name: string) => packages.find((one) => one.name === name)?.series;
   const refusals = steps.flatMap(({ name, from, to }): Refusal[] => {
     const series = seriesOf(name);
-    const what = `apt would take ${name} from ${from} to ${to}`;
+    const what = `apt would upgrade ${name} from ${from} to ${to}`;
     if (series !== undefined && !inSeries(to, series)) {
-      const evidence = `${what}, another series than ${series}`;
-      return [{ host, evidence, remedy: `./warren up -s ${stack} pins it again; ${otherWay(stack)}` }];
+      const evidence = `${what}, which is not in series ${series}`;
+      return [{ host, evidence, remedy: `pin it again with ./warren up -s ${stack}; ${otherWay(stack)}` }];
     }
     if (!name.startsWith(runtimePrefix) || from === undefined || releaseOf(from) === releaseOf(to)) return [];
-    const evidence = `${what}, another release of Erlang, which this series of RabbitMQ may not run on`;
-    return [{ host, evidence, remedy: `take that archive out of its apt sources; ${otherWay(stack)}` }];
+    const evidence = `${what}, a release of Erlang that this series of RabbitMQ may not support`;
+    return [{ host, evidence, remedy: `remove that archive from its apt sources; ${otherWay(stack)}` }];
   });
-  const lost = removed.length > 0 ? `apt would take off ${removed.join(", ")} for it` : undefined;
+  const lost = removed.length > 0 ? `apt would remove ${removed.join(", ")}` : undefined;
   const notes = packages.flatMap(({ name, series }) => {
     const version = newest[name];
     if (series === undefined || version === undefined || installed[name] === undefined) return [];
     return inSeries(version, series)
       ? []
-      : [`${host}: ${name} ${version} is there, another series: ${otherWay(stack)}`];
+      : [`${host}: ${name} ${version} is available, in another series: ${otherWay(stack)}`];
   });
   return {
     steps,
     refusals:
-      lost === undefined ? refusals : [...refusals, { host, evidence: lost, remedy: `apt-get on ${host} says why` }],
+      lost === undefined
+        ? refusals
+        : [...refusals, { host, evidence: lost, remedy: `find the cause with apt-get --simulate upgrade on ${host}` }],
     notes,
   };
 }
 
 const otherWay = (stack: string): string =>
-  `a series changes by a second cluster alone: ./warren upgrade -s ${stack} --to CLUSTER`;
+  `another series needs a second cluster: ./warren upgrade -s ${stack} --to CLUSTER`;
 
-/** Erlang's own first number, e.g. 25 of `1:25.2.3+dfsg-1`. */
+/** Erlang's major version, e.g. 25 of `1:25.2.3+dfsg-1`. */
 const releaseOf = (version: string): string => /^(?:\d+:)?(\d+)/.exec(version)?.[1] ?? version;

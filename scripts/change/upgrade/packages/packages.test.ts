@@ -8,7 +8,7 @@ import { describe as describeSteps, packageActions, packageHostSteps, unitsOf } 
 import { judgePackages } from "./judge.ts";
 import { type PackagesRecord, recordOf, stepsLeft, upgradesOf } from "./record.ts";
 
-/** As Debian 12 says it. */
+/** Output of Debian 12. */
 const answer = `Reading package lists...
 NOTE: This is only a simulation!
 Inst erlang-base [1:25.2.3+dfsg-1+deb12u1] (1:25.2.3+dfsg-1+deb12u4 Debian:12.12/oldstable [amd64]) []
@@ -31,13 +31,13 @@ const facts = (changes: Partial<PackageFacts>): PackageFacts => ({
 const rabbit = { name: "rabbitmq-server", from: "3.10.8-1", to: "3.10.8-2" };
 const erlang = { name: "erlang-base", from: "1:25.1", to: "1:25.2" };
 
-describe("what a host says of its packages", () => {
-  it("is what is installed, and nothing that was", () => {
-    const said = "erlang-base 1:25.2 installed\nerlang-doc  not-installed\nkeepalived 1:2.2.7-1 half-configured\n";
-    expect(parseInstalled(said)).toEqual({ "erlang-base": "1:25.2" });
+describe("reading a host's packages", () => {
+  it("finds installed packages, and not removed ones", () => {
+    const output = "erlang-base 1:25.2 installed\nerlang-doc  not-installed\nkeepalived 1:2.2.7-1 half-configured\n";
+    expect(parseInstalled(output)).toEqual({ "erlang-base": "1:25.2" });
   });
 
-  it("is each step that apt would go, and the newest version of each", () => {
+  it("finds each upgrade that apt would make, and the newest version of each package", () => {
     expect(parseOffers(answer)).toEqual({
       steps: [
         { name: "erlang-base", from: "1:25.2.3+dfsg-1+deb12u1", to: "1:25.2.3+dfsg-1+deb12u4" },
@@ -51,33 +51,33 @@ describe("what a host says of its packages", () => {
   });
 });
 
-describe("a step", () => {
+describe("judging an upgrade", () => {
   const judge = (changes: Partial<PackageFacts>) => judgePackages("op", "bunny1", packages, facts(changes));
 
-  it("within the series is gone", () => {
+  it("accepts one within the series", () => {
     expect(judge({ steps: [rabbit, erlang] })).toEqual({ steps: [rabbit, erlang], refusals: [], notes: [] });
   });
 
   it.each([
-    ["to another series", { steps: [{ ...rabbit, to: "3.13.1-1" }] }, /another series than 3\.10/],
-    ["to another release of Erlang", { steps: [{ ...erlang, to: "1:27.0" }] }, /another release of Erlang/],
-    ["that takes a package off", { steps: [rabbit], removed: ["adduser"] }, /take off adduser/],
-  ])("%s is refused, with the way", (_, changes, reason) => {
+    ["to another series", { steps: [{ ...rabbit, to: "3.13.1-1" }] }, /not in series 3\.10/],
+    ["to another release of Erlang", { steps: [{ ...erlang, to: "1:27.0" }] }, /a release of Erlang/],
+    ["that removes a package", { steps: [rabbit], removed: ["adduser"] }, /remove adduser/],
+  ])("refuses one %s, with a remedy", (_, changes, reason) => {
     const { refusals } = judge(changes);
     expect(refusals).toMatchObject([{ host: "bunny1", evidence: expect.stringMatching(reason) }]);
   });
 
-  it("that pins keep away is told of", () => {
+  it("notes newer versions that pins exclude", () => {
     const { refusals, notes } = judge({ newest: { "rabbitmq-server": "4.0.5-6", keepalived: "1:2.2.8-1" } });
     expect(refusals).toEqual([]);
     expect(notes).toEqual([expect.stringMatching(/^bunny1: rabbitmq-server 4\.0\.5-6 .*upgrade -s op --to CLUSTER$/)]);
   });
 });
 
-describe("turns", () => {
+describe("the plan of hosts", () => {
   const chain = chainOf("lab4", fixtureConfig("lab4"));
 
-  it("are of hosts with something newer alone, the one with the virtual IP last", () => {
+  it("contains only hosts with upgrades, the holder of the virtual IP last", () => {
     const upgrades = { "pds-1": [], bunny2: [rabbit], bunny1: [erlang], "urp-1": [{ name: "inotify-tools", to: "4" }] };
     expect(packageHostSteps(chain, "bunny1", upgrades)).toEqual([
       { host: "urp-1", units: ["warren-announcer.service"], isMember: false },
@@ -86,23 +86,23 @@ describe("turns", () => {
     ]);
   });
 
-  it("have the broker of another cluster than the announcements' run anew, too", () => {
+  it("also restarts the broker of a cluster other than the announcements'", () => {
     expect(unitsOf(chain, "wxo-b1", [rabbit])).toEqual(["rabbitmq-server.service"]);
   });
 });
 
-describe("what is done on a host", () => {
+describe("the actions on a host", () => {
   const membership = { host: "bunny1", others: ["bunny2", "bunny3"], earlier: [], quorum: true };
   const units = ["rabbitmq-server.service", "warren-dispatcher.service"];
   const all = { host: "bunny1", steps: [rabbit], held: ["rabbitmq-server"], units, left: units, membership };
 
-  it("has the broker stand still while its packages are taken, behind the gate and with the dispatcher aside", () => {
+  it("keep the broker stopped while its packages are installed, behind the gate and with the dispatcher stopped", () => {
     const actions = packageActions(all);
     expect(actions.map(({ title }) => title)).toEqual([
       "stops dispatcher",
-      "takes rabbitmq-server 3.10.8-1 -> 3.10.8-2",
-      "has rabbitmq-server run anew",
-      "has dispatcher run anew",
+      "upgrades rabbitmq-server 3.10.8-1 -> 3.10.8-2",
+      "restarts rabbitmq-server",
+      "restarts dispatcher",
     ]);
     const script = actions[1] ? render(actions[1].command) : "";
     const order = [
@@ -113,12 +113,12 @@ describe("what is done on a host", () => {
     ]);
   });
 
-  it("is the rest of it where the packages are there already", () => {
+  it("are only the missing restarts if the packages are already installed", () => {
     const rest = packageActions({ ...all, steps: [], units: [], left: ["warren-dispatcher.service"] });
-    expect(rest.map(({ title }) => title)).toEqual(["has dispatcher run anew"]);
+    expect(rest.map(({ title }) => title)).toEqual(["restarts dispatcher"]);
   });
 
-  it("restarts who runs by a package that restarts nobody", () => {
+  it("restart the units of a package that does not restart them itself", () => {
     const announcer = ["warren-announcer.service"];
     const steps = [{ name: "inotify-tools", from: "3", to: "4" }];
     const actions = packageActions({ ...all, steps, held: [], units: announcer, left: announcer });
@@ -128,14 +128,18 @@ describe("what is done on a host", () => {
   });
 });
 
-describe("a run that was broken off", () => {
-  const look = (host: string, steps: HostUpgrades["steps"], installed: HostUpgrades["installed"]): HostUpgrades => ({
+describe("a run that was interrupted", () => {
+  const upgradesAt = (
+    host: string,
+    steps: HostUpgrades["steps"],
+    installed: HostUpgrades["installed"],
+  ): HostUpgrades => ({
     ...{ host, steps, installed, held: [], membership: undefined },
   });
-  const looks = [
-    look("bunny1", [rabbit], { "rabbitmq-server": rabbit.from }),
-    look("bunny2", [], { "rabbitmq-server": rabbit.to, "erlang-base": erlang.from }),
-    look("bunny3", [], { "rabbitmq-server": rabbit.to }),
+  const current = [
+    upgradesAt("bunny1", [rabbit], { "rabbitmq-server": rabbit.from }),
+    upgradesAt("bunny2", [], { "rabbitmq-server": rabbit.to, "erlang-base": erlang.from }),
+    upgradesAt("bunny3", [], { "rabbitmq-server": rabbit.to }),
   ];
   const before: PackagesRecord = {
     ...{ startedAt: "2026-01-01T00:00:00.000Z", done: ["bunny3"], movedFrom: "bunny2" },
@@ -145,24 +149,24 @@ describe("a run that was broken off", () => {
   };
   const turn = (host: string) => ({ host, units: [], isMember: true });
 
-  it("is gone on with: who was half way first, with what is not there yet", () => {
-    const upgrades = upgradesOf(looks, before);
+  it("continues with the host in the middle of its turn first, and with the missing packages", () => {
+    const upgrades = upgradesOf(current, before);
     expect(upgrades).toEqual(before.upgrades);
-    const record = recordOf(["bunny3", "bunny1", "bunny2"].map(turn), upgrades, looks, before, new Date());
+    const record = recordOf(["bunny3", "bunny1", "bunny2"].map(turn), upgrades, current, before, new Date());
     expect(record.turns.map(({ host }) => host)).toEqual(["bunny3", "bunny2", "bunny1"]);
     expect(record).toMatchObject({ startedAt: before.startedAt, done: ["bunny3"], movedFrom: "bunny2" });
-    expect(stepsLeft(upgrades.bunny2 ?? [], looks[1] ?? { installed: {} })).toEqual([erlang]);
+    expect(stepsLeft(upgrades.bunny2 ?? [], current[1] ?? { installed: {} })).toEqual([erlang]);
   });
 
-  it("has a host that is done and has something new again before it", () => {
-    const newer = looks.map((one) => (one.host === "bunny3" ? { ...one, steps: [erlang] } : one));
+  it("takes up a finished host again if it has new upgrades", () => {
+    const newer = current.map((one) => (one.host === "bunny3" ? { ...one, steps: [erlang] } : one));
     const upgrades = upgradesOf(newer, before);
     expect(upgrades.bunny3).toEqual([erlang]);
     expect(recordOf([], upgrades, newer, before, new Date()).done).toEqual([]);
   });
 });
 
-it("packages with the same step are told together", () => {
+it("packages with the same versions are listed together", () => {
   const more = { ...erlang, name: "erlang-ssl" };
   expect(describeSteps([erlang, rabbit, more])).toBe(
     "erlang-base and 1 more 1:25.1 -> 1:25.2, rabbitmq-server 3.10.8-1 -> 3.10.8-2",

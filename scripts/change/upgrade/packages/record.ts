@@ -7,17 +7,17 @@ import type { Upgrades } from "./host-steps.ts";
 
 const step = z.object({ name: z.string(), from: z.string().optional(), to: z.string() });
 
-/** What is known of an upgrade of packages that is under way. */
+/** The record of a package upgrade that is under way. */
 export const packagesRecord = restartRecord.extend({ upgrades: z.record(z.string(), z.array(step).readonly()) });
 export type PackagesRecord = z.infer<typeof packagesRecord>;
 
 /**
- * What each host has before it: of one that an earlier run was half way through what that run had to do, of all others what they say now. A host that is
- * done and has something new again is none that is done. Pure.
+ * The upgrades of each host: for a host in the middle of its turn those of the earlier run, for all others the current ones. A finished host with new
+ * upgrades counts as not finished. Pure.
  */
-export function upgradesOf(looks: readonly HostUpgrades[], before: PackagesRecord | undefined): Upgrades {
+export function upgradesOf(current: readonly HostUpgrades[], before: PackagesRecord | undefined): Upgrades {
   const found: Record<string, readonly PackageStep[]> = {};
-  for (const { host, steps } of looks) {
+  for (const { host, steps } of current) {
     const isBegun = before?.begun?.host === host;
     const isDone = before?.done.includes(host) === true && steps.length === 0;
     const own = isBegun || isDone ? before?.upgrades[host] : undefined;
@@ -26,27 +26,27 @@ export function upgradesOf(looks: readonly HostUpgrades[], before: PackagesRecor
   return found;
 }
 
-/** What of a host's steps is not there yet. Pure. */
+/** Steps of a host that are not installed yet. Pure. */
 export const stepsLeft = (
   steps: readonly PackageStep[],
   { installed }: Pick<HostUpgrades, "installed">,
 ): PackageStep[] => steps.filter(({ name, to }) => installed[name] !== to);
 
-/** The turns of a run that goes on with an earlier one, where there is one. Pure. */
+/** The record of a run, which continues an earlier one if there is one. Pure. */
 export function recordOf(
   turns: readonly HostStep[],
   upgrades: Upgrades,
-  looks: readonly HostUpgrades[],
+  current: readonly HostUpgrades[],
   before: PackagesRecord | undefined,
   now: Date,
 ): PackagesRecord {
-  const hasNew = (host: string) => looks.some((look) => look.host === host && look.steps.length > 0);
+  const hasNew = (host: string) => current.some((one) => one.host === host && one.steps.length > 0);
   const done = (before?.done ?? []).filter((host) => !hasNew(host));
   const state = ({ host }: HostStep) =>
     stateOrder.indexOf(stepState({ host } as HostStep, { done, begun: before?.begun }));
   return {
     ...{ startedAt: before?.startedAt ?? now.toISOString(), done, upgrades: { ...upgrades } },
-    // Who was half way has to be whole before anybody else goes.
+    // A host in the middle of its turn must recover before any other host starts.
     turns: turns.toSorted((a, b) => state(a) - state(b)),
     ...(before?.begun ? { begun: before.begun } : {}),
     ...(before?.movedFrom === undefined ? {} : { movedFrom: before.movedFrom }),
@@ -55,6 +55,6 @@ export function recordOf(
 
 const stateOrder: readonly StepState[] = ["done", "half way", "to do"];
 
-/** Whether a run has begun something that has to be brought to its end. */
+/** Whether a run has begun something that must be finished. */
 export const isBegun = (record: Pick<RestartRecord, "begun" | "movedFrom">): boolean =>
   record.begun !== undefined || record.movedFrom !== undefined;

@@ -5,14 +5,14 @@ import type { HostResult } from "../../rolling.ts";
 import { describe } from "./host-steps.ts";
 import type { PackagesRecord } from "./record.ts";
 
-/** What is about to be done, in order. */
+/** The plan, in order. */
 export function formatPackages(
   record: PackagesRecord,
   vip: { readonly holder: string; readonly address: string } | undefined,
 ): string {
   const rows = record.turns.map((turn, index) => {
     const state = stepState(turn, record);
-    const moves = vip && vip.holder === turn.host ? `${vip.address} moves away first, and back` : "";
+    const moves = vip && vip.holder === turn.host ? `${vip.address} moves to another host and back` : "";
     return [
       String(index + 1),
       turn.host,
@@ -21,10 +21,10 @@ export function formatPackages(
       [...(state === "to do" ? [] : [state]), ...(moves ? [moves] : [])].join("; "),
     ];
   });
-  return `${formatColumns([["", "host", "packages", "run anew", ""], ...rows], "  ")}\n`;
+  return `${formatColumns([["", "host", "packages", "restarts", ""], ...rows], "  ")}\n`;
 }
 
-/** What was done, and how to go on. */
+/** What was done, and how to continue. */
 export const formatPackagesDone = (stack: string, record: PackagesRecord, results: readonly HostResult[]): string =>
   formatDone(
     results,

@@ -14,31 +14,37 @@ import { packageActions, packageHostSteps, unitsOf } from "./host-steps.ts";
 import { isBegun, type PackagesRecord, packagesRecord, recordOf, stepsLeft, upgradesOf } from "./record.ts";
 import { formatPackages, formatPackagesDone } from "./report.ts";
 
-/** Packages of all hosts to the newest versions of their series, one host at a time by the gates of a restart. */
+/** Upgrades packages of all hosts to the newest versions of their series, one host at a time, with the checks of a restart. */
 export async function packagesPlan(run: Run, config: StackConfig): Promise<Plan | Report> {
   const { stack, flags, signal, say } = run;
   const kept = runRecord("upgrade-packages", stack, packagesRecord);
   const before = await kept.read();
   const system = await openSystem(run, config);
-  const { looker, reach } = system;
-  say("asks each host what its archives have");
+  const { observer, reach } = system;
+  say("asking each host for available packages");
   const found = await findUpgrades(stack, config, reach);
   const { refusals, notes } = found;
   const upgrades = upgradesOf(found.hosts, before);
-  const [holder] = holdersOf(await looker.look(bareSnapshot));
-  const record = recordOf(packageHostSteps(looker.chain, holder, upgrades), upgrades, found.hosts, before, new Date());
+  const [holder] = holdersOf(await observer.snapshot(bareSnapshot));
+  const record = recordOf(
+    packageHostSteps(observer.chain, holder, upgrades),
+    upgrades,
+    found.hosts,
+    before,
+    new Date(),
+  );
   for (const note of notes) say(`! ${note}`);
   const isNothing = record.turns.every(({ host }) => record.done.includes(host)) && !isBegun(record);
   if (isNothing && refusals.length === 0) {
     await kept.remove();
-    const text = "nothing to upgrade: all packages are the newest of their series\n";
+    const text = "nothing to upgrade: all packages have the newest version of their series\n";
     return { json: { ok: true, refusals: [], finding: null, notes, turns: [] }, text };
   }
-  if (before) say(`goes on with the upgrade of ${before.startedAt}`);
+  if (before) say(`continues the upgrade of ${before.startedAt}`);
   const hosts = record.turns.map(({ host }) => host);
   const isGated = refusals.length === 0 && !isBegun(record);
-  const finding = isGated ? await problemBefore(looker, (seen) => problemOf(seen, { hosts }), signal) : undefined;
-  const { vip, members } = looker.chain;
+  const finding = isGated ? await problemBefore(observer, (seen) => problemOf(seen, { hosts }), signal) : undefined;
+  const { vip, members } = observer.chain;
   const moving = vip && holder !== undefined && members.length > 1 ? { holder, address: vip.address } : undefined;
   const notBegun = record.turns.map(({ host, units }) => {
     return { host, units, packages: record.upgrades[host], outcome: "not begun" };
@@ -56,12 +62,12 @@ export async function packagesPlan(run: Run, config: StackConfig): Promise<Plan 
       await fetchAll(run, reach, found, record);
       const turns = { ...system, kept, record, signal, healthyWithinMs: flags.wait * 1000 };
       const results = await rollHosts(turns, async (turn) => {
-        const look = found.hosts.find(({ host }) => host === turn.host);
-        if (!look) throw new TypeError(`${turn.host} was not looked at`);
-        const steps = stepsLeft(record.upgrades[turn.host] ?? [], look);
-        const units = unitsOf(looker.chain, turn.host, steps);
+        const upgrade = found.hosts.find(({ host }) => host === turn.host);
+        if (!upgrade) throw new TypeError(`no packages of ${turn.host}`);
+        const steps = stepsLeft(record.upgrades[turn.host] ?? [], upgrade);
+        const units = unitsOf(observer.chain, turn.host, steps);
         await turn.stepAside();
-        for (const action of packageActions({ ...look, steps, units, left: turn.unitsLeft })) await turn.$(action);
+        for (const action of packageActions({ ...upgrade, steps, units, left: turn.unitsLeft })) await turn.$(action);
         await turn.healthy();
         await turn.comeBack();
       });
@@ -72,21 +78,23 @@ export async function packagesPlan(run: Run, config: StackConfig): Promise<Plan 
 
 const fetchSeconds = 600;
 
-/** Before anything stops: an archive that fails later on stops nobody. */
+/** Done before anything stops, so that an archive that fails later has no effect. */
 async function fetchAll(
   { say, stack }: Run,
   reach: Hosts,
   { hosts }: StackUpgrades,
   record: PackagesRecord,
 ): Promise<void> {
-  say("fetches packages on all hosts");
+  say("downloading packages on all hosts");
   await Promise.all(
-    hosts.map(async (look) => {
-      const steps = stepsLeft(record.upgrades[look.host] ?? [], look);
+    hosts.map(async (upgrade) => {
+      const steps = stepsLeft(record.upgrades[upgrade.host] ?? [], upgrade);
       if (steps.length === 0) return;
-      const fetch = actionOn(look.host, "fetches packages", fetchUpgrade(steps), fetchSeconds);
+      const fetch = actionOn(upgrade.host, "downloads packages", fetchUpgrade(steps), fetchSeconds);
       await mustAct(reach, fetch).catch((cause: UserError) => {
-        throw new UserError(look.host, cause.message, `mend it; ./warren upgrade -s ${stack} begins anew`, { cause });
+        throw new UserError(upgrade.host, cause.message, `fix it, then run ./warren upgrade -s ${stack} again`, {
+          cause,
+        });
       });
     }),
   );

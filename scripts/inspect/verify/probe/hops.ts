@@ -1,4 +1,4 @@
-/** What happens to a product on a road, in its order. */
+/** The hops of a product on each path, in order. */
 export const hopsOf = {
   radar: ["made", "announced", "dispatched", "pulled"],
   public: ["given", "delivered", "announced", "fetched"],
@@ -7,27 +7,27 @@ export const hopsOf = {
 export type Road = keyof typeof hopsOf;
 export type HopName = (typeof hopsOf)[Road][number];
 
-/** Where and when; the time is of that host's clock. */
+/** A hop with its place and time, by that host's clock. */
 export interface Hop {
   readonly hop: HopName;
   readonly host: string;
   readonly atMs: number;
 }
 
-/** What became of one marked product. */
+/** The result of one marked product. */
 export interface ProbeResult {
   readonly road: Road;
-  /** Which of px's senders delivers it; on the public road. */
+  /** The sender of px that delivers it; on the public data server path. */
   readonly sender?: string;
   readonly product: string;
   readonly arrived: boolean;
   /** By time. */
   readonly hops: readonly (Hop & { readonly afterMs: number })[];
-  /** From the first hop to the last one; where it has arrived. */
+  /** From the first hop to the last one, if it has arrived. */
   readonly totalMs?: number;
-  /** Where it has not: the hop that didn't happen in time. */
+  /** The missing hop, if it has not arrived in time. */
   readonly stopped?: { readonly host: string; readonly hop: HopName; readonly evidence: string };
-  /** Hosts on which it stays, as something may still ask for it. */
+  /** Hosts on which it stays, because agents may still ask for it. */
   readonly left: readonly string[];
 }
 
@@ -35,16 +35,16 @@ export interface ProbedRoad {
   readonly road: Road;
   readonly sender?: string;
   readonly product: string;
-  /** Hosts that have to have the last hop: all of them, or one of them. */
+  /** Hosts of the last hop; `all`: it must reach all of them, otherwise one. */
   readonly ends: readonly string[];
   readonly all: boolean;
-  /** The last hop: a public road without clients here ends with the announcement. */
+  /** The last hop; on a public data server path without clients it is the announcement. */
   readonly last: HopName;
-  /** Whose a hop is to do, where it was done nowhere. */
+  /** The host responsible for a hop that did not happen. */
   readonly hostOf: (hop: HopName) => string;
 }
 
-/** Whether it is where it has to go. */
+/** Whether the product has reached its destination. */
 export function hasArrived(
   { ends, all, last }: Pick<ProbedRoad, "ends" | "all" | "last">,
   hops: readonly Hop[],
@@ -78,7 +78,7 @@ export function resultOf(
   const hop = order[Math.min(reached + 1, order.indexOf(road.last))] ?? road.last;
   const missing = road.ends.find((host) => !hops.some((one) => one.hop === road.last && one.host === host));
   const before = order[reached];
-  const evidence = `${before === undefined ? "it could not be put where products are made" : `${before}, and not ${hop}`} within ${waitedSeconds} s`;
+  const evidence = `${before === undefined ? "it could not be written where products are made" : `${before}, but not ${hop}`} within ${waitedSeconds} s`;
   const host = hop === road.last && road.all && missing !== undefined ? missing : road.hostOf(hop);
   return { ...facts, stopped: { host, hop, evidence } };
 }

@@ -25,7 +25,7 @@ const mark = markOf("ab12cd");
 describe("a probe's names", () => {
   const rules = [{ reject: "^x" }, { accept: "^[^:]*_24_HR_ACCUM_MM\\.gif:URP:(\\w+):RADAR:GIF:", directory: "radar" }];
 
-  it("are as radar servers give them, with the mark in what both agree on", () => {
+  it("are like those of radar servers, with the mark in the common part of the name", () => {
     const { file, folder, traced } = radarProduct(mark, now);
     expect(`${folder}${file}`).toBe(
       "20261128/RADAR/URP/PROBE/202611280423~~PROBE,0,0,WARRENPROBEab12cd,NA,NA:URP:PROBE:RADAR:META::20261128042326",
@@ -33,7 +33,7 @@ describe("a probe's names", () => {
     expect(traced.name).toContain(mark);
   });
 
-  it("are such as px's rules accept, with the mark in what is delivered", () => {
+  it("are accepted by px's rules, with the mark in the delivered name", () => {
     expect(publicProduct(mark, now, rules, publicNameDefault).file).toBe(
       "202611280423_WARRENPROBEab12cd_24_HR_ACCUM_MM.gif:URP:PROBE:RADAR:GIF::20261128042326",
     );
@@ -53,19 +53,19 @@ describe("a probe's senders", () => {
   const takes = [{ accept: "^[^:]*_24_HR_ACCUM_MM\\.gif:" }];
   const refuses = [{ reject: "^" }];
 
-  it("are those whose rules take its name, each with a product of its own", () => {
+  it("are those whose rules accept its name, each with its own product", () => {
     const products = senderProducts({ ftp: takes, other: refuses, sftp: takes }, publicNameDefault);
     expect(Object.keys(products)).toEqual(["ftp", "sftp"]);
     expect(products.ftp?.mark).not.toBe(products.sftp?.mark);
   });
 
-  it("are none where there are none, and a mistake where all refuse it", () => {
+  it("are none if there are none, and an error if all refuse it", () => {
     expect(senderProducts({}, publicNameDefault)).toEqual({});
     expect(() => senderProducts({ one: refuses, other: refuses }, publicNameDefault)).toThrow(/rules refuse/);
   });
 });
 
-describe("what became of a probe", () => {
+describe("the result of a probe", () => {
   const radar: ProbedRoad = {
     ...{ road: "radar", product: "p", ends: ["pds-1", "pds-2"], all: false, last: "pulled" },
     hostOf: (hop) => `host of ${hop}`,
@@ -83,7 +83,7 @@ describe("what became of a probe", () => {
       return { hop: hop as Hop["hop"], host, atMs: 1000 + index * 10 };
     });
 
-  it("is told by time, each host once, with what it took", () => {
+  it("lists hops by time, each host once, with the time taken", () => {
     const hops = seen(
       "made@urp-1",
       "announced@urp-1",
@@ -102,9 +102,9 @@ describe("what became of a probe", () => {
   });
 
   it.each([
-    [radar, [], "made", "host of made", /could not be put/],
-    [radar, ["made@urp-1"], "announced", "host of announced", /made, and not announced within 30 s/],
-    [radar, ["made@urp-1", "dispatched@bunny1"], "pulled", "host of pulled", /dispatched, and not pulled/],
+    [radar, [], "made", "host of made", /could not be written/],
+    [radar, ["made@urp-1"], "announced", "host of announced", /made, but not announced within 30 s/],
+    [radar, ["made@urp-1", "dispatched@bunny1"], "pulled", "host of pulled", /dispatched, but not pulled/],
     [
       toClients,
       ["given@px-1", "delivered@dd", "announced@px-1", "fetched@client-1"],
@@ -112,14 +112,14 @@ describe("what became of a probe", () => {
       "client-2",
       /not fetched/,
     ],
-  ] as const)("names the hop that didn't happen", (road, words, hop, host, evidence) => {
+  ] as const)("names the missing hop", (road, words, hop, host, evidence) => {
     const { stopped, arrived } = resultOf(road, seen(...words), 30, ["urp-1"]);
     expect(arrived).toBe(false);
     expect(stopped).toMatchObject({ hop, host });
     expect(stopped?.evidence).toMatch(evidence);
   });
 
-  it("is the first broken link where verify has found none, and not before one that it has", () => {
+  it("is the first broken link only if verify has found none", () => {
     const none = { ok: true, firstBroken: null, steps: [] };
     const stopped = resultOf(radar, seen("made@urp-1"), 30, ["urp-1"]);
     const found = withProbes(none, [stopped], "lab");
@@ -139,7 +139,7 @@ describe("cleaning up", () => {
   afterEach(() => rmSync(root, { recursive: true }));
   const clean = () => execa("sh", ["-s"], { input: cleanQuestion([root], radarProduct(mark, now)) });
 
-  it("takes away the probe and the folders that were made for it", async () => {
+  it("removes the probe and the folders made for it", async () => {
     const folder = join(root, "20261128/RADAR/URP/PROBE");
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, radarProduct(mark, now).file), "");
@@ -148,7 +148,7 @@ describe("cleaning up", () => {
     expect(readdirSync(root)).toEqual([]);
   });
 
-  it("leaves alone what is others', and folders that have something in them", async () => {
+  it("keeps other files, and folders that are not empty", async () => {
     const { file } = radarProduct(markOf("zz99zz"), now);
     for (const site of ["PROBE", "IWA"]) {
       mkdirSync(join(root, "20261128/RADAR/URP", site), { recursive: true });

@@ -2,13 +2,13 @@ import { UserError } from "../../../../agents/lib/errors.ts";
 import { FileRules } from "../../../../agents/lib/file-rules.ts";
 import { type Traced, traced } from "../../trace/trace.ts";
 
-/** A product that is told from all others by what its name has in it. */
+/** A product that is recognised by a mark in its name. */
 export interface MarkedProduct {
   readonly mark: string;
   readonly file: string;
-  /** Below the root that it is put into: empty, or `a/b/`. */
+  /** Folder below the root: empty, or `a/b/`. */
   readonly folder: string;
-  /** Of nobody's radar: folders of this name are the probe's own. */
+  /** Not the site of any radar: folders of this name belong to the probe. */
   readonly site: string;
 }
 
@@ -17,7 +17,7 @@ const site = "PROBE";
 /** @param random six letters or digits */
 export const markOf = (random: string): string => `WARRENPROBE${random}`;
 
-/** As radar servers name and place products. */
+/** A product named and placed as radar servers do. */
 export function radarProduct(mark: string, now: Date): MarkedProduct & { readonly traced: Traced } {
   const file = `${digits(now, 12)}~~PROBE,0,0,${mark},NA,NA:URP:${site}:RADAR:META::${digits(now, 14)}`;
   return { mark, site, file, folder: `${digits(now, 8)}/RADAR/URP/${site}/`, traced: traced(file) };
@@ -32,11 +32,11 @@ interface Rule {
 }
 
 /**
- * As px's receivers name products.
+ * A product named as px's receivers do.
  *
- * @param rules of px's sender: what they refuse goes nowhere
+ * @param rules of px's sender, which must accept the name
  * @param template with `{mark}` before its first colon
- * @throws UserError where the rules refuse it
+ * @throws UserError if the rules refuse it
  */
 export function publicProduct(mark: string, now: Date, rules: readonly Rule[], template: string): MarkedProduct {
   const file = template
@@ -49,7 +49,7 @@ export function publicProduct(mark: string, now: Date, rules: readonly Rule[], t
   throw new UserError(
     "--public-name",
     isMarked ? `px's rules refuse ${file}` : "expected a file name with {mark} before its first colon",
-    "give a name that rules under warren:datamart.delivery.senders accept, as --public-name '{minute}_{mark}_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF::{second}'",
+    "give a name that the rules under warren:datamart.delivery.senders accept, e.g. --public-name '{minute}_{mark}_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF::{second}'",
   );
 }
 

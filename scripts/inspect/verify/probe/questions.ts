@@ -7,8 +7,8 @@ import type { MarkedProduct } from "./product.ts";
 const end = `echo ${quote(section("end"))}\n`;
 
 /**
- * Puts a product under a root, by a rename, as the owner of its folder; says when. Folders that are made belong to the root's owner, or to that of a
- * folder that only root may write. `putAt` reads the answer.
+ * Writes a product below a root, by a rename and as the owner of its folder, and prints the time. New folders belong to the root's owner, or to the owner of
+ * their parent folder if only root may write there. `putAt` reads the answer.
  */
 export function putQuestion(root: string, { file, folder }: MarkedProduct): string {
   const directory = quote(`${root}/${folder}`);
@@ -21,19 +21,19 @@ export function putQuestion(root: string, { file, folder }: MarkedProduct): stri
     `printf '%s\\n' ${quote(file)} | runuser -u "$owner" -- sh -c 'umask 022; cat > "$1"' sh ${staged}`,
     `runuser -u "$owner" -- mv ${staged} ${path}`,
     `echo ${quote(section("put"))}`,
-    // Whoever takes it may have taken it by now.
+    // An agent may already have picked it up.
     `stat -c %.Z ${path} 2>/dev/null || date +%s.%N`,
     end,
   ].join("\n");
 }
 
-/** @returns milliseconds since 1970; undefined where it was not put */
+/** @returns milliseconds since 1970; undefined if it was not written */
 export function putAt(answer: string): number | undefined {
   const seconds = Number(readSections(answer)?.get("put")?.[0] ?? Number.NaN);
   return Number.isFinite(seconds) ? seconds * 1000 : undefined;
 }
 
-/** What units said of a mark since a probe began. `marked` reads the answer. */
+/** Prints log lines of units that contain a mark. `marked` reads the answer. */
 export function markedQuestion(units: readonly string[], mark: string): string {
   const chosen = units.map((unit) => `--unit=${quote(unit)}`).join(" ");
   return [
@@ -43,30 +43,30 @@ export function markedQuestion(units: readonly string[], mark: string): string {
   ].join("\n");
 }
 
-export interface Said {
+export interface MarkedLine {
   readonly unit: string;
   readonly atMs: number;
   readonly event: string | undefined;
   readonly text: string;
 }
 
-/** @returns undefined where the answer ends early */
-export function marked(host: string, answer: string): Said[] | undefined {
+/** @returns undefined if the answer is incomplete */
+export function marked(host: string, answer: string): MarkedLine[] | undefined {
   if (!readSections(answer)) return undefined;
-  return answer.split("\n").flatMap((line): Said[] => {
+  return answer.split("\n").flatMap((line): MarkedLine[] => {
     const entry = parseEntry(host, line);
     return entry ? [{ unit: entry.unit, atMs: entry.atMs, event: eventOf(entry), text: entry.text }] : [];
   });
 }
 
 /**
- * Removes what has the mark below these folders; of a tree with folders by day also those that were made for it. Px's sender knows which folders there are
- * on the public server, and is refused once where one has gone: there they stay.
+ * Removes files with the mark below these folders and, in trees with folders by day, also the folders made for them. On the public data server folders stay:
+ * px's sender caches which folders exist, and fails once if one has disappeared.
  */
 export function cleanQuestion(roots: readonly string[], { mark, folder, site }: MarkedProduct): string {
   const files = roots.map((root) => `find ${quote(root)} -type f -name ${quote(`*${mark}*`)} -delete 2>/dev/null`);
   if (folder === "") return ["export LC_ALL=C", ...files, end].join("\n");
-  // What is above the site's folder is the day's: it goes where the probe was its first product.
+  // Folders above the site's belong to the day; they are removed if the probe was its first product.
   const folders = roots.flatMap((root) => [
     `find ${quote(root)} -mindepth 1 -type d -name ${quote(site)} -empty -delete 2>/dev/null`,
     `cd ${quote(root)} && rmdir -p ${quote(dirname(folder))} 2>/dev/null`,

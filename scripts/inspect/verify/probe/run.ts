@@ -11,37 +11,37 @@ import { type Hop, type HopName, hasArrived, type ProbedRoad, type ProbeResult, 
 import { type MarkedProduct, markOf, publicProduct, radarProduct } from "./product.ts";
 import { cleanQuestion, marked, markedQuestion, putAt, putQuestion } from "./questions.ts";
 
-/** What each host is asked again, and how often, until the product has come or the time is over. */
+/** How often each host is asked until the product has arrived or the time is over. */
 const askEveryMs = 200;
 const answerWithinMs = 5000;
-/** Journals of the agents are looked through from so long before now. */
+/** How far back the agents' journals are read. */
 const sinceSeconds = 600;
 
-/** One road, and what there is to be done on it. */
+/** One path, and how to probe it. */
 interface Probed extends ProbedRoad {
-  /** Hosts and roots into which the product is put. */
+  /** Hosts and roots to which the product is written. */
   readonly from: readonly (readonly [host: string, root: string])[];
   readonly put: MarkedProduct;
   readonly first: HopName;
   readonly asked: readonly string[];
   readonly ask: (host: string) => { readonly question: string; readonly read: (answer: string) => Hop[] | undefined };
-  /** Folders that the product is taken out of again, by host. */
+  /** Folders from which the product is removed again, by host. */
   readonly cleaned: readonly (readonly [host: string, roots: readonly string[]])[];
 }
 
 export interface ProbeOptions {
   readonly withinSeconds: number;
   readonly publicName: string;
-  /** Of px's senders, by name. */
+  /** Rules of px's senders, by name. */
   readonly rules: Readonly<Record<string, Rules>>;
 }
 
 type Rules = Parameters<typeof publicProduct>[2];
 
 /**
- * Sends one marked product down each road of the stack, at the same time; to the public one by each sender that takes its name.
+ * Sends a marked product along each path of the stack at the same time; on the public data server path one for each sender that accepts its name.
  *
- * @throws UserError where the rules of all px's senders refuse its name
+ * @throws UserError if the rules of all px's senders refuse its name
  */
 export async function probe(evidence: Evidence, reach: Hosts, options: ProbeOptions): Promise<ProbeResult[]> {
   const roads = [radarRoad(evidence, newMark()) ?? [], publicRoads(evidence.chain, options)].flat();
@@ -59,7 +59,7 @@ function publicRoads(chain: Chain, { rules, publicName }: ProbeOptions): Probed[
   );
 }
 
-/** A product for each sender whose rules take its name. Pure but for the marks. @throws UserError where none does */
+/** A product for each sender whose rules accept its name. Pure except for random marks. @throws UserError if none does */
 export function senderProducts(rules: ProbeOptions["rules"], publicName: string): Record<string, MarkedProduct> {
   const products: Record<string, MarkedProduct> = {};
   let refusal: unknown;
@@ -133,7 +133,7 @@ function publicRoad(chain: Chain, { road, px, sender, put }: PublicProbe): Probe
       read: (answer) =>
         marked(host, answer)?.flatMap(({ unit, event, text, atMs }): Hop[] => {
           const hop = hopOf[unit];
-          // The subscriber is a client as anybody may write one: it has no events.
+          // The subscriber is an ordinary client and logs no event names.
           const isDone = unit === "subscriber" ? text.startsWith("got ") : event === logEvents.delivered;
           return hop && isDone ? [{ hop, host: hop === "delivered" ? server : host, atMs }] : [];
         }),
@@ -182,7 +182,7 @@ async function follow(road: Probed, reach: Hosts, withinSeconds: number): Promis
 
 const wrap = (hops: Hop[] | undefined) => hops && { hops };
 
-/** What has arrived is asked for by nobody any more, but for the public, who may. A host that doesn't answer keeps its copy. */
+/** Agents no longer ask for a product that has arrived; public clients may, and fail. A host that doesn't answer keeps its copy. */
 async function clean({ cleaned, put }: Probed, reach: Hosts): Promise<void> {
   await Promise.all(
     cleaned.map(([host, roots]) =>
@@ -191,7 +191,7 @@ async function clean({ cleaned, put }: Probed, reach: Hosts): Promise<void> {
   );
 }
 
-/** A probe that stopped is a broken link, too: the first one where no step has found any. Pure. */
+/** Adds a stopped probe as a broken link; it comes first only if no step is broken. Pure. */
 export function withProbes(found: Verification, probes: readonly ProbeResult[], stack: string): Verification {
   const [stopped] = probes.flatMap((one) => (one.stopped ? [{ ...one.stopped, product: one.product }] : []));
   if (!stopped) return found;

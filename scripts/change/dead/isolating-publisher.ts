@@ -1,27 +1,27 @@
 import type { ChannelModel, ConfirmChannel } from "amqplib";
 import { Publisher, type PublishOptions } from "../../../agents/lib/publisher.ts";
 
-/** As a `PublishOutcome`, or why the broker closed the channel over this very message. */
-export type SturdyOutcome = "confirmed" | "returned" | "nacked" | "lost" | { readonly why: string };
+/** A `PublishOutcome`, or the reason why the broker closed the channel because of this message. */
+export type IsolatingOutcome = "confirmed" | "returned" | "nacked" | "lost" | { readonly why: string };
 
 type Publishing = readonly [exchange: string, routingKey: string, body: Buffer, options: PublishOptions];
 
 /**
- * Publishes with confirms. A message that the broker closes the channel over takes along all that are under way: each of those is sent once more, by a
- * channel of its own, so that what one does befalls that one alone. Some of them may have arrived the first time: at least once.
+ * Publishes with confirms. If a message makes the broker close the channel, all publishes in flight on it fail. Each of those is then sent again on a
+ * channel of its own, so that a bad message affects only itself. Some of them may have arrived the first time: delivery is at least once.
  */
-export class SturdyPublisher {
+export class IsolatingPublisher {
   readonly #model: ChannelModel;
   #shared: Promise<Publisher> | undefined;
-  /** One channel at a time: a connection may not have as many as there are messages under way. */
+  /** One channel at a time: a connection may not have as many channels as there are messages in flight. */
   #turns: Promise<unknown> = Promise.resolve();
 
   constructor(model: ChannelModel) {
     this.#model = model;
   }
 
-  /** @throws Error where it can never be sent, e.g. for its key */
-  async publish(...message: Publishing): Promise<SturdyOutcome> {
+  /** @throws Error if it can never be sent, e.g. because of its key */
+  async publish(...message: Publishing): Promise<IsolatingOutcome> {
     let publisher: Publisher;
     try {
       publisher = await this.#open();
@@ -54,13 +54,13 @@ export class SturdyPublisher {
     return { channel, publisher, why: () => why };
   }
 
-  #inTurn(message: Publishing): Promise<SturdyOutcome> {
+  #inTurn(message: Publishing): Promise<IsolatingOutcome> {
     const turn = this.#turns.then(() => this.#alone(message));
     this.#turns = turn;
     return turn;
   }
 
-  async #alone(message: Publishing): Promise<SturdyOutcome> {
+  async #alone(message: Publishing): Promise<IsolatingOutcome> {
     try {
       const { channel, publisher, why } = await this.#newChannel(() => {});
       const outcome = await publisher.publish(...message);
@@ -69,13 +69,13 @@ export class SturdyPublisher {
       await closeQuietly(channel);
       return outcome;
     } catch {
-      // The connection has ended, and takes no channel.
+      // The connection is closed and opens no channel.
       return "lost";
     }
   }
 }
 
-/** What is confirmed stays so, whatever becomes of its channel. */
+/** A failed close does not matter: the message is confirmed. */
 async function closeQuietly(channel: ConfirmChannel): Promise<void> {
   try {
     await channel.close();

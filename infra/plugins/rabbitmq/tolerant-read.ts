@@ -1,16 +1,16 @@
 import type { Operation, ResourceHandler } from "../lib/handlers.ts";
 import { ApiError } from "./api-error.ts";
 
-/** Milliseconds for a read: a broker that works answers in a few, and a run must not wait for one that doesn't. */
+/** Milliseconds for a read: a working broker answers in a few, and a run must not wait for a broken one. */
 const readTimeoutMs = 1500;
 
 /**
- * The engine reads these resources before each run. Where the broker can't be asked, what is known of it is believed: a dead broker must not stop
- * a run that has to do with everything else, and may be the very run that brings it back. An import, which knows nothing, fails all the same.
+ * The engine reads these resources before each run. If the broker can't be used, its state counts: a dead broker must not stop a run that changes
+ * other things, and that may be the very run that repairs it. An import has no state and fails.
  */
-export function believing(
+export function withTolerantRead(
   resource: ResourceHandler,
-  say: (operation: Operation, reason: string) => void,
+  report: (operation: Operation, reason: string) => void,
 ): ResourceHandler {
   const read = resource.read?.bind(resource);
   if (!read) return resource;
@@ -26,19 +26,19 @@ export function believing(
         operation.signal.throwIfAborted();
         const refused = error instanceof ApiError && error.status !== 401 && error.status < 500;
         if (refused) throw error;
-        say(operation, timeout.aborted ? `no answer within ${readTimeoutMs / 1000} s` : (error as Error).message);
+        report(operation, timeout.aborted ? `no answer within ${readTimeoutMs / 1000} s` : (error as Error).message);
         return { id, outputs: state, inputs };
       }
     },
   };
 }
 
-/** Says it once a process: many objects, one broker. */
-export function sayOnce(): (operation: Operation, reason: string) => void {
-  let said = false;
+/** Logs one warning per process, because many objects share one broker. */
+export function reportOnce(): (operation: Operation, reason: string) => void {
+  let reported = false;
   return (operation, reason) => {
-    if (said) return;
-    said = true;
-    operation.log("warning", `the broker can't be asked, what is known of its objects is believed: ${reason}`);
+    if (reported) return;
+    reported = true;
+    operation.log("warning", `the broker can't be read, so its objects are assumed to be unchanged: ${reason}`);
   };
 }

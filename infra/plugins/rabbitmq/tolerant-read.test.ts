@@ -3,29 +3,29 @@ import { describe, expect, it } from "vitest";
 import type { Operation, ResourceHandler } from "../lib/handlers.ts";
 import type { PropertyMap } from "../lib/values.ts";
 import { ApiError } from "./api-error.ts";
-import { believing, sayOnce } from "./believing.ts";
+import { reportOnce, withTolerantRead } from "./tolerant-read.ts";
 
 const state = { name: "feeder", tags: ["monitoring"] };
 const inputs = { name: "feeder" };
 
 interface Result {
   readonly read: Awaited<ReturnType<NonNullable<ResourceHandler["read"]>>>;
-  readonly said: readonly string[];
+  readonly logged: readonly string[];
 }
 
-/** Reads twice what a broker answers in some way, so that what is said once can be seen to be. */
+/** Reads twice from a broker that answers in some way, to show that a warning is logged once. */
 async function readTwice(
   answer: (signal: AbortSignal) => Promise<never> | Promise<undefined>,
   known: PropertyMap,
 ): Promise<Result> {
-  const said: string[] = [];
+  const logged: string[] = [];
   const operation: Operation = {
     urn: "",
     name: "",
     signal: new AbortController().signal,
     secrets: new Set(),
     mask: (text) => text,
-    log: (_, message) => said.push(message),
+    log: (_, message) => logged.push(message),
   };
   const resource: ResourceHandler = {
     token: "rabbitmq:index/user:User",
@@ -34,10 +34,10 @@ async function readTwice(
     create: async () => ({ id: "", outputs: {} }),
     read: (_id, _state, _inputs, { signal }) => answer(signal),
   };
-  const { read } = believing(resource, sayOnce());
+  const { read } = withTolerantRead(resource, reportOnce());
   const once = () => read?.("feeder", known, inputs, operation);
   await once();
-  return { read: await once(), said };
+  return { read: await once(), logged };
 }
 
 const refusing = (status: number) => async () => {
@@ -47,33 +47,33 @@ const silent = async () => {
   throw new Error("no answer from http://bunny1:15672");
 };
 const hanging = (signal: AbortSignal) => delay(60_000, undefined, { signal });
-const believed = { id: "feeder", outputs: state, inputs };
+const unchanged = { id: "feeder", outputs: state, inputs };
 
-describe("a resource of a broker that can't be asked", () => {
+describe("a resource of a broker that can't be read", () => {
   it.each<[string, (signal: AbortSignal) => Promise<never> | Promise<undefined>]>([
     ["doesn't answer", silent],
     ["hangs", hanging],
     ["refuses the login", refusing(401)],
     ["is starting", refusing(503)],
-  ])("is believed to be what it was, and this is said once: the broker %s", async (_, answer) => {
-    const { read, said } = await readTwice(answer, state);
-    expect(read).toEqual(believed);
-    expect(said).toEqual([
-      expect.stringMatching(/^the broker can't be asked, what is known of its objects is believed: /),
+  ])("is assumed to be unchanged, with one warning, if the broker %s", async (_, answer) => {
+    const { read, logged } = await readTwice(answer, state);
+    expect(read).toEqual(unchanged);
+    expect(logged).toEqual([
+      expect.stringMatching(/^the broker can't be read, so its objects are assumed to be unchanged: /),
     ]);
   });
 
-  it("is an error where nothing is known of it, as at an import", async () => {
+  it("is an error without a state, as at an import", async () => {
     await expect(readTwice(silent, {})).rejects.toThrow(/no answer/);
   });
 });
 
 describe("a resource of a broker that answers", () => {
-  it("is gone where the broker says so", async () => {
-    expect(await readTwice(async () => undefined, state)).toEqual({ read: undefined, said: [] });
+  it("is gone if the broker reports that", async () => {
+    expect(await readTwice(async () => undefined, state)).toEqual({ read: undefined, logged: [] });
   });
 
-  it("is an error where the broker refuses the question itself", async () => {
+  it("is an error if the broker refuses the request", async () => {
     await expect(readTwice(refusing(400), state)).rejects.toThrow(/answered 400/);
   });
 });

@@ -4,40 +4,44 @@ import type { EnvironmentModel } from "../model/types.ts";
 import { type HostKeyNotes, hostKeyNotes } from "./host-key-notes.ts";
 import { type Observations, observe } from "./index.ts";
 
-export interface Meeting {
-  /** The model with the host keys that are known now. */
+export interface Contact {
+  /** The model with all host keys that are known after the contact. */
   readonly model: EnvironmentModel;
   readonly observations: Observations;
-  /** To be recorded in the stack. */
+  /** Keys for the stack to record. */
   readonly hostKeys: RecordedKeys;
   readonly notes: HostKeyNotes;
 }
 
 /**
- * Asks every host, each held to the key that is known of it; the key of a host that nobody knows is taken as it comes, and pinned.
+ * Observes every host, verified against its known key. The key of a host without a known key is accepted and pinned.
  *
- * @param recorded host keys that the stack has recorded
+ * @param recorded host keys from the stack's outputs
  */
-export async function meetHosts(model: EnvironmentModel, checkout: string, recorded: RecordedKeys): Promise<Meeting> {
+export async function contactHosts(
+  model: EnvironmentModel,
+  checkout: string,
+  recorded: RecordedKeys,
+): Promise<Contact> {
   const before = await pinnedKeys(model, checkout, recorded);
   const observations = await observe(withHostKeys(model, keysOf(before)), checkout);
   const pinned = await pinnedKeys(model, checkout, recorded);
   const keys = keysOf(pinned);
   return {
     model: withHostKeys(model, keys),
-    observations: withUnmet(observations, keys),
+    observations: withoutKeys(observations, keys),
     hostKeys: Object.fromEntries(keys),
     notes: hostKeyNotes(model, observations, pinned),
   };
 }
 
-/** Without a key nothing can be done on a host, also where the engine could reach it. */
-function withUnmet(observations: Observations, keys: ReadonlyMap<string, string>): Observations {
-  const unmet = "nor is its host key known, so up can do nothing on it";
+/** A host without a known key can't be changed, even if the engine could connect to it. */
+function withoutKeys(observations: Observations, keys: ReadonlyMap<string, string>): Observations {
+  const consequence = "its host key is not known either, so up can't change anything on it";
   return new Map(
     [...observations].map(([host, answer]) =>
       "unreachable" in answer && !keys.has(host)
-        ? [host, { ...answer, unreachable: `${answer.unreachable}; ${unmet}` }]
+        ? [host, { ...answer, unreachable: `${answer.unreachable}; ${consequence}` }]
         : [host, answer],
     ),
   );
