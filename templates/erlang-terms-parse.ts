@@ -1,6 +1,6 @@
 import { type Atom, type Binary, type Float, type NativeInteger, reservedWords, type Term } from "./erlang-terms.ts";
 
-/** Where and why a text isn't what was expected; line and column count from 1. */
+/** Where and why a text is invalid; line and column count from 1. */
 export interface TermsFault {
   readonly ok: false;
   readonly line: number;
@@ -9,7 +9,7 @@ export interface TermsFault {
 }
 export type TermsResult = { readonly ok: true; readonly terms: Term[] } | TermsFault;
 
-/** Deeper than any configuration; keeps a text of brackets from the call stack's end. */
+/** Deeper than any configuration; protects the call stack from texts of brackets. */
 const depthMax = 200;
 
 class Fault extends Error {
@@ -21,8 +21,9 @@ class Fault extends Error {
 }
 
 /**
- * Reads what `file:consult` reads: terms, each ended by a dot. Knows comments, quoted atoms, all escapes, `16#ff`, `$a`, strings that
- * follow each other, binaries of text and `<<1:32/native>>`, maps. Not known, and said so: variables, improper lists, other binaries of bits, integers above 2^53.
+ * Reads what `file:consult` reads: terms, each ended by a dot. Supports comments, quoted atoms, all escapes, `16#ff`, `$a`, adjacent
+ * strings, binaries of text and `<<1:32/native>>`, and maps. Variables, improper lists, other bit strings and integers above 2^53 are
+ * faults that name them.
  */
 export function parseTerms(text: string): TermsResult {
   const reader = new Reader(text);
@@ -40,13 +41,13 @@ export function parseTerms(text: string): TermsResult {
   }
 }
 
-/** A place in the text, and what is read from there on. */
+/** The text and an offset, with methods that read from there. */
 class Reader {
   readonly #text: string;
   #offset = 0;
 
   constructor(text: string) {
-    // Windows' editors put a mark before the first character.
+    // Windows editors write a byte order mark.
     this.#text = text;
     if (text.startsWith("\ufeff")) this.#offset = 1;
   }
@@ -56,31 +57,31 @@ class Reader {
     return this.#offset >= this.#text.length;
   }
 
-  /** The dot that ends a term: what comes after it is space, a comment or nothing. */
+  /** The dot that ends a term: space, a comment or nothing follows it. */
   dot(): void {
     this.#skip();
-    if (!this.#take(/\.(?=\s|%|$)/y)) throw this.#unexpected("`.` at the end of the term");
+    if (!this.#match(/\.(?=\s|%|$)/y)) throw this.#unexpected("`.` at the end of the term");
   }
 
   term(depth: number): Term {
     this.#skip();
     const start = this.#offset;
     if (depth > depthMax) throw new Fault(start, `at most ${depthMax} levels are expected`);
-    if (this.#take(/\[/y)) return this.#items("]", depth);
-    if (this.#take(/\{/y)) return { tuple: this.#items("}", depth) };
-    if (this.#take(/#\{/y)) return { map: this.#entries(depth) };
-    if (this.#take(/<</y)) return this.#binary();
+    if (this.#match(/\[/y)) return this.#items("]", depth);
+    if (this.#match(/\{/y)) return { tuple: this.#items("}", depth) };
+    if (this.#match(/#\{/y)) return { map: this.#entries(depth) };
+    if (this.#match(/<</y)) return this.#binary();
     if (this.#peek() === '"') return this.#strings();
     if (this.#peek() === "'") return bool(this.#quoted("'"));
-    const word = this.#take(/[a-zß-öø-ÿ][\p{L}\p{N}_@]*/uy);
+    const word = this.#match(/[a-zß-öø-ÿ][\p{L}\p{N}_@]*/uy);
     if (word) {
       if (reservedWords.has(word))
-        throw new Fault(start, `\`${word}\` is a word of Erlang; as an atom it is '${word}'`);
+        throw new Fault(start, `\`${word}\` is a reserved word of Erlang; write the atom as '${word}'`);
       return bool(word);
     }
-    const variable = this.#take(/[\p{Lu}_][\p{L}\p{N}_@]*/uy);
+    const variable = this.#match(/[\p{Lu}_][\p{L}\p{N}_@]*/uy);
     if (variable) {
-      throw new Fault(start, `\`${variable}\` is a variable; an atom begins with a small letter or stands in quotes`);
+      throw new Fault(start, `\`${variable}\` is a variable; atoms start with a lower-case letter or are quoted`);
     }
     return this.#number() ?? this.#fail("a term");
   }
@@ -102,7 +103,7 @@ class Reader {
     for (;;) {
       const key = this.term(depth + 1);
       this.#skip();
-      if (!this.#take(/=>/y)) throw this.#unexpected("`=>`");
+      if (!this.#match(/=>/y)) throw this.#unexpected("`=>`");
       entries.push([key, this.term(depth + 1)]);
       if (this.#closes("}")) return entries;
       this.#comma("}");
@@ -117,19 +118,19 @@ class Reader {
   }
 
   #comma(close: string): void {
-    if (!this.#take(/,/y)) throw this.#unexpected(`\`,\` or \`${close}\``);
+    if (!this.#match(/,/y)) throw this.#unexpected(`\`,\` or \`${close}\``);
   }
 
-  /** Segments that are text or characters. Without `/utf8` a character is a byte, and bytes above 127 are taken as Latin-1. */
+  /** Segments of text or bytes. Without `/utf8` a character is a byte, and bytes above 127 are read as Latin-1. */
   #binary(): Binary | NativeInteger {
     let text = "";
     this.#skip();
-    const native = this.#take(/\d{1,10}(?=:32\/native\s*>>)/y);
+    const native = this.#match(/\d{1,10}(?=:32\/native\s*>>)/y);
     if (native !== undefined) {
-      this.#take(/:32\/native\s*>>/y);
+      this.#match(/:32\/native\s*>>/y);
       return { native32: Number(native) };
     }
-    if (this.#take(/>>/y)) return { binary: text };
+    if (this.#match(/>>/y)) return { binary: text };
     for (;;) {
       this.#skip();
       const start = this.#offset;
@@ -137,9 +138,9 @@ class Reader {
       if (typeof part === "string") text += part;
       else if (typeof part === "number" && part >= 0 && part <= 255) text += String.fromCharCode(part);
       else throw new Fault(start, "text or bytes are expected in a binary");
-      this.#take(/\/utf8/y);
+      this.#match(/\/utf8/y);
       this.#skip();
-      if (this.#take(/>>/y)) return { binary: text };
+      if (this.#match(/>>/y)) return { binary: text };
       this.#comma(">>");
     }
   }
@@ -158,7 +159,7 @@ class Reader {
     this.#offset += 1;
     let text = "";
     for (;;) {
-      text += this.#take(quote === '"' ? /[^"\\]+/y : /[^'\\]+/y) ?? "";
+      text += this.#match(quote === '"' ? /[^"\\]+/y : /[^'\\]+/y) ?? "";
       if (this.#peek() === quote) {
         this.#offset += 1;
         return text;
@@ -171,15 +172,15 @@ class Reader {
   #escape(start: number): string {
     const at = this.#offset;
     this.#offset += 1;
-    const code = this.#take(/x\{[0-9a-fA-F]{1,6}\}|x[0-9a-fA-F]{2}|[0-7]{1,3}/y);
+    const code = this.#match(/x\{[0-9a-fA-F]{1,6}\}|x[0-9a-fA-F]{2}|[0-7]{1,3}/y);
     if (code !== undefined) {
       const value = code.startsWith("x") ? Number.parseInt(code.replace(/[x{}]/g, ""), 16) : Number.parseInt(code, 8);
       if (value > 0x10_ffff || (value >= 0xd800 && value <= 0xdfff)) throw new Fault(at, `\\${code} is no character`);
       return String.fromCodePoint(value);
     }
-    const control = this.#take(/\^[@-_a-z]/y);
+    const control = this.#match(/\^[@-_a-z]/y);
     if (control) return String.fromCharCode(control.charCodeAt(1) & 31);
-    const letter = this.#take(/[\s\S]/uy);
+    const letter = this.#match(/[\s\S]/uy);
     if (letter === undefined) throw new Fault(start, "the text ends in an escape");
     if (letter === "x") throw new Fault(at, "two hexadecimal digits, or some in braces, are expected after \\x");
     return letters[letter] ?? letter;
@@ -187,13 +188,13 @@ class Reader {
 
   #number(): number | Float | undefined {
     const start = this.#offset;
-    const character = this.#take(/\$(?!\\)[\s\S]/uy);
+    const character = this.#match(/\$(?!\\)[\s\S]/uy);
     if (character) return character.codePointAt(1) ?? 0;
-    if (this.#take(/\$(?=\\)/y)) return this.#escape(start).codePointAt(0) ?? 0;
-    const float = this.#take(/[+-]?\d+(?:_\d+)*\.\d+(?:_\d+)*(?:[eE][+-]?\d+)?/y);
+    if (this.#match(/\$(?=\\)/y)) return this.#escape(start).codePointAt(0) ?? 0;
+    const float = this.#match(/[+-]?\d+(?:_\d+)*\.\d+(?:_\d+)*(?:[eE][+-]?\d+)?/y);
     if (float) return { float: Number(float.replaceAll("_", "")) };
-    const based = this.#take(/[+-]?\d{1,2}#[0-9a-zA-Z]+(?:_[0-9a-zA-Z]+)*/y);
-    const digits = based ?? this.#take(/[+-]?\d+(?:_\d+)*/y);
+    const based = this.#match(/[+-]?\d{1,2}#[0-9a-zA-Z]+(?:_[0-9a-zA-Z]+)*/y);
+    const digits = based ?? this.#match(/[+-]?\d+(?:_\d+)*/y);
     if (digits === undefined) return undefined;
     const value = based ? inBase(based.replaceAll("_", "")) : Number(digits.replaceAll("_", ""));
     if (!Number.isSafeInteger(value)) throw new Fault(start, `${digits} is not an integer below 2^53`);
@@ -201,14 +202,14 @@ class Reader {
   }
 
   #skip(): void {
-    this.#take(/(?:\s+|%[^\n]*)+/y);
+    this.#match(/(?:\s+|%[^\n]*)+/y);
   }
 
   #peek(): string | undefined {
     return this.#text[this.#offset];
   }
 
-  #take(pattern: RegExp): string | undefined {
+  #match(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.#offset;
     const found = pattern.exec(this.#text)?.[0];
     if (found !== undefined) this.#offset += found.length;
@@ -243,7 +244,7 @@ const letters: Readonly<Record<string, string>> = {
 
 const bool = (name: string): boolean | Atom => (name === "true" ? true : name === "false" ? false : { atom: name });
 
-/** NaN where a digit isn't one of the base, or the base isn't 2 to 36. */
+/** NaN if the base isn't 2 to 36, or a digit isn't valid in it. */
 function inBase(text: string): number {
   const [base = "", digits = ""] = text.replace(/^[+-]/, "").split("#");
   const radix = Number(base);

@@ -15,7 +15,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The terms of a text as a real Erlang has read them, written by it anew, strings and binaries as numbers. */
+/** Lets a real Erlang read a text and write its terms again, with strings and binaries as numbers. */
 async function throughErlang(text: string): Promise<string> {
   const binaries = await findRabbitmqBinaries();
   const [read, written] = [join(folder, "read"), join(folder, "written")];
@@ -31,7 +31,7 @@ async function throughErlang(text: string): Promise<string> {
   return readFileSync(written, "utf8");
 }
 
-/** To Erlang a string is a list of numbers, and a binary its bytes. */
+/** Erlang writes a string as a list of numbers, and a binary as its bytes. */
 function plain(term: Term): Term {
   if (typeof term === "string") return Array.from(term, (character) => character.codePointAt(0) ?? 0);
   if (Array.isArray(term)) return (term as readonly Term[]).map(plain);
@@ -58,8 +58,8 @@ const { term } = fc.letrec<{ term: Term }>((tie) => ({
   ),
 }));
 
-it("is read by a real Erlang as the terms that were meant, and read back from what that writes", async () => {
-  // One start of the Erlang VM for all of them.
+it("formats terms that a real Erlang reads, and parses the terms that Erlang writes", async () => {
+  // One start of the Erlang VM for all terms.
   const terms = fc.sample(term, { numRuns: 500, seed: 1 });
   const again = parseTerms(await throughErlang(formatTerms(terms)));
   if (!again.ok) throw new Error(JSON.stringify(again));

@@ -4,7 +4,7 @@ import { atom, binary, formatTerm, formatTerms, nativeInteger, setting, type Ter
 import { parseTerms } from "./erlang-terms-parse.ts";
 
 const text = fc.string({ unit: "binary", maxLength: 20 });
-/** `true` and `false` are truth values. */
+/** `true` and `false` are booleans. */
 const name = text.filter((word) => word !== "true" && word !== "false");
 
 const { term } = fc.letrec<{ term: Term }>((tie) => ({
@@ -24,8 +24,8 @@ const { term } = fc.letrec<{ term: Term }>((tie) => ({
   ),
 }));
 
-describe("text of Erlang terms", () => {
-  it("is read back as the terms it was made of, whatever they are", () => {
+describe("formatted Erlang terms", () => {
+  it("parse as the terms they were formatted from", () => {
     fc.assert(
       fc.property(fc.array(term, { maxLength: 4 }), (terms) => {
         expect(parseTerms(formatTerms(terms))).toEqual({ ok: true, terms });
@@ -34,7 +34,7 @@ describe("text of Erlang terms", () => {
     );
   });
 
-  it("is one line where that is short, else a line an item", () => {
+  it("are one line if short, otherwise one line for each item", () => {
     expect(formatTerm([setting("tcp_listeners", [5672])])).toBe("[{tcp_listeners, [5672]}]");
     const nodes = [1, 2, 3, 4].map((number) => atom(`rabbit@a-host-of-the-cluster-${number}`));
     expect(formatTerm([setting("rabbit", [setting("nodes", tuple(nodes, atom("disc")))])])).toBe(
@@ -46,13 +46,13 @@ describe("text of Erlang terms", () => {
     );
   });
 
-  it("has words of the language, and names that don't begin small, in quotes", () => {
+  it("quote reserved words and names that don't start in lower case", () => {
     expect(formatTerm([atom("and"), atom("rabbit@bunny1"), atom("rabbit@bunny-1"), atom("DEBUG"), atom("it's")])).toBe(
       "['and',rabbit@bunny1,'rabbit@bunny-1','DEBUG','it\\'s']",
     );
   });
 
-  it("has strings, binaries and numbers as Erlang wants them", () => {
+  it("have strings, binaries and numbers in Erlang's syntax", () => {
     const rows: [Term, string][] = [
       ['a "quoted" \\ word\n', '"a \\"quoted\\" \\\\ word\\n"'],
       [binary("guest"), '<<"guest">>'],
@@ -65,7 +65,7 @@ describe("text of Erlang terms", () => {
     for (const [value, written] of rows) expect(formatTerm(value)).toBe(written);
   });
 
-  it("is refused for what is no term", () => {
+  it("are refused for values that are no term", () => {
     expect(() => formatTerm(1.5)).toThrow("an integer is expected, got 1.5");
     expect(() => formatTerm({ float: Number.NaN })).toThrow("a finite number is expected");
     expect(() => formatTerm("\ud800")).toThrow("surrogate");
@@ -77,8 +77,8 @@ const one = (written: string): unknown => {
   return parsed.ok && parsed.terms.length === 1 ? parsed.terms[0] : parsed;
 };
 
-describe("Erlang terms as people write them", () => {
-  it("are read with comments, line breaks and quotes where they stand", () => {
+describe("hand-written Erlang terms", () => {
+  it("are parsed with comments, line breaks and quotes anywhere", () => {
     const parsed = parseTerms(`%% -*- mode: erlang -*-
 [ % brokers
  {rabbit, [{auth_backends, [ {rabbit_auth_backend_ldap,rabbit_auth_backend_internal}, rabbit_auth_backend_internal]},
@@ -138,7 +138,7 @@ describe("Erlang terms as people write them", () => {
     ["[a,].", 1, 4, "a term is expected, got ]."],
     ['[\n  "never closed].', 2, 3, 'this " is never closed'],
     ["[{users, Guest}].", 1, 10, "`Guest` is a variable"],
-    ["[{and, []}].", 1, 3, "`and` is a word of Erlang; as an atom it is 'and'"],
+    ["[{and, []}].", 1, 3, "`and` is a reserved word of Erlang; write the atom as 'and'"],
     ["[a|b].", 1, 3, "a list without a tail is expected"],
     ["[99999999999999999999].", 1, 2, "not an integer below 2^53"],
     ["[2#123].", 1, 2, "not an integer below 2^53"],
@@ -150,7 +150,7 @@ describe("Erlang terms as people write them", () => {
     expect(parseTerms(written)).toEqual({ ok: false, line, column, message: expect.stringContaining(message) });
   });
 
-  it("are refused, or read, and never end in anything else, whatever the text is", () => {
+  it("are parsed or refused, and never throw, for any text", () => {
     const pieces = fc.constantFrom(
       "[",
       "]",

@@ -1,6 +1,6 @@
 /**
- * Erlang terms, as far as configuration files have them. `true` and `false` are the atoms; a string is Erlang's string, not a
- * binary; a number is an integer.
+ * Erlang terms that occur in configuration files. `true` and `false` are atoms, a string is Erlang's string, not a binary, and a number
+ * is an integer.
  */
 export type Term =
   | boolean
@@ -17,11 +17,11 @@ export type Term =
 export interface Atom {
   readonly atom: string;
 }
-/** Text in UTF-8, as RabbitMQ has names of users, vhosts and queues. */
+/** Text in UTF-8, as in RabbitMQ's names of users, vhosts and queues. */
 export interface Binary {
   readonly binary: string;
 }
-/** 32 bits in the order of the machine's bytes, as the operating system's calls have them. */
+/** 32 bits in the machine's byte order, as for system calls. */
 export interface NativeInteger {
   readonly native32: number;
 }
@@ -39,31 +39,31 @@ export const atom = (name: string): Atom => ({ atom: name });
 export const binary = (text: string): Binary => ({ binary: text });
 export const nativeInteger = (value: number): NativeInteger => ({ native32: value });
 export const tuple = (...items: readonly Term[]): Tuple => ({ tuple: items });
-/** `{name, value}` with an atom for a name: one setting of a property list. */
+/** `{name, value}` with an atom as name: one setting of a property list. */
 export const setting = (name: string, value: Term): Tuple => tuple(atom(name), value);
 
 /** Columns after which a list is broken into lines. */
 const widthMax = 100;
 
-/** A file for `file:consult`: each term ends in a dot. @throws RangeError for what Erlang has no term for, e.g. half of a number */
+/** A file for `file:consult`: each term ends in a dot. @throws RangeError for values that are no Erlang term, e.g. 1.5 as an integer */
 export const formatTerms = (terms: readonly Term[]): string => terms.map((term) => `${formatTerm(term)}.\n`).join("");
 
-/** Text of one term, broken into lines where it is long; without a dot. */
-export const formatTerm = (term: Term): string => laidOut(term, 0);
+/** Text of one term without a dot. Long terms are broken into lines. */
+export const formatTerm = (term: Term): string => layOut(term, 0);
 
-function laidOut(term: Term, indent: number): string {
+function layOut(term: Term, indent: number): string {
   const line = inline(term);
   if (indent + line.length <= widthMax) return line;
   if (isList(term)) {
     const inner = " ".repeat(indent + 2);
-    const items = term.map((item) => `${inner}${laidOut(item, indent + 2)}`);
+    const items = term.map((item) => `${inner}${layOut(item, indent + 2)}`);
     return `[\n${items.join(",\n")}\n${" ".repeat(indent)}]`;
   }
   if (typeof term === "object" && "tuple" in term) {
-    // `{name, [` and the list's items below it, as people write it.
+    // `{name, [`, and the list's items below it.
     const last = term.tuple.at(-1);
     if (last === undefined) return line;
-    return `{${[...term.tuple.slice(0, -1).map(inline), laidOut(last, indent)].join(", ")}}`;
+    return `{${[...term.tuple.slice(0, -1).map(inline), layOut(last, indent)].join(", ")}}`;
   }
   return line;
 }
@@ -88,14 +88,14 @@ function integer(value: number): string {
   return String(value);
 }
 
-/** Erlang wants a digit on both sides of the point, and a point before an exponent. */
+/** Erlang requires a digit on both sides of the point, and a point before an exponent. */
 function float(value: number): string {
   if (!Number.isFinite(value)) throw new RangeError(`a finite number is expected, got ${value}`);
   const [mantissa = "", exponent] = (Object.is(value, -0) ? "-0" : String(value)).split("e");
   return `${mantissa.includes(".") ? mantissa : `${mantissa}.0`}${exponent === undefined ? "" : `e${exponent}`}`;
 }
 
-/** Words of the language: as atoms they stand in quotes, `{'and', …}`. */
+/** Reserved words, which as atoms must be quoted: `{'and', …}`. */
 export const reservedWords: ReadonlySet<string> = new Set(
   (
     "after and andalso band begin bnot bor bsl bsr bxor case catch cond div else end fun if let maybe not of or orelse " +
@@ -106,21 +106,21 @@ export const reservedWords: ReadonlySet<string> = new Set(
 const formatAtom = (name: string): string =>
   /^[a-z][A-Za-z0-9_@]*$/.test(name) && !reservedWords.has(name) ? name : quoted(name, "'");
 
-/** A plain `<<"é">>` would be one byte: what isn't ASCII is said to be UTF-8. */
+/** Text that isn't ASCII gets `/utf8`: a plain `<<"é">>` would be one byte. */
 function formatBinary(text: string): string {
   if (text === "") return "<<>>";
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is all of ASCII
   return `<<${quoted(text, '"')}${/^[\x00-\x7f]*$/.test(text) ? "" : "/utf8"}>>`;
 }
 
-const named: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\" };
+const escapes: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\" };
 
 function quoted(text: string, quote: '"' | "'"): string {
   if (!text.isWellFormed()) throw new RangeError("text with half of a surrogate pair has no UTF-8 form");
   const characters = Array.from(text, (character) => {
     if (character === quote) return `\\${quote}`;
-    const name = named[character];
-    if (name) return name;
+    const escaped = escapes[character];
+    if (escaped) return escaped;
     return /[\p{C}\p{Z}]/u.test(character) && character !== " "
       ? `\\x{${(character.codePointAt(0) ?? 0).toString(16)}}`
       : character;

@@ -4,11 +4,11 @@ import { describe, expect, it } from "vitest";
 import { fixtureConfig, fixtureModel } from "../infra/model/fixture.ts";
 import type { HostModel } from "../infra/model/types.ts";
 
-// Everything that the labs' stacks put on one host of each kind, as it was when somebody last looked at it. After a change that is meant,
-// renew and read the diff (secrets are the fixture's, words of the tests):
+// Everything that the labs' stacks put on one host of each kind, as last reviewed. After an intended change, renew the files and read the
+// diff (the secrets are the fixture's own):
 //   node_modules/.bin/vitest run --project unit templates/golden.test.ts -u && git diff templates/golden
 const folder = join(import.meta.dirname, "golden");
-/** Folder -> stack and host. Both brokers of stack lab: their priorities, peers and turns differ. */
+/** Folder -> stack and host. Both brokers of stack lab, because their priorities, peers and order differ. */
 const kinds = {
   "urp-1": ["lab", "urp-1"],
   bunny1: ["lab", "bunny1"],
@@ -25,10 +25,10 @@ const hosts = Object.entries(kinds).map(([name, [stack, wanted]]) => {
   if (!host) throw new TypeError(`stack ${stack} has no host ${wanted}`);
   return [name, host] as const;
 });
-/** Beside a host's files: what surrounds them. No file of a host is called so, paths on hosts begin at the root. */
+/** The rest of a host's model, in one more file. The name can't clash: paths on hosts are absolute. */
 const contentsName = "CONTENTS";
 
-/** What of a host isn't text of a file: accounts, folders, modes, packages, units. A line a thing, so that a diff reads well. */
+/** Accounts, folders, modes, packages and units of a host, one on each line, so that a diff reads well. */
 function contentsOf(host: HostModel): string {
   const place = ({ mode, owner, group, path }: HostModel["directories"][number]) => `${mode} ${owner}:${group} ${path}`;
   return [
@@ -52,19 +52,19 @@ function contentsOf(host: HostModel): string {
   ].join("\n");
 }
 
-describe.each(hosts)("%s, as it is rendered", (name, host) => {
+describe.each(hosts)("rendered files of %s", (name, host) => {
   it.each(host.files.map((file) => [file.path, file.content] as const))(
-    "has %s as in the golden files",
+    "match the golden file %s",
     async (path, content) => {
       await expect(content).toMatchFileSnapshot(join(folder, name, path));
     },
   );
 
-  it("has accounts, folders, packages, owners, modes and units as in the golden files", async () => {
+  it("have the accounts, folders, packages, owners, modes and units of the golden files", async () => {
     await expect(contentsOf(host)).toMatchFileSnapshot(join(folder, name, contentsName));
   });
 
-  it("has no golden file that nothing renders any more: delete what is named here", () => {
+  it("include every golden file: delete those listed here, nothing renders them any more", () => {
     const rendered = new Set([contentsName, ...host.files.map((file) => file.path.slice(1))]);
     const golden = readdirSync(join(folder, name), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -73,6 +73,6 @@ describe.each(hosts)("%s, as it is rendered", (name, host) => {
   });
 });
 
-it("has golden files of these hosts alone", () => {
+it("has golden files of these hosts only", () => {
   expect(readdirSync(folder).toSorted()).toEqual(Object.keys(kinds).toSorted());
 });

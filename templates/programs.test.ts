@@ -7,8 +7,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { fixtureConfig, fixtureModel } from "../infra/model/fixture.ts";
 import { renderAmqpCheck } from "./render.ts";
 
-// What is rendered, given to the programs that read it, where they run without a host. keepalived, apache and the broker judge
-// their files on real hosts, in the lab's tests.
+// Rendered files, checked by the programs that read them, if those run without a host. The lab's tests check the files of keepalived,
+// apache and the broker on real hosts.
 
 let folder: string;
 beforeAll(() => {
@@ -16,7 +16,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Exit code and all that a program said. */
+/** Exit code and output of a program. */
 function run(program: string, args: readonly string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
     const child = execFile(
@@ -46,7 +46,7 @@ const hosts = ["urp-1", "bunny1", "pds-1"].map((name) => {
 });
 
 describe.each(hosts)("$unit", ({ unit, text, host }) => {
-  /** A root folder with the unit in it, and programs where the unit has its. */
+  /** A root folder with the unit, and a program at each path that the unit uses. */
   function rootWith(content: string): string {
     const root = mkdtempSync(join(folder, "root-"));
     put(join(root, unitFolder, unit), content);
@@ -59,22 +59,22 @@ describe.each(hosts)("$unit", ({ unit, text, host }) => {
   const verify = (root: string) =>
     run("systemd-analyze", [`--root=${root}`, "--recursive-errors=no", "--man=no", "verify", join(unitFolder, unit)]);
 
-  it("is understood by systemd to the last key", async () => {
+  it("passes systemd-analyze verify", async () => {
     expect(await verify(rootWith(text))).toEqual({ code: 0, output: "" });
   });
 
   it.each([
-    ["a key that isn't one", "PrivateTmp=yes", "PrivateTemporary=yes", "PrivateTemporary"],
-    ["a value that isn't one", /WatchdogSec=\d+/, "WatchdogSec=soon", "soon"],
+    ["an unknown key", "PrivateTmp=yes", "PrivateTemporary=yes", "PrivateTemporary"],
+    ["an invalid value", /WatchdogSec=\d+/, "WatchdogSec=soon", "soon"],
     [
-      "a program that isn't there",
+      "a missing program",
       "ExecStart=/opt/warren/node/bin/node",
       "ExecStart=/opt/warren/nodejs/bin/node",
       "not executable",
     ],
-  ])("would be refused with %s", async (_, right, wrong, said) => {
+  ])("fails systemd-analyze verify with %s", async (_, right, wrong, output) => {
     const root = rootWith(text.replace(right, wrong));
-    expect((await verify(root)).output).toContain(said);
+    expect((await verify(root)).output).toContain(output);
   });
 
   it("is sandboxed to an exposure of at most 2.0", async () => {
@@ -97,7 +97,7 @@ describe("the subscriber's unit", () => {
   const client = fixtureModel(fixtureConfig()).hosts.find(({ name }) => name === "client-1");
   const text = client?.files.find(({ path }) => path === join(unitFolder, unit))?.content ?? "";
 
-  it("is understood by systemd to the last key", async () => {
+  it("passes systemd-analyze verify", async () => {
     const root = mkdtempSync(join(folder, "root-"));
     put(join(root, unitFolder, unit), text);
     mkdirSync(join(root, "opt/warren/node/bin"), { recursive: true });
@@ -106,7 +106,7 @@ describe("the subscriber's unit", () => {
     expect(await run("systemd-analyze", args)).toEqual({ code: 0, output: "" });
   });
 
-  it("is shut in as the agents' are", async () => {
+  it("is sandboxed like the agents' units", async () => {
     const file = put(join(folder, unit), text);
     const args = ["security", "--offline=true", "--threshold=20", "--no-pager", file];
     const { code, output } = await run("systemd-analyze", args);
@@ -115,7 +115,7 @@ describe("the subscriber's unit", () => {
 });
 
 describe("the broker's unit with its drop-in", () => {
-  /** The lines of Debian's own units, 3.10 and 4.0, that verification and exposure hang on. */
+  /** The lines of Debian's units, 3.10 and 4.0, that verification and exposure depend on. */
   const packaged = `[Unit]
 Description=RabbitMQ Messaging Server
 [Service]
@@ -134,7 +134,7 @@ ExecStart=/usr/lib/rabbitmq/bin/rabbitmq-server
     return file.content;
   };
 
-  it("is sandboxed to an exposure of at most 4.0, which it isn't without", async () => {
+  it("is sandboxed to an exposure of at most 4.0, and isn't without the drop-in", async () => {
     const judge = (text: string) => {
       const file = put(join(mkdtempSync(join(folder, "broker-")), "rabbitmq-server.service"), text);
       return run("systemd-analyze", ["security", "--offline=true", "--threshold=40", "--no-pager", file]);
@@ -145,7 +145,7 @@ ExecStart=/usr/lib/rabbitmq/bin/rabbitmq-server
     expect((await judge(packaged)).code).toBe(1);
   });
 
-  it("is understood by systemd, as is the firewall that it starts after", async () => {
+  it("passes systemd-analyze verify, as does the firewall unit", async () => {
     const root = mkdtempSync(join(folder, "root-"));
     const drop = "rabbitmq-server.service.d/warren.conf";
     put(join(root, unitFolder, "rabbitmq-server.service"), packaged);
@@ -176,7 +176,7 @@ describe("amqp-check", () => {
     server = undefined;
   });
 
-  /** A server of the loopback address. @returns its port */
+  /** Starts a server on the loopback address. @returns its port */
   async function serve(onConnection: (socket: Socket) => void): Promise<string> {
     const listening = createServer((socket) => {
       sockets.add(socket);
@@ -194,16 +194,16 @@ describe("amqp-check", () => {
     return { code, seconds: (performance.now() - began) / 1000 };
   };
 
-  it("is good Perl, without a warning", async () => {
+  it("is valid Perl, without warnings", async () => {
     expect((await run("perl", ["-wc", script])).output).toBe(`${script} syntax OK\n`);
   });
 
-  it("sends the header of AMQP 0-9-1, and is content with a method frame", async () => {
+  it("sends the AMQP 0-9-1 header, and succeeds with a method frame", async () => {
     const received: Buffer[] = [];
     const port = await serve((socket) =>
       socket.on("data", (bytes) => {
         received.push(bytes);
-        // connection.start begins so: type 1, channel 0, then its length.
+        // The start of connection.start: type 1, channel 0, then its length.
         socket.write(Buffer.from([1, 0, 0, 0, 0, 1, 200]));
       }),
     );
@@ -211,17 +211,17 @@ describe("amqp-check", () => {
     expect(Buffer.concat(received)).toEqual(Buffer.from("AMQP\0\0\x09\x01", "latin1"));
   });
 
-  it("is not content with a server of another protocol version, which answers with its own header", async () => {
+  it("fails with a server of another protocol version, which answers with its own header", async () => {
     const port = await serve((socket) => socket.on("data", () => socket.end(Buffer.from("AMQP\0\x01\0\0", "latin1"))));
     expect((await check(port)).code).toBe(1);
   });
 
-  it("is not content with a server that closes", async () => {
+  it("fails with a server that closes the connection", async () => {
     const port = await serve((socket) => socket.end());
     expect((await check(port)).code).toBe(1);
   });
 
-  it("gives up on a server that takes the connection and says nothing, before keepalived's two seconds", async () => {
+  it("fails with a server that accepts the connection and sends nothing, before keepalived's two seconds", async () => {
     const port = await serve(() => {});
     const { code, seconds } = await check(port);
     expect(code).toBe(1);
@@ -229,7 +229,7 @@ describe("amqp-check", () => {
     expect(seconds).toBeLessThan(2);
   });
 
-  it("is not content where nothing listens", async () => {
+  it("fails if nothing listens", async () => {
     const port = await serve(() => {});
     await new Promise((resolve) => server?.close(resolve));
     expect((await check(port)).code).toBe(1);

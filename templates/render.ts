@@ -3,8 +3,8 @@ import handlebars from "handlebars";
 import { atom, formatTerms, type Term } from "./erlang-terms.ts";
 
 /**
- * One typed function a template. Nothing is escaped (these are not pages), and a value that isn't set is an error:
- * `strict` throws at rendering, where an empty string would have made a wrong file.
+ * One typed function for each template. Nothing is escaped, because the output isn't HTML. A missing value throws (`strict`), because an
+ * empty string would make a wrong file.
  */
 function template<Values>(name: string): (values: Values) => string {
   let compiled: ((values: Values) => string) | undefined;
@@ -35,7 +35,7 @@ interface Numbered {
 }
 
 export interface RabbitmqConfValues {
-  /** AMQP in the clear: on one address, or (empty) on all of them. */
+  /** AMQP without TLS: on one address, or (empty) on all of them. */
   readonly clear: { readonly address: string; readonly port: number };
   readonly tls: { readonly port: number } | false;
   readonly certificateFile: string;
@@ -46,7 +46,7 @@ export interface RabbitmqConfValues {
   /** In the order of the config. */
   readonly nodes: readonly Numbered[];
   readonly partitionHandling: string;
-  /** Of a cluster. */
+  /** For clusters only. */
   readonly keepaliveMs: number;
   readonly raftPollMs: number;
   readonly frameBytesMax: number;
@@ -58,7 +58,7 @@ export interface RabbitmqConfValues {
 }
 
 interface RabbitmqConfLdap {
-  /** Places in the order in which passwords are checked. */
+  /** Positions in the order in which passwords are checked. */
   readonly number: number;
   readonly internalNumber: number;
   readonly internalDecides: boolean;
@@ -66,7 +66,7 @@ interface RabbitmqConfLdap {
   readonly port: number;
   readonly useSsl: boolean;
   readonly useStartTls: boolean;
-  /** An empty server name: the one that is dialled. */
+  /** An empty server name means the name that is dialled. */
   readonly tls: { readonly caFile: string; readonly verification: string; readonly serverName: string } | false;
   readonly timeoutMs: number;
   readonly log: string;
@@ -79,7 +79,7 @@ const renderTermsFile = template<{ remarks: readonly string[]; terms: string }>(
 export const renderRabbitmqConfig = (remarks: readonly string[], terms: readonly Term[]): string =>
   renderTermsFile({ remarks, terms: formatTerms(terms).trimEnd() });
 
-/** `enabled_plugins`, as the broker's own tool writes it: no remark in it. */
+/** `enabled_plugins`, as rabbitmq-plugins writes it: without remarks. */
 export const renderEnabledPlugins = (plugins: readonly string[]): string => formatTerms([plugins.map(atom)]);
 
 export interface VrrpInstance {
@@ -89,34 +89,34 @@ export interface VrrpInstance {
   readonly priority: number;
   readonly advertSeconds: number;
   readonly preemptDelaySeconds: number;
-  /** Own address, and those of the other hosts: adverts go from one to the others, not to the segment. */
+  /** The host's own address and those of its peers: adverts are unicast. */
   readonly source: string;
   readonly peers: readonly string[];
   readonly address: string;
   readonly prefixLength: number;
-  /** What standing behind the others takes off the priority, as with an unhealthy broker. */
+  /** Subtracted from the priority when the host steps aside or its broker is unhealthy. */
   readonly unhealthyLoss: number;
-  /** Whether clients that a dispatcher serves come by this address. */
+  /** Whether the host's dispatcher serves this address. */
   readonly dispatched: boolean;
 }
 export interface KeepalivedConfValues {
   readonly host: string;
-  /** The broker's on this host. */
+  /** AMQP port of this host's broker. */
   readonly port: number;
   readonly instances: readonly VrrpInstance[];
-  /** Into which keepalived writes states. */
+  /** keepalived writes changes of state into it. */
   readonly fifo: string;
-  /** Not 0 where this host's broker has ended, or speaks AMQP and can't work. */
+  /** Not 0 when this host's broker has stopped; not 0 when it answers AMQP but is unhealthy. */
   readonly downFile: string;
   readonly unhealthyFile: string;
-  /** Not 0 where an operator wants the host to stand behind the others, or where its dispatcher has ended. */
+  /** Not 0 when an operator wants the host to step aside; not 0 when its dispatcher has exited. */
   readonly operatorFile: string;
   readonly dispatcherFile: string;
 }
 /** keepalived's configuration of one host. */
 export const renderKeepalivedConf = template<KeepalivedConfValues>("keepalived.conf");
 
-/** nftables rules of a broker cluster's member; lists are written with commas, `managementFrom`, `ftpPorts` and `ftpFrom` may be empty. */
+/** nftables rules of a broker cluster's member. Lists are comma-separated; `managementFrom`, `ftpPorts` and `ftpFrom` may be empty. */
 export const renderFirewall = template<{
   members: string;
   clusterPorts: string;
@@ -126,7 +126,7 @@ export const renderFirewall = template<{
   ftpFrom: string;
 }>("firewall.nft");
 
-/** Drop-in of nftables.service, which empties the ruleset. */
+/** Drop-in of nftables.service, which empties the ruleset: loads warren's rules again. */
 export const renderNftablesDropIn = template<{ rules: string }>("nftables-service.conf");
 
 /** The unit that loads the rules from a file. */
@@ -138,20 +138,20 @@ export const renderBrokerDropIn = template<{ firewall: boolean }>("rabbitmq-serv
 /** The AMQP handshake check that keepalived runs. */
 export const renderAmqpCheck = template<Record<string, never>>("amqp-check");
 
-/** The broker's unit tells keepalived of its end. */
+/** Drop-in of the broker's unit that signals its stop to keepalived. */
 export const renderVrrpBroker = template<{ downFile: string }>("vrrp-broker.conf");
 
-/** What has a host stand behind the others for its virtual IPs. */
+/** The script that lets a host step aside from its virtual IPs. */
 export const renderStandBack = template<{ folder: string }>("stand-back");
 
-/** Folders under /run and keepalived's FIFO, made at each boot. */
+/** Folders under /run and keepalived's FIFO, created at each boot. */
 export const renderVrrpTmpfiles = template<{
   fifo: string;
   user: string;
   directories: readonly { path: string; mode: string; owner: string; group: string }[];
 }>("vrrp-tmpfiles.conf");
 
-/** What says states and holders of virtual IPs in the journal, and its unit. */
+/** The watch that logs states and holders of virtual IPs, and its unit. */
 export const renderVrrpWatch = template<Record<string, never>>("vrrp-watch");
 export const renderVrrpWatchService = template<{
   user: string;
@@ -160,16 +160,16 @@ export const renderVrrpWatchService = template<{
   instances: readonly Pick<VrrpInstance, "name" | "interface" | "address">[];
 }>("vrrp-watch.service");
 
-/** What looks every half minute whether a broker can work. */
+/** The check of a broker's health, its unit and its timer. */
 export const renderBrokerHealth = template<{
   program: string;
-  /** `rabbitmqctl`, for clusters with quorum queues; else empty. */
+  /** `rabbitmqctl`, for clusters with quorum queues; otherwise empty. */
   control: string;
 }>("broker-health");
 export const renderBrokerHealthService = template<{ folder: string; restarts: boolean }>("broker-health.service");
 export const renderBrokerHealthTimer = template<Record<string, never>>("broker-health.timer");
 
-/** apache2: folder `root` under the path `url` (with slashes at both ends). */
+/** apache2: serves folder `root` at the path `url` (with slashes at both ends). */
 export const renderApacheProducts = template<{ root: string; url: string }>("apache-products.conf");
 
 export interface AgentServiceValues {
@@ -178,25 +178,25 @@ export interface AgentServiceValues {
   readonly user: string;
   /** Name of its bundle. */
   readonly program: string;
-  /** Secret files that it is given, by name. */
+  /** Its secret files, by name. */
   readonly credentials: readonly { readonly name: string; readonly file: string }[];
   /** Units of the same host to start after, separated by spaces; may be empty. */
   readonly after: string;
-  /** Seconds without a sign of life until systemd ends it. */
+  /** Seconds without a watchdog notification until systemd kills it. */
   readonly watchdogSeconds: number;
-  /** The program that tells keepalived of its end; may be empty. */
+  /** The program that signals its exit to keepalived; may be empty. */
   readonly standBack: string;
-  /** Folders outside its state that the agent writes, separated by spaces; may be empty. */
+  /** Folders outside its state that the agent writes to, separated by spaces; may be empty. */
   readonly writable: string;
-  /** Seconds until systemd kills what doesn't stop: longer than the agent's own deadline. */
+  /** Seconds until systemd kills an agent that doesn't stop: longer than the agent's own deadline. */
   readonly stopSeconds: number;
 }
 export const renderAgentService = template<AgentServiceValues>("agent.service");
 
-/** A drop-in of sshd: an account that may do nothing but SFTP below a folder of root's. */
+/** Drop-in of sshd: an account that is limited to SFTP below a folder of root's. */
 export const renderDeliveryAccount = template<{ user: string; root: string; keys: string }>("sshd-delivery.conf");
 
-/** The FTP server that files are delivered to: its own config, who may log in, its unit. `certificateFile` is empty where it speaks no TLS. */
+/** The FTP server for deliveries: its config, its accounts, its unit. `certificateFile` is empty for a server without TLS. */
 export const renderVsftpdConf = template<{
   user: string;
   root: string;
@@ -210,7 +210,7 @@ export const renderVsftpdService = template<{ configFile: string; writable: stri
   "vsftpd.service",
 );
 
-/** The unit of a subscriber: `queue`, `exchange` and `topic` of its messages, the folder of its products. */
+/** The unit of a subscriber: `queue`, `exchange` and `topic` of its messages, `folder` of its products. */
 export const renderSubscriberService = template<{
   user: string;
   queue: string;
@@ -221,7 +221,7 @@ export const renderSubscriberService = template<{
   caFile: string;
 }>("subscriber.service");
 
-/** slapd of the stack's own LDAP server, its entries, its unit. */
+/** The stack's own LDAP server: slapd's config, its entries, its unit. */
 export const renderSlapdConf = template<{
   suffix: string;
   database: string;

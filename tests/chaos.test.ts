@@ -10,24 +10,24 @@ async function chaos(...words: string[]): Promise<void> {
   await command.parseAsync(words, { from: "user" });
 }
 
-it("--list says each fault in a sentence, and asks no lab", async () => {
+it("--list describes each fault in a sentence, without a lab", async () => {
   const written = vi.spyOn(process.stdout, "write").mockReturnValue(true);
   await chaos("--list");
-  const said = written.mock.calls.map(([text]) => String(text)).join("");
+  const output = written.mock.calls.map(([text]) => String(text)).join("");
   written.mockRestore();
-  for (const { name, summary } of faults) expect(said).toMatch(new RegExp(`^${name} +${summary}$`, "m"));
+  for (const { name, summary } of faults) expect(output).toMatch(new RegExp(`^${name} +${summary}$`, "m"));
 });
 
 it.each([
-  [["--faults", "broker-killed,earthquake"], "there is no earthquake; --list says what there is"],
+  [["--faults", "broker-killed,earthquake"], "unknown fault earthquake; --list shows all faults"],
   [["--rounds", "0"], "a whole number from 1"],
   [["--hours", "-1"], "a number of hours"],
   [["--rate", "many"], "a whole number from 1 to 500"],
-])("%j is refused with what is expected", async (words, expected) => {
+])("%j is refused with the expected values", async (words, expected) => {
   await expect(chaos(...words)).rejects.toThrow(expected);
 });
 
-it("names of faults are told apart, and every one has something to hold to", () => {
+it("faults have different names, and each has an expectation", () => {
   expect(new Set(faults.map(({ name }) => name)).size).toBe(faults.length);
   for (const { summary, expectation, holdMs } of faults) {
     expect(summary).not.toBe("");
@@ -38,14 +38,14 @@ it("names of faults are told apart, and every one has something to hold to", () 
 
 const scene = (ownDisks: readonly string[]) => ({ ownDisks }) as unknown as Scene;
 
-it("a fault that a lab can't have is left out, and said with its reason", () => {
+it("a fault that the lab doesn't allow is left out, with a reason", () => {
   const { faults: chosen, notDone } = chosenFaults({}, scene([]));
   expect(chosen.map(({ name }) => name)).not.toContain("disk-full");
-  expect(notDone).toEqual({ "disk-full": "no member of this lab has a disk of its own (diskMb)" });
+  expect(notDone).toEqual({ "disk-full": "no member of this lab has its own disk (diskMb)" });
   expect(chosenFaults({}, scene(["bunny1"])).notDone).toEqual({});
 });
 
-it("take-over measures the faults that have a time to keep", () => {
+it("--take-over selects the faults with a time limit", () => {
   const { faults: chosen } = chosenFaults({ takeOver: true }, scene([]));
   expect(chosen.map(({ name, takeOverWithinMs }) => [name, takeOverWithinMs])).toEqual([
     ["dispatcher-killed", 1000],
@@ -55,7 +55,7 @@ it("take-over measures the faults that have a time to keep", () => {
   ]);
 });
 
-it("a run of nothing but what the lab can't have is refused", () => {
+it("a run without any allowed fault is refused", () => {
   const full = faults.filter(({ name }) => name === "disk-full");
-  expect(() => chosenFaults({ faults: full }, scene([]))).toThrow("none of them can be made here");
+  expect(() => chosenFaults({ faults: full }, scene([]))).toThrow("this lab allows none of them");
 });

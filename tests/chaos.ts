@@ -33,32 +33,30 @@ const seedMost = 2 ** 32 - 1;
 const takeOverRounds = 10;
 const hourMs = 3_600_000;
 
-/** `./warren chaos`: faults in a lab that products flow through, and each product counted. */
+/** `./warren chaos`: injects faults into a lab while products flow, and counts every product. */
 export function define(command: Command): void {
   labOptions(command)
     .option(
       "--seed <number>",
-      "all choices come from it: the same faults, hosts, times; random unless given",
+      "seed of all choices: the same seed gives the same faults, hosts and times (default: random)",
       whole(0, seedMost),
     )
-    .option("--rate <per second>", "products a second, each on both radar servers", whole(1, 500), 50)
-    .option("--faults <names>", "only these, with commas between them", readFaults)
-    .option("--rounds <number>", "faults to make; each of them once unless given", whole(1, 100_000))
-    .option("--hours <number>", "go on for so long", positive)
-    .option(
-      "--take-over",
-      `measure how long take-overs last: ${takeOverRounds} rounds of each fault that has a time to keep`,
-    )
-    .option("--json <file>", "write the numbers as JSON")
-    .option("--list", "say what faults there are, and end")
+    .option("--rate <per second>", "products per second, each on both radar servers", whole(1, 500), 50)
+    .option("--faults <names>", "only these faults, comma-separated", readFaults)
+    .option("--rounds <number>", "number of faults to inject (default: each once)", whole(1, 100_000))
+    .option("--hours <number>", "run for this many hours", positive)
+    .option("--take-over", `measure takeover times: ${takeOverRounds} rounds of each fault with a time limit`)
+    .option("--json <file>", "write the counts to this file as JSON")
+    .option("--list", "list the faults and exit")
     .addHelpText(
       "after",
       `
-In a lab that is up (it is brought up where it isn't), products are written on both radar servers without a pause, and
-one thing after the other breaks and is mended. Then every product is counted: each must have arrived, and once.
-What is lost or repeated is shown with all that is known of it. Ctrl-C heals, and sums up.
-Exit code 0: nothing lost or repeated, and the system came back after every fault; 1: not; 130: ended by Ctrl-C.
+Starts the lab if it is not up. Writes products on both radar servers without a pause, and injects and heals one fault
+after the other. Then counts every product: each must have arrived exactly once. Shows lost and repeated products with
+all evidence. Ctrl-C heals the current fault, then counts.
+Exit code 0: nothing lost or repeated, and the system recovered from every fault; 1: otherwise; 130: Ctrl-C.
 
+Examples:
   ./warren chaos -s lab4                            every fault once
   ./warren chaos --faults partition,link-cut --rounds 20
   ./warren chaos --hours 8 --json chaos.json
@@ -81,8 +79,8 @@ async function chaos(flags: Flags): Promise<void> {
   await interruptibleTwice(
     {
       verb: "chaos",
-      first: "healing, then counting; once more ends at once",
-      second: () => "ending; the next ./warren chaos mends what is left",
+      first: "healing, then counting; press Ctrl-C again to stop at once",
+      second: () => "stopping; the next ./warren chaos heals what is left",
       heal: () => openFault,
     },
     async (signal) => {
@@ -101,24 +99,29 @@ async function chaos(flags: Flags): Promise<void> {
           onProgress: (evidence, doing) => lines.show(evidence, doing),
           onOpenFault: (heal) => (openFault = heal),
         }).finally(() => lines.end());
-        await tellResult(lab, result, notDone, flags.json);
+        await reportResult(lab, result, notDone, flags.json);
       });
     },
   );
 }
 
-async function tellResult(lab: string, result: ChaosResult, notDone: NotDone, json: string | undefined): Promise<void> {
+async function reportResult(
+  lab: string,
+  result: ChaosResult,
+  notDone: NotDone,
+  json: string | undefined,
+): Promise<void> {
   process.stdout.write(`\n${formatChaos(result, { faults: allFaults, notDone, color: wantsColor(process.stdout) })}`);
   if (result.account.findings.length + result.account.doubts.length > 0) {
     const file = join(labDirectory(lab), "chaos-evidence.txt");
     await writeFile(file, formatEvidence(result));
-    process.stdout.write(`all of it: ${file}\n`);
+    process.stdout.write(`all evidence: ${file}\n`);
   }
   if (json !== undefined) await writeFile(json, `${JSON.stringify(summarise(result, notDone), undefined, 2)}\n`);
   if (!isSound(result)) process.exitCode = 1;
 }
 
-/** Those that were asked for and can be made in this lab; the reason of each that can't. */
+/** The selected faults that this lab allows, and a reason for each of the others. */
 export function chosenFaults(
   flags: Pick<Flags, "faults" | "takeOver">,
   scene: Scene,
@@ -130,14 +133,14 @@ export function chosenFaults(
     reasons.flatMap(([{ name }, reason]) => (reason === undefined ? [] : [[name, reason]])),
   );
   if (faults.length > 0) return { faults, notDone };
-  throw new UserError("--faults", `none of them can be made here: ${Object.values(notDone).join("; ")}`);
+  throw new UserError("--faults", `this lab allows none of them: ${Object.values(notDone).join("; ")}`);
 }
 
 function readFaults(text: string): Fault[] {
   return text.split(",").map((name) => {
     const fault = allFaults.find((one) => one.name === name);
     if (fault) return fault;
-    throw new InvalidArgumentError(`there is no ${name}; --list says what there is.`);
+    throw new InvalidArgumentError(`unknown fault ${name}; --list shows all faults.`);
   });
 }
 
@@ -145,12 +148,12 @@ function whole(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is expected.`);
+    throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}.`);
   };
 }
 
 function positive(text: string): number {
   const value = Number(text);
   if (value > 0 && value <= 1000) return value;
-  throw new InvalidArgumentError("a number of hours is expected.");
+  throw new InvalidArgumentError("expected a number of hours, at most 1000.");
 }

@@ -3,14 +3,14 @@ import { UserError } from "../agents/lib/errors.ts";
 import { installMissing, type Requirement } from "../scripts/lib/packages.ts";
 import { resultTable, runTool, runVitest, type SuiteResult } from "./suite.ts";
 
-/** One step of `npm run check`. Each counts as one test, but for the unit tests, which count themselves. */
+/** One step of `npm run check`. Each counts as one test, except the unit tests, which are counted singly. */
 interface Step {
   readonly name: string;
-  /** `pattern` chooses unit tests by their names. */
+  /** `pattern` selects unit tests by name. */
   readonly run: (pattern?: RegExp) => Promise<SuiteResult>;
 }
 
-/** Programs of the machine that unit tests start: what they show of the real one no stand-in could. */
+/** Real programs that unit tests start, because a stand-in would prove nothing. */
 const requirements: readonly Requirement[] = [
   { program: "inotifywait", package: "inotify-tools" },
   { program: "openssl", package: "openssl" },
@@ -22,7 +22,7 @@ const requirements: readonly Requirement[] = [
 
 const modules = path.resolve(import.meta.dirname, "../node_modules");
 
-/** The longest first, since two run at a time. */
+/** Longest first, because two run at a time. */
 const steps: readonly Step[] = [
   { name: "unit", run: (pattern) => runVitest("unit", { show: false, pattern }) },
   tool("types", "typescript/bin/tsc", ["-p", "."]),
@@ -30,7 +30,7 @@ const steps: readonly Step[] = [
   tool("format, lint", "@biomejs/biome/bin/biome", ["check", "--error-on-warnings", "."]),
 ];
 
-/** Tools that use one core each; more at a time would only make the tests' own deadlines tight. */
+/** Each tool uses one core. More at a time would make the tests miss their deadlines. */
 const stepsAtOnce = 2;
 
 function tool(name: string, program: string, args: readonly string[]): Step {
@@ -49,10 +49,10 @@ function tool(name: string, program: string, args: readonly string[]): Step {
 }
 
 /**
- * Format, lint, types, arrows and unit tests. Prints each step's result as it comes, and what is left. With `pattern` only
- * the unit tests whose names match.
+ * Runs format, lint, types, import rules ("arrows") and unit tests. Prints each step's result when it finishes, and the remaining steps.
+ * With `pattern`, runs only the unit tests whose names match.
  *
- * @throws UserError where a program that a test needs is missing and can't be installed.
+ * @throws UserError if a required program is missing and can't be installed.
  */
 export async function runCheck(print: (text: string) => void, pattern?: RegExp): Promise<SuiteResult[]> {
   await installMissing(requirements, (text) => print(`check: ${text}\n`));

@@ -25,27 +25,32 @@ const exitInterrupted = 130;
 
 export function define(command: Command): void {
   command
-    .option("--broker <URL>", "use this broker, amqp://user:password@host:5672/vhost, instead of a local one")
+    .option("--broker <URL>", "use this broker instead of a local one, e.g. amqp://user:password@host:5672/vhost")
     .option("--count <N>", "products to send", wholeNumber("a number of products", countMax), 400)
-    .option("--rate <N>", "products a second", wholeNumber("a number a second", rateMax), 20)
-    .option("--seed <N>", "makes the same products again", wholeNumber("a seed", 2 ** 32 - 1), 1)
-    .option("--product <FILE...>", "send these files instead of made-up products")
-    .option("--json <FILE>", "also write the table to this file, as JSON")
-    .option("--keep", "leave the folder with configs, logs, products and receiver folders")
+    .option("--rate <N>", "products per second", wholeNumber("a number a second", rateMax), 20)
+    .option(
+      "--seed <N>",
+      "seed of the products: the same seed gives the same products",
+      wholeNumber("a seed", 2 ** 32 - 1),
+      1,
+    )
+    .option("--product <FILE...>", "send these files instead of generated products")
+    .option("--json <FILE>", "also write the table to this file as JSON")
+    .option("--keep", "keep the folder with configs, logs, products and receiver folders")
     .addHelpText("after", helpText)
     .action(flow);
 }
 
 const helpText = `
-Two announcers, a dispatcher and five pullers run as processes of yours, one broker between them; products are written
-into two folders, announced, dispatched, pulled, and counted one by one. Needs no root; takes about half a minute.
+Runs two announcers, a dispatcher and five pullers as your processes, with one broker. Writes products into two folders;
+the agents announce, dispatch and pull them, and each is counted. Needs no root; takes about 30 seconds.
 
-Without --broker, RabbitMQ is started in a temporary folder (Debian's own packages, unpacked into your cache).
-With --broker, the run uses an exchange and queues of its own, named cmc.flow-…, and deletes them at the end; the user
-needs the rights to configure, write and read ^cmc\\. in the vhost. What else is on the broker is left alone; an
-announcement that no puller could follow goes to the agents' dead letters, cmc.urp.dead.
+Without --broker, RabbitMQ starts in a temporary folder (from Debian's packages, unpacked into your cache).
+With --broker, the run uses its own exchange and queues, named cmc.flow-…, and deletes them at the end. The user needs
+configure, write and read permissions on ^cmc\\. in the vhost. Nothing else on the broker changes, except that
+announcements that no puller can fetch are dead-lettered to cmc.urp.dead.
 
-Exit code: 0 all came through once and whole, 1 something was lost, repeated or wrong, 2 wrong options, 130 Ctrl-C.
+Exit code: 0 every product arrived once and complete, 1 any was lost, repeated or wrong, 2 wrong options, 130 Ctrl-C.
 
 Examples:
   ./warren flow
@@ -57,8 +62,8 @@ async function flow(flags: Flags): Promise<void> {
   const samples = await loadSamples();
   const plan = await planFor(flags, samples);
   const interrupt = new AbortController();
-  const onSignal = (signal: NodeJS.Signals): void => interrupt.abort(new Error(`ended by ${signal}`));
-  // From the second Ctrl-C on the default holds again: the kernel and the broker's sweeper take what we left.
+  const onSignal = (signal: NodeJS.Signals): void => interrupt.abort(new Error(`stopped by ${signal}`));
+  // A second Ctrl-C kills the process. The kernel and the broker's sweeper clean up then.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, onSignal);
   try {
     const result = await runFlow({
@@ -72,7 +77,7 @@ async function flow(flags: Flags): Promise<void> {
     });
     const color = wantsColor(process.stdout);
     process.stdout.write(`\n${formatReport({ ...result, count: plan.products.length, color })}`);
-    if (result.directory) process.stdout.write(`\nconfigs, logs and files are left in ${result.directory}\n`);
+    if (result.directory) process.stdout.write(`\nconfigs, logs and files are kept in ${result.directory}\n`);
     if (flags.json !== undefined) await writeAccount(flags.json, result.account);
     process.exitCode = interrupt.signal.aborted ? exitInterrupted : isGood(result.account) ? 0 : 1;
   } catch (error) {

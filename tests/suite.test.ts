@@ -25,7 +25,7 @@ test("passed and failed tests of all files are counted", () => {
   });
 });
 
-test("what took long is told, the longest first", () => {
+test("slow tests are listed, slowest first", () => {
   const took = (fullName: string, duration: number) => ({ status: "passed", fullName, duration });
   const slow = { ...file(), assertionResults: [took("a", 21_000), took("b", 19_000), took("c", 300_000)] };
   expect(countReport(report(slow), 0).slowest?.map(({ name, seconds }) => [name.split(" > ")[1], seconds])).toEqual([
@@ -34,14 +34,14 @@ test("what took long is told, the longest first", () => {
   ]);
 });
 
-test("a failed test's reason is told in its first lines, without the stack", () => {
+test("a failed test is reported with the first lines of its reason, without the stack", () => {
   const message = "\u001b[31mAssertionError: expected 1 to be 2\u001b[39m\n\n- 2\n+ 1\n    at file:///x/a.test.ts:3:1";
   const failed = { status: "failed", fullName: "a > b", failureMessages: [message] };
   const { failures = [] } = countReport(report({ ...file("failed"), assertionResults: [failed] }), 1);
   expect(failures[0]?.split("\n").slice(1)).toEqual(["  AssertionError: expected 1 to be 2", "  - 2", "  + 1"]);
 });
 
-test("a skipped test counts as failed and is named", () => {
+test("a skipped test counts as failed and is listed", () => {
   expect(countReport(report(file("passed", "skipped")), 0)).toEqual({
     passed: 1,
     failed: 1,
@@ -51,7 +51,7 @@ test("a skipped test counts as failed and is named", () => {
   });
 });
 
-test("with a pattern other tests are left out, and a suite may have none of that name", () => {
+test("a pattern leaves other tests out, and a suite may have no match", () => {
   const chosen = countReport(report(file("skipped", "passed", "failed")), 1, /test 1/);
   expect([chosen.passed, chosen.failed]).toEqual([1, 1]);
   expect(countReport(report(file("skipped", "passed")), 0, /test 1/)).toMatchObject({
@@ -64,11 +64,11 @@ test("with a pattern other tests are left out, and a suite may have none of that
   expect(countReport(report(), 1, /other/)).toMatchObject({ passed: 0, failed: 1 });
 });
 
-test("what passed is told by file and name", () => {
+test("passed tests are listed by file and name", () => {
   expect(passedTests(report(file("passed", "failed", "skipped"))).map(({ name }) => name)).toEqual(["test 0"]);
 });
 
-test("a file that can't be loaded counts as one failed test, with its reason", () => {
+test("a file that fails to load counts as one failed test, with its reason", () => {
   const broken: File = {
     name: "/x/b.test.ts",
     status: "failed",
@@ -80,7 +80,7 @@ test("a file that can't be loaded counts as one failed test, with its reason", (
   expect(notes[0]).toContain("SyntaxError: no");
 });
 
-test("a run that fails though every test passed is a failure", () => {
+test("a run that fails with every test passed is a failure", () => {
   expect(countReport(report(file("passed")), 1)).toMatchObject({ passed: 1, failed: 1 });
 });
 
@@ -89,11 +89,11 @@ test("no test, or no report, is a failure", () => {
   expect(countReport(undefined, 139)).toMatchObject({
     passed: 0,
     failed: 1,
-    notes: ["vitest ended with 139 and no report"],
+    notes: ["vitest exited with 139 and no report"],
   });
 });
 
-test("the table has a line for every suite, figures under each other", () => {
+test("the table has a line for every suite, with aligned figures", () => {
   const suites = [
     { name: "unit", passed: 120, failed: 0, seconds: 9.96, notes: [] },
     { name: "lab", passed: 7, failed: 1, seconds: 300, notes: [] },

@@ -5,29 +5,29 @@ import path from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { formatColumns } from "../scripts/lib/table.ts";
 
-/** The checkout; every suite runs from here. */
+/** The checkout, in which every suite runs. */
 const checkout = path.resolve(import.meta.dirname, "..");
 
-/** What one suite, or one step of a check, came to. */
+/** Result of a suite, or of one step of the check. */
 export interface SuiteResult {
   readonly name: string;
   readonly passed: number;
   readonly failed: number;
   readonly seconds: number;
-  /** Why it failed where no test says so; what it printed, where that was not shown as it ran. */
+  /** Reasons for a failure outside tests, and output that was not shown during the run. */
   readonly notes: readonly string[];
-  /** Each failed test's file, name and, in a few lines, reason: to be read after all that was printed meanwhile. */
+  /** File, name and first lines of the reason of each failed test, to be printed at the end. */
   readonly failures?: readonly string[];
-  /** What took long, the longest first. */
+  /** Slow tests, slowest first. */
   readonly slowest?: readonly SlowTest[];
-  /** What vitest ran, and what passed. */
+  /** Tests that ran and passed. */
   readonly passedTests?: readonly PassedTest[];
 }
 
 export interface PassedTest {
-  /** From the checkout. */
+  /** Relative to the checkout. */
   readonly file: string;
-  /** With the names of the groups that it is in. */
+  /** With the names of its groups. */
   readonly name: string;
 }
 
@@ -36,7 +36,7 @@ export interface SlowTest {
   readonly seconds: number;
 }
 
-/** The part of vitest's JSON report that is counted. */
+/** The part of vitest's JSON report that is used. */
 export interface VitestReport {
   readonly success: boolean;
   readonly testResults: readonly {
@@ -46,7 +46,7 @@ export interface VitestReport {
     readonly assertionResults: readonly {
       readonly status: string;
       readonly fullName?: string;
-      /** Of the groups that it is in, from the outermost. */
+      /** Names of its groups, outermost first. */
       readonly ancestorTitles?: readonly string[];
       readonly title?: string;
       readonly failureMessages?: readonly string[];
@@ -57,9 +57,9 @@ export interface VitestReport {
 }
 
 /**
- * Counts a report. A test that was skipped counts as failed: what can't run here proves nothing. So does a file that fails
- * outside its tests, a run that failed though every test passed (an error nobody caught), and a run without any test.
- * With `pattern`, tests of other names are left out, and a run may have none.
+ * Counts a report. Skipped tests count as failed, because a test that can't run here proves nothing. Also failures: a file that fails
+ * outside its tests, a run that fails although every test passed (an uncaught error), and a run without tests. With `pattern`, other
+ * tests are left out, and a run may have none.
  */
 export function countReport(
   report: VitestReport | undefined,
@@ -73,7 +73,7 @@ export function countReport(
   for (const file of report?.testResults ?? []) {
     const failedBefore = failed;
     for (const test of file.assertionResults) {
-      // As vitest itself takes it.
+      // As vitest matches it.
       const name = [...(test.ancestorTitles ?? []), test.title ?? ""].join(" > ");
       if (pattern && !pattern.test(name)) continue;
       if (test.status === "passed") passed += 1;
@@ -90,18 +90,18 @@ export function countReport(
     }
   }
   if (passed + failed === 0 && pattern && report && exitCode === 0) {
-    notes.push(`no test has a name like ${pattern.source}`);
+    notes.push(`no test's name matches ${pattern.source}`);
   } else if (passed + failed === 0) {
     failed = 1;
-    notes.push(report ? "no test ran" : `vitest ended with ${exitCode} and no report`);
+    notes.push(report ? "no test ran" : `vitest exited with ${exitCode} and no report`);
   } else if (failed === 0 && exitCode !== 0) {
     failed = 1;
-    notes.push(`every test passed, but vitest ended with ${exitCode}: an error outside the tests, shown above`);
+    notes.push(`every test passed, but vitest exited with ${exitCode}: an error outside the tests, shown above`);
   }
   return { passed, failed, notes, failures, slowest: slowestTests(report) };
 }
 
-/** Of the tests of a report those that ran and passed. */
+/** The tests of a report that ran and passed. */
 export function passedTests(report: VitestReport | undefined): PassedTest[] {
   return (report?.testResults ?? []).flatMap((file) =>
     file.assertionResults
@@ -127,7 +127,7 @@ function slowestTests(report: VitestReport | undefined): SlowTest[] {
 const reasonLinesMax = 12;
 const reasonWidth = 300;
 
-/** The stack, and what a terminal would colour, are in the report above. */
+/** Without the stack and colours: those are in the live report. */
 function describeFailure(file: string, name = "", message = "no reason given"): string {
   const reason = stripVTControlCharacters(message)
     .split("\n")
@@ -138,8 +138,8 @@ function describeFailure(file: string, name = "", message = "no reason given"): 
 }
 
 /**
- * Runs one project of vitest.config.ts. `show` lets its live report through; without it, it is a note if it fails.
- * `pattern`: only tests whose name, with those of their groups, matches. `files`: only files whose path has this in it.
+ * Runs one project of vitest.config.ts. `show` prints its live report; without it, the report of a failed run becomes a note.
+ * `pattern`: only tests whose name, with their groups' names, matches. `files`: only files whose path contains this.
  */
 export async function runVitest(
   project: string,
@@ -168,7 +168,7 @@ export async function runVitest(
   }
 }
 
-/** Runs a tool from the checkout; its output goes to the terminal, or comes back whole. */
+/** Runs a tool in the checkout. Its output goes to the terminal, or is returned. */
 export async function runTool(
   argv: readonly [string, ...string[]],
   options: { show: boolean },
@@ -182,7 +182,7 @@ export async function runTool(
       output += text;
     });
   }
-  // A terminal sends Ctrl-C to the tool too: it ends in its own way (a lab takes down its hosts), and we wait for that.
+  // The terminal sends Ctrl-C to the tool too. The tool stops in its own way (a lab takes down its hosts); wait for that.
   const wait = () => {};
   process.on("SIGINT", wait);
   try {
@@ -196,13 +196,13 @@ export async function runTool(
   }
 }
 
-/** What is captured is shown on our own output later: coloured where that is a terminal, plain in a log. */
+/** Captured output is printed later: with colours if that goes to a terminal, plain in a log. */
 function colours(): Record<string, string> {
   if (process.env.NO_COLOR !== undefined || process.env.FORCE_COLOR !== undefined) return {};
   return process.stdout.isTTY ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" };
 }
 
-/** A table of results, one a line, and below it the notes of what failed. */
+/** A table with a line for each result, and below it the notes of failures. */
 export function resultTable(results: readonly SuiteResult[]): string {
   const rows = results.map(({ name, passed, failed, seconds }) => [
     name,

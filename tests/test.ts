@@ -8,13 +8,13 @@ import { notShown, shownLater } from "./docs/shown.ts";
 import { proofs } from "./docs/source-trace.ts";
 import { resultTable, runVitest, type SuiteResult } from "./suite.ts";
 
-/** In the order in which they run: what fails fast comes first. */
+/** In the order in which they run: fast ones first. */
 const suiteNames = ["check", "broker", "lab", "long"] as const;
 type SuiteName = (typeof suiteNames)[number];
-/** What a change has to pass: some forty minutes on two cores. */
+/** The suites that a change must pass: about forty minutes on two cores. */
 const everyday: readonly SuiteName[] = suiteNames.filter((name) => name !== "long");
 
-/** Programs that the agents' tests start. The local broker and the lab bring by themselves what they need. */
+/** Programs that the agents' tests start. The local broker and the lab install their own requirements. */
 const brokerRequirements: readonly Requirement[] = [
   { program: "age", package: "age" },
   { program: "inotifywait", package: "inotify-tools" },
@@ -23,28 +23,29 @@ const brokerRequirements: readonly Requirement[] = [
   { program: "sshd", package: "openssh-server" },
 ];
 
-/** `./warren test`: the suites, a table, and as the last line `N passed, N failed`. */
+/** `./warren test`: runs the suites, prints a table, and `N passed, N failed` as the last line. */
 export function define(command: Command): void {
   command
-    .option("--only <suite>", `one suite (${suiteNames.join(", ")}); can be given more than once`, collectSuite)
+    .option("--only <suite>", `run one suite (${suiteNames.join(", ")}); repeatable`, collectSuite)
     .option(
       "-t <pattern>",
-      "only tests whose name matches this regular expression; of check, the unit tests",
+      "run only tests whose name matches this regular expression; of check, only unit tests",
       readPattern,
     )
-    .option("--on <lab>", "with -t: tests of a whole system, on this lab, which is up and stays up")
-    .option("--long", "all suites; without it, all but the last")
-    .option("--json <file>", "write the counts there as JSON")
+    .option("--on <lab>", "with -t: run system tests on this lab, which must be up and stays up")
+    .option("--long", "run all suites, long included")
+    .option("--json <file>", "write the counts to this file as JSON")
     .addHelpText(
       "after",
       `
-check   format, lint, types, arrows, unit tests; two and a half minutes on two cores (npm run check is the same)
-broker  agents as processes against real brokers, sshd and vsftpd; root for the last two
-lab     real hosts on this machine, provisioned by the real engine; root on Debian or Ubuntu
-long    what takes minutes of brokers and hosts: upgrades, rotations, drills, chaos, every fault that verify names
+check   format, lint, types, import rules (arrows), unit tests; the same as npm run check; 2.5 minutes on two cores
+broker  agents as processes with real brokers, sshd and vsftpd; the last two need root
+lab     real hosts on this machine, provisioned by the real engine; needs root on Debian or Ubuntu
+long    slow tests of brokers and hosts: upgrades, rotations, drills, chaos, every fault that verify names
 
-A name is that of the test after those of its groups, with " > " between them. -t matches any part of it.
---on leaves the lab as the tests leave it, its stack file too: a lab of another name than its stack's has a file of its own (./warren lab --name NAME).
+A test's full name is its groups' names and its own, joined by " > ". -t matches any part of it.
+--on keeps the lab and its stack file as the tests leave them. To protect a committed stack file, use a lab with its own
+name (./warren lab --name NAME), which has its own file.
 
 Examples:
   ./warren test --only broker -t "killed at (any|random) moments?"
@@ -80,12 +81,14 @@ Examples:
     });
 }
 
-/** What docs/source-trace.md names as shown has to be shown by tests that ran and passed, not by their titles alone. */
+/** Each test named in docs/source-trace.md must have run and passed. */
 function traceResult(results: readonly SuiteResult[]): SuiteResult {
   const passed = results.flatMap(({ passedTests = [] }) => passedTests);
   const withLong = results.some(({ name }) => name === "long");
   const missing = notShown(withLong ? proofs : proofs.filter((proof) => !shownLater(proof)), passed);
-  const failures = missing.map(([file, title]) => `docs/source-trace.md: no test ran and passed for ${file}: ${title}`);
+  const failures = missing.map(
+    ([file, title]) => `docs/source-trace.md: this test did not run and pass: ${file}: ${title}`,
+  );
   return {
     name: "trace",
     passed: missing.length === 0 ? 1 : 0,
@@ -104,18 +107,18 @@ interface Options {
   readonly json?: string;
 }
 
-/** Those that have tests of a whole system. */
+/** Suites with system tests. */
 const systemSuites: readonly SuiteName[] = ["lab", "long"];
 
 /**
- * Has the tests of a whole system use a lab that is up.
+ * Makes the system tests use a lab that is up.
  *
- * @returns how the paths of their files begin: those for the stack that the lab is made from
- * @throws UserError where it is not up
+ * @returns start of the paths of the tests for the lab's stack
+ * @throws UserError if the lab is not up
  */
 async function filesOn(lab: string, pattern: RegExp | undefined): Promise<string> {
   if (!pattern)
-    throw new UserError("test", `all tests on ${lab} would end with taking it down`, "choose some: -t NAME");
+    throw new UserError("test", `all tests on ${lab} would end by removing it`, "select some tests: -t NAME");
   await needRecord(lab);
   process.env.WARREN_TEST_LAB = lab;
   const { base = "lab" } = (await lastSpec(lab)) ?? {};
@@ -132,7 +135,7 @@ async function runSuite(name: SuiteName, pattern?: RegExp, files?: string): Prom
     for (const note of result.notes) process.stdout.write(`${name}: ${note}\n`);
     return [result];
   } catch (error) {
-    // A suite that can't run here has failed; the others still run, and the last line tells.
+    // A suite that can't run here has failed. The others still run, and the last line counts it.
     if (!(error instanceof UserError)) throw error;
     process.stdout.write(`${name}: ${error.format()}\n`);
     return [{ name, passed: 0, failed: 1, seconds: (performance.now() - began) / 1000, notes: [error.message] }];

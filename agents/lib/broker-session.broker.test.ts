@@ -251,7 +251,7 @@ test("a subscription on the publishing channel: cancelling leaves the channel op
   expect(await send(session, "shared.a", "3")).toBe("confirmed");
   expect((await second.next()).body.toString()).toBe("3");
   expect(session.state).toBe("ready");
-  session.disconnect("to see who is told");
+  session.disconnect("to see who is notified");
   await once(session, "ready");
   expect([first.lost(), second.lost()]).toEqual([0, 1]);
 });

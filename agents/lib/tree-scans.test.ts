@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { expect, test } from "vitest";
 import { type ScanTask, TreeScans } from "./tree-scans.ts";
 
-/** Scans whose `run` waits until the test lets it go on. */
+/** Scans whose `run` waits until the test releases it. */
 function arrange() {
   const begun: string[] = [];
   const failures: string[] = [];

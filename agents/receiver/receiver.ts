@@ -105,7 +105,7 @@ export class Receiver {
     }
   }
 
-  /** Retries until this host can write the file: a lack of room loses no message. */
+  /** Retries until this host can write the file: a full disk loses no message. */
   async #untilDone(message: Received, work: () => Promise<Disposition>): Promise<Disposition> {
     const signal = AbortSignal.any([this.#stopping.signal, message.signal]);
     for (let attempt = 1; ; attempt += 1) {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { engineMistake } from "./engine-mistake.ts";
 
-// The engine's words as it has said them, version 3.
+// Messages of engine version 3, letter for letter.
 
 test.each([
   ["error: no stack named 'op' found", "stack op: was never deployed", "./warren up -s op"],
@@ -16,13 +16,13 @@ test.each([
     "PULUMI_CONFIG_PASSPHRASE_FILE",
   ],
   ["error: write /s/op.json: no space left on device", "pulumi: error: write /s/op.json", "free some space"],
-])("%s: is the user's mistake, with a remedy", (said, subject, remedy) => {
-  const text = engineMistake("organization/warren/op", said)?.format();
+])("%s: is the user's mistake, with a remedy", (message, subject, remedy) => {
+  const text = engineMistake("organization/warren/op", message)?.format();
   expect(text).toContain(subject);
   expect(text).toContain(`remedy: `);
   expect(text).toContain(remedy);
 });
 
-test("anything else is the engine's own", () => {
+test("other messages are the engine's own errors", () => {
   expect(engineMistake("op", "error: update failed")).toBeUndefined();
 });

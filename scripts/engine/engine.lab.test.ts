@@ -7,14 +7,14 @@ import { checkout, ownFolder } from "./places.ts";
 import { ensureToolchain, type Toolchain } from "./toolchain/toolchain.ts";
 import { pinnedVersions } from "./toolchain/versions.ts";
 
-// The real engine, however it is to be had on this machine. Among the lab's tests, since the first time takes minutes.
+// The real engine, from any origin available on this machine. Among the lab's tests, because the first run takes minutes.
 let toolchain: Toolchain;
 
 beforeAll(async () => {
   toolchain = await ensureToolchain();
 });
 
-/** `./warren …`, as a person types it, without a terminal. */
+/** Runs `./warren …` without a terminal. */
 function warren(args: readonly string[], environment: Record<string, string> = {}) {
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
     const env = { ...process.env, ...environment };
@@ -24,14 +24,14 @@ function warren(args: readonly string[], environment: Record<string, string> = {
   });
 }
 
-test("the engine and all three plugins are there, each with its origin, in the pinned versions", () => {
+test("the engine and all three plugins are installed in the pinned versions, each with its origin", () => {
   const pinned = pinnedVersions();
   expect(toolchain.plugins.map(({ name }) => name)).toEqual(["language-nodejs", "command", "rabbitmq"]);
   expect(toolchain.plugins.slice(1).map(({ version }) => version)).toEqual(Object.values(pinned.providers));
   if (toolchain.origin !== "installed") expect(toolchain.version).toBe(pinned.engine);
 });
 
-test("./warren toolchain says the same, as a table and as JSON, in less than a second when nothing is to do", async () => {
+test("./warren toolchain reports the same, as a table and as JSON, in less than a second if nothing is to do", async () => {
   const began = performance.now();
   const { code, stdout } = await warren(["toolchain", "--json"]);
   expect(performance.now() - began).toBeLessThan(1000);
@@ -41,7 +41,7 @@ test("./warren toolchain says the same, as a table and as JSON, in less than a s
 });
 
 describe("./warren pulumi", () => {
-  test("passes everything through and keeps the exit code", async () => {
+  test("passes arguments and output through, and keeps the exit code", async () => {
     expect(await warren(["pulumi", "version"])).toMatchObject({ code: 0, stdout: `v${toolchain.version}\n` });
     const refused = await warren(["pulumi", "version", "--no-such-option"]);
     expect(refused.code).not.toBe(0);
@@ -53,7 +53,7 @@ describe("./warren pulumi", () => {
   });
 });
 
-test("plain pulumi does the same with what ./warren toolchain --env says", async () => {
+test("plain pulumi does the same with the environment of ./warren toolchain --env", async () => {
   const script = `eval "$(./warren toolchain --env lab)" && pulumi whoami --verbose`;
   const text = await new Promise<string>((resolve) =>
     execFile("/bin/sh", ["-c", script], { cwd: checkout }, (_, stdout, stderr) => resolve(`${stdout}${stderr}`)),
@@ -61,15 +61,15 @@ test("plain pulumi does the same with what ./warren toolchain --env says", async
   expect(text).toContain(`Backend URL: file://${ownFolder}/state`);
 });
 
-test("a wrong passphrase is told in words, and nothing is done", async () => {
+test("a wrong passphrase gives a clear message and changes nothing", async () => {
   const wrong = { PULUMI_CONFIG_PASSPHRASE: "wrong" };
   const { code, stdout, stderr } = await warren(["preview", "-s", "lab"], wrong);
   expect(code).not.toBe(0);
-  // The engine's words where it has a state of the stack, warren's where that is to be made.
+  // The engine's message if the stack has a state, warren's message if not.
   expect(`${stdout}${stderr}`).toMatch(/incorrect passphrase|another passphrase than the one that is given/);
 });
 
-test("up without a terminal wants --yes", async () => {
+test("up without a terminal requires --yes", async () => {
   const { code, stderr } = await warren(["up", "-s", "lab"]);
   expect(code).toBe(1);
   expect(stderr).toContain("remedy: add --yes");
@@ -90,7 +90,7 @@ describe("a stack derived from the lab's", () => {
     rmSync(folder, { recursive: true });
   });
 
-  test("is created with its own config file, and leaves no trace among the committed ones", async () => {
+  test("is created with its own config file, and changes no committed file", async () => {
     const before = readdirSync(path.join(checkout, "stacks"));
     await ensureStack(stack, { toolchain });
     expect(readdirSync(path.join(checkout, "stacks"))).toEqual(before);
@@ -99,7 +99,7 @@ describe("a stack derived from the lab's", () => {
     await ensureStack(stack, { toolchain });
   });
 
-  test("has its secrets open to the labs' passphrase", async () => {
+  test("has secrets that the labs' passphrase decrypts", async () => {
     const text = await readPulumi(["config", "--json", "--show-secrets", "--stack", stack], { stack, toolchain });
     expect(Object.keys(JSON.parse(text))).toContain("warren:hosts");
     expect(text).not.toContain("secure:");

@@ -7,7 +7,7 @@ test("an operation continues after an error, and asks first unless --yes is give
   expect(operationArguments(up, { stack: "op" })).toEqual(["up", "--stack", "op", "--continue-on-error"]);
 });
 
-test("with --yes nobody is asked, so there is no preview before the question", () => {
+test("with --yes there is no question, and so no preview", () => {
   const expected = ["up", "--stack", "op", "--continue-on-error", "--yes", "--skip-preview"];
   expect(operationArguments(up, { stack: "op", yes: true })).toEqual(expected);
 });

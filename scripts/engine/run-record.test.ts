@@ -31,7 +31,7 @@ it.each(["{", '{"done": 1}'])("is refused, with its path, if it contains %s", as
   await expect(recordOf("restart").read()).rejects.toThrow(/is not what restart writes there/);
 });
 
-it("a run that was interrupted in a step continues with that step, and leaves nothing behind at its end", async () => {
+it("an interrupted run continues with its step, and leaves nothing behind at its end", async () => {
   const record = recordOf("restore");
   const ran: string[] = [];
   const run = (breaksAt?: string) => async (step: string) => {
@@ -47,7 +47,7 @@ it("a run that was interrupted in a step continues with that step, and leaves no
   expect(await readdir(folder)).toEqual([]);
 });
 
-it("is removed with the hosts it describes; another stack's record, and a lock, stay", async () => {
+it("is removed with its hosts; another stack's record and a lock stay", async () => {
   const others = ["op.lock", "op2.rotate.json"];
   for (const name of ["op.rotate.json", "op.rotate.yaml", "op.member-replace.json", ...others]) {
     await writeFile(path.join(folder, name), "");

@@ -16,30 +16,30 @@ import {
   withStackLock,
 } from "./stack-lock.ts";
 
-// Processes start late on a machine with much to do.
+// Processes start slowly on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
 let folder: string;
 let file: string;
-let said: string[];
+let printed: string[];
 const children: ChildProcess[] = [];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "warren-stack-lock-"));
   file = join(folder, "op.lock");
-  said = [];
+  printed = [];
 });
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
   await rm(folder, { recursive: true });
 });
 
-const request = (verb = "up") => ({ stack: "op", verb, file, say: (text: string) => void said.push(text) });
+const request = (verb = "up") => ({ stack: "op", verb, file, say: (text: string) => void printed.push(text) });
 
-/** A process that runs this with the module's functions and `request`. */
+/** A process that runs a script with the module's functions and `request`. */
 function other(script: string): ChildProcess {
   const module = JSON.stringify(join(import.meta.dirname, "stack-lock.ts"));
-  const given = `{ stack: "op", verb: "destroy", file: ${JSON.stringify(file)}, say: (text) => console.log("said " + text) }`;
+  const given = `{ stack: "op", verb: "destroy", file: ${JSON.stringify(file)}, say: (text) => console.log("printed " + text) }`;
   const text = `import { acquireStackLock } from ${module}; const request = ${given}; ${script}`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", text], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -50,7 +50,7 @@ function other(script: string): ChildProcess {
 
 const linesOf = (child: ChildProcess) => createInterface({ input: child.stdout as NodeJS.ReadableStream });
 
-/** A process that has the lock, and stays. */
+/** A process that keeps the lock. */
 async function holder(): Promise<ChildProcess> {
   const child = other(`await acquireStackLock(request); console.log("held"); setInterval(() => {}, 1000);`);
   const [line] = await once(linesOf(child), "line");
@@ -80,10 +80,10 @@ describe("a stack's lock", () => {
     });
     await expect(withStackLock(request(), () => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(await readdir(folder)).toEqual([]);
-    expect(said).toEqual([]);
+    expect(printed).toEqual([]);
   });
 
-  it("tells the second process who holds it, for which verb, since when, and what to do", async () => {
+  it("is refused to a second process, with its holder, verb, time and remedy", async () => {
     const child = await holder();
     const error = await refusal(acquireStackLock(request()));
     expect(error.format()).toMatch(
@@ -100,8 +100,8 @@ describe("a stack's lock", () => {
     child.kill("SIGKILL");
     await exited;
     const lock = await acquireStackLock(request());
-    expect(said).toEqual([expect.stringContaining(`took over the lock of`)]);
-    expect(said[0]).toContain(`process ${child.pid} (destroy`);
+    expect(printed).toEqual([expect.stringContaining(`took over the lock of`)]);
+    expect(printed[0]).toContain(`process ${child.pid} (destroy`);
     await lock.release();
     expect(await readdir(folder)).toEqual([]);
   });
@@ -110,7 +110,7 @@ describe("a stack's lock", () => {
     await acquireStackLock({ ...request(), endsWithProcess: true });
     await changeOwner({ startedTicks: 1 });
     await (await acquireStackLock(request())).release();
-    expect(said).toEqual([]);
+    expect(printed).toEqual([]);
   });
 
   it("counts as abandoned if its process number belongs to another process now, or dates from before the last boot", async () => {
@@ -119,11 +119,11 @@ describe("a stack's lock", () => {
       await changeOwner(change);
       const second = await acquireStackLock(request());
       expect((await refusal(first.assertHeld())).message).toContain("somebody else released its lock");
-      // It can't release what it doesn't hold.
+      // A process can't release a lock that it doesn't hold.
       await first.release().then(() => second.assertHeld());
       await second.release();
     }
-    expect(said).toHaveLength(2);
+    expect(printed).toHaveLength(2);
   });
 
   it("held on another host or in a container is never taken over, and can be released by hand", async () => {
@@ -155,7 +155,7 @@ describe("processes that compete for it", () => {
   it("never hold it two at a time, even if one is killed while holding it", async () => {
     const rounds = 4;
     const inside = JSON.stringify(join(folder, "inside"));
-    // Each tries until it has it, proves by a file of its own making that nobody else is inside, and mostly dies with the lock in hand.
+    // Each retries until it has the lock, proves with a file that no other process holds it, and usually dies while holding it.
     const script = (dies: boolean) => `
       import { open, rm } from "node:fs/promises";
       for (;;) {
@@ -178,14 +178,14 @@ describe("processes that compete for it", () => {
         await once(child, "close");
       }),
     );
-    expect(lines.filter((line) => !line.startsWith("said "))).toEqual(Array.from({ length: rounds }, () => "alone"));
-    // Each of those that died was followed by somebody, but for the last.
-    expect(lines.filter((line) => line.startsWith("said took over")).length).toBeGreaterThanOrEqual(rounds - 2);
+    expect(lines.filter((line) => !line.startsWith("printed "))).toEqual(Array.from({ length: rounds }, () => "alone"));
+    // Each dead one has a successor, except the last.
+    expect(lines.filter((line) => line.startsWith("printed took over")).length).toBeGreaterThanOrEqual(rounds - 2);
   });
 });
 
 describe("its place and its description", () => {
-  it("lies beside the state if that is in a folder, but not among the engine's own files", () => {
+  it("is a file beside a state in a folder, but not among the engine's files", () => {
     expect(lockFile("lab")).toMatch(/\.warren\/state\/locks\/lab\.lock$/);
   });
 

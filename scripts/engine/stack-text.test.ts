@@ -18,29 +18,29 @@ test("a stack file's config is its config section, or empty without one", () => 
 });
 
 test.each([
-  ["a key twice", "config:\n  a: 1\n  b: 2\n  a: 3\n", ["line 4: a is there a second time"]],
-  ["a key of many words", "config:\n  [a]: 1\n", ["line 2: expected a plain scalar as key"]],
+  ["a repeated key", "config:\n  a: 1\n  b: 2\n  a: 3\n", ["line 4: a is there a second time"]],
+  ["a key that isn't a scalar", "config:\n  [a]: 1\n", ["line 2: expected a plain scalar as key"]],
   [
     "a tag",
     "config:\n  a: !!binary aGk=\n",
     ["line 2: expected a plain value, got one with the tag tag:yaml.org,2002:binary"],
   ],
   ["a list", "- a\n", [": expected a map with the key config"]],
-  ["a config that is none", "config: 1\n", ["config: expected a map"]],
+  ["a config that isn't a map", "config: 1\n", ["config: expected a map"]],
   ["nothing", "", [": expected a map with the key config"]],
   ["not UTF-8", Buffer.from([0xff]), [": is not UTF-8"]],
-  ["an alias of what it stands in", "config: &a\n  b: *a\n", [": is nested more than 64 deep"]],
+  ["an alias of its own parent", "config: &a\n  b: *a\n", [": is nested more than 64 deep"]],
   ["too large", "#".repeat(stackBytesMax + 1), [`: expected at most ${stackBytesMax} bytes, got ${stackBytesMax + 1}`]],
 ])("%s is reported with its position", (_, text, expected) => {
   expect(faultsOf(text)).toEqual(expected);
 });
 
-test("aliases that would expand without bound are not followed", () => {
+test("aliases that would expand without limit are refused", () => {
   const levels = Array.from({ length: 9 }, (_, at) => `  k${at + 1}: &k${at + 1} [${Array(9).fill(`*k${at}`)}]`);
   expect(faultsOf(["config:", "  k0: &k0 [lol]", ...levels].join("\n"))[0]).toMatch(/^: its aliases can't be followed/);
 });
 
-test("nesting that is too deep for the parser's stack is reported as such", () => {
+test("nesting too deep for the parser's stack is reported", () => {
   expect(faultsOf(`config: ${"[".repeat(20_000)}`)[0]).toMatch(/is nested too deep$/);
 });
 

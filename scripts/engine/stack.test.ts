@@ -23,7 +23,7 @@ function put(name: string, text: string): string {
   return file;
 }
 
-/** An environment of a person who has set nothing, and whose home is empty. */
+/** An environment without settings and with an empty home. */
 const bare = () => ({ HOME: path.join(root, "home") });
 const settings = (stack: string | undefined, environment: NodeJS.ProcessEnv = bare()) =>
   stackSettings(stack, { root, environment });
@@ -34,7 +34,7 @@ describe("passphrase", () => {
     expect(settings("op").env.PULUMI_CONFIG_PASSPHRASE_FILE).toBe(file);
   });
 
-  test("what the person has set wins over a file, also where it is empty", () => {
+  test("the environment's setting overrides a file, even if it is empty", () => {
     put("stacks/Pulumi.op.passphrase", "secret\n");
     expect(settings("op", { ...bare(), PULUMI_CONFIG_PASSPHRASE: "" }).env).not.toHaveProperty(
       "PULUMI_CONFIG_PASSPHRASE_FILE",
@@ -44,12 +44,12 @@ describe("passphrase", () => {
     );
   });
 
-  test("none at all is an error that says where to put one, unless there is a terminal to ask on", () => {
+  test("a missing one is an error that names its file, unless a terminal can ask for it", () => {
     expect(() => settings("op")).toThrow(/encrypted with a passphrase/);
     expect(() => stackSettings("op", { root, environment: bare(), canAsk: true })).not.toThrow();
   });
 
-  test("none is needed where a key service encrypts, nor where no stack is meant", () => {
+  test("none is needed with a key service, or without a stack", () => {
     put("stacks/Pulumi.keys.yaml", "secretsprovider: awskms://alias/x\nconfig: {}\n");
     expect(() => settings("keys")).not.toThrow();
     expect(() => settings(undefined)).not.toThrow();
@@ -70,7 +70,7 @@ describe("labs", () => {
     expect(env.PULUMI_CONFIG_PASSPHRASE_FILE).toBe(path.join(root, "stacks/Pulumi.lab.passphrase"));
   });
 
-  test("a lab's state stays in the checkout though the person is logged in elsewhere; another stack's does not", () => {
+  test("a lab's state stays in the checkout if the user is logged in elsewhere; another stack's doesn't", () => {
     put("home/.pulumi/credentials.json", JSON.stringify({ current: "https://api.example" }));
     put("stacks/Pulumi.op.passphrase", "secret\n");
     expect(settings("lab").env.PULUMI_BACKEND_URL).toBe(`file://${root}/.warren/state`);
@@ -78,7 +78,7 @@ describe("labs", () => {
     expect(settings("op").env.PULUMI_CREDENTIALS_PATH).toBe(path.join(root, "home/.pulumi"));
   });
 
-  test("a backend that is set by hand is left alone, for a lab too", () => {
+  test("a backend set by hand is kept, also for a lab", () => {
     expect(settings("lab", { ...bare(), PULUMI_BACKEND_URL: "file:///elsewhere" }).env).not.toHaveProperty(
       "PULUMI_BACKEND_URL",
     );
@@ -99,11 +99,11 @@ describe("which stack", () => {
     [["up", "--stack", "op", "-s", "lab"], "op"],
     [["up", "--", "-s", "op"], undefined],
     [["stack", "ls"], undefined],
-  ])("%j is about %s", (args, stack) => {
+  ])("%j selects %s", (args, stack) => {
     expect(stackOf(args, {})).toBe(stack);
   });
 
-  test("without an option the environment's PULUMI_STACK counts, then what was selected", () => {
+  test("without an option PULUMI_STACK applies, then the selected stack", () => {
     expect(stackOf(["up"], { PULUMI_STACK: "dev" })).toBe("dev");
     const home = path.join(root, "engine-home");
     const project = createHash("sha1").update(path.join(root, "Pulumi.yaml")).digest("hex");
@@ -112,7 +112,7 @@ describe("which stack", () => {
     expect(selectedStack(path.join(root, "none"), root)).toBeUndefined();
   });
 
-  test("a stack without config is refused with the names of those that have one", () => {
+  test("a stack without config is refused, with the names of stacks that have one", () => {
     expect(() => requireConfig("op", root)).not.toThrow();
     expect(() => requireConfig("nope", root)).toThrow(
       expect.objectContaining({ remedy: expect.stringContaining("lab, op") }),
@@ -121,18 +121,18 @@ describe("which stack", () => {
 });
 
 describe("config file in arguments", () => {
-  test("is named right after a command that takes it", () => {
+  test("is added right after a command that accepts it", () => {
     expect(withConfigFile(["up", "--yes"], "/c.yaml")).toEqual(["up", "--config-file", "/c.yaml", "--yes"]);
     expect(withConfigFile(["--color", "never", "preview"], undefined)).toEqual(["--color", "never", "preview"]);
   });
 
-  test("is not named twice, nor to a command that would not know it", () => {
+  test("is not added twice, nor to a command that doesn't accept it", () => {
     expect(withConfigFile(["up", "--config-file=/mine.yaml"], "/c.yaml")).toEqual(["up", "--config-file=/mine.yaml"]);
     expect(withConfigFile(["stack", "output"], "/c.yaml")).toEqual(["stack", "output"]);
   });
 });
 
-test("a folder backend's state is a file that can be looked at; another backend has none", () => {
+test("a folder backend's state is a readable file; another backend has none", () => {
   expect(stateFile("file:///w/.warren/state", "org/warren/lab")).toBe(
     "/w/.warren/state/.pulumi/stacks/warren/lab.json",
   );

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { parseAptOptions, parseMirrors, parseResolvers, sourceLines } from "./apt-settings.ts";
 
-describe("what a host takes over from the machine's apt", () => {
-  it("is how to reach an archive, and nothing else", () => {
+describe("a host's apt settings from the machine", () => {
+  it("are only those for access to archives", () => {
     const dump = [
       'APT::Architecture "amd64";',
       'Acquire::Check-Valid-Until "false";',
@@ -20,11 +20,11 @@ describe("what a host takes over from the machine's apt", () => {
   it.each([
     ["one line", "deb [arch=amd64] http://mirror.example/debian/ bookworm main\n"],
     ["deb822", "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm\n"],
-  ])("is the mirror, from sources in the %s format", (_, sources) => {
+  ])("include the mirror, from sources in the %s format", (_, sources) => {
     expect(parseMirrors(sources).mirror).toBe("http://mirror.example/debian");
   });
 
-  it("is not a mirror of something else, nor one that is commented out", () => {
+  it("include no other mirror and none that is commented out", () => {
     const sources = "# deb http://old.example/debian bookworm main\ndeb http://archive.ubuntu.com/ubuntu noble main\n";
     expect(parseMirrors(sources)).toEqual({
       mirror: "http://deb.debian.org/debian",
@@ -33,7 +33,7 @@ describe("what a host takes over from the machine's apt", () => {
   });
 });
 
-it("a host's sources are its release, the updates and the security updates", () => {
+it("a host's apt sources are its release, the updates and the security updates", () => {
   const settings = { options: [], mirror: "http://m/debian", securityMirror: "http://s/debian-security" };
   expect(sourceLines("trixie", settings)).toEqual([
     "deb http://m/debian trixie main",
@@ -43,7 +43,7 @@ it("a host's sources are its release, the updates and the security updates", () 
 });
 
 describe("a host's resolvers", () => {
-  it("are the machine's own where a host can reach them", () => {
+  it("are the machine's, if a host can reach them", () => {
     expect(parseResolvers("search x\nnameserver 192.0.2.53\n", "nameserver 192.0.2.54\n")).toEqual(["192.0.2.53"]);
   });
 
@@ -51,7 +51,7 @@ describe("a host's resolvers", () => {
     expect(parseResolvers("nameserver 127.0.0.53\n", "nameserver 192.0.2.54\n")).toEqual(["192.0.2.54"]);
   });
 
-  it("are none where all are on loopback", () => {
+  it("are none if all are on loopback", () => {
     expect(parseResolvers("nameserver 127.0.0.1\nnameserver ::1\n", "")).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { trackingHierarchies } from "./cgroup.ts";
 
 describe("control groups", () => {
-  it("are made where a systemd tracks processes: version 2 alone, or with the named one of version 1", () => {
+  it("are made where systemd tracks processes: in version 2, and in the named hierarchy of version 1 if it exists", () => {
     expect(trackingHierarchies("cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n")).toEqual(["/sys/fs/cgroup"]);
     const hybrid = [
       "cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0",

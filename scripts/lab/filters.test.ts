@@ -4,7 +4,7 @@ import { defaultHosts } from "./spec.ts";
 
 const [one, other, third] = defaultHosts(3).slice(0, 3) as [never, never, never];
 
-it("a partition drops what goes from one side to the other, both ways, and nothing else", () => {
+it("a partition drops only packets between its sides, in both directions", () => {
   const rules = partitionTable(3, [one], [other, third]).match(/iifname.*/g);
   expect(rules).toEqual([
     'iifname { "wl3h11" } oifname { "wl3h12", "wl3h21" } drop',
@@ -12,6 +12,6 @@ it("a partition drops what goes from one side to the other, both ways, and nothi
   ]);
 });
 
-it("a loss is a chance in a thousand, so tenths of a percent count", () => {
+it("a loss has a resolution of a tenth of a percent", () => {
   expect(lossTable(3, one, 2.5)).toContain('iifname "wl3h11" numgen random mod 1000 < 25 drop');
 });

@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 import { inGroups, supervisorCommand, untilPoweredOff } from "./host.ts";
 import { defaultHosts } from "./spec.ts";
 
-it("control groups are entered by the shell that becomes the program, so no process of a host is ever outside", () => {
+it("the shell that becomes the program enters the control groups, so no process of a host is ever outside", () => {
   expect(inGroups(["/a/cgroup.procs", "/b/cgroup.procs"], ["nspawn", "--x"])).toEqual([
     "/bin/sh",
     "-c",
@@ -19,7 +19,7 @@ it("control groups are entered by the shell that becomes the program, so no proc
   ]);
 });
 
-it("a host may hold a virtual IP and filter its traffic", () => {
+it("a host can hold a virtual IP and filter its traffic", () => {
   const [host] = defaultHosts(0);
   expect(host && supervisorCommand(0, host, "/root")).toContain("--capability=CAP_NET_ADMIN,CAP_NET_RAW");
 });

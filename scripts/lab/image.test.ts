@@ -8,7 +8,7 @@ const settings = {
 };
 
 describe("a base image", () => {
-  it("has the same name for the same recipe, and another one for any change", () => {
+  it("has the same name for the same recipe, and another name after any change", () => {
     const recipe = imageRecipe("bookworm", settings);
     expect(imageName(recipe)).toBe(imageName(imageRecipe("bookworm", settings)));
     const changed = [
@@ -20,7 +20,7 @@ describe("a base image", () => {
     expect(new Set([recipe, ...changed].map(imageName)).size).toBe(5);
   });
 
-  it("is built in namespaces of its own, so that nothing is left mounted when the build is killed", () => {
+  it("is built in its own namespaces, so that nothing stays mounted if the build is killed", () => {
     const command = buildCommand(imageRecipe("bookworm", settings), "/target");
     expect(command.slice(0, command.indexOf("mmdebstrap"))).toEqual(
       expect.arrayContaining(["unshare", "--mount", "--pid", "--kill-child"]),

@@ -36,7 +36,7 @@ async function twoHosts(name: string): Promise<LabSpec> {
   return { name, index, hosts: [host(11), { ...host(12), diskMb: 200 }] };
 }
 
-/** What the machine shows of a lab, asked without the lab's own code. */
+/** Traces of a lab on the machine, queried without the lab's code. */
 function traces(index: number): string[] {
   const ask = (program: string, ...argv: string[]) => execFileSync(program, argv).toString().split("\n");
   const processes = readdirSync("/proc").flatMap((pid) => {
@@ -62,7 +62,7 @@ function traces(index: number): string[] {
 const stateOf = async (name: string, host: string) =>
   (await labStatus(name))?.hosts.find((each) => each.name === host)?.state;
 
-/** Another process that brings a lab up; its progress comes line by line. */
+/** A process that starts a lab and prints its progress line by line. */
 function bringUp(spec: LabSpec): { child: ChildProcess; line: (pattern: RegExp) => Promise<string> } {
   const index = JSON.stringify(join(import.meta.dirname, "index.ts"));
   const interruption = JSON.stringify(join(import.meta.dirname, "../lib/interruption.ts"));
@@ -77,7 +77,7 @@ function bringUp(spec: LabSpec): { child: ChildProcess; line: (pattern: RegExp) 
   const line = (pattern: RegExp) =>
     new Promise<string>((resolve, reject) => {
       lines.on("line", (text) => pattern.test(text) && resolve(text));
-      lines.on("close", () => reject(new Error(`ended before ${pattern}`)));
+      lines.on("close", () => reject(new Error(`exited before ${pattern}`)));
     });
   return { child, line };
 }
@@ -86,7 +86,7 @@ describe("a lab of two hosts", () => {
   const name = "test-hosts";
   afterAll(() => labDown(name));
 
-  it("comes up with hosts that are reached by ssh, run systemd, and know each other's addresses", async () => {
+  it("starts with hosts that accept ssh, run systemd, and know each other's addresses", async () => {
     const spec = await twoHosts(name);
     expect((await labUp(spec)).booted).toEqual(["host-11", "host-12"]);
     const system = await hostExec(name, "host-11", ["systemctl", "is-system-running", "--wait"], { reject: false });
@@ -99,7 +99,7 @@ describe("a lab of two hosts", () => {
     expect(other.stdout).toMatch(/^SSH-2.0/);
   });
 
-  it("is left as it is by a second up", async () => {
+  it("is not changed by a second up", async () => {
     const before = await hostExec(name, "host-11", ["cat", "/proc/1/stat"]);
     expect((await labUp(await twoHosts(name))).booted).toEqual([]);
     expect((await hostExec(name, "host-11", ["cat", "/proc/1/stat"])).stdout.split(" ")[21]).toBe(
@@ -107,7 +107,7 @@ describe("a lab of two hosts", () => {
     );
   });
 
-  it("passes arguments, input and exit codes as they are", async () => {
+  it("passes arguments, input and exit codes unchanged", async () => {
     const words = ["a b", "$HOME", "it's", "`x`", ""];
     const echoed = await hostExec(name, "host-11", ["printf", "%s|", ...words]);
     expect(echoed.stdout).toBe(words.map((word) => `${word}|`).join(""));
@@ -143,7 +143,7 @@ describe("a lab of two hosts", () => {
     expect(unit.stdout).toBe("host-11\nrefused");
   });
 
-  it("gives a host whose cable is pulled no carrier, and it is back when the cable is", async () => {
+  it("removes a host's carrier when its cable is pulled, and restores it with the cable", async () => {
     const started = await hostExec(name, "host-11", ["cat", "/proc/sys/kernel/random/boot_id"]);
     await cutLink(name, "host-11");
     expect(await stateOf(name, "host-11")).toBe("unreachable");
@@ -152,7 +152,7 @@ describe("a lab of two hosts", () => {
     expect((await hostExec(name, "host-11", ["cat", "/proc/sys/kernel/random/boot_id"])).stdout).toBe(started.stdout);
   });
 
-  it("keeps the disk of a host whose plug is pulled, and boots it anew", async () => {
+  it("keeps a host's disk after a power cut, and boots it again", async () => {
     const uptime = async () => (await labStatus(name))?.hosts[1]?.uptimeSeconds;
     await killHost(name, "host-12");
     expect(await stateOf(name, "host-12")).toBe("off");
@@ -162,13 +162,13 @@ describe("a lab of two hosts", () => {
     expect((await hostExec(name, "host-12", ["cat", "/srv/kept"])).stdout).toBe("kept");
   });
 
-  it("starts a host that has switched itself off when it is brought up again", async () => {
+  it("starts a host that has shut itself down at the next up", async () => {
     await hostExec(name, "host-12", ["systemctl", "poweroff"], { reject: false }).catch(() => {});
     await poll(async () => (await stateOf(name, "host-12")) === "off", { everyMs: 50, withinMs: 15_000 });
     expect((await labUp(await twoHosts(name))).booted).toEqual(["host-12"]);
   });
 
-  it("comes back by itself when a host reboots", async () => {
+  it("restarts a host that reboots", async () => {
     const boot = async () =>
       hostExec(name, "host-12", ["cat", "/proc/sys/kernel/random/boot_id"], { timeoutMs: 3_000 });
     const before = (await boot()).stdout;
@@ -186,7 +186,7 @@ describe("a lab of two hosts", () => {
     expect(after).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it("parts hosts from each other, loses what they send, and mends both", async () => {
+  it("partitions hosts, loses packets, and heals both", async () => {
     const { hosts } = await twoHosts(name);
     const reach = ["timeout", "1", "bash", "-c", `exec 3<>/dev/tcp/${hosts[1]?.address}/22`];
     const reaches = async () => (await hostExec(name, "host-11", reach, { reject: false })).exitCode === 0;
@@ -200,7 +200,7 @@ describe("a lab of two hosts", () => {
     expect(await reaches()).toBe(true);
   });
 
-  it("fills the disk of one host alone", async () => {
+  it("fills the disk of only one host", async () => {
     const write = ["sh", "-c", "head -c 1000000 /dev/zero > /srv/more"];
     await fillDisk(name, "host-12");
     expect((await hostExec(name, "host-12", write, { reject: false })).stderr).toMatch(/No space left/);
@@ -210,7 +210,7 @@ describe("a lab of two hosts", () => {
     await expect(fillDisk(name, "host-11")).rejects.toThrow(/can't be full alone/);
   });
 
-  it("stays up when a second up is broken off", async () => {
+  it("stays up if a second up is interrupted", async () => {
     await stopHost(name, "host-12");
     const spec = await twoHosts(name);
     const { child, line } = bringUp(spec);
@@ -222,7 +222,7 @@ describe("a lab of two hosts", () => {
     expect((await hostExec(name, "host-12", ["cat", "/srv/kept"])).stdout).toBe("kept");
   });
 
-  it("stands beside another lab, which goes without touching it", async () => {
+  it("runs beside another lab, and is not affected by its removal", async () => {
     const other = await twoHosts("test-other");
     const mine = await twoHosts(name);
     expect(other.index).not.toBe(mine.index);
@@ -234,7 +234,7 @@ describe("a lab of two hosts", () => {
     expect((await hostExec(name, "host-11", ["true"])).exitCode).toBe(0);
   });
 
-  it("leaves nothing on the machine when it goes down", async () => {
+  it("leaves nothing on the machine after down", async () => {
     const { index } = await twoHosts(name);
     expect(traces(index).length).toBeGreaterThan(8);
     expect(await labDown(name)).toBe(true);
@@ -243,12 +243,12 @@ describe("a lab of two hosts", () => {
   });
 });
 
-describe("a lab whose making is broken off", () => {
+describe("a lab whose start is interrupted", () => {
   const name = "test-broken";
   afterAll(() => labDown(name));
 
   it.each([/"hosts running:","done":0/, /"hosts running:","done":1/])(
-    "by kill -9 at %s is taken down by `down`, and nothing is left",
+    "by kill -9 at %s is removed by `down`, and nothing is left",
     async (moment) => {
       const spec = await twoHosts(name);
       const { child, line } = bringUp(spec);
@@ -260,7 +260,7 @@ describe("a lab whose making is broken off", () => {
     },
   );
 
-  it("and whose record is lost is found by the names on the machine, and made anew", async () => {
+  it("and whose record is lost is found by its names on the machine, and made from scratch", async () => {
     const spec = await twoHosts(name);
     await labUp(spec);
     rmSync(`/run/warren-lab/${spec.index}.json`);
@@ -272,7 +272,7 @@ describe("a lab whose making is broken off", () => {
     expect(traces(spec.index)).toEqual([]);
   });
 
-  it("by Ctrl-C takes down what it began by itself", async () => {
+  it("by Ctrl-C removes what it has made", async () => {
     const spec = await twoHosts(name);
     const { child, line } = bringUp(spec);
     await line(/"hosts running:","done":0/);
@@ -283,7 +283,7 @@ describe("a lab whose making is broken off", () => {
     expect(await labStatus(name)).toBeUndefined();
   });
 
-  it("by a second Ctrl-C ends at once, and `down` still finds everything", async () => {
+  it("by a second Ctrl-C stops at once, and `down` still finds everything", async () => {
     const spec = await twoHosts(name);
     const { child, line } = bringUp(spec);
     await line(/"hosts running:","done":0/);
@@ -296,7 +296,7 @@ describe("a lab whose making is broken off", () => {
     expect(traces(spec.index)).toEqual([]);
   });
 
-  it("is made by one of two processes that try at once; the other one waits and finds it", async () => {
+  it("is made by one of two processes that start it at once; the other waits and uses it", async () => {
     const spec = await twoHosts(name);
     const { child } = bringUp(spec);
     const [mine, [code]] = await Promise.all([labUp(spec), once(child, "exit")]);

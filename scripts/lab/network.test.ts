@@ -13,6 +13,6 @@ describe("a lab's subnet", () => {
   );
 });
 
-it("only what leaves the subnet is masqueraded, so hosts see each other's true addresses", () => {
+it("only packets that leave the subnet are masqueraded, so hosts see each other's true addresses", () => {
   expect(masquerading(7)).toContain("ip saddr 10.203.7.0/24 ip daddr != 10.203.7.0/24 masquerade");
 });

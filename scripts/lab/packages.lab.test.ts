@@ -16,9 +16,9 @@ afterAll(() => labDown(name));
 const shell = (script: string): Promise<HostResult> =>
   hostExec(name, host, ["sh", "-c", script], { reject: false, timeoutMs: 200_000 });
 
-it("packages that were half installed when dpkg was killed are finished, which apt alone refuses", async () => {
+it("packages left half installed by a killed dpkg are completed, which apt alone refuses", async () => {
   const install = render(installPackages(["slapd", "ldap-utils"], []));
-  // The first of several packages: dpkg has others to unpack.
+  // After the first of several packages, while dpkg still has others to unpack.
   const begun = "grep -q ' status unpacked ' /var/log/dpkg.log";
   const kill = "kill -9 $!; pkill -9 -x apt-get; pkill -9 -x dpkg; wait";
   await shell(`: > /var/log/dpkg.log; { ${install}; } & until ${begun}; do sleep 0.02; done; ${kill}`);

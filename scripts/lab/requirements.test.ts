@@ -5,7 +5,7 @@ import { effectiveCapabilities, type Machine, refuseUnfit } from "./requirements
 const fit: Machine = { platform: "linux", uid: 0, osRelease: "NAME=x\nID=debian\n", capabilities: 0x1ffffffffffn };
 
 describe("a machine for a lab", () => {
-  it("is Debian, or what calls itself like it", () => {
+  it("is Debian or a system that declares itself similar", () => {
     expect(() => refuseUnfit(fit)).not.toThrow();
     expect(() => refuseUnfit({ ...fit, osRelease: "ID=ubuntu\nID_LIKE=debian\n" })).not.toThrow();
     expect(() => refuseUnfit({ ...fit, osRelease: 'ID=mint\nID_LIKE="ubuntu debian"\n' })).not.toThrow();
@@ -16,7 +16,7 @@ describe("a machine for a lab", () => {
     ["another distribution", { osRelease: 'ID="fedora"\n' }, /needs Debian or Ubuntu/],
     ["an ordinary user", { uid: 1000 }, /needs root/],
     ["the root of a container", { capabilities: 0xa80425fbn }, /root of a container/],
-  ])("is not %s, and the remedy is said", (_, difference, message) => {
+  ])("is not %s, and the message has a remedy", (_, difference, message) => {
     let caught: unknown;
     try {
       refuseUnfit({ ...fit, ...difference });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { splitWords } from "./split-words.ts";
 
 describe("lab exec", () => {
-  it("takes hosts before the two hyphens and the command after them, options of the command included", () => {
+  it("reads hosts before the two hyphens, and the command with its options after them", () => {
     const argv = ["node", "cli.ts", "lab", "exec", "--name", "x", "urp-1", "urp-2", "--", "ls", "-l", "--", "exec"];
     expect(splitWords("exec", argv, "")).toEqual([
       ["urp-1", "urp-2"],

@@ -6,7 +6,7 @@ import { derivedText, labSpec } from "./stack.ts";
 const names = Object.keys(labStacks) as (keyof typeof labStacks)[];
 
 describe.each(names)("the lab of stack %s", (name) => {
-  it("has the addresses that stand in the committed file", async () => {
+  it("has the addresses of the committed file", async () => {
     const spec = await labSpec(name, labStacks[name]);
     const hosts = stackSection(stackText(name), "hosts") as Record<string, { address: string }>;
     expect(spec).toMatchObject({ name, base: name, index: labStacks[name] });
@@ -14,12 +14,12 @@ describe.each(names)("the lab of stack %s", (name) => {
     for (const { address } of spec.hosts) expect(address).toContain(`10.203.${labStacks[name]}.`);
   });
 
-  it("has one broker host with a disk of its own, which can be full alone", async () => {
+  it("has one broker host with its own disk, which can be filled separately", async () => {
     const { hosts } = await labSpec(name, labStacks[name]);
     expect(hosts.filter(({ diskMb }) => diskMb !== undefined).map((host) => host.name)).toEqual(["bunny1"]);
   });
 
-  it("is derived from to another subnet, with keys of its own, and nothing else differs", () => {
+  it("can be derived with another subnet and its own keys, without other differences", () => {
     const text = stackText(name);
     const derived = derivedText(text, name, "trial", 77);
     expect(derived).not.toContain(`10.203.${labStacks[name]}.`);
@@ -32,11 +32,11 @@ describe.each(names)("the lab of stack %s", (name) => {
 });
 
 describe("a lab", () => {
-  it("of a committed stack's name is that stack's, and no other's", async () => {
+  it("with a committed stack's name is made from that stack only", async () => {
     await expect(labSpec("lab4", 4, "lab")).rejects.toThrow("is the lab of stack lab4, not of lab");
   });
 
-  it("is made from no stack but those for labs", async () => {
+  it("is made only from stacks for labs", async () => {
     await expect(labSpec("trial", 7, "op")).rejects.toMatchObject({ remedy: "there are: lab, lab4" });
   });
 });

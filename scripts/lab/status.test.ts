@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { formatStatus, formatUptime } from "./status.ts";
 
-describe("what is shown", () => {
+describe("the output", () => {
   it("of a lab is a table, with a remedy if its start was interrupted", () => {
     const host = { name: "urp-1", address: "10.203.0.11", release: "bookworm", memoryMb: 45 };
     const hosts = [

@@ -5,7 +5,7 @@ import { defineLabVerbs, labOptions } from "./verbs.ts";
 it.each([
   ["lab", "--name", "mine", "boot", "urp-1"],
   ["lab", "boot", "--name", "mine", "urp-1"],
-])("`%s %s %s %s %s` is about that lab, not the default one", async (...words) => {
+])("`%s %s %s %s %s` uses that lab, not the default one", async (...words) => {
   const program = new Command("warren").enablePositionalOptions();
   const lab = labOptions(program.command("lab").enablePositionalOptions());
   defineLabVerbs(lab);
@@ -16,7 +16,7 @@ it.each([
 it.each([
   ["lab", "-s", "lab4", "boot", "no-such-host"],
   ["lab", "boot", "--stack", "lab4", "no-such-host"],
-])("`%s %s %s %s %s` is about the lab of that stack", async (...words) => {
+])("`%s %s %s %s %s` uses the lab of that stack", async (...words) => {
   const program = new Command("warren").enablePositionalOptions();
   const lab = labOptions(program.command("lab").enablePositionalOptions());
   defineLabVerbs(lab);

@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { expect, test } from "vitest";
 
-/** `script` gives the process a terminal of its own; what comes by standard input is typed there once it asks. */
+/** `script` gives the process a terminal. Standard input is typed there once it asks. */
 function ask(keys: string) {
   const module = JSON.stringify(new URL("confirm.ts", import.meta.url).href);
   const code = `
@@ -15,11 +15,11 @@ function ask(keys: string) {
     ["--quiet", "--return", "--command", `${process.execPath} --input-type=module -e '${code}'`, "/dev/null"],
     { stdin: "pipe", reject: false },
   );
-  let said = "";
+  let printed = "";
   child.stdout.on("data", (data: Buffer) => {
-    const wasAsked = said.includes("[y/N]");
-    said += data.toString();
-    if (!wasAsked && said.includes("[y/N]")) child.stdin.write(keys);
+    const wasAsked = printed.includes("[y/N]");
+    printed += data.toString();
+    if (!wasAsked && printed.includes("[y/N]")) child.stdin.write(keys);
   });
   return child;
 }
@@ -33,7 +33,7 @@ test.each([
   ["\r", `UserError: ${refused}`],
   ["\u0003", `Interrupted: ${refused}`],
   ["\u0004", `Interrupted: ${refused}`],
-])("what %j means for a question", { timeout: 60_000 }, async (keys, meaning) => {
+])("the answer %j to a question", { timeout: 60_000 }, async (keys, meaning) => {
   const { stdout } = await ask(keys);
   expect(stdout.trim().split("\r\n").at(-1)).toBe(meaning);
 });

@@ -5,12 +5,12 @@ import { interruptibleWithin } from "./interruption.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-/** A process of its own: signals are a process's. It says what becomes of it, line by line. */
+/** A separate process, because signals go to processes. It prints its progress line by line. */
 function start(work: string) {
   const module = JSON.stringify(new URL("interruption.ts", import.meta.url).href);
   const script = `
     import { interruptibleTwice } from ${module};
-    // Where the verb's words go, too: of two streams nobody could tell the order.
+    // The same stream as the verb's messages, to keep their order.
     const say = (text) => console.error(text);
     const texts = { verb: "t", first: "first", second: () => "second", heal: () => async () => say("healed") };
     const aborted = (signal) => new Promise((resolve) => signal.addEventListener("abort", resolve));
@@ -26,7 +26,7 @@ async function untilSays(child: ReturnType<typeof start>, text: string): Promise
   while (!all.includes(text)) all += String((await once(child.all as NodeJS.ReadableStream, "data"))[0]);
 }
 
-it("lets the work come to its end at the first Ctrl-C", async () => {
+it("lets the work finish at the first Ctrl-C", async () => {
   const child = start('await aborted(signal); say("ended in order");');
   await untilSays(child, "begun");
   child.kill("SIGINT");
@@ -34,7 +34,7 @@ it("lets the work come to its end at the first Ctrl-C", async () => {
   expect([exitCode, all.split("\n")]).toEqual([130, ["begun", "", "warren: first", "ended in order", "over"]]);
 });
 
-it("heals what is open at the second, and ends", async () => {
+it("heals the open fault at the second, and exits", async () => {
   const child = start("await new Promise(() => {});");
   await untilSays(child, "begun");
   child.kill("SIGINT");
@@ -45,7 +45,7 @@ it("heals what is open at the second, and ends", async () => {
   expect(all).toMatch(/warren: second\nhealed$/);
 });
 
-it("takes the interruption for no error of the work, and passes on what is one", async () => {
+it("does not report the interruption as an error, but rethrows errors of the work", async () => {
   const child = start("await aborted(signal); signal.throwIfAborted();");
   await untilSays(child, "begun");
   child.kill("SIGTERM");
@@ -55,7 +55,7 @@ it("takes the interruption for no error of the work, and passes on what is one",
   expect(failing.all).toContain("broken");
 });
 
-it("gives the work a time, and says when that is over what was not done and what can be done", async () => {
+it("limits the work's time, and then reports what was not done and a remedy", async () => {
   const late = { more: ", and not written", remedy: "give it more" };
   const texts = { verb: "t", second: () => "second", timeoutSeconds: 0.05, late };
   const work = (signal: AbortSignal) =>

@@ -6,7 +6,7 @@ import { withLock } from "./machine-lock.ts";
 
 const lockName = `test-${process.pid}`;
 
-it("two actions under one lock never run at once, and the one that waits learns for whom", async () => {
+it("two actions under one lock never run at once, and the waiting one learns the holder", async () => {
   const running: string[] = [];
   const holders: string[] = [];
   let letGo = () => {};
@@ -14,7 +14,7 @@ it("two actions under one lock never run at once, and the one that waits learns 
     letGo = resolve;
   });
   const first = withLock(lockName, "the first", async () => {
-    running.push("first begins");
+    running.push("first starts");
     await held;
     running.push("first ends");
   });
@@ -28,7 +28,7 @@ it("two actions under one lock never run at once, and the one that waits learns 
     },
   );
   await Promise.all([first, second]);
-  expect(running).toEqual(["first begins", "first ends", "second"]);
+  expect(running).toEqual(["first starts", "first ends", "second"]);
   expect(holders).toEqual([`the first (process ${process.pid})`]);
 });
 

@@ -18,13 +18,13 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const needs = (...programs: string[]) => programs.map((program) => ({ program, package: `${program[0]}-package` }));
 
-test("a package is missing where its program is nowhere on PATH, and is named once", () => {
+test("a package is missing if its program isn't on PATH, and is listed once", () => {
   expect(missingPackages(needs("one", "two"), folder)).toEqual([]);
   expect(missingPackages(needs("one", "three-x", "three-y"), `/nowhere:${folder}`)).toEqual(["t-package"]);
 });
 
-test("with nothing missing nothing is said or done", async () => {
-  const said: string[] = [];
-  await installMissing([{ program: "sh", package: "dash" }], (text) => said.push(text));
-  expect(said).toEqual([]);
+test("nothing is printed or done if nothing is missing", async () => {
+  const printed: string[] = [];
+  await installMissing([{ program: "sh", package: "dash" }], (text) => printed.push(text));
+  expect(printed).toEqual([]);
 });

@@ -11,7 +11,7 @@ const plan = planProducts(
 );
 const receivers = ["pds-1", "pds-2"];
 const copies = plan.products.flatMap((product) => product.copies);
-/** The first URP wins every product but the last, the receivers take turns, each file takes 10 ms more than the last. */
+/** The first URP wins every product but the last, receivers alternate, and each file takes 10 ms more than the previous one. */
 const winners = plan.products.map(({ copies: both }, turn) => both[turn === 9 ? 1 : 0] ?? copies[0]);
 const arrivals = winners.map((copy, turn): Arrival => {
   const { file = "", size = 0, sha256 = "" } = copy ?? {};
@@ -33,8 +33,8 @@ const [first, second] = arrivals as [Arrival, Arrival, ...Arrival[]];
 const report = (input: AccountInput): string =>
   formatReport({ ...account(input), count: plan.products.length, outcome: "complete", color: false });
 
-describe("a run in which everything went well", () => {
-  test("is counted exactly, under the keys that --json promises", () => {
+describe("a run without faults", () => {
+  test("is counted exactly, with the documented keys of --json", () => {
     expect(account(good).account).toEqual({
       announced: { "urp-1": 10, "urp-2": 10 },
       dispatched: 10,
@@ -50,7 +50,7 @@ describe("a run in which everything went well", () => {
     expect(isGood(account(good).account)).toBe(true);
   });
 
-  test("is reported as an aligned table without any complaint", () => {
+  test("is reported as an aligned table without findings", () => {
     expect(report(good)).toBe(`  announced            urp-1 10   urp-2 10
   dispatched           10 of 10
   first arrivals won   urp-1 9   urp-2 1
@@ -65,8 +65,8 @@ describe("a run in which everything went well", () => {
   });
 });
 
-describe("what went wrong", () => {
-  test("a product in no receiver folder is lost, and the report says where it was seen last", () => {
+describe("a finding", () => {
+  test("a product in no receiver folder is lost, and the report shows its last stage", () => {
     const name = plan.products[0]?.name ?? "";
     const without = { ...good, arrivals: arrivals.slice(1) };
     expect(account(without).account).toMatchObject({ lost: 1, repeated: 0 });
@@ -81,7 +81,7 @@ describe("what went wrong", () => {
     );
   });
 
-  test("a product on two receivers, by the same file or by its twin, is repeated", () => {
+  test("a product on two receivers, as the same file or as its twin, is repeated", () => {
     const again = { ...first, pds: "pds-2" };
     const twin = {
       ...first,
@@ -93,35 +93,35 @@ describe("what went wrong", () => {
     expect(report({ ...good, arrivals: [...arrivals, again] })).toContain("(pds-1, pds-2)");
   });
 
-  test("a product dispatched twice to one receiver, whose second file replaced the first, is repeated", () => {
+  test("a product dispatched twice to one receiver is repeated, even if the second file replaced the first", () => {
     const dispatched = new Map(good.tap.dispatched).set(first.file, ["urp-1", "urp-1"]);
     const twice = { ...good, tap: { ...good.tap, dispatched } };
     expect(account(twice).account).toMatchObject({ dispatched: 10, repeated: 1 });
     expect(report(twice)).toContain("dispatched 2 times");
   });
 
-  test("another size and other bytes of the right size are told apart", () => {
+  test("a wrong size and wrong bytes of the right size are distinguished", () => {
     const changed = [{ ...first, size: first.size + 1 }, { ...second, sha256: "0".repeat(64) }, ...arrivals.slice(2)];
     expect(account({ ...good, arrivals: changed }).account).toMatchObject({ wrongSize: 1, wrongContent: 1, lost: 0 });
   });
 
-  test("a receiver without any product shows, though nothing is lost", () => {
+  test("a receiver without products is shown, even if nothing is lost", () => {
     const all = { ...good, arrivals: arrivals.map((arrival) => ({ ...arrival, pds: "pds-1" })) };
     expect(account(all).details.idle).toEqual(["pds-2"]);
     expect(report(all)).toContain("got no product at all: pds-2");
   });
 
-  test("no more than five names of a kind are shown, and how many more there are", () => {
+  test("at most five names of a kind are shown, with the number of others", () => {
     const text = report({ ...good, arrivals: [] });
     expect(text.match(/lost: /g)?.length).toBe(5);
     expect(text).toContain("… and 5 more");
   });
 });
 
-describe("a broker that was away while counting", () => {
+describe("a broker that was down during the count", () => {
   const tap = { announced: new Map<string, string[]>(), dispatched: new Map<string, string[]>(), tapGaps: 1 };
 
-  test("leaves the pulled files as proof of what was announced, dispatched and won", () => {
+  test("leaves pulled files as proof of announcement, dispatch and the winning URP", () => {
     expect(account({ ...good, tap }).account).toMatchObject({
       announced: { "urp-1": 9, "urp-2": 1 },
       dispatched: 10,

@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(base, { recursive: true, force: true }));
 
-/** The counting half of a tap, without a broker: this test is about waiting. */
+/** A tap's counters without a broker: this tests waiting only. */
 function countsOnly() {
   const counts = { announced: new Map<string, string[]>(), dispatched: new Map<string, string[]>(), tapGaps: 0 };
   const tap: Tap = Object.assign(new EventEmitter<{ announced: [string]; dispatched: [string] }>(), {
@@ -44,7 +44,7 @@ async function arrive(file: string, pds: string): Promise<void> {
   await rename(join(base, ".part"), join(base, pds, file));
 }
 
-/** One copy of each product arrives, in turn on each receiver. */
+/** One copy of each product arrives, on the receivers in turn. */
 async function arriveAll(): Promise<void> {
   for (const [turn, product] of plan.products.entries()) {
     await arrive(product.copies[turn % 2]?.file ?? "", folders[turn % 2]?.pds ?? "");
@@ -57,7 +57,7 @@ function options(more: Partial<AwaitOptions>): AwaitOptions {
 }
 
 describe("waiting for a plan to arrive", () => {
-  test("ends when one copy of each product is there and all copies have been announced", async () => {
+  test("ends when one copy of each product has arrived and all copies are announced", async () => {
     const { tap, announce } = countsOnly();
     const seen: Progress[] = [];
     const waiting = awaitArrival(options({ tap, onProgress: (progress) => seen.push(progress) }));
@@ -67,14 +67,14 @@ describe("waiting for a plan to arrive", () => {
     expect(seen.at(-1)).toEqual({ announced: [3, 3], dispatched: 0, pulled: 3, count: 3 });
   });
 
-  test("counts what arrived before it looked", async () => {
+  test("counts earlier arrivals", async () => {
     const { tap, announce } = countsOnly();
     for (const { file } of copies) announce(file);
     await arriveAll();
     expect(await awaitArrival(options({ tap }))).toBe("complete");
   });
 
-  test("does not end while products are still being written, however long nothing moves", async () => {
+  test("doesn't end while products are still being written, even if nothing moves for long", async () => {
     const written = Promise.withResolvers<void>();
     const waiting = awaitArrival(options({ written: written.promise, stallMs: 100 }));
     const first = await Promise.race([waiting, new Promise((resolve) => setTimeout(() => resolve("waits"), 400))]);
@@ -83,19 +83,19 @@ describe("waiting for a plan to arrive", () => {
     expect(await waiting).toBe("stalled");
   });
 
-  test("gives up when nothing moves for the time given, and files of other runs are no movement", async () => {
+  test("gives up if nothing moves for the given time; files of other runs don't count as movement", async () => {
     await arrive("202601010000~~OTHER:URP:IWA:RADAR:META::20260101000000", "pds-1");
     expect(await awaitArrival(options({ stallMs: 200 }))).toBe("stalled");
   });
 
-  test("is ended by its signal", async () => {
+  test("is stopped by its signal", async () => {
     const stop = new AbortController();
     const waiting = awaitArrival(options({ signal: stop.signal, written: new Promise(() => {}) }));
     stop.abort();
     expect(await waiting).toBe("aborted");
   });
 
-  test("fails with the folder's name where a receiver folder can't be read", async () => {
+  test("fails with the folder's name if a receiver folder can't be read", async () => {
     const gone = [{ pds: "pds-9", directory: join(base, "pds-9") }];
     await expect(awaitArrival(options({ folders: gone }))).rejects.toThrow(/pds-9/);
   });
@@ -104,7 +104,7 @@ describe("waiting for a plan to arrive", () => {
 describe("the progress line", () => {
   const progress = { announced: [400, 388], dispatched: 371, pulled: 365, count: 400 };
 
-  test("tells how far each stage is", () => {
+  test("shows the progress of each stage", () => {
     expect(formatProgress(progress)).toBe("announced 400+388 · dispatched 371 · pulled 365 of 400");
   });
 
@@ -119,7 +119,7 @@ describe("the progress line", () => {
     expect(written).toEqual([inPlace(365), inPlace(366), "\n"]);
   });
 
-  test("is a few plain lines elsewhere, the last one in any case", () => {
+  test("is a few plain lines without a terminal, always with the last one", () => {
     const written: string[] = [];
     const line = progressLine({ write: (text) => written.push(text) });
     for (let pulled = 0; pulled <= 400; pulled++) line.show({ ...progress, pulled });

@@ -17,7 +17,7 @@ const runs = (pid: number) => existsSync(`/proc/${pid}`);
 describe("a local broker", () => {
   let broker: LocalBroker;
   beforeAll(async () => {
-    // Brokers of other tests, or of a person, come and go in the common one.
+    // Other tests and users start and stop brokers in the common folder.
     vi.stubEnv("TMPDIR", mkdtempSync(join(tmpdir(), "warren-test-")));
     broker = await startLocalBroker();
   });
@@ -28,7 +28,7 @@ describe("a local broker", () => {
     vi.unstubAllEnvs();
   });
 
-  it("answers AMQP and the management API, with the password it was given and no other", async () => {
+  it("answers AMQP and the management API, only with its password", async () => {
     const connection = await connect(broker.url);
     await connection.close();
     const whoami = async (password: string) => {
@@ -39,14 +39,14 @@ describe("a local broker", () => {
     expect(await whoami("guess")).toBe(401);
   });
 
-  it("listens on loopback alone, and starts no epmd", () => {
+  it("listens only on loopback, and starts no epmd", () => {
     const listening = execFileSync("ss", ["-Hltnp"], { encoding: "utf8" }).split("\n");
     const own = listening.filter((line) => line.includes(`pid=${broker.pid},`)).map((line) => line.split(/\s+/)[3]);
     const management = new URL(broker.managementUrl).host;
     expect(own.sort()).toEqual([`127.0.0.1:${broker.amqpPort}`, management].sort());
   });
 
-  it("evaluates Erlang, so that an alarm can be raised, which clients who publish are told of, and taken back", async () => {
+  it("evaluates Erlang, so that a test can raise and clear an alarm, which publishers are notified of", async () => {
     const connection = await connect(broker.url);
     const [blocked, unblocked] = [once(connection, "blocked"), once(connection, "unblocked")];
     const channel = await connection.createChannel();
@@ -60,7 +60,7 @@ describe("a local broker", () => {
     expect(await broker.evaluate("1 + ")).toMatch(/error/);
   });
 
-  it("keeps ports and confirmed messages over a kill", async () => {
+  it("keeps ports and confirmed messages after a kill", async () => {
     const connection = await connect(broker.url);
     connection.on("error", () => {});
     const channel = await connection.createConfirmChannel();
@@ -68,7 +68,7 @@ describe("a local broker", () => {
     await channel.assertQueue("survivor", { durable: true });
     channel.sendToQueue("survivor", Buffer.from("still here"), { persistent: true });
     await channel.waitForConfirms();
-    // The message is safe by its confirm, its queue is not.
+    // The confirm proves that the message is on disk, but not its queue.
     await broker.keepDeclared();
     const { url } = broker;
 
@@ -84,7 +84,7 @@ describe("a local broker", () => {
     await again.close();
   });
 
-  it("names the port that is taken, and leaves nothing behind", async () => {
+  it("names a port that is in use, and leaves nothing behind", async () => {
     const before = folders();
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -96,7 +96,7 @@ describe("a local broker", () => {
     expect(folders()).toEqual(before);
   });
 
-  it("is gone with its folder when the process that started it is killed", async () => {
+  it("is removed with its folder when the process that started it is killed", async () => {
     const before = folders();
     const script = `import { startLocalBroker } from ${JSON.stringify(new URL("./local-broker.ts", import.meta.url))};
       const broker = await startLocalBroker(); console.log(broker.pid);`;

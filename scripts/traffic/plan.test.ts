@@ -17,7 +17,7 @@ const plan = planProducts(options, samples);
 const copies = plan.products.flatMap((product) => product.copies);
 
 describe("names", () => {
-  test("a name is made as in the source, and its key is the one the source shows", () => {
+  test("a name and its key are those of the source", () => {
     const observed = new Date("2015-01-20T18:10:00Z");
     const name = formatProductName({ observed, type: "PA,60,10,PA_PRECIPET,MM_HR,MM", site: "IWA" });
     const file = formatFileName(name, new Date("2015-01-20T18:09:02Z"));
@@ -35,12 +35,12 @@ describe("names", () => {
 });
 
 describe("a plan", () => {
-  test("is the same for the same seed, and another one for another seed", () => {
+  test("is the same for the same seed, and differs for another seed", () => {
     expect(planProducts(options, samples)).toEqual(plan);
     expect(planProducts({ ...options, seed: 2 }, samples)).not.toEqual(plan);
   });
 
-  test("has each product once by name, and each once on every URP, under one name with different stamps", () => {
+  test("has each product once on every URP, with the same name and different stamps", () => {
     expect(new Set(plan.products.map(({ name }) => name)).size).toBe(400);
     expect(new Set(copies.map(({ file }) => file)).size).toBe(800);
     for (const product of plan.products) {
@@ -49,21 +49,21 @@ describe("a plan", () => {
     }
   });
 
-  test("gives twins other bytes and another size, but for products of 0 bytes", () => {
+  test("gives twins different bytes and sizes, except for products of 0 bytes", () => {
     for (const [one, other] of plan.products.map((product) => product.copies)) {
       if (one?.size === 0) expect(other?.size).toBe(0);
       else expect(one?.size).not.toBe(other?.size);
     }
   });
 
-  test("knows size and SHA-256 of what is going to be written", () => {
+  test("has the size and SHA-256 of each file before it is written", () => {
     for (const { content, size, sha256 } of copies.slice(0, 50)) {
       if (!("recipe" in content)) throw new Error("a planned product is made by a recipe");
       expect(fingerprintOf(makeContent(content.recipe, samples))).toEqual({ size, sha256 });
     }
   });
 
-  test("has a few products of 0 bytes and of 5 MB, also where it is small", () => {
+  test("has a few products of 0 bytes and of 5 MB, even if it is small", () => {
     for (const count of [8, 100, 400]) {
       const sizes = planProducts({ ...options, count }, samples).products.map(
         ({ copies: [first] }) => first?.size ?? -1,
@@ -83,7 +83,7 @@ describe("a plan", () => {
     for (const { file } of copies) expect(Buffer.byteLength(file)).toBeLessThanOrEqual(255);
   });
 
-  test("goes at the rate asked for, twins at most 200 ms apart, either URP first, half of the files renamed into place", () => {
+  test("has the requested rate, twins at most 200 ms apart, either URP first, and half of the files renamed into place", () => {
     const leads = plan.products.map(({ copies: [one, other] }) => (other?.atMs ?? 0) - (one?.atMs ?? 0));
     const firsts = plan.products.map(({ copies: both }) => Math.min(...both.map(({ atMs }) => atMs)));
     expect(firsts).toEqual(firsts.map((_, turn) => turn * 50));
@@ -95,7 +95,7 @@ describe("a plan", () => {
     expect(renamed).toBeLessThan(450);
   });
 
-  test("of more products than one minute has names goes on with the next minutes", () => {
+  test("continues with the next minutes if one minute has too few names", () => {
     const names = planProducts({ ...options, count: 900 }, samples).products.map(({ name }) => name);
     expect(new Set(names).size).toBe(900);
     expect(new Set(names.map((name) => name.slice(0, 12))).size).toBe(3);

@@ -33,7 +33,7 @@ const result = (input: PublicInput): PublicResult => ({
 });
 const reported = (input: PublicInput): string => formatSections([publicSection(result(input), false)], false);
 
-test("the plan's names are the requirement's, each another one, and the same for the same seed", () => {
+test("the plan's names have the required form, are unique, and are the same for the same seed", () => {
   expect(products[0]).toMatchObject({
     file: "201306061440_XSS_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF::20130606144000",
     delivered: "201306061440_XSS_24_HR_ACCUM_MM.gif",
@@ -43,8 +43,8 @@ test("the plan's names are the requirement's, each another one, and the same for
   expect(products.at(-1)?.atMs).toBe(1900);
 });
 
-describe("a run in which everything went well", () => {
-  test("is counted exactly, under the keys that --json promises", () => {
+describe("a run without faults", () => {
+  test("is counted exactly, with the documented keys of --json", () => {
     expect(publicAccount(good).account).toEqual({
       written: 20,
       given: { sftp: 10, ftp: 10 },
@@ -60,7 +60,7 @@ describe("a run in which everything went well", () => {
     expect(isPublicGood({ ...result(good), outcome: "stalled" })).toBe(false);
   });
 
-  test("is a part of the table, without any complaint", () => {
+  test("is a part of the table, without findings", () => {
     expect(reported(good)).toBe(`px to the public
   given to           sftp 10   ftp 10
   announced          20 of 20
@@ -73,7 +73,7 @@ describe("a run in which everything went well", () => {
 `);
   });
 
-  test("stands below the other road's, in the same columns", () => {
+  test("is below the radar path's part, in the same columns", () => {
     const none = { lost: [], repeated: [], wrong: [], idle: [], announcedAgain: 0, tapGaps: 0 };
     const radar: Account = {
       ...{ announced: { "urp-1": 1 }, dispatched: 1, won: { "urp-1": 1 }, pulled: { "pds-1": 1 } },
@@ -87,34 +87,34 @@ describe("a run in which everything went well", () => {
   });
 });
 
-describe("what went wrong is counted and named:", () => {
+describe("a finding is counted and named:", () => {
   const faults: [string, Partial<PublicInput>, object, string][] = [
     [
-      "a product that no client has, though it was announced",
+      "an announced product that no client has",
       { arrivals: arrivals.slice(1) },
       { lost: 1, fetched: { "client-1": 19 } },
       `✗ lost: ${first.file} (announced, not fetched: check warren-subscriber on client-1)`,
     ],
     [
-      "one that was not announced",
+      "a product that was not announced",
       { arrivals: arrivals.slice(1), tap: { announced: new Map([...good.tap.announced].slice(1)), tapGaps: 0 } },
       { lost: 1, announced: 19 },
       `✗ lost: ${first.file} (given, not announced: check warren-delivery-* and warren-dd-notify on px)`,
     ],
     [
-      "one that was announced three times",
+      "a product that was announced three times",
       { tap: { announced: new Map([...good.tap.announced, [first.file, 3]]), tapGaps: 0 } },
       { repeated: 2, announced: 20 },
       `✗ announced again: ${first.file}`,
     ],
     [
-      "a file that is cut off",
+      "a truncated file",
       { arrivals: arrivals.with(0, { ...first, size: first.size - 1 }) },
       { wrongSize: 1, wrongContent: 0 },
       `✗ wrong size: ${first.file} on client-1`,
     ],
     [
-      "a file with the bytes of another",
+      "a file with another file's bytes",
       { arrivals: arrivals.with(0, { ...first, sha256: second.sha256 }) },
       { wrongSize: 0, wrongContent: 1 },
       `✗ wrong content: ${first.file} on client-1`,
@@ -127,7 +127,7 @@ describe("what went wrong is counted and named:", () => {
     expect(isPublicGood(result(input))).toBe(false);
   });
 
-  test("not what was never written", () => {
+  test("but not for products that were never written", () => {
     const half = new Map([...good.written].slice(0, 10));
     expect(publicAccount({ ...good, written: half, arrivals: arrivals.slice(0, 10) }).account).toMatchObject({
       written: 10,

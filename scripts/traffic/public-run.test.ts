@@ -19,8 +19,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** The whole road in the place of hosts: what gets its name in the txq is announced, and put into the client's folder. */
-function road(passes: (name: string) => boolean) {
+/** Stands in for the hosts of the public data server path: files renamed into the txq are announced, and copied to the client's folder. */
+function publicPath(passes: (name: string) => boolean) {
   const announced = new Map<string, number>();
   const tap: UrlTap = Object.assign(new EventEmitter<{ announced: [string] }>(), {
     counts: { announced, tapGaps: 0 },
@@ -42,31 +42,31 @@ function road(passes: (name: string) => boolean) {
   return run;
 }
 
-test("what comes out at the client is counted when it is all there", async () => {
-  const { account, outcome, count } = await road(() => true)(new AbortController().signal);
+test("products at the client are counted when all have arrived", async () => {
+  const { account, outcome, count } = await publicPath(() => true)(new AbortController().signal);
   expect({ outcome, count }).toEqual({ outcome: "complete", count: 12 });
   expect(account.given).toEqual({ sftp: 6, ftp: 6 });
   expect(account).toMatchObject({ written: 12, announced: 12, lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 });
 });
 
-test("what doesn't come is given up when nothing has moved for long enough", async () => {
+test("missing products are given up after a time without movement", async () => {
   const lost = products[3]?.delivered ?? "";
-  const { account, details, outcome } = await road((name) => name !== lost)(new AbortController().signal);
+  const { account, details, outcome } = await publicPath((name) => name !== lost)(new AbortController().signal);
   expect(outcome).toBe("stalled");
   expect(account).toMatchObject({ written: 12, lost: 1 });
   expect(details.lost).toEqual([{ name: lost, client: "client-1", wasAnnounced: false }]);
 });
 
-test("is ended early by its signal, and counts what there is", async () => {
-  const { account, outcome } = await road(() => true)(AbortSignal.abort());
+test("is stopped early by its signal, and counts the arrivals so far", async () => {
+  const { account, outcome } = await publicPath(() => true)(AbortSignal.abort());
   expect(outcome).toBe("aborted");
   expect(account).toMatchObject({ written: 0, lost: 0 });
 });
 
-test("fails where px's folder can't be written", async () => {
+test("fails if px's folder can't be written", async () => {
   rmSync(join(folder, "txq"), { recursive: true });
   mkdirSync(join(folder, "txq"));
-  const run = road(() => true);
+  const run = publicPath(() => true);
   writeFileSync(join(folder, "txq", `.${products[0]?.file}`), "");
   await expect(run(new AbortController().signal)).rejects.toThrow(/EEXIST/);
 });

@@ -100,9 +100,9 @@ async function write(options: PublicRunOptions, signal: AbortSignal): Promise<Ma
 }
 
 /**
- * Puts a file into a txq: under another name, then by a rename. Senders leave alone what begins with a dot.
+ * Puts a file into a txq: writes it under another name, then renames it. Senders ignore names that begin with a dot.
  *
- * @returns when it was whole, milliseconds since 1970: a moment before its rename, which gives it to the sender
+ * @returns when it was complete, milliseconds since 1970: a moment before the rename that hands it to the sender
  */
 export async function putIntoQueue(folder: string, file: string, bytes: Buffer): Promise<number> {
   const staged = join(folder, `.${file}`);

@@ -22,7 +22,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe("writing a plan", () => {
-  test("puts every copy in its tree, byte for byte, readable by everybody, and says when it was closed", async () => {
+  test("writes every copy into its tree, byte for byte and readable by all, and reports when it was closed", async () => {
     const umask = process.umask(0o077);
     const written = await writeProducts(plan, { roots, samples }).finally(() => process.umask(umask));
     expect(written.length).toBe(40);
@@ -41,7 +41,7 @@ describe("writing a plan", () => {
     expect((await readdir(folder)).sort()).toEqual(urps);
   });
 
-  test("is ended by its signal, and returns the copies that are complete", async () => {
+  test("is stopped by its signal, and returns the complete copies", async () => {
     const slow = planProducts({ urps, count: 20, ratePerSecond: 5, seed: 3, firstObservation }, samples);
     const stop = new AbortController();
     const seen: WrittenCopy[] = [];
@@ -54,7 +54,7 @@ describe("writing a plan", () => {
     expect(written.length).toBeLessThan(40);
   });
 
-  test("fails with the path where a tree can't be written, and not with a stack trace", async () => {
+  test("fails with the path if a tree can't be written, without a stack trace", async () => {
     await writeFile(join(folder, "plain-file"), "");
     const broken = { ...roots, "urp-2": join(folder, "plain-file") };
     await expect(writeProducts(plan, { roots: broken, samples })).rejects.toThrow(/plain-file/);
@@ -66,11 +66,11 @@ describe("writing a plan", () => {
   });
 });
 
-describe("a person's own files", () => {
+describe("the user's own files", () => {
   const now = new Date("2026-03-01T12:00:00Z");
   const common = { urps, ratePerSecond: 100, firstObservation, now };
 
-  test("get a product name made of theirs, go to both URPs with the same bytes, and end up in the trees", async () => {
+  test("get product names from their own names, and are written to both URPs' trees with the same bytes", async () => {
     const file = join(folder, "storm: a & b.png");
     await writeFile(file, "picture");
     const own = await planOwnFiles({ ...common, files: [file] });
@@ -82,7 +82,7 @@ describe("a person's own files", () => {
     }
   });
 
-  test("keep their name and site where they have a product name already", async () => {
+  test("keep their name and site if they have a product name", async () => {
     const name = "201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META";
     await writeFile(join(folder, `${name}::20150120180902`), "x");
     const own = await planOwnFiles({ ...common, files: [join(folder, `${name}::20150120180902`)] });
@@ -93,7 +93,7 @@ describe("a person's own files", () => {
   test.each([
     ["a folder", [""], /is a folder/],
     ["a missing file", ["none"], /none/],
-    ["two files of one name", ["one", "./one"], /two of the given files/],
+    ["two files with the same name", ["one", "./one"], /two of the given files/],
     ["a name too long for a product", ["x".repeat(220)], /at most 255/],
   ])("that can't be sent are refused by name: %s", async (_case, names, message) => {
     for (const name of names) if (name !== "" && name !== "none") await writeFile(join(folder, name), "x");

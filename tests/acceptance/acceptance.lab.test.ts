@@ -13,7 +13,7 @@ import { troubledUp } from "./trouble.ts";
 import { verifyNamesFaults } from "./verify-faults.ts";
 import { virtualIp } from "./virtual-ip.ts";
 
-// One lab for all of it, with both roads, from bare hosts to none, and every part goes on from where the one before it has left the hosts.
+// One lab with both paths for all parts, from bare hosts to none. Each part starts with the hosts as the previous one left them.
 // What takes minutes and is seldom touched is in acceptance.long.test.ts.
 oneLab();
 

@@ -67,7 +67,7 @@ export function backupAndRestore(): void {
           expect(restored.output).toContain("done: state, journals");
 
           expect(await definedObjects()).toEqual(expect.arrayContaining(handMade));
-          // Clients outside go on with the CA that they trust.
+          // Outside clients keep the CA that they trust.
           expect(await readOperatorCa(lab)).toEqual(ca);
           await expectProducts();
           // The dispatchers remember by the journal that was put back: the product is announced again, and not dispatched.

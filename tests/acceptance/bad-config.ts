@@ -25,7 +25,7 @@ async function registered(): Promise<string> {
 /** What each mistake is called is shown beside the rules; here, that the engine's run ends by them. */
 export function badConfig(): void {
   part("mistakes in a stack's config", () => {
-    it("are told all at once, in one error without a stack trace, and nothing is registered", async () => {
+    it("are reported all at once, in one error without a stack trace, and nothing is registered", async () => {
       const before = await registered();
       const refused = await withChangedStack(
         (stack) => {

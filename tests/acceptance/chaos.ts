@@ -9,7 +9,7 @@ import { part } from "./one-lab.ts";
 import { lab, stackConfig } from "./subject.ts";
 
 const seed = 4;
-/** Leaves two cores room to catch up: what is in doubt after a fault costs pullers several times as much as another product. */
+/** Lets two cores catch up: after a fault an unconfirmed product costs pullers several times as much as another one. */
 const perSecond = 30;
 /** No round begins after this; each fault of a stack's set once takes about three minutes on two idle cores. */
 const roundsWithinMs = 600_000;
@@ -81,7 +81,7 @@ function noteFigures(faults: readonly Fault[], { account, rounds }: Awaited<Retu
   note(`products while ${rounds.length} faults were made: lost`, String(account.lost), "0");
   note("  … dispatched twice", String(account.repeatedAnnounced), "0");
   note("  … delivered twice", String(account.repeatedDelivered), "0");
-  note("  … dispatched in doubt", String(account.doubted));
+  note("  … dispatched unconfirmed", String(account.doubted));
   note("  … lost by the broker half way, and made good", String(account.madeGood));
   for (const { name, takeOverWithinMs } of faults) {
     const tookMs = rounds.find(({ fault }) => fault === name)?.takeOverMs;

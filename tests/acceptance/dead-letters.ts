@@ -16,7 +16,7 @@ const untilThere = (count: number) =>
 
 export function deadLetters(): void {
   part("dead letters", () => {
-    it("are counted, shown, given back to their agent, and dropped, over ssh", { timeout: 180_000 }, async () => {
+    it("are counted, shown, replayed to their agent, and dropped, over ssh", { timeout: 180_000 }, async () => {
       const announcement = `no announcement ${Date.now()} \u001b[31m`;
       await withChannel(async (channel) => {
         await channel.purgeQueue(deadLetterQueue);

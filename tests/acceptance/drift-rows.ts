@@ -2,14 +2,14 @@ import { passwordOf } from "../../infra/config/index.ts";
 import { callBroker } from "./broker.ts";
 import { on, stackConfig } from "./subject.ts";
 
-/** What somebody does by hand, what the preview says of it, and what it would change to mend it. */
+/** A manual change, what the preview reports, and what it would change to repair it. */
 export interface DriftRow {
   /** Host or cluster. */
   readonly where: string;
   readonly does: () => Promise<unknown>;
   /** `THING`, and what of its difference is said. */
   readonly says: Said;
-  /** Names of the resources by which it is mended. */
+  /** Names of the resources that repair it. */
   readonly mends: readonly string[];
   /** Only where queues are mirrored by policy: elsewhere there is no policy. */
   readonly mirrored?: boolean;
@@ -21,7 +21,7 @@ const cli = "runuser -u rabbitmq -- env --chdir=/var/lib/rabbitmq HOME=/var/lib/
 export const ctl = (host: string, ...orders: readonly string[]): Promise<unknown> =>
   on(host, orders.map((order) => `${cli}/rabbitmqctl --quiet ${order}`).join(" && "));
 
-/** @param also what is mended with the thing itself */
+/** @param also what is repaired with the thing itself */
 const row = (where: string, does: () => Promise<unknown>, says: Said, ...also: readonly string[]): DriftRow => ({
   ...{ where, does, says },
   mends: [says[0], ...also].map((thing) => `${where} ${thing}`),

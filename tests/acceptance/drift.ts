@@ -27,7 +27,7 @@ export function drift(): void {
         expect(repaired.exitCode, repaired.output).toBe(0);
         expect(changedObjects(repaired)).toEqual(mendsOf(there));
       });
-      // Whoever upgrades keepalived restarts it.
+      // An upgrade of keepalived restarts it.
       expect([...mendsOf(there), "bunny2 keepalived.service"]).toEqual(expect.arrayContaining(touched));
       expect(new Set((await propertyOf("ActiveState", units)).values())).toEqual(new Set(["active"]));
       const clean = await untilClean();
@@ -70,7 +70,7 @@ export function expectSaid({ output }: WarrenResult, there: readonly DriftRow[])
   }
 }
 
-/** Agents that connect anew take a moment to declare what was missing. */
+/** Agents that reconnect need a moment to declare what was missing. */
 export async function untilClean(): Promise<WarrenResult> {
   let last: WarrenResult | undefined;
   const isClean = async () => {

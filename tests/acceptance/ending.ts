@@ -74,7 +74,7 @@ function argumentsOf(pid: string): string {
 }
 
 function comesAgain(): void {
-  it("up on the same hosts, killed half way, works again, and products come down both roads at the same time", async () => {
+  it("up on the same hosts, killed half way, works again, and products go down both paths at the same time", async () => {
     // The brokers have certificates of a CA that the state doesn't know yet.
     const serves = "systemctl is-active rabbitmq-server && ss -Hltn 'sport = :15671'";
     await killHalfWay(["up"], upWithinMs, async () =>

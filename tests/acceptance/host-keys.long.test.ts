@@ -10,7 +10,7 @@ import { allocateLabIndex, hostExec, labDirectory, labDown, labUp } from "../../
 import { checkoutDirectory } from "../../scripts/lab/paths.ts";
 import { changedResources, resourceCounts, stackTrace, type WarrenResult, warren } from "./subject.ts";
 
-// A stack whose file names no known_hosts: a broker, and a radar server that is reached through it. Each test goes on from the one before.
+// A stack whose file names no known_hosts: a broker, and a radar server behind it. Each test continues from the one before.
 
 const lab = "host-keys";
 const jump = "bunny1";
@@ -58,7 +58,7 @@ beforeAll(async () => {
   const config = {
     "warren:ssh": { user: "root", privateKeyFile: `.warren/labs/${lab}/id_ed25519` },
     "warren:hosts": {
-      // The host behind comes first: whoever goes through a jump host may meet it before it is asked itself.
+      // The host behind comes first: a connection through a jump host may reach it before it is queried itself.
       [behind]: { address: address(11), roles: ["urp"], ssh: { via: jump } },
       [jump]: { address: address(21), roles: ["bunny"] },
     },
@@ -132,7 +132,7 @@ describe("a host that has another key", () => {
     expect(seen.output).not.toMatch(stackTrace);
   });
 
-  it("is refused at up, which does the other host, and goes on recording the old key", async () => {
+  it("is refused at up, which does the other host, and keeps the old key on record", async () => {
     const tried = await up();
     expect(tried.exitCode, tried.output).not.toBe(0);
     expect(tried.output).toContain(`${behind}: its host key is ${fingerprintOf(after)}`);

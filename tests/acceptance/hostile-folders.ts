@@ -48,7 +48,7 @@ export function hostileFolders(): void {
         `/opt/warren/node/bin/node -e 'require("net").createServer().listen("${queue}", () => process.exit())'`,
       ],
     ])(
-      "is looked into without waiting: %s in the place of a folder is told as such, and no step changes it",
+      "is inspected without waiting: %s in place of a folder is reported as such, and no step changes it",
       async (kind, make) => {
         await as(puller, "px", `mv -T ${queue} ${queue}.was; ${make}; true`);
         expect(await obstacles(model, puller)).toEqual(
@@ -62,7 +62,7 @@ export function hostileFolders(): void {
       },
     );
 
-    it("has its files told where they have another name, too", async () => {
+    it("has its files reported if they have another name, too", async () => {
       await as(broker, "rabbitmq", `ln -f ${cookie} ${cookie}.too`);
       expect(await obstacles(model, broker)).toEqual(new Map([[cookie, [`${cookie} has 2 hard links, not one`]]]));
       await as(broker, "rabbitmq", `rm ${cookie}.too`);

@@ -119,10 +119,10 @@ function ldapTerms({ cluster, broker }: LdapSubject, ldap: LdapChange): Term {
 }
 
 /**
- * Gives the running broker other LDAP settings for the time of some work: what its file would say after such a change, without the restart.
- * The directory is started anew, so that no connection of before is used again.
+ * Gives the running broker other LDAP settings while some work runs: those that its file would have after such a change, without the restart.
+ * The directory is restarted, so that no old connection is used again.
  *
- * @param serverName whose certificate is expected, where it is to be another's
+ * @param serverName the name expected in the certificate, if it differs from the server's
  */
 export async function withLdap<T>(
   subject: LdapSubject,

@@ -111,7 +111,7 @@ export function ldap({ all }: { readonly all: boolean }): void {
       });
     });
 
-    it("goes on with internal users while LDAP is down, refuses LDAP users, logs why, and takes them again when it is up", async () => {
+    it("still accepts internal users while LDAP is down, refuses LDAP users, logs why, and accepts them again when it is up", async () => {
       await on(subject.server, "systemctl stop slapd");
       try {
         await loggedDuring(subject, /LDAP connect error: .*|ldap_connect_error/, () =>

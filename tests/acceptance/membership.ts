@@ -6,7 +6,7 @@ import { withChangedStack } from "./stack-file.ts";
 import { on, preview, send, stackConfig, textOf, until, up } from "./subject.ts";
 
 /**
- * Of two runs of `up` and what comes after them, each with its own time. A test that went on behind the next ones would change the cluster
+ * Of two runs of `up` and what comes after them, each with its own time. A test that kept running behind the next ones would change the cluster
  * under them.
  */
 const testWithinMs = 720_000;
@@ -40,7 +40,7 @@ async function expectCluster(hosts: readonly string[]): Promise<void> {
 }
 
 interface Limits {
-  /** A member that the others have forgotten, and one whose data were lost, are mended elsewhere, too. */
+  /** A member that the others have forgotten, and one whose data were lost, are repaired elsewhere, too. */
   readonly mended?: boolean;
 }
 

@@ -20,14 +20,14 @@ export function provisioning({ upAgain }: { readonly upAgain: boolean }): void {
       expect(previewed?.exitCode ?? 0, previewed?.output).toBe(0);
       const watch = watchArguments(secrets);
       const made = await up();
-      const { looks, shown } = watch.stop();
+      const { samples, shown } = watch.stop();
       noteSeconds("up from bare hosts", made.seconds, 50);
       expect(made.exitCode, made.output).toBe(0);
       subjectIsMade();
       expect(made.seconds).toBeLessThan(300);
       expect(resourceCounts(made.output), made.output).toEqual({ created: expect.any(Number) });
       expect(shown).toEqual([]);
-      expect(looks).toBeGreaterThan(made.seconds);
+      expect(samples).toBeGreaterThan(made.seconds);
       const said = { up: made.output, ...(previewed ? { preview: previewed.output } : {}) };
       expectHidden({ ...said, ...(await secretPlaces()) }, secrets);
     });

@@ -12,7 +12,7 @@ import { lab, on, stackConfig, textOf, until, untilPrints } from "./subject.ts";
 
 let seed = 300;
 
-/** Products down the public road as `./warren lab` sends them. */
+/** Products down the public data server path as `./warren lab` sends them. */
 export async function sendPublic(count: number, onFetched?: (fetched: number) => void): Promise<PublicResult> {
   seed += 1;
   const result = await sendToPublic({
@@ -20,7 +20,7 @@ export async function sendPublic(count: number, onFetched?: (fetched: number) =>
     signal: AbortSignal.timeout(200_000),
     ...(onFetched ? { onFetched } : {}),
   });
-  if (!result) throw new Error("the lab's stack has no public road");
+  if (!result) throw new Error("the lab's stack has no public data server path");
   return result;
 }
 
@@ -63,7 +63,7 @@ export function publicRoad(): void {
         socket.setEncoding("utf8").on("error", (error) => console.log(error.code));
         socket.on("data", (text) => { console.log(text.trim()); lines.length > 0 ? socket.write(lines.shift() + "\\r\\n") : socket.end(); });'`;
 
-    it("is closed to hosts that don't deliver, and to whoever has another password", async () => {
+    it("is closed to hosts that don't deliver, and to wrong passwords", async () => {
       expect(await textOf("client-1", greeting([]))).toBe("ECONNREFUSED");
       const said = await textOf("px-1", greeting(["USER wxofeed", "PASS not-the-password"]));
       expect(said).toMatch(/^220 .*\n(331 .*\n530 Login incorrect\.|530 Non-anonymous sessions must use encryption\.)/);
@@ -71,7 +71,7 @@ export function publicRoad(): void {
   });
 
   part("products from px to a client", () => {
-    it("come through once and whole", async () => {
+    it("arrive once and intact", async () => {
       const { account, outcome } = await sendPublic(60);
       note("60 products from px to a client, p99", `${account.latencyMs.p99} ms`);
       expect(outcome).toBe("complete");
@@ -97,7 +97,7 @@ export function publicRoad(): void {
       });
       await Promise.all(done);
       expect(done).toHaveLength(faults.length);
-      note("the public road's agents killed: announced again", String(account.repeated));
+      note("agents of the public data server path killed: announced again", String(account.repeated));
       expect(outcome).toBe("complete");
       expect(details.lost).toEqual([]);
       expect(account).toMatchObject({ fetched: { "client-1": count }, lost: 0, wrongSize: 0, wrongContent: 0 });

@@ -54,7 +54,7 @@ export function rollingRestart({ perSecond, hosts }: Rolling = {}): void {
 /** `./warren drill`, each kind of it, run as a person runs it while products flow: none is lost, none goes out twice. */
 export function drills(): void {
   part("things broken on purpose while products flow", () => {
-    it("each kind of drill is gone through, and all is whole again", { timeout: testWithinMs }, async () => {
+    it("each kind of drill runs, and the system is healthy again", { timeout: testWithinMs }, async () => {
       const verbs = drillKinds.map(({ name }) => ["drill", name, "--hold", String(drillHoldSeconds)]);
       const { answers, account } = await whileProductsFlow<DrillReport>(verbs, drillWithinMs);
       for (const { name, pauseWantedMs } of drillKinds) {

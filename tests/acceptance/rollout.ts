@@ -17,8 +17,8 @@ const testWithinMs = 1_800_000;
 const programOf = (agent: Agent): string => `/opt/warren/agents/${agent}.mjs`;
 
 /**
- * New agents come while products flow: good ones, one that ends at its start, and one that ends some seconds after it was ready. The latter two leave the
- * former one running everywhere, by `rollout` and by `up`. Doesn't prove what an agent does to products that is well and wrong.
+ * New agents are deployed while products flow: good ones, one that exits at its start, and one that exits some seconds after it was ready. The latter
+ * two leave the previous one running everywhere, by `rollout` and by `up`. Does not prove what a healthy but faulty agent does to products.
  */
 export function rollout({ mayDeliverTwice }: { readonly mayDeliverTwice: boolean }): void {
   part("new agents", () => {

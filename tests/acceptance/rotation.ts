@@ -157,7 +157,7 @@ const runsOf = ({ brokers, announcements }: StackConfig): Promise<string[]> =>
 const rotate = async (words: readonly string[]): Promise<Answer> =>
   (await answerOf<Answer>(["rotate", ...words], verbWithinMs)).answer;
 
-/** Kills the verb where it stands as soon as it begins a step; the engine that it has started may go on. */
+/** Kills the verb as soon as it begins a step; the engine that it has started may continue. */
 async function killedIn(step: string, words: readonly string[]): Promise<void> {
   const child = runVerb(["rotate", ...words, "--json"], verbWithinMs);
   child.stderr?.on("data", (data: Buffer) => {
@@ -167,7 +167,7 @@ async function killedIn(step: string, words: readonly string[]): Promise<void> {
   if (signal !== "SIGKILL") throw new Error(`rotate ${words.join(" ")} never came to ${step}: ${stderr}`);
 }
 
-/** Whoever looks at the brokers trusts the CA of before, which no server shows any more. */
+/** The verbs trust the previous CA, which no server uses any more. */
 async function renewManagement(scene: Scene): Promise<void> {
   const renewed = await openScene(lab, await stackConfig());
   for (const api of scene.management.values()) api.close();

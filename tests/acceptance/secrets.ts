@@ -42,14 +42,14 @@ export function formsOf(secret: string): string[] {
 const sampleEveryMs = 50;
 
 /**
- * Looks at the arguments of every process of the machine, those of all hosts among them, until it is stopped. What it
- * does not prove: a process that lives for less than the time between two looks may be missed.
+ * Reads the arguments of every process of the machine, including those of all hosts, until it is stopped. Not proved: a
+ * process that lives for less than the time between two samples may be missed.
  */
-export function watchArguments(secrets: ReadonlyMap<string, string>): { stop(): { looks: number; shown: string[] } } {
+export function watchArguments(secrets: ReadonlyMap<string, string>): { stop(): { samples: number; shown: string[] } } {
   const shown = new Set<string>();
-  let looks = 0;
+  let samples = 0;
   const look = () => {
-    looks += 1;
+    samples += 1;
     for (const pid of readdirSync("/proc")) {
       if (!/^\d+$/.test(pid)) continue;
       const line = argumentsOf(pid);
@@ -61,7 +61,7 @@ export function watchArguments(secrets: ReadonlyMap<string, string>): { stop(): 
     stop() {
       clearInterval(timer);
       look();
-      return { looks, shown: [...shown] };
+      return { samples, shown: [...shown] };
     },
   };
 }

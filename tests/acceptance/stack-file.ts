@@ -33,7 +33,7 @@ export function removePublicRoad(stack: Document): void {
   for (const path of paths) stack.deleteIn(["config", ...path]);
 }
 
-/** The text of a lab's stack with these of its hosts alone, and so without the public road. */
+/** The text of a lab's stack with only these hosts, and so without the public data server path. */
 export function withHosts(text: string, hosts: readonly string[]): string {
   const stack = parseDocument(text);
   const all = stack.toJS() as { readonly config: Readonly<Record<"warren:hosts", object>> };

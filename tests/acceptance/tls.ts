@@ -82,7 +82,7 @@ function rotation(): void {
       (stack) => stack.setIn(["config", "warren:tls", "generation"], generation),
       async () => {
         const rotated = await up();
-        // Whoever comes now meets the new certificate, and whoever knows the former CA alone doesn't come in.
+        // New connections get the new certificate, so clients that know only the previous CA can't connect.
         const peerAfter = await shown(await now()).catch((error: Error) => error);
         const { times, failures } = await visits.stop();
         expect(rotated.exitCode, rotated.output).toBe(0);
@@ -102,7 +102,7 @@ function rotation(): void {
   });
 
   // The file says the former generation again, which is another change; after it hosts and file are of one mind.
-  it("stays with the certificates that every host trusts while one can't be told of the new CA", async () => {
+  it("keeps the certificates that every host trusts while one host can't get the new CA", async () => {
     const { config, broker, first } = await brokerSubject();
     const shown = async () => peerOf(first.address, broker.tlsPort, (await readOperatorCa(lab)) ?? "");
     const away = hostsOf(config, "pds").at(-1) ?? "";

@@ -14,7 +14,7 @@ const count = 200;
 
 export function products(): void {
   part("products", () => {
-    it("come through once and whole, 20 a second, and every puller takes part", async () => {
+    it("arrive once and intact, 20 a second, and every puller takes part", async () => {
       const { account, details, outcome } = await send({ count });
       note(`${count} products, p99 from closed to received`, `${account.latencyMs.p99} ms`, "250 ms");
       expect(outcome).toBe("complete");

@@ -57,7 +57,7 @@ export async function startTrickle(config: StackConfig): Promise<Trickle> {
       await pause(everyMs, stopping.signal);
     }
   })();
-  // A write that fails is told by `stop`.
+  // A failing write is reported by `stop`.
   working.catch(() => {});
   return {
     withheld,

@@ -88,7 +88,7 @@ export function verifyNamesFaults({ all }: { readonly all: boolean }): void {
       note("verify on a sound lab", `${seconds.toFixed(1)} s`, "5 s");
     });
 
-    it("nothing is broken: a probe goes down both roads", { timeout: testWithinMs }, async () => {
+    it("nothing is broken: a probe goes down both paths", { timeout: testWithinMs }, async () => {
       const { probes = [], exitCode } = await run("--probe");
       expect(probes).toMatchObject([
         { road: "radar", arrived: true, left: [] },

@@ -54,7 +54,7 @@ export function virtualIp(): void {
   part("the virtual IP", () => {
     it("is seen by the other host's dispatcher within a second of its move, and comes back", async () => {
       const { first, second } = await subject();
-      // The kernel's events, not the look that makes up for them: `ip monitor` can run in the unit's sandbox.
+      // The kernel's events, not the poll that makes up for them: `ip monitor` can run in the unit's sandbox.
       for (const host of [first, second]) await untilPrints(host, "pgrep --exact ip | wc -l", "1", 10_000);
       await untilHealthy();
       const stopAndSee = async () => {
@@ -122,7 +122,7 @@ export function virtualIpSlowly(): void {
       await whole(seeEnd, () => on(first, "systemctl start keepalived"));
     });
 
-    it("is told of in the journal where two hosts have it, and where none has", async () => {
+    it("is reported in the journal if two hosts have it, and if none has", async () => {
       const { config, first, second } = await subject();
       const { address } = brokerVirtualIp(config);
       const says = (host: string, words: RegExp) => untilPrints(host, `${watched} | tail -n 1`, words, 15_000);
@@ -160,7 +160,7 @@ async function alarm(host: string, isOn: boolean): Promise<void> {
     "cd /var/lib/rabbitmq && runuser -u rabbitmq -- env HOME=/var/lib/rabbitmq /usr/lib/rabbitmq/bin/rabbitmqctl";
   await on(host, `${control} --quiet set_vm_memory_high_watermark ${isOn ? "0.00001" : "0.4"}`);
   const unhealthy = "cat /run/warren/broker-health/unhealthy";
-  await until(`the look at ${host}'s health counts`, 60_000, async () => {
+  await until(`the check of ${host}'s health counts`, 60_000, async () => {
     await on(host, "systemctl start warren-broker-health.service");
     return (await textOf(host, unhealthy)) === (isOn ? "1" : "0");
   });

@@ -4,7 +4,7 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { checkAccountFile } from "../../scripts/traffic/report.ts";
 import type { BenchSteps } from "./cleanly.ts";
 
-/** What every bench takes. */
+/** Options of every bench. */
 export interface BenchFlags {
   readonly quick?: boolean;
   readonly json?: string;
@@ -13,8 +13,8 @@ export interface BenchFlags {
 const exitInterrupted = 130;
 
 /**
- * Runs a bench: progress on standard error, its table on standard output, the summary to the file of `--json`. A signal breaks it off,
- * and the exit code is 130 then.
+ * Runs a bench: progress on standard error, its table on standard output, the summary to the file of `--json`. A signal aborts it, with
+ * exit code 130.
  */
 export async function runVerb<T>(
   { json }: BenchFlags,
@@ -24,7 +24,7 @@ export async function runVerb<T>(
 ): Promise<void> {
   if (json !== undefined) await checkAccountFile(json);
   const interrupt = new AbortController();
-  const onSignal = (signal: NodeJS.Signals): void => interrupt.abort(new Error(`ended by ${signal}`));
+  const onSignal = (signal: NodeJS.Signals): void => interrupt.abort(new Error(`stopped by ${signal}`));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, onSignal);
   try {
     const result = await run({
@@ -41,11 +41,11 @@ export async function runVerb<T>(
 
 async function writeSummary(path: string, summary: object): Promise<void> {
   await writeFile(path, `${JSON.stringify(summary, null, 2)}\n`).catch((error: Error) => {
-    throw new UserError(path, `can't be written: ${error.message}`, "give another file to --json");
+    throw new UserError(path, `can't be written: ${error.message}`, "choose another file for --json");
   });
 }
 
-/** For commander: a whole number of something, from 1 to `max`. */
+/** Parser for commander: a whole number from 1 to `max`. */
 export function whole(what: string, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { expectBrokenOff } from "./broken-off.ts";
+import { expectAborted } from "./broken-off.ts";
 import { ownTemporaryFolder } from "./own-folder.ts";
 import { summarise } from "./report.ts";
 import { type BenchPlan, quickPlan, runBench } from "./run.ts";
 
-// The figures of such a small run prove nothing; that they are all there, and every key counted, is what is looked at.
+// The figures of such a small run mean nothing. This tests that all figures are present and every key is counted.
 
 const plan: BenchPlan = {
   ...quickPlan,
@@ -15,13 +15,13 @@ const plan: BenchPlan = {
   productsPerNames: 100,
 };
 
-/** A dozen seconds of an idle machine. */
+/** Takes about 12 s on an idle machine. */
 const busyMachineMs = 600_000;
 
 const folders = ownTemporaryFolder();
 
 test.each(["classic", "quorum"] as const)(
-  "with %s queues, shovel and dispatcher move everything, and every figure is there",
+  "with %s queues, shovel and dispatcher move all messages, and every figure is present",
   async (queueType) => {
     const steps: string[] = [];
     const result = await runBench({
@@ -32,7 +32,7 @@ test.each(["classic", "quorum"] as const)(
     const summary = summarise(result);
     const { bytesPerName, residentBytesPerName, bytesPerNameMeasured, ...figures } = summary;
     for (const figure of Object.values(figures)) expect(figure).toBeGreaterThan(0);
-    expect([bytesPerName, residentBytesPerName], "of so few names they would be chance").toEqual([{}, null]);
+    expect([bytesPerName, residentBytesPerName], "too few names for a figure").toEqual([{}, null]);
     expect(result.memory.byNames.map(({ names }) => names)).toEqual([1000, 2000]);
     expect(bytesPerNameMeasured).toContain("live objects");
     expect(result.latency.steadyMs.length).toBe(25);
@@ -45,9 +45,9 @@ test.each(["classic", "quorum"] as const)(
 );
 
 test(
-  "broken off, it leaves nothing behind",
+  "after an abort it leaves nothing behind",
   async () => {
-    await expectBrokenOff("round 1 of 1: 40000", (options) =>
+    await expectAborted("round 1 of 1: 40000", (options) =>
       runBench({ plan: { ...plan, products: 20_000 }, ...options }),
     );
     expect(folders()).toEqual([]);

@@ -19,7 +19,7 @@ test.each([1, 2, 7, 5000])("%i products are announced by each source once, the s
   expect(at(sources[0])).toBeLessThan(at(sources[1]));
 });
 
-test("announcements are what the codec reads; both sources' have one key, other runs and products another", () => {
+test("announcements parse with the codec; both sources' have the same key, other runs and products another", () => {
   const [one, two] = sources.map((source) => announcementOf("a", 1, source).body);
   if (!one || !two) throw new Error("two sources are needed");
   expect(codecs.v00.parse({ body: one }).ok).toBe(true);
@@ -28,7 +28,7 @@ test("announcements are what the codec reads; both sources' have one key, other 
   expect(new Set([keyOf("a", 1), keyOf("a", 2), keyOf("b", 1)]).size).toBe(3);
 });
 
-test("a product that is missing, one that comes again and one of somebody else fail the bench", () => {
+test("a missing, a repeated or a foreign product fails the bench", () => {
   const body = (product: number, run = "r") => announcementOf(run, product, "urp-1").body;
   const counted = (...bodies: Buffer[]): KeyCount => {
     const count = new KeyCount("r", 2, 1);
@@ -41,7 +41,7 @@ test("a product that is missing, one that comes again and one of somebody else f
   expect(() => counted(body(0)).check("dispatcher")).toThrow(/1 are missing, 0 are repeated/);
   expect(() => counted(body(0), body(1), body(1)).check("dispatcher")).toThrow(/0 are missing, 1 are repeated/);
   expect(() => counted(body(0), body(0)).check("dispatcher")).toThrow(/1 are missing, 1 are repeated/);
-  expect(() => counted(body(0), body(1), body(5, "s")).check("dispatcher")).toThrow(/1 messages are none of them/);
+  expect(() => counted(body(0), body(1), body(5, "s")).check("dispatcher")).toThrow(/1 messages are foreign/);
 });
 
 test("medians and percentiles by nearest rank", () => {
@@ -51,11 +51,11 @@ test("medians and percentiles by nearest rank", () => {
   expect(latenciesOf([7])).toEqual({ p50: 7, p99: 7, max: 7 });
 });
 
-test("processor time and memory are those of the process", () => {
+test("CPU time and memory are those of the process", () => {
   const before = cpuSeconds(process.pid);
   const own = process.cpuUsage();
   const used = (): number => process.cpuUsage(own).user + process.cpuUsage(own).system;
-  // Until it is more than one step of the kernel's clock, by the process's own finer one.
+  // Until it exceeds one tick of the kernel's clock, by the process's finer clock.
   while (used() < 30_000);
   expect(cpuSeconds(process.pid)).toBeGreaterThan(before);
   expect(residentBytes(process.pid)).toBeGreaterThan(process.memoryUsage().heapUsed);
@@ -98,7 +98,7 @@ const result: BenchResult = {
   },
 };
 
-test("the summary has medians of the rounds and no bytes a name of the warm dispatcher", () => {
+test("the summary has medians of the rounds, and no bytes per name for the warm dispatcher", () => {
   expect(summarise(result)).toEqual({
     announcementsPerSecond: 12_000,
     shovelPerSecond: 15_000,
@@ -113,11 +113,11 @@ test("the summary has medians of the rounds and no bytes a name of the warm disp
   expect(small.residentBytesPerName).toBeNull();
 });
 
-test("the table names every figure with its unit", () => {
+test("the table has every figure with its unit", () => {
   const lines = formatBench(result).split("\n");
   expect(lines.find((line) => line.startsWith("  dispatcher "))).toMatch(/ 12000 +80 µs +40 µs +11000, 13000, 12000$/);
   expect(lines.find((line) => line.startsWith("  ratio "))).toMatch(/ 0\.80 +0 missing, 0 repeated$/);
-  expect(lines.find((line) => line.includes("announced to notified at 50/s"))).toContain("p99 3.5 ms");
+  expect(lines.find((line) => line.includes("announcement to notification at 50/s"))).toContain("p99 3.5 ms");
   expect(lines.find((line) => line.startsWith("  10000 "))).toMatch(/61 MB +61 +51 µs +0\.5 s$/);
-  expect(lines.at(-2)).toContain("grows by 78 bytes a name from 10000 to 1000000 names");
+  expect(lines.at(-2)).toContain("grows by 78 bytes per name from 10000 to 1000000 names");
 });

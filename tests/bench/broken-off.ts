@@ -1,12 +1,12 @@
 import { expect } from "vitest";
 
-/** Breaks a bench off as soon as it tells of a step that begins with `step`: it ends with the reason of that. */
-export async function expectBrokenOff(
+/** Aborts a bench at the step that starts with `step`, and expects that it rejects with the abort's reason. */
+export async function expectAborted(
   step: string,
   run: (options: { readonly signal: AbortSignal; readonly onStep: (text: string) => void }) => Promise<unknown>,
 ): Promise<void> {
   const controller = new AbortController();
-  const reason = new Error("ended by SIGINT");
+  const reason = new Error("stopped by SIGINT");
   const onStep = (text: string): void => {
     if (text.startsWith(step)) controller.abort(reason);
   };

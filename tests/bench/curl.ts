@@ -5,15 +5,15 @@ import { UserError } from "../../agents/lib/errors.ts";
 
 const run = promisify(execFile);
 
-/** Of the curl that is installed, e.g. `7.88.1`. @throws UserError where there is none. */
+/** Version of the installed curl, e.g. `7.88.1`. @throws UserError if curl is missing */
 export async function curlVersion(): Promise<string> {
   const { stdout } = await run("curl", ["--version"]).catch((cause: Error) => {
-    throw new UserError("curl", "is not there", "apt-get install curl", { cause });
+    throw new UserError("curl", "is not installed", "apt-get install curl", { cause });
   });
   return stdout.split(" ")[1] ?? "";
 }
 
-/** Files a second of `curl --parallel` with so many connections, from its start to its end. `config` is a config file's text. */
+/** Files per second of `curl --parallel` with `connections`, over its complete run. `config` is a config file's text. */
 export async function downloadByCurl(
   config: string,
   configFile: string,

@@ -2,18 +2,18 @@ import { cpus } from "node:os";
 import { median } from "../../scripts/lib/statistics.ts";
 import { benchTable, rounded } from "./report.ts";
 
-/** How much is measured. */
+/** Size of the measurement. */
 export interface DeliverPlan {
   readonly rounds: number;
   readonly files: number;
   readonly fileBytes: number;
 }
 
-/** Files a second of one round. */
+/** Files per second of one round. */
 export interface Round {
   readonly sftp: number;
   readonly sender: number;
-  /** With a notification for each file, on disk before the file goes. */
+  /** With a notification for each file, on disk before the file leaves its txq. */
   readonly senderTold: number;
 }
 
@@ -22,7 +22,7 @@ export interface DeliverResult {
   readonly rounds: readonly Round[];
 }
 
-/** What `--json` promises: medians in files a second, and their ratios. */
+/** The shape of `--json`: medians in files per second, and their ratios. */
 export interface DeliverSummary {
   readonly files: number;
   readonly fileBytes: number;
@@ -44,17 +44,17 @@ export function summariseDeliver({ plan: { files, fileBytes }, rounds }: Deliver
   };
 }
 
-/** The table on the terminal; ends with a newline. */
+/** The table. Ends with a newline. */
 export function formatDeliverBench(result: DeliverResult): string {
   const { files, fileBytes, rounds, sftp, sender, senderTold, ratio, ratioTold } = summariseDeliver(result);
   return [
-    `Node ${process.version}; ${cpus().length} processors for all of it`,
-    `${files} files of ${fileBytes} bytes to one sshd on loopback, medians of ${rounds}, in files a second`,
+    `Node ${process.version}; ${cpus().length} processors shared by all processes`,
+    `${files} files of ${fileBytes} bytes to one sshd on loopback, medians of ${rounds}, in files per second`,
     "",
     benchTable([
-      ["sftp -b, without its login", `${sftp}`],
+      ["sftp -b, without login", `${sftp}`],
       ["sender", `${sender}, ${ratio.toFixed(2)} of that`],
-      ["sender, each file told of", `${senderTold}, ${ratioTold.toFixed(2)} of that`],
+      ["sender with notifications", `${senderTold}, ${ratioTold.toFixed(2)} of that`],
     ]),
     "",
   ].join("\n");

@@ -15,7 +15,7 @@ import type { DeliverPlan, DeliverResult, Round } from "./deliver-report.ts";
 
 export const fullDeliverPlan: DeliverPlan = { rounds: 5, files: 1000, fileBytes: 40_000 };
 
-/** To see that the bench works: its figures mean little. */
+/** Only to test the bench: its figures mean little. */
 export const quickDeliverPlan: DeliverPlan = { ...fullDeliverPlan, rounds: 1, files: 100 };
 
 export interface DeliverBenchOptions extends BenchSteps {
@@ -26,8 +26,8 @@ const stalledAfterMs = 120_000;
 const probeIntervalMs = 5;
 
 /**
- * Has the sender and OpenSSH's sftp deliver the same files to one sshd, in turns. Whatever happens, server, sender and folders are gone
- * when it resolves or rejects.
+ * Delivers the same files to one sshd with the sender and with OpenSSH's sftp, alternately. Server, sender and folders are removed before
+ * it resolves or rejects.
  */
 export function runDeliverBench({ plan, signal, onStep }: DeliverBenchOptions): Promise<DeliverResult> {
   return cleanly(signal, async (cleanup) => {
@@ -37,16 +37,16 @@ export function runDeliverBench({ plan, signal, onStep }: DeliverBenchOptions): 
     cleanup.add(async () => rmSync(directory, { recursive: true, force: true }));
     const scene: Scene = { plan, server, directory, signal };
     const rates: Round[] = [];
-    const told = [false, true].map((isTold) => startSender(scene, isTold, cleanup));
-    const [silent, telling] = await Promise.all(told);
-    if (!silent || !telling) throw new TypeError("no sender");
-    // The first round is to warm up all of them.
+    const senders = [false, true].map((notifies) => startSender(scene, notifies, cleanup));
+    const [plain, notifying] = await Promise.all(senders);
+    if (!plain || !notifying) throw new TypeError("no sender");
+    // The first round warms everything up.
     for (let round = 0; round <= plan.rounds; round += 1) {
       onStep(round === 0 ? "warming up" : `round ${round} of ${plan.rounds}`);
       const login = await bySftp(scene, round, 0);
       const sftp = (await bySftp(scene, round, plan.files)) - login;
-      const sender = await bySender(scene, silent, round);
-      const senderTold = await bySender(scene, telling, round);
+      const sender = await bySender(scene, plain, round);
+      const senderTold = await bySender(scene, notifying, round);
       const rate = (seconds: number) => plan.files / seconds;
       if (round > 0) rates.push({ sftp: rate(sftp), sender: rate(sender), senderTold: rate(senderTold) });
     }
@@ -62,8 +62,8 @@ interface Scene {
 }
 
 /** A running sender's txq. */
-async function startSender({ server, directory }: Scene, isTold: boolean, cleanup: Cleanup): Promise<string> {
-  const name = isTold ? "told" : "silent";
+async function startSender({ server, directory }: Scene, notifies: boolean, cleanup: Cleanup): Promise<string> {
+  const name = notifies ? "notifying" : "plain";
   const txq = join(directory, name);
   const notifyDirectory = join(directory, `${name}-notify`);
   for (const folder of [join(txq, "3"), notifyDirectory]) mkdirSync(folder, { recursive: true });
@@ -80,7 +80,7 @@ async function startSender({ server, directory }: Scene, isTold: boolean, cleanu
       keyFile: server.keyFile,
       hostKeys: [server.fingerprint],
     },
-    ...(isTold ? { notify: { queueDirectory: notifyDirectory, baseUrl: "http://dd1.weather.gc.ca/" } } : {}),
+    ...(notifies ? { notify: { queueDirectory: notifyDirectory, baseUrl: "http://dd1.weather.gc.ca/" } } : {}),
   };
   const configFile = join(directory, `${name}.json`);
   writeFileSync(configFile, JSON.stringify(config));
@@ -98,7 +98,7 @@ function makeFiles(folder: string, round: number, { files, fileBytes }: DeliverP
   for (let count = 0; count < files; count += 1) writeFileSync(join(folder, fileName(round, count)), content);
 }
 
-/** Seconds until all files have left the txq: each does when it is on the server. */
+/** Seconds until all files have left the txq. Each leaves when it is on the server. */
 async function bySender({ plan, directory, signal }: Scene, txq: string, round: number): Promise<number> {
   const staged = join(directory, "staged");
   makeFiles(staged, round, plan);
@@ -107,11 +107,11 @@ async function bySender({ plan, directory, signal }: Scene, txq: string, round: 
   renameSync(staged, folder);
   const isEmpty = () => readdirSync(folder).length === 0;
   if (!(await poll(isEmpty, { everyMs: probeIntervalMs, withinMs: stalledAfterMs, signal })))
-    throw new UserError("sender", "did not deliver in two minutes");
+    throw new UserError("sender", "did not deliver all files within two minutes");
   return (performance.now() - began) / 1000;
 }
 
-/** Seconds of one run of `sftp -b` with so many files, from its start to its end. */
+/** Seconds of one run of `sftp -b` with `files` files. */
 async function bySftp({ plan, server, directory, signal }: Scene, round: number, files: number): Promise<number> {
   const folder = join(directory, "for-sftp");
   makeFiles(folder, round, { ...plan, files });
@@ -127,7 +127,7 @@ async function bySftp({ plan, server, directory, signal }: Scene, round: number,
   const child = spawn("sftp", [...options, `${server.user}@127.0.0.1`], { stdio: "ignore", signal });
   const [code] = await once(child, "exit");
   const seconds = (performance.now() - began) / 1000;
-  if (code !== 0) throw new UserError("sftp", `ended with ${code}`);
+  if (code !== 0) throw new UserError("sftp", `exited with ${code}`);
   rmSync(folder, { recursive: true });
   return seconds;
 }

@@ -14,10 +14,10 @@ const roundsMax = 100;
 export function defineDeliver(command: Command): void {
   command
     .command("deliver")
-    .summary("the sender beside OpenSSH's sftp, to one server")
-    .option("--rounds <N>", `of each (default: ${fullDeliverPlan.rounds})`, whole("rounds", roundsMax))
-    .option("--quick", "a small set, to see that all works; its figures mean little")
-    .option("--json <FILE>", "also write the figures to this file, as JSON")
+    .summary("measure the sender beside OpenSSH's sftp, to one server")
+    .option("--rounds <N>", `rounds of each (default: ${fullDeliverPlan.rounds})`, whole("rounds", roundsMax))
+    .option("--quick", "a small run, only to test the bench; its figures mean little")
+    .option("--json <FILE>", "also write the figures to this file as JSON")
     .addHelpText("after", helpText)
     .action(({ rounds, ...flags }: Flags) => {
       const basic = flags.quick ? quickDeliverPlan : fullDeliverPlan;
@@ -28,14 +28,15 @@ export function defineDeliver(command: Command): void {
 }
 
 const helpText = `
-Starts an sshd of its own, in namespaces, and two senders, as processes of their own. In turns \`sftp -b\`, a sender, and a
-sender that tells a txq of each file deliver 1,000 files of 40 kB to it: sftp puts them under their names, the senders lock
-them by another name until they are whole, set their mode, and remove them from their txq. The login of sftp is measured
-and taken off its time; the senders keep their connection.
+Starts its own sshd in namespaces, and two sender processes. \`sftp -b\`, a sender, and a sender that writes a notification
+of each file deliver 1,000 files of 40 kB to it alternately. sftp writes them under their final names. The senders lock
+them under another name until they are complete, set their mode, and remove them from their txq. The time of sftp's login
+is measured and subtracted; the senders keep their connection.
 
-All is on the disk of TMPDIR. Leave the machine alone meanwhile. Needs root; takes less than a minute.
+All files are on the disk of TMPDIR. Don't use the machine meanwhile. Needs root; takes less than a minute.
 
 Exit code: 0 measured, 1 something failed, 2 wrong options, 130 Ctrl-C.
 
-Example:
+Examples:
+  ./warren bench deliver
   ./warren bench deliver --rounds 9 --json deliver.json`;

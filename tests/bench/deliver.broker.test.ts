@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { runDeliverBench } from "./deliver-run.ts";
 
-test("sftp and both senders deliver all files of a round, and nothing of it stays", { timeout: 300_000 }, async () => {
+test("sftp and both senders deliver all files of a round, and leave nothing behind", { timeout: 300_000 }, async () => {
   const steps: string[] = [];
   const { signal } = new AbortController();
   const plan = { rounds: 1, files: 20, fileBytes: 1000 };

@@ -10,16 +10,16 @@ const result: DeliverResult = {
   ],
 };
 
-test("medians of each, and their ratios to sftp's", () => {
+test("the summary has medians and their ratios to sftp's", () => {
   expect(summariseDeliver(result)).toEqual({
     ...{ files: 1000, fileBytes: 40_000, rounds: 3 },
     ...{ sftp: 1000, sender: 900, senderTold: 600, ratio: 0.9, ratioTold: 0.6 },
   });
 });
 
-test("the table says what was measured, and both ratios", () => {
+test("the table describes the measurement, and has both ratios", () => {
   const table = formatDeliverBench(result);
   expect(table).toContain("1000 files of 40000 bytes to one sshd on loopback, medians of 3");
   expect(table).toMatch(/sender +900, 0\.90 of that/);
-  expect(table).toMatch(/told of +600, 0\.60 of that/);
+  expect(table).toMatch(/with notifications +600, 0\.60 of that/);
 });

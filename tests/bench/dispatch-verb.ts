@@ -17,12 +17,16 @@ const roundsMax = 20;
 export function defineDispatch(command: Command): void {
   command
     .command("dispatch")
-    .summary("the dispatcher's throughput, latency and memory, beside RabbitMQ's own shovel")
-    .option("--products <N>", `each is announced twice (default: ${fullPlan.products})`, whole("products", productsMax))
-    .option("--rounds <N>", `shovel and dispatcher in turns (default: ${fullPlan.rounds})`, whole("rounds", roundsMax))
-    .addOption(new Option("--queue-type <type>", "of all queues").choices(queueTypes).default("classic"))
-    .option("--quick", "a small set, to see that all works; its figures mean little")
-    .option("--json <FILE>", "also write the figures to this file, as JSON")
+    .summary("measure the dispatcher's throughput, latency and memory beside RabbitMQ's shovel")
+    .option(
+      "--products <N>",
+      `products, each announced twice (default: ${fullPlan.products})`,
+      whole("products", productsMax),
+    )
+    .option("--rounds <N>", `rounds of shovel and dispatcher (default: ${fullPlan.rounds})`, whole("rounds", roundsMax))
+    .addOption(new Option("--queue-type <type>", "type of all queues").choices(queueTypes).default("classic"))
+    .option("--quick", "a small run, only to test the bench; its figures mean little")
+    .option("--json <FILE>", "also write the figures to this file as JSON")
     .addHelpText("after", helpText)
     .action((flags: Flags) => {
       const basic = flags.quick ? quickPlan : fullPlan;
@@ -33,22 +37,22 @@ export function defineDispatch(command: Command): void {
 }
 
 const helpText = `
-Starts a broker of its own in a temporary folder and fills its input queue with announcements of two sources. These are
-moved by RabbitMQ's shovel plugin (ack on confirm, prefetch 1000, every message moved: the ceiling) and by the dispatcher, as
-a process of its own with journal and ledger on (each product once), in turns; a reader counts every key. Then it
-measures from announcing to notifying at 50 announcements a second and after silence, and what a dispatcher needs that
-remembers ten thousand, a hundred thousand and a million names. The dispatcher has the settings that a provisioned host
-gets. Needs no root; takes about seven minutes.
+Starts its own broker in a temporary folder, and fills its input queue with announcements of two sources. RabbitMQ's
+shovel plugin (ack on confirm, prefetch 1000, moves every message: the upper limit) and a dispatcher process (with
+journal and ledger; each product once) move them alternately. A reader counts every key. Then the bench measures the
+latency from announcement to notification, at 50 announcements per second and after silence, and the memory of a
+dispatcher with ten thousand, a hundred thousand and a million names. The dispatcher has the settings of a provisioned
+host. Needs no root; takes about seven minutes.
 
-Bytes a name are what live objects and buffers grow by, after garbage collection, since the same dispatcher was warm with a
-thousand names or fewer; of fewer than 50,000 further names that would be chance, and is left out. A million would take
-minutes through the queue: a dispatcher starts with them in a journal that the bench has written, and is held against one
-that starts with ten thousand. Of these two it tells as well what the resident set grows by: several megabytes of that come
-and go by chance, which is more than fewer names take.
+Bytes per name are the growth of live objects and buffers, after garbage collection, since the same dispatcher was warm
+with at most a thousand names. For fewer than 50,000 more names the figure would be noise and is left out. A million
+names would take minutes through the queue, so a dispatcher starts with them in a journal that the bench has written, and
+is compared with one that starts with ten thousand. For these two the growth of the resident set is also shown. It varies
+by several megabytes, too much for fewer names.
 
-Leave the machine alone meanwhile: broker, dispatcher and bench share its processors.
+Don't use the machine meanwhile: broker, dispatcher and bench share its processors.
 
-Exit code: 0 every product came out once, 1 not, or something failed, 2 wrong options, 130 Ctrl-C.
+Exit code: 0 every product was dispatched once, 1 otherwise or an error, 2 wrong options, 130 Ctrl-C.
 
 Examples:
   ./warren bench dispatch

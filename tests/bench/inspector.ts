@@ -2,19 +2,19 @@ import { UserError } from "../../agents/lib/errors.ts";
 
 const answerWithinMs = 60_000;
 
-/** Bytes that a process holds in live objects and buffers. */
+/** Bytes of a process's live objects and buffers. */
 export async function heldBytes(inspectorUrl: string): Promise<number> {
   const expression = "(({ heapUsed, external }) => heapUsed + external)(process.memoryUsage())";
   const { result } = (await call(inspectorUrl, "Runtime.evaluate", { expression })) as { result: { value: number } };
   return result.value;
 }
 
-/** Has a process collect its garbage: what it holds then is what it needs, not what it has not thrown away yet. */
+/** Runs the garbage collector of a process, so that only memory in use is measured. */
 export async function collectGarbage(inspectorUrl: string): Promise<void> {
   await call(inspectorUrl, "HeapProfiler.collectGarbage", {});
 }
 
-/** Asks a process by Node's inspector. */
+/** Queries a process with Node's inspector. */
 async function call(inspectorUrl: string, method: string, params: object): Promise<unknown> {
   const socket = new WebSocket(inspectorUrl);
   const done = Promise.withResolvers<unknown>();

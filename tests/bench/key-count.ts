@@ -2,7 +2,7 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { scanV00 } from "../../agents/lib/scan-v00.ts";
 import { keyOf } from "./pairs.ts";
 
-/** Counts what comes out, by product: a rate of messages that are wrong or missing is worth nothing. */
+/** Counts dispatched messages by product. A rate with wrong or missing messages means nothing. */
 export class KeyCount {
   readonly #products: ReadonlyMap<string, number>;
   readonly #counts: Uint8Array;
@@ -10,7 +10,7 @@ export class KeyCount {
   #foreign = 0;
   #received = 0;
 
-  /** For the products of one run, each of which has to come so many times. */
+  /** For the products of one run, each expected `times` times. */
   constructor(run: string, products: number, timesEach: number) {
     const keys = Array.from({ length: products }, (_, product) => [keyOf(run, product), product] as const);
     this.#products = new Map(keys);
@@ -38,15 +38,15 @@ export class KeyCount {
     this.#counts[product] = (this.#counts[product] ?? 0) + 1;
   }
 
-  /** @throws UserError where a product is missing or came too often, or something else came. */
+  /** @throws UserError for a missing, repeated or foreign product */
   check(what: string): void {
     const missing = this.#counts.reduce((sum, count) => sum + Math.max(0, this.#timesEach - count), 0);
     const repeated = this.#counts.reduce((sum, count) => sum + Math.max(0, count - this.#timesEach), 0);
     if (missing + repeated + this.#foreign === 0) return;
     throw new UserError(
       what,
-      `of ${this.#counts.length} products ${missing} are missing, ${repeated} are repeated, ${this.#foreign} messages are none of them`,
-      "that is a fault of the dispatcher or of this machine's broker; its figures would mean nothing",
+      `of ${this.#counts.length} products ${missing} are missing, ${repeated} are repeated, ${this.#foreign} messages are foreign`,
+      "the dispatcher or this machine's broker has a fault, so the figures mean nothing",
     );
   }
 }

@@ -8,28 +8,28 @@ import { pullQueue, type Stage } from "./stage.ts";
 export interface LatencyPlan {
   readonly announcementsPerSecond: number;
   readonly seconds: number;
-  /** Before that, uncounted: a dispatcher has been running for more than a moment. */
+  /** Warm-up before the measurement. */
   readonly warmUpSeconds: number;
   readonly silences: number;
   readonly silenceSeconds: number;
 }
 
 export interface LatencyResult {
-  /** Milliseconds from announcing to the notify's arrival, of every product. */
+  /** Milliseconds from announcement to notification, for every product. */
   readonly steadyMs: readonly number[];
   readonly afterSilenceMs: readonly number[];
 }
 
 const lateAfterMs = 60_000;
 
-/** How long it takes a product from its first announcement to the reader of the output queue, both in this process. */
+/** Latency from a product's first announcement to the reader of the output queue, both in this process. */
 export async function measureLatency(stage: Stage, plan: LatencyPlan): Promise<LatencyResult> {
   const { signal } = stage;
   const dispatcher = await stage.startDispatcher("latency");
   const clock = new ArrivalClock(stage);
   try {
     await clock.steady("warm", plan.announcementsPerSecond, plan.warmUpSeconds);
-    stage.onStep(`${plan.announcementsPerSecond} announcements a second for ${plan.seconds} s`);
+    stage.onStep(`${plan.announcementsPerSecond} announcements per second for ${plan.seconds} s`);
     const steadyMs = await clock.steady("steady", plan.announcementsPerSecond, plan.seconds);
     stage.onStep(`single announcements after ${plan.silenceSeconds} s of silence, ${plan.silences} times`);
     const afterSilenceMs: number[] = [];
@@ -61,12 +61,12 @@ class ArrivalClock {
     });
   }
 
-  /** Milliseconds until the product's notify is here. */
+  /** Milliseconds until the product's notification arrives. */
   announce(run: string, product: number): Promise<number> {
     const key = keyOf(run, product);
     const arrived = Promise.withResolvers<number>();
     const late = setTimeout(() => {
-      arrived.reject(new UserError("bench", `product ${product} did not come out within ${lateAfterMs} ms`));
+      arrived.reject(new UserError("bench", `product ${product} was not dispatched within ${lateAfterMs} ms`));
     }, lateAfterMs);
     const sentMs = performance.now();
     this.#waiting.set(key, () => {
@@ -78,7 +78,7 @@ class ArrivalClock {
     return arrived.promise;
   }
 
-  /** At this pace, each product from both sources, the second one step behind. */
+  /** Announces at this rate, each product from both sources, the second one step behind. */
   async steady(run: string, announcementsPerSecond: number, seconds: number): Promise<number[]> {
     const products = Math.ceil((announcementsPerSecond * seconds) / sources.length);
     const stepMs = 1000 / announcementsPerSecond;
@@ -91,7 +91,7 @@ class ArrivalClock {
     for (let product = 0; product < products; product++) {
       await step(2 * product);
       const arrival = this.announce(run, product);
-      // Told below, in order: a failure meanwhile is not unheard.
+      // Awaited below, in order. This avoids an unhandled rejection meanwhile.
       arrival.catch(() => {});
       arrivals.push(arrival);
       await step(2 * product + 1);

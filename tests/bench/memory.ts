@@ -13,24 +13,24 @@ import { dedupWindowSeconds, inputTopic, pullQueue, type RunningDispatcher, type
 import { cpuSeconds, residentBytes } from "./usage.ts";
 
 interface Memory {
-  /** All of the process, with what its allocators keep for later: several megabytes more or less by chance. */
+  /** Resident set of the process, allocators' reserves included: varies by several megabytes. */
   readonly residentBytes: number;
-  /** Live objects and buffers, garbage collected. */
+  /** Live objects and buffers after garbage collection. */
   readonly heldBytes: number;
 }
 
-/** What a dispatcher that remembers so many names needs. */
+/** Memory and times of a dispatcher with `names` names. */
 export interface MemoryResult extends Memory {
   readonly names: number;
-  /** Grown in live objects and buffers, beyond the same dispatcher when it was warm, or one that started with few names; NaN of those, and of few names. */
+  /** Growth of live objects and buffers over the warm dispatcher, or over one started with few names; NaN for those, and for few names. */
   readonly bytesPerName: number;
-  /** Of its processor time, with a table of that size. */
+  /** CPU time with a table of that size. */
   readonly microsecondsPerAnnouncement: number;
-  /** From the start of the process, with these names in its journal; of the dispatcher that grows, with none. */
+  /** Start time with these names in the journal; for the growing dispatcher, with none. */
   readonly readySeconds: number;
 }
 
-/** Of two dispatchers that started with names in their journals. */
+/** Difference of two dispatchers that started with names in their journals. */
 export interface ResidentGrowth {
   readonly fromNames: number;
   readonly toNames: number;
@@ -39,28 +39,28 @@ export interface ResidentGrowth {
 
 export interface MemoryResults {
   readonly byNames: readonly MemoryResult[];
-  /** Undefined where no number of names is so large that chance, which is megabytes, is little beside what they take. */
+  /** Undefined if no number of names is large enough: the resident set varies by megabytes. */
   readonly resident: ResidentGrowth | undefined;
 }
 
-/** More than this would take minutes through the input queue. */
+/** More names than this would take minutes through the input queue. */
 const throughInputMax = 100_000;
-/** So few names, so often announced, that all code has run and been compiled, and all buffers are there. */
+/** A few names, announced often, so that all code is compiled and all buffers are allocated. */
 const warmNamesMax = 1000;
 const warmTimes = 10;
-/** Live memory comes and goes by half a megabyte, and the table's in pieces as large as what it has: fewer names take less than that. */
-const tellingNamesMin = 50_000;
+/** Live memory varies by half a megabyte, and the table grows by doubling. The growth of fewer names is smaller than that. */
+const namesMin = 50_000;
 const keyBytes = 16;
-/** The journal keeps only so much in memory that is not on disk yet. */
+/** Limit of unsynced records that the journal keeps in memory. */
 const syncEvery = 20_000;
 const settleMs = 500;
 const collectionsMax = 10;
 const freedLittleBytes = 100_000;
 
 /**
- * Small numbers of names, in ascending order, go through one dispatcher, whose growth since it was warm is looked at; a large one, which
- * would take minutes, is in the journal of another when that starts, which is held against one that has started with the smallest
- * number. The first result is that of the warm one.
+ * Sends small numbers of names, ascending, through one dispatcher, and measures its growth since it was warm. A large number would take
+ * minutes, so another dispatcher starts with it in the journal, and is compared with one that starts with the smallest number. The first
+ * result is that of the warm dispatcher.
  */
 export async function measureMemory(
   stage: Stage,
@@ -93,11 +93,11 @@ async function measureGrowth(stage: Stage, counts: readonly number[]): Promise<M
     await checkEntries(dispatcher, names);
     const memory = await settledMemory(stage, dispatcher);
     const [warm] = results;
-    const isTelling = warm !== undefined && names - warm.names >= tellingNamesMin;
+    const isTelling = warm !== undefined && names - warm.names >= namesMin;
     const grown = isTelling ? (memory.heldBytes - warm.heldBytes) / (names - warm.names) : Number.NaN;
     results.push({ ...memory, names, bytesPerName: grown, microsecondsPerAnnouncement, readySeconds });
   };
-  stage.onStep(`a dispatcher that remembers ${warmNames} names, and is warm`);
+  stage.onStep(`a warm dispatcher with ${warmNames} names`);
   let cost = 0;
   for (let time = 1; time <= warmTimes; time++) cost = await costOf(stage, dispatcher, "warm", warmNames);
   await measure(warmNames, cost);
@@ -140,10 +140,10 @@ async function startWith(stage: Stage, name: string, names: number) {
 
 async function checkEntries(dispatcher: RunningDispatcher, names: number): Promise<void> {
   const entries = await metric(await dispatcher.metricsPort(), "warren_dispatcher_table_entries");
-  if (entries !== names) throw new UserError("dispatcher", `remembers ${entries} names, not ${names}`);
+  if (entries !== names) throw new UserError("dispatcher", `has ${entries} names, expected ${names}`);
 }
 
-/** Collects garbage until that frees nothing more: V8 goes step by step. */
+/** Collects garbage until that frees nothing more: V8 frees in steps. */
 async function settledMemory({ signal }: Stage, dispatcher: RunningDispatcher): Promise<Memory> {
   const inspectorUrl = await dispatcher.inspectorUrl();
   for (let collected = 1, before = Number.POSITIVE_INFINITY; ; collected++) {
@@ -157,7 +157,7 @@ async function settledMemory({ signal }: Stage, dispatcher: RunningDispatcher): 
   }
 }
 
-/** As the dispatcher would have left it: each name with its first arrival and its twin's announcement. */
+/** Writes a journal like the dispatcher's: each name with its first arrival and its twin's announcement. */
 async function fillJournal(directory: string, names: number): Promise<void> {
   await mkdir(directory, { recursive: true });
   if (names === 0) return;
@@ -180,7 +180,7 @@ async function fillJournal(directory: string, names: number): Promise<void> {
   await journal.close();
 }
 
-/** Microseconds of the dispatcher's processor time for each announcement, twins too. */
+/** Microseconds of the dispatcher's CPU time for each announcement, twins included. */
 async function costOf(stage: Stage, { pid }: RunningDispatcher, run: string, products: number): Promise<number> {
   const before = cpuSeconds(pid);
   await load(stage, run, products);

@@ -9,21 +9,21 @@ import { startShovel } from "./shovel.ts";
 import { exchange, inputQueue, inputTopic, pullQueue, type Stage, targetQueue } from "./stage.ts";
 import { cpuSeconds } from "./usage.ts";
 
-/** More than the reader can be behind, so that it never is what is measured. */
+/** Larger than the reader's possible backlog, so that it never limits the rate. */
 const readerPrefetch = 5000;
 const stalledAfterMs = 120_000;
 const emptyProbeMs = 20;
 
-/** What it took to move all announcements of one run. */
+/** Cost of moving all announcements of one run. */
 export interface Move {
   readonly announcementsPerSecond: number;
-  /** Microseconds of processor per announcement. */
+  /** Microseconds of CPU time per announcement. */
   readonly brokerMicroseconds: number;
   /** 0 for the shovel, which is part of the broker. */
   readonly dispatcherMicroseconds: number;
 }
 
-/** Fills the input queue with every product announced twice; resolves when the broker has all of it. */
+/** Fills the input queue with two announcements of every product. Resolves when all are confirmed. */
 export async function load(stage: Stage, run: string, products: number): Promise<void> {
   const { announcing, signal } = stage;
   let failed = 0;
@@ -40,10 +40,11 @@ export async function load(stage: Stage, run: string, products: number): Promise
     });
   }
   if (open > 0) await new Promise<void>((resolve) => (settled = resolve));
-  if (failed > 0) throw new UserError("bench", `the broker did not take ${failed} announcements`, "look at its memory");
+  if (failed > 0)
+    throw new UserError("bench", `the broker did not confirm ${failed} announcements`, "check its memory");
 }
 
-/** One announcement as an announcer sends it. */
+/** An announcement as an announcer sends it. */
 export function announce(
   session: BrokerSession,
   run: string,
@@ -57,7 +58,7 @@ export function announce(
   );
 }
 
-/** The ceiling: RabbitMQ's shovel moves the announcements, twins too, to another queue, which is read. */
+/** The upper limit: RabbitMQ's shovel moves all announcements, twins included, to another queue, which is read. */
 export async function moveByShovel(stage: Stage, run: string, products: number): Promise<Move> {
   await load(stage, run, products);
   const count = new KeyCount(run, products, sources.length);
@@ -66,7 +67,7 @@ export async function moveByShovel(stage: Stage, run: string, products: number):
   try {
     await reader.complete();
     const move = reader.measured(products, 0);
-    // Ended sooner, it would leave in the queue what it had moved and not yet acked.
+    // If it stopped earlier, messages that it has moved but not acked would stay in the queue.
     await untilSettled(stage);
     count.check("shovel");
     return move;
@@ -76,7 +77,7 @@ export async function moveByShovel(stage: Stage, run: string, products: number):
   }
 }
 
-/** The dispatcher, started anew as a process, takes the announcements and sends on each product once; its output is read. */
+/** A new dispatcher process consumes the announcements and dispatches each product once; its output is read. */
 export async function moveByDispatcher(stage: Stage, run: string, products: number): Promise<Move> {
   await load(stage, run, products);
   const count = new KeyCount(run, products, 1);
@@ -84,7 +85,7 @@ export async function moveByDispatcher(stage: Stage, run: string, products: numb
   const dispatcher = await stage.startDispatcher(run);
   const startSeconds = await dispatcher.startSeconds();
   await reader.complete();
-  // The last twins don't come out: they are done when the input queue is empty.
+  // The last twins have no output. They are done when the input queue is empty.
   const isEmpty = async () => (await stage.admin.checkQueue(inputQueue)).messageCount === 0;
   await poll(isEmpty, { everyMs: emptyProbeMs, signal: stage.signal });
   const move = reader.measured(products, cpuSeconds(dispatcher.pid) - startSeconds);
@@ -95,18 +96,18 @@ export async function moveByDispatcher(stage: Stage, run: string, products: numb
   return move;
 }
 
-/** Nothing waits in the input queue any more, nor is unacked by anybody. */
+/** The input queue has no ready and no unacknowledged messages. */
 export async function untilSettled({ broker, signal }: Stage): Promise<void> {
   const lookup = `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${inputQueue}">>))`;
   const ask = `${lookup}, [{messages, N}] = rabbit_amqqueue:info(Q, [messages]), N`;
   const deadlineMs = performance.now() + stalledAfterMs;
   for (let left = ""; left !== "{ok,0}"; left = await broker.evaluate(ask)) {
     signal.throwIfAborted();
-    if (performance.now() > deadlineMs) throw new UserError("bench", `${inputQueue} does not get empty: ${left}`);
+    if (performance.now() > deadlineMs) throw new UserError("bench", `${inputQueue} is not empty in time: ${left}`);
   }
 }
 
-/** Reads a queue and counts; the clock runs from the first message on. */
+/** Reads a queue and counts. The clock starts at the first message. */
 class Reader {
   readonly #stage: Stage;
   readonly #count: KeyCount;

@@ -12,7 +12,7 @@ import type { Cleanup } from "../rigs/cleanup.ts";
 
 const run = promisify(execFile);
 
-/** A web server of the bench's own on 127.0.0.1, in a process of its own. */
+/** The bench's web server process on 127.0.0.1. */
 export interface WebServer {
   /** Ends in a slash. */
   readonly baseUrl: string;
@@ -22,14 +22,14 @@ export interface WebServer {
 }
 
 const installed = "/usr/sbin/nginx";
-/** Where this is there (util-linux), it gets a SIGTERM from the kernel when we are gone, however we went. */
+/** With setpriv (util-linux) the kernel sends it a SIGTERM when this process dies, in any way. */
 const setpriv = "/usr/bin/setpriv";
 const readyWithinMs = 15_000;
 const probeMs = 20;
 
 /**
- * nginx with a folder as its document root, without a log, connections kept; the machine's own, else that of the distribution's
- * package, unpacked into `directory` and not installed. Undefined where there is none and apt brings none.
+ * nginx with a folder as its document root, without a log, with keep-alive. Uses the installed nginx, or the distribution's package,
+ * unpacked into `directory`. Undefined if neither is available.
  */
 export async function startNginx(root: string, directory: string, cleanup: Cleanup): Promise<WebServer | undefined> {
   const program = existsSync(installed) ? installed : await unpackNginx(directory);
@@ -42,29 +42,29 @@ export async function startNginx(root: string, directory: string, cleanup: Clean
   const argv = [program, "-p", prefix, "-c", configFile, "-e", join(prefix, "error.log")];
   const [command = "", ...args] = existsSync(setpriv) ? [setpriv, "--pdeathsig", "TERM", "--", ...argv] : argv;
   const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => (said += text));
-  const ended = once(child, "exit");
+  let output = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (output += text));
+  const exited = once(child, "exit");
   cleanup.add(async () => {
     child.kill("SIGTERM");
-    await ended;
+    await exited;
   });
   const baseUrl = `http://127.0.0.1:${port}/`;
   await untilAnswering(
     baseUrl,
     () => child.exitCode ?? child.signalCode,
-    () => said,
+    () => output,
   );
   const { stderr } = await run(program, ["-v"]);
   const what = stderr.trim().replace(/^nginx version: nginx\//, "nginx ");
   return { baseUrl, what, pids: [child.pid ?? 0, ...(await childrenOf(child.pid ?? 0))] };
 }
 
-/** One worker: of so few processors it needs a part of one. */
+/** One worker, which needs only a part of one processor. */
 function configuration(root: string, prefix: string, port: number): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   return [
-    // Without it a worker of root's nginx is nobody, who may not look into a folder of root's.
+    // Otherwise the workers of root's nginx run as nobody, who can't read root's folder.
     ...(process.getuid?.() === 0 ? ["user root root;"] : []),
     "daemon off;",
     "worker_processes 1;",
@@ -91,21 +91,21 @@ async function unpackNginx(directory: string): Promise<string | undefined> {
     await run("apt-get", ["-q", "download", "nginx"], { cwd: packages });
     for (const name of await readdir(packages)) await run("dpkg", ["-x", join(packages, name), packages]);
   } catch {
-    // No apt, no lists, no network: what that means is the caller's to say.
+    // No apt, no lists or no network: the caller decides.
     return undefined;
   }
   const program = join(packages, installed);
   return (await run(program, ["-v"]).catch(() => undefined)) && program;
 }
 
-async function untilAnswering(url: string, exit: () => unknown, said: () => string): Promise<void> {
+async function untilAnswering(url: string, exit: () => unknown, output: () => string): Promise<void> {
   const asked = async () => {
     const answer = await request(url).catch(() => undefined);
     await answer?.body.dump();
-    return answer ? "answers" : exit() !== null && "has ended";
+    return answer ? "answers" : exit() !== null && "has exited";
   };
   if ((await poll(asked, { everyMs: probeMs, withinMs: readyWithinMs })) !== "answers")
-    throw new UserError("nginx", `does not answer: ${said()}`);
+    throw new UserError("nginx", `does not answer: ${output()}`);
 }
 
 async function childrenOf(pid: number): Promise<number[]> {

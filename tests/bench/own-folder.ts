@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
 
 /**
- * For the tests of one file: a temporary folder of their own, so that what a bench leaves behind is not mistaken for what another file's
- * has at work. Gives the names of the folders that benches have there.
+ * Gives the tests of one file their own temporary folder, so that left-over folders aren't confused with those of other files' benches.
+ * Returns a function that lists the benches' folders there.
  */
 export function ownTemporaryFolder(): () => string[] {
   const { TMPDIR: before } = process.env;

@@ -2,18 +2,18 @@ import type { WireMessage } from "../../agents/lib/announcement.ts";
 import { productKey } from "../../agents/lib/announcement.ts";
 import { codecs } from "../../agents/lib/codecs.ts";
 
-/** The two that announce every product. */
+/** The two sources, which both announce every product. */
 export const sources = ["urp-1", "urp-2"] as const;
 export type Source = (typeof sources)[number];
 
-/** So many products the second source is behind the first, as in life: its twin finds a product that is out already. */
+/** How many products the second source is behind the first. As in production, a twin finds its product already dispatched. */
 const lagProductsMax = 2000;
 
 const folder = "db/20150120/RADAR/URP/IWA";
 export const topicTail = "20150120.RADAR.URP.IWA";
 const sizeBytes = 498_081;
 
-/** Product names as the radar servers make them, of no other run. */
+/** Product names as the radar servers make them, unique to a run. */
 export function fileNameOf(run: string, product: number): string {
   return `2015012018${run}~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META${product}::20150120180902`;
 }
@@ -36,7 +36,7 @@ export function announcementOf(run: string, product: number, source: Source): Wi
   return message.value;
 }
 
-/** Every product twice, in the order in which two sources announce them, the second somewhat behind. */
+/** Every product twice, in the order in which two sources announce them. */
 export function* pairs(products: number): Generator<{ readonly product: number; readonly source: Source }> {
   const lag = Math.min(lagProductsMax, Math.ceil(products / 2));
   for (let at = 0; at < products + lag; at++) {

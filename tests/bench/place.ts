@@ -12,12 +12,12 @@ import type { Cleanup } from "../rigs/cleanup.ts";
 
 export interface BenchPlaceOptions {
   readonly queueType: QueueType;
-  /** Of RabbitMQ's own, that the broker needs. */
+  /** Plugins of RabbitMQ that the broker needs. */
   readonly plugins?: readonly string[];
   readonly onStep: (text: string) => void;
 }
 
-/** A broker and a folder of the bench's own. */
+/** The bench's broker and folder. */
 export interface BenchPlace {
   readonly directory: string;
   readonly broker: LocalBroker;
@@ -28,7 +28,7 @@ export interface BenchPlace {
   open(name: string, topology: Topology): BrokerSession;
 }
 
-/** Makes it; `cleanup` takes everything away again. */
+/** Creates the place; `cleanup` removes it. */
 export async function openBenchPlace(
   { queueType, plugins = [], onStep }: BenchPlaceOptions,
   cleanup: Cleanup,
@@ -38,7 +38,7 @@ export async function openBenchPlace(
   onStep("starting a broker");
   const broker = await startLocalBroker({ plugins, onProgress: onStep });
   cleanup.add(() => broker.stop());
-  // RabbitMQ's own default, which the local broker stays far below: from half of it on, queues are paged out to disk.
+  // RabbitMQ's default. The local broker has far less, and above half of it queues are paged out to disk.
   await broker.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.4)");
   const passwordFile = join(directory, "broker-password");
   await writeFile(passwordFile, broker.adminPassword, { mode: 0o600 });

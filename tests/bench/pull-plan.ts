@@ -1,9 +1,9 @@
-/** How much is measured. */
+/** Size of the measurement. */
 export interface PullPlan {
   readonly files: number;
   readonly fileBytes: number;
   readonly rounds: number;
-  /** Files before that, uncounted: Node makes quick code of what has run some thousand times, and pullers run for weeks. */
+  /** Warm-up files: Node optimises code after some thousand calls, and real pullers run for weeks. */
   readonly warmUpFiles: number;
   readonly slowFiles: number;
   readonly slowMs: number;
@@ -18,8 +18,8 @@ export const fullPullPlan: PullPlan = {
   slowMs: 50,
 };
 
-/** To see that the bench works: its figures mean little. */
+/** Only to test the bench: its figures mean little. */
 export const quickPullPlan: PullPlan = { ...fullPullPlan, files: 100, rounds: 1, warmUpFiles: 20, slowFiles: 40 };
 
-/** As in the requirement: five pullers with a prefetch of 1, so five connections. */
+/** As required: five pullers with a prefetch of 1, so five connections. */
 export const pullersCount = 5;

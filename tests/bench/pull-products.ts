@@ -9,7 +9,7 @@ import { fileNameOf, keyOf } from "./pairs.ts";
 const folder = "db/20150120/RADAR/URP/IWA";
 const numberBytes = 8;
 
-/** Files of one size below a document root, each with other bytes. */
+/** Files of one size below a document root, each with different bytes. */
 export class PullProducts {
   readonly count: number;
   readonly #content: Buffer;
@@ -29,8 +29,7 @@ export class PullProducts {
   }
 
   /**
-   * One's announcement as of a product of this run: names are those of the files, of which each run has its own, and a puller knows
-   * a product by its name.
+   * Announcement of a file as a product of this run. Names are unique to a run, because a puller recognises a product by its name.
    */
   announcementOf(run: string, product: number, baseUrl: string): WireMessage {
     const announcement = {
@@ -44,7 +43,7 @@ export class PullProducts {
     return message.value;
   }
 
-  /** Lines of a config for curl, which puts them all into one folder. */
+  /** Lines of a curl config that downloads all files into one folder. */
   curlConfig(baseUrl: string, count: number, directory: string): string {
     const lines = Array.from({ length: count }, (_, product) => {
       const name = this.#nameOf(product);
@@ -54,7 +53,7 @@ export class PullProducts {
     return lines.join("");
   }
 
-  /** @throws UserError unless the first `count` are in these folders, each in one of them, whole, and nothing else. */
+  /** @throws UserError unless these folders contain exactly the first `count` files, each complete and once */
   async check(what: string, count: number, directories: readonly string[]): Promise<void> {
     const seen = new Map<string, number>();
     let broken = 0;
@@ -71,7 +70,7 @@ export class PullProducts {
     if (missing.length + repeated.length + broken === 0) return;
     throw new UserError(
       what,
-      `of ${count} files ${missing.length} are missing, ${repeated.length} are there twice, ${broken} are not what was served`,
+      `of ${count} files ${missing.length} are missing, ${repeated.length} are repeated, ${broken} differ from the served files`,
     );
   }
 

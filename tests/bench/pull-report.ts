@@ -8,23 +8,23 @@ export interface PullResult {
   readonly plan: PullPlan;
   readonly pullers: number;
   readonly versions: { readonly broker: string; readonly server: string; readonly curl: string };
-  /** Files a second, by round. */
+  /** Files per second, by round. */
   readonly byCurl: readonly number[];
   readonly byPullers: readonly Pulling[];
-  /** How late the server that answers late did, as it measured itself; median. */
+  /** Median delay of the slow server, as measured by itself. */
   readonly slowWaitedMs: number;
-  /** Of that server. */
+  /** Files per second from the slow server. */
   readonly slowByCurl: number;
   readonly slowByPullers: Pulling;
 }
 
-/** What `--json` promises. */
+/** The shape of `--json`. */
 export interface PullSummary {
   readonly server: string;
   readonly filesPerSecond: number;
   readonly curlPerSecond: number;
   readonly ratio: number;
-  /** From the server that answers late; what its lateness allows at one request a file, and what curl gets of that. */
+  /** From the slow server: files per second, the maximum at one request per file, and curl's figure. */
   readonly slowFilesPerSecond: number;
   readonly slowAllowedPerSecond: number;
   readonly slowCurlPerSecond: number;
@@ -47,7 +47,7 @@ export function summarisePull(result: PullResult): PullSummary {
   };
 }
 
-/** The table on the terminal; ends with a newline. */
+/** The table. Ends with a newline. */
 export function formatPullBench(result: PullResult): string {
   const { plan, pullers, versions, byCurl, byPullers } = result;
   const summary = summarisePull(result);
@@ -55,7 +55,7 @@ export function formatPullBench(result: PullResult): string {
   const cpu = (of: (one: Pulling) => number): string => `${median(byPullers.map(of)).toFixed(0)} µs`;
   const { slowFilesPerSecond, slowAllowedPerSecond, slowCurlPerSecond, slowWaitedMs } = summary;
   return [
-    `RabbitMQ ${versions.broker}; ${versions.server}; curl ${versions.curl}; Node ${process.version}; ${cpus().length} processors for all of it`,
+    `RabbitMQ ${versions.broker}; ${versions.server}; curl ${versions.curl}; Node ${process.version}; ${cpus().length} processors shared by all processes`,
     `${plan.files} files of ${plan.fileBytes} bytes; medians of ${byCurl.length}`,
     "",
     benchTable([
@@ -71,7 +71,7 @@ export function formatPullBench(result: PullResult): string {
       ["ratio", summary.ratio.toFixed(2), "", "", "0 missing, 0 partial, 0 repeated"],
     ]),
     "",
-    `  answered after ${plan.slowMs} ms (measured: ${slowWaitedMs.toFixed(1)}): ${slowFilesPerSecond.toFixed(1)} files/s of the ${slowAllowedPerSecond.toFixed(0)} that one request a file allows; curl ${slowCurlPerSecond.toFixed(1)}`,
+    `  answered after ${plan.slowMs} ms (measured: ${slowWaitedMs.toFixed(1)}): ${slowFilesPerSecond.toFixed(1)} files/s of the ${slowAllowedPerSecond.toFixed(0)} possible at one request per file; curl ${slowCurlPerSecond.toFixed(1)}`,
     "",
   ].join("\n");
 }

@@ -19,8 +19,8 @@ export interface PullBenchOptions extends BenchSteps {
 }
 
 /**
- * Measures curl and pullers in turns, from the same server to folders on the same disk. Whatever happens, broker, server, pullers and
- * folders are gone when it resolves or rejects.
+ * Measures curl and pullers alternately, from the same server to folders on the same disk. Broker, server, pullers and folders are removed
+ * before it resolves or rejects.
  */
 export function runPullBench({ plan, signal, onStep }: PullBenchOptions): Promise<PullResult> {
   return cleanly(signal, async (cleanup) => {
@@ -38,7 +38,7 @@ export function runPullBench({ plan, signal, onStep }: PullBenchOptions): Promis
       await pullers.pull(`warm-${done}`, products, count, server.baseUrl);
     }
     const turns = await takeTurns({ plan, signal, onStep }, { place, products, signal }, server, pullers);
-    onStep(`${plan.slowFiles} files of a server that answers after ${plan.slowMs} ms, by curl and by pullers`);
+    onStep(`${plan.slowFiles} files from a server that answers after ${plan.slowMs} ms, by curl and by pullers`);
     const slowByCurl = await curlOnce(plan.slowFiles, slow, { place, products, signal });
     const slowByPullers = await pullers.pull("slow", products, plan.slowFiles, slow.baseUrl);
     const slowWaitedMs = await slow.waitedMs();
@@ -53,7 +53,7 @@ interface Scene {
   readonly signal: AbortSignal;
 }
 
-/** What curl gets of a server, into a folder of its own that is empty again afterwards. */
+/** Measures curl with a server. Its folder is empty again afterwards. */
 async function curlOnce(files: number, { baseUrl }: WebServer, { place, products, signal }: Scene): Promise<number> {
   const folder = join(place.directory, "curl");
   await mkdir(folder, { recursive: true });
@@ -77,7 +77,7 @@ async function takeTurns(
     const order = round % 2 === 1 ? (["curl", "pullers"] as const) : (["pullers", "curl"] as const);
     for (const who of order) {
       signal.throwIfAborted();
-      // What curl leaves to the kernel to write would hold up whoever syncs next.
+      // Otherwise the next sync would wait for curl's unwritten data.
       await run("sync", ["--file-system", scene.place.directory]);
       onStep(`round ${round} of ${plan.rounds}: ${plan.files} files by ${who}`);
       if (who === "curl") byCurl.push(await curlOnce(plan.files, server, scene));

@@ -16,11 +16,11 @@ const roundsMax = 50;
 export function definePull(command: Command): void {
   command
     .command("pull")
-    .summary("five pullers' files a second, beside curl --parallel from the same server")
-    .option("--files <N>", `each round (default: ${fullPullPlan.files})`, whole("files", filesMax))
-    .option("--rounds <N>", `curl and pullers in turns (default: ${fullPullPlan.rounds})`, whole("rounds", roundsMax))
-    .option("--quick", "a small set, to see that all works; its figures mean little")
-    .option("--json <FILE>", "also write the figures to this file, as JSON")
+    .summary("measure five pullers beside curl --parallel from the same server")
+    .option("--files <N>", `files in each round (default: ${fullPullPlan.files})`, whole("files", filesMax))
+    .option("--rounds <N>", `rounds of curl and pullers (default: ${fullPullPlan.rounds})`, whole("rounds", roundsMax))
+    .option("--quick", "a small run, only to test the bench; its figures mean little")
+    .option("--json <FILE>", "also write the figures to this file as JSON")
     .addHelpText("after", helpText)
     .action((flags: Flags) => {
       const basic = flags.quick ? quickPullPlan : fullPullPlan;
@@ -30,17 +30,17 @@ export function definePull(command: Command): void {
 }
 
 const helpText = `
-Starts a broker and a web server of its own (nginx: the machine's, or its package unpacked; else Node's) and five pullers,
-as processes of their own that share one queue with a prefetch of 1. Files of 40 kB are fetched from the same server in
-turns: by curl with five connections, which leaves them to the kernel to write, and by the pullers, which hear of each by
-its announcement, sync it and its folder before they acknowledge it, and say that they have it. Each file is compared with
-what was served after each round. Then the same from a server that answers 50 ms after a request has come, and measures that:
-with one request a file, five pullers can't have more than 100 files a second of it.
+Starts its own broker, its own web server (nginx, installed or unpacked from its package; otherwise Node's) and five
+puller processes that share one queue with a prefetch of 1. curl, with five connections, and the pullers fetch files of
+40 kB from the same server alternately. curl leaves writes to the kernel. The pullers get an announcement of each file,
+sync the file and its folder, publish a receipt, and then ack. After each round all files are compared with the served
+ones. Then the same with a server that answers 50 ms after each request and measures its own delay: with one request per
+file, five pullers can get at most 100 files per second from it.
 
-All is on the disk of TMPDIR. With TMPDIR=/dev/shm no disk is in the figures. Leave the machine alone meanwhile: broker,
+All files are on the disk of TMPDIR. TMPDIR=/dev/shm measures without a disk. Don't use the machine meanwhile: broker,
 server, pullers and bench share its processors. Needs no root; takes about two minutes.
 
-Exit code: 0 each file came whole and once, 1 not, or something failed, 2 wrong options, 130 Ctrl-C.
+Exit code: 0 each file arrived complete and once, 1 otherwise or an error, 2 wrong options, 130 Ctrl-C.
 
 Examples:
   ./warren bench pull

@@ -1,17 +1,17 @@
 import { expect, test } from "vitest";
-import { expectBrokenOff } from "./broken-off.ts";
+import { expectAborted } from "./broken-off.ts";
 import { ownTemporaryFolder } from "./own-folder.ts";
 import { quickPullPlan } from "./pull-plan.ts";
 import { summarisePull } from "./pull-report.ts";
 import { runPullBench } from "./pull-run.ts";
 
-// The figures of such a small run prove nothing; that they are all there, and every file compared, is what is looked at.
+// The figures of such a small run mean nothing. This tests that all figures are present and every file is compared.
 
 const busyMachineMs = 300_000;
 const folders = ownTemporaryFolder();
 
 test(
-  "curl and pullers fetch everything from both servers, and every figure is there",
+  "curl and pullers fetch all files from both servers, and every figure is present",
   async () => {
     const steps: string[] = [];
     const plan = { ...quickPullPlan, rounds: 2 };
@@ -29,9 +29,9 @@ test(
 );
 
 test(
-  "broken off, it leaves nothing behind",
+  "after an abort it leaves nothing behind",
   async () => {
-    await expectBrokenOff("40 files", (options) => runPullBench({ plan: quickPullPlan, ...options }));
+    await expectAborted("40 files", (options) => runPullBench({ plan: quickPullPlan, ...options }));
     expect(folders()).toEqual([]);
   },
   busyMachineMs,

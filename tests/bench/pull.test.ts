@@ -41,16 +41,16 @@ test("the ratio is that of the medians", () => {
   });
 });
 
-test("the table names every figure with its unit", () => {
+test("the table has every figure with its unit", () => {
   const lines = formatPullBench(result).split("\n");
   expect(lines.find((line) => line.startsWith("  5 pullers"))).toMatch(/ 800 +900 µs +400 µs +900, 700, 800$/);
   expect(lines.find((line) => line.startsWith("  curl "))).toMatch(/ 2000 +1000, 3000, 2000$/);
   expect(lines.at(-2)).toContain(
-    "after 50 ms (measured: 50.0): 95.0 files/s of the 100 that one request a file allows; curl 98.8",
+    "after 50 ms (measured: 50.0): 95.0 files/s of the 100 possible at one request per file; curl 98.8",
   );
 });
 
-test("files that are missing, twice there or not what was served fail the bench", async () => {
+test("missing, repeated or different files fail the bench", async () => {
   const root = join(folder, "htdocs");
   const products = await PullProducts.make(root, 2, 1000);
   const served = (product: number): string => {
@@ -65,11 +65,11 @@ test("files that are missing, twice there or not what was served fail the bench"
   const place = (product: number, into: string) =>
     copyFile(join(root, served(product)), join(into, served(product).split("/").at(-1) ?? ""));
   await place(0, a);
-  await expect(products.check("x", 2, folders)).rejects.toThrow("1 are missing, 0 are there twice, 0 are not");
+  await expect(products.check("x", 2, folders)).rejects.toThrow("1 are missing, 0 are repeated, 0 differ");
   await place(1, b);
   await products.check("x", 2, folders);
   await place(1, a);
-  await expect(products.check("x", 2, folders)).rejects.toThrow("0 are missing, 1 are there twice, 0 are not");
+  await expect(products.check("x", 2, folders)).rejects.toThrow("0 are missing, 1 are repeated, 0 differ");
   writeFileSync(join(a, served(1).split("/").at(-1) ?? ""), "half");
-  await expect(products.check("x", 2, [a])).rejects.toThrow("0 are missing, 0 are there twice, 1 are not");
+  await expect(products.check("x", 2, [a])).rejects.toThrow("0 are missing, 0 are repeated, 1 differ");
 });

@@ -18,22 +18,22 @@ import { cpuSeconds } from "./usage.ts";
 const exchange = configSchema.shape.exchange.parse(undefined);
 const stalledAfterMs = 120_000;
 
-/** What it took to pull the products of one run. */
+/** Cost of pulling the products of one run. */
 export interface Pulling {
   readonly filesPerSecond: number;
-  /** Microseconds of processor for each file: of all pullers together, and of the broker. */
+  /** Microseconds of CPU time for each file: of all pullers together, and of the broker. */
   readonly pullerMicroseconds: number;
   readonly brokerMicroseconds: number;
 }
 
-/** Pullers that share one queue, each with a folder; as in life they run all the time. */
+/** Pullers that share one queue, each with a folder. As in production, they keep running. */
 export class Pullers {
   readonly #place: BenchPlace;
   readonly #signal: AbortSignal;
   readonly #agents: readonly AgentProcess[];
   readonly #folders: readonly string[];
   readonly #session: BrokerSession;
-  /** By key, the products of the run that nobody has said to have placed. */
+  /** Products of the run without a receipt, by key. */
   readonly #awaited = new Set<string>();
   #strange = 0;
   #done = Promise.withResolvers<void>();
@@ -52,7 +52,7 @@ export class Pullers {
       };
       return new AgentProcess({ name, agent: "puller", config }, place.directory);
     });
-    // What a puller declares itself.
+    // Pullers declare this queue themselves.
     this.#session = place.open("bench-announcing", topologyOf(configSchema.parse(this.#agents[0]?.spec.config)));
   }
 
@@ -67,10 +67,10 @@ export class Pullers {
   }
 
   /**
-   * Announces the first `count` products of a server at once, and waits until each was placed. The clock runs from the first
-   * announcement to the last receipt. Folders are empty again afterwards.
+   * Announces the first `count` products of a server at once, and waits until each is placed. The clock runs from the first announcement to
+   * the last receipt. Folders are empty again afterwards.
    *
-   * @throws UserError unless each was placed once and whole.
+   * @throws UserError unless each was placed once and complete
    */
   async pull(run: string, products: PullProducts, count: number, baseUrl: string): Promise<Pulling> {
     for (let product = 0; product < count; product++) this.#awaited.add(keyOf(run, product));
@@ -98,7 +98,7 @@ export class Pullers {
     };
   }
 
-  /** Hears of each product placed, as the dispatchers do. */
+  /** Consumes the receipts, as the dispatchers do. */
   async #hear(): Promise<void> {
     const { admin } = this.#place;
     const { queue } = await admin.assertQueue("", { exclusive: true, durable: false });
@@ -116,7 +116,7 @@ export class Pullers {
     for (let before = -1; this.#awaited.size > 0; ) {
       const left = this.#awaited.size;
       if (left === before)
-        throw new UserError("pullers", `nothing came for ${stalledAfterMs / 1000} s; ${left} are missing`);
+        throw new UserError("pullers", `no receipt for ${stalledAfterMs / 1000} s; ${left} are missing`);
       before = left;
       const late = new AbortController();
       const waiting = sleep(stalledAfterMs, undefined, { signal: AbortSignal.any([this.#signal, late.signal]) });

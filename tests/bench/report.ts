@@ -16,25 +16,25 @@ export interface BenchResult {
   readonly memory: MemoryResults;
 }
 
-/** What `--json` promises. */
+/** The shape of `--json`. */
 export interface BenchSummary {
   readonly announcementsPerSecond: number;
   readonly shovelPerSecond: number;
   readonly ratio: number;
   readonly p99Ms: number;
   readonly p99AfterSilenceMs: number;
-  /** By the number of names remembered, in live objects and buffers. */
+  /** Live objects and buffers, by number of names. */
   readonly bytesPerName: Readonly<Record<string, number>>;
-  /** From the smallest to the largest number of names; null where that is too small for chance to be little. */
+  /** From the smallest to the largest number of names; null if that is too small compared with the noise. */
   readonly residentBytesPerName: number | null;
-  /** How the two before were measured. */
+  /** How the two figures above are measured. */
   readonly bytesPerNameMeasured: string;
 }
 
 const heldMeasured =
-  "bytesPerName: live objects and buffers after garbage collection, by name that came in since the same dispatcher was warm " +
-  "with a thousand names or fewer (of fewer than 50,000 further ones it would be chance, and is left out); of more than " +
-  "100,000 names, that a dispatcher holds which started with them in its journal, beyond one that started with the smallest number";
+  "bytesPerName: growth of live objects and buffers after garbage collection, per name added since the same dispatcher was warm " +
+  "with at most a thousand names (left out for fewer than 50,000 added names, where it would be noise); for more than " +
+  "100,000 names, difference between a dispatcher that started with them in its journal and one that started with the smallest number";
 
 export function summarise(result: BenchResult): BenchSummary {
   const announcementsPerSecond = median(result.dispatcher.map((move) => move.announcementsPerSecond));
@@ -44,7 +44,7 @@ export function summarise(result: BenchResult): BenchSummary {
   return {
     announcementsPerSecond: Math.round(announcementsPerSecond),
     shovelPerSecond: Math.round(shovelPerSecond),
-    // Digits that count: of a small run on a busy machine it may be a thousandth.
+    // Significant digits, because in a small run on a busy machine the ratio may be 0.001.
     ratio: Number((announcementsPerSecond / shovelPerSecond).toPrecision(3)),
     p99Ms: rounded(latenciesOf(result.latency.steadyMs).p99, 2),
     p99AfterSilenceMs: rounded(latenciesOf(result.latency.afterSilenceMs).p99, 2),
@@ -56,7 +56,7 @@ export function summarise(result: BenchResult): BenchSummary {
   };
 }
 
-/** The table on the terminal; ends with a newline. */
+/** The table. Ends with a newline. */
 export function formatBench(result: BenchResult): string {
   const { shovel, dispatcher, latency, latencyPlan, memory, products } = result;
   const summary = summarise(result);
@@ -69,7 +69,7 @@ export function formatBench(result: BenchResult): string {
   };
   const broker = (move: Move): number => move.brokerMicroseconds;
   return [
-    `RabbitMQ ${result.brokerVersion}, ${result.queueType} queues; Node ${process.version}; ${cpus().length} processors for all of it`,
+    `RabbitMQ ${result.brokerVersion}, ${result.queueType} queues; Node ${process.version}; ${cpus().length} processors shared by all processes`,
     `${products} products, each announced twice; medians of ${dispatcher.length}`,
     "",
     benchTable([
@@ -86,12 +86,12 @@ export function formatBench(result: BenchResult): string {
     ]),
     "",
     benchTable([
-      [`announced to notified at ${latencyPlan.announcementsPerSecond}/s`, times(latency.steadyMs)],
+      [`announcement to notification at ${latencyPlan.announcementsPerSecond}/s`, times(latency.steadyMs)],
       [`after ${latencyPlan.silenceSeconds} s of silence`, times(latency.afterSilenceMs)],
     ]),
     "",
     benchTable([
-      ["names remembered", "resident", "bytes a name", "dispatcher, each", "ready after"],
+      ["names", "resident", "bytes per name", "dispatcher, each", "ready after"],
       ...memory.byNames.map((one) => [
         String(one.names),
         `${(one.residentBytes / 1e6).toFixed(0)} MB`,
@@ -106,7 +106,7 @@ export function formatBench(result: BenchResult): string {
 }
 
 function residentLine({ fromNames, toNames, bytesPerName }: ResidentGrowth): string {
-  return `  resident memory grows by ${bytesPerName.toFixed(0)} bytes a name from ${fromNames} to ${toNames} names, each in a dispatcher that started with them`;
+  return `  resident memory grows by ${bytesPerName.toFixed(0)} bytes per name from ${fromNames} to ${toNames} names, each in a dispatcher that started with them`;
 }
 
 export const benchTable = (rows: readonly (readonly string[])[]): string => formatColumns(rows, "  ", { gap: "   " });

@@ -6,15 +6,15 @@ import { type Move, moveByDispatcher, moveByShovel } from "./move.ts";
 import type { BenchResult } from "./report.ts";
 import { pullQueue, type Stage, setStage, targetQueue } from "./stage.ts";
 
-/** How much is measured. */
+/** Size of the measurement. */
 export interface BenchPlan {
   readonly queueType: QueueType;
   readonly products: number;
   readonly rounds: number;
   readonly latency: LatencyPlan;
-  /** Numbers of names remembered, ascending. */
+  /** Numbers of names in the table, ascending. */
   readonly names: readonly number[];
-  /** Sent through where the names came from a journal, to see what one costs. */
+  /** Products sent to measure the cost of one, if the names came from a journal. */
   readonly productsPerNames: number;
 }
 
@@ -26,7 +26,7 @@ export const fullPlan: Omit<BenchPlan, "queueType"> = {
   productsPerNames: 20_000,
 };
 
-/** To see that the bench works: its figures mean little. */
+/** Only to test the bench: its figures mean little. */
 export const quickPlan: Omit<BenchPlan, "queueType"> = {
   products: 2000,
   rounds: 1,
@@ -40,8 +40,8 @@ export interface BenchOptions extends BenchSteps {
 }
 
 /**
- * Measures shovel and dispatcher one after the other on one broker of its own, in turns, so that neither always has the warm
- * one. Whatever happens, broker, dispatchers and folders are gone when it resolves or rejects.
+ * Measures shovel and dispatcher on one broker, in alternating order, so that neither always gets the warm broker. Broker, dispatchers and
+ * folders are removed before it resolves or rejects.
  */
 export function runBench({ plan, signal, onStep }: BenchOptions): Promise<BenchResult> {
   return cleanly(signal, async (cleanup) => {

@@ -3,17 +3,17 @@ import { UserError } from "../../agents/lib/errors.ts";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 
 const shovelName = "bench";
-/** What its documentation recommends for throughput, and its own default. */
+/** Recommended for throughput by its documentation, and its default. */
 const shovelPrefetch = 1000;
 
 /**
- * Has RabbitMQ's own shovel move everything from one queue to another within the broker: each message confirmed by the
- * target before it is acked at the source, as the dispatcher does, and nothing looked at. No client can be faster by much.
+ * Moves all messages from one queue to another with RabbitMQ's shovel. It acks each message after the target's confirm, as the dispatcher
+ * does, but inspects nothing. No client can be much faster.
  */
 export async function startShovel(broker: LocalBroker, from: string, to: string): Promise<() => Promise<void>> {
   const value = {
     "src-protocol": "amqp091",
-    // Without a host: within the broker's own VM, no socket between.
+    // Without a host: a direct connection inside the broker, without a socket.
     "src-uri": "amqp://",
     "src-queue": from,
     "src-prefetch-count": shovelPrefetch,
@@ -38,8 +38,8 @@ async function call(broker: LocalBroker, method: "PUT" | "DELETE", body?: object
   if (answer.statusCode >= 300) {
     throw new UserError(
       "shovel",
-      `the broker refuses it: ${answer.statusCode} ${text}`,
-      "is plugin rabbitmq_shovel there?",
+      `the broker refused it: ${answer.statusCode} ${text}`,
+      "check that plugin rabbitmq_shovel is enabled",
     );
   }
 }

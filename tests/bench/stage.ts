@@ -12,7 +12,7 @@ import type { Cleanup } from "../rigs/cleanup.ts";
 import { openBenchPlace } from "./place.ts";
 
 export const targetQueue = "bench.target";
-/** The defaults that infra writes into a dispatcher's config: one setting for everything that is measured. */
+/** infra's defaults of a dispatcher's config, the same for all measurements. */
 export const { exchange, inputQueue, pullQueue, inputTopic, dedupWindowSeconds, entriesMax, dispatcherPrefetch } =
   announcementsSchema.parse({ broker: "bench" });
 
@@ -22,10 +22,10 @@ export interface StageOptions {
   readonly onStep: (text: string) => void;
 }
 
-/** A broker of its own, its declared queues, and a way to run dispatchers on it. */
+/** A broker with declared queues, and a function that runs dispatchers on it. */
 export interface Stage extends StageOptions {
   readonly broker: LocalBroker;
-  /** Connections of the bench: one that announces, one that reads. */
+  /** Connections of the bench: for announcing and for reading. */
   readonly announcing: BrokerSession;
   readonly reading: BrokerSession;
   readonly admin: Channel;
@@ -39,20 +39,20 @@ export interface DispatcherOptions {
   readonly inspected?: boolean;
 }
 
-/** The real agent, as a process of its own. */
+/** The real agent as a process. */
 export interface RunningDispatcher {
   readonly pid: number;
-  /** Of processor, that its start took, as its log line "ready" says: whoever looks when that has come may look late. */
+  /** CPU time of its start, from its log line "ready": a measurement after that line would be late. */
   startSeconds(): Promise<number>;
-  /** Reads what its log line "starting" says of it. */
+  /** Reads a value from its log line "starting". */
   metricsPort(): Promise<number>;
-  /** Of Node's inspector, where it was asked for. */
+  /** URL of Node's inspector, if requested. */
   inspectorUrl(): Promise<string>;
-  /** SIGTERM, drained. @throws UserError where it died before. */
+  /** Stops it by SIGTERM, drained. @throws UserError if it has died before */
   stop(): Promise<void>;
 }
 
-/** Makes it; `cleanup` takes everything away again. */
+/** Creates the stage; `cleanup` removes it. */
 export async function setStage(options: StageOptions, cleanup: Cleanup): Promise<Stage> {
   const place = await openBenchPlace({ ...options, plugins: ["rabbitmq_shovel"] }, cleanup);
   const { directory, broker, brokerSettings, admin } = place;
@@ -69,7 +69,7 @@ export async function setStage(options: StageOptions, cleanup: Cleanup): Promise
     startDispatcher: (name, own = {}) => startDispatcher(name, own, { directory, brokerSettings, cleanup }),
   };
   await Promise.all([stage.announcing.ready(options.signal), stage.reading.ready(options.signal)]);
-  // It declares its queues itself, with the arguments that it wants.
+  // The dispatcher declares its own queues with its arguments.
   await (await stage.startDispatcher("declaring")).stop();
   return stage;
 }
@@ -100,7 +100,7 @@ async function startDispatcher(
   const { pid } = agent;
   if (pid === undefined) throw new Error("the dispatcher has no process");
   const find = async (expression: RegExp): Promise<string> => {
-    // The last one: a dispatcher of this name may have been there before.
+    // The last match: an earlier dispatcher of this name may have logged one too.
     const found = [...(await readFile(agent.logFile, "utf8")).matchAll(expression)].at(-1)?.[1];
     if (found === undefined) throw new Error(`the dispatcher's log has no ${expression}`);
     return found;
@@ -111,7 +111,7 @@ async function startDispatcher(
     metricsPort: async () => Number(await find(/"metricsPort":(\d+)/g)),
     inspectorUrl: () => find(/Debugger listening on (ws:\S+)/g),
     stop: async () => {
-      if (agent.pid !== pid) throw new UserError(`dispatcher ${name}`, "died while it was measured");
+      if (agent.pid !== pid) throw new UserError(`dispatcher ${name}`, "died during the measurement");
       await agent.stop();
     },
   };

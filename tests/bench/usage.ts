@@ -3,18 +3,18 @@ import { readFileSync } from "node:fs";
 import { processStat } from "../../scripts/lib/process-stat.ts";
 
 const ticksPerSecond = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
-/** Positions in what `processStat` gives (proc(5): utime, stime). */
+/** Indexes into `processStat`'s fields (proc(5): utime, stime). */
 const userTicksField = 11;
 const systemTicksField = 12;
 
-/** Seconds of processor that a process and its threads have used so far; the kernel counts in steps of 10 ms. */
+/** CPU seconds used by a process and its threads, in the kernel's steps of 10 ms. */
 export function cpuSeconds(pid: number): number {
   const fields = processStat(pid);
-  if (!fields) throw new Error(`process ${pid} has ended`);
+  if (!fields) throw new Error(`process ${pid} has exited`);
   return (Number(fields[userTicksField]) + Number(fields[systemTicksField])) / ticksPerSecond;
 }
 
-/** Everything of a process that is in memory. */
+/** Resident set of a process. */
 export function residentBytes(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, "latin1");
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1024;

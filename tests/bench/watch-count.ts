@@ -15,7 +15,7 @@ export class FileCount {
     this.#complete = Promise.withResolvers();
   }
 
-  /** The body of a v02 announcement, whose last word is the path. */
+  /** Parses the body of a v02 announcement, whose last word is the path. */
   add(body: Buffer): void {
     const text = body.toString("latin1", body.lastIndexOf(" ") + 1);
     const file = Number(/\/s(\d+)_e\.xml$/.exec(text)?.[1] ?? -1);
@@ -31,7 +31,7 @@ export class FileCount {
     if (this.isComplete) this.#complete.resolve();
   }
 
-  /** Files that were heard of. */
+  /** Number of announced files. */
   get heard(): number {
     return this.#heard;
   }
@@ -40,7 +40,7 @@ export class FileCount {
     return this.#heard === this.#counts.length;
   }
 
-  /** Resolves when each file was heard of. */
+  /** Resolves when each file is announced. */
   get complete(): Promise<void> {
     return this.#complete.promise;
   }

@@ -1,10 +1,10 @@
-/** How much is measured. */
+/** Size of the measurement. */
 export interface WatchPlan {
   readonly filesPerSecond: number;
   readonly seconds: number;
   readonly folders: number;
   readonly fileBytes: number;
-  /** Files before that, uncounted, at the same pace: a watcher has been running for more than a moment. */
+  /** Warm-up files, at the same rate. */
   readonly warmUpSeconds: number;
 }
 
@@ -16,5 +16,5 @@ export const fullWatchPlan: WatchPlan = {
   warmUpSeconds: 1,
 };
 
-/** To see that the bench works: its figures mean little. */
+/** Only to test the bench: its figures mean little. */
 export const quickWatchPlan: WatchPlan = { ...fullWatchPlan, filesPerSecond: 1000, seconds: 1, warmUpSeconds: 0.1 };

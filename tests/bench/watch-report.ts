@@ -7,26 +7,26 @@ export interface WatchResult extends WriterAccount {
   readonly plan: WatchPlan;
   readonly brokerVersion: string;
   readonly files: number;
-  /** Of which no announcement came. */
+  /** Files without an announcement. */
   readonly lost: number;
-  /** Announcements of files that were announced before. */
+  /** Repeated announcements. */
   readonly repeated: number;
   /** Milliseconds since 1970. */
   readonly lastHeardMs: number;
-  /** Times that a tree was looked through, and files that were found by that and not by an event. */
+  /** Number of tree scans, and of files found by a scan instead of an event. */
   readonly rescans: number;
   readonly foundByRescan: number;
-  /** Of processor, for each file. */
+  /** CPU time for each file. */
   readonly watcherMicroseconds: number;
   readonly brokerMicroseconds: number;
 }
 
-/** What `--json` promises. */
+/** The shape of `--json`. */
 export interface WatchSummary {
   readonly files: number;
-  /** At which files came. */
+  /** Rate of new files. */
   readonly filesPerSecond: number;
-  /** At which a client heard of them, from the first file to the last announcement. */
+  /** Rate of announcements at a client, from the first file to the last announcement. */
   readonly announcedPerSecond: number;
   /** From the last file to the last announcement. */
   readonly lagSeconds: number;
@@ -50,24 +50,24 @@ export function summariseWatch(result: WatchResult): WatchSummary {
   };
 }
 
-/** The table on the terminal; ends with a newline. */
+/** The table. Ends with a newline. */
 export function formatWatchBench(result: WatchResult): string {
   const { brokerVersion, plan, watcherMicroseconds, brokerMicroseconds } = result;
   const summary = summariseWatch(result);
   return [
-    `RabbitMQ ${brokerVersion}; Node ${process.version}; ${cpus().length} processors for all of it`,
+    `RabbitMQ ${brokerVersion}; Node ${process.version}; ${cpus().length} processors shared by all processes`,
     `${summary.files} files of ${plan.fileBytes} bytes, renamed into ${plan.folders} folders of a watched tree`,
     "",
     benchTable([
-      ["files came", `${summary.filesPerSecond} a second`],
+      ["new files", `${summary.filesPerSecond} per second`],
       [
-        "were announced",
-        `${summary.announcedPerSecond} a second, the last ${summary.lagSeconds.toFixed(2)} s after it came`,
+        "announced",
+        `${summary.announcedPerSecond} per second, the last ${summary.lagSeconds.toFixed(2)} s after its file`,
       ],
       ["lost", String(summary.lost)],
       ["repeated", String(summary.repeated)],
-      ["looks through the tree", `${summary.rescans}, by which ${summary.foundByRescan} files were found`],
-      ["processor, each", `watcher ${watcherMicroseconds.toFixed(0)} µs, broker ${brokerMicroseconds.toFixed(0)} µs`],
+      ["scans of the tree", `${summary.rescans}, which found ${summary.foundByRescan} files`],
+      ["CPU time, each", `watcher ${watcherMicroseconds.toFixed(0)} µs, broker ${brokerMicroseconds.toFixed(0)} µs`],
     ]),
     "",
   ].join("\n");

@@ -31,8 +31,8 @@ type Tree = (typeof trees)[number];
 const stalledAfterMs = 60_000;
 
 /**
- * Has files come into a watched tree at a steady pace, by a process of its own, and counts what a client of the broker hears of them.
- * Whatever happens, broker, watcher, writer and folders are gone when it resolves or rejects.
+ * A writer process renames files into a watched tree at a steady rate, and a client of the broker counts their announcements. Broker,
+ * watcher, writer and folders are removed before it resolves or rejects.
  */
 export function runWatchBench({ plan, signal, onStep }: WatchBenchOptions): Promise<WatchResult> {
   return cleanly(signal, async (cleanup) => {
@@ -45,7 +45,7 @@ export function runWatchBench({ plan, signal, onStep }: WatchBenchOptions): Prom
     const scene = { plan, place, root, count, signal, cleanup };
     onStep(`warming up with ${plan.warmUpSeconds} s of files`);
     await writeTree("warm", plan.warmUpSeconds, scene);
-    onStep(`${plan.filesPerSecond} files a second for ${plan.seconds} s`);
+    onStep(`${plan.filesPerSecond} files per second for ${plan.seconds} s`);
     const before = { watcher: used(watcher.pid), broker: used(place.broker.pid), rescans: await rescansOf(watcher) };
     const account = await writeTree("measured", plan.seconds, scene);
     const files = plan.filesPerSecond * plan.seconds;
@@ -63,7 +63,7 @@ export function runWatchBench({ plan, signal, onStep }: WatchBenchOptions): Prom
   });
 }
 
-/** A client that hears of everything, by a queue that ends with its connection. */
+/** A client that gets all announcements, with a queue that is deleted with its connection. */
 async function listen({ admin }: BenchPlace): Promise<FileCount> {
   const count = new FileCount();
   const { queue } = await admin.assertQueue("", { exclusive: true, durable: false });
@@ -107,7 +107,7 @@ interface Scene {
   readonly cleanup: Cleanup;
 }
 
-/** Resolves when the client has heard of each file, or of none for `stalledAfterMs`. */
+/** Resolves when the client has an announcement of each file, or got none for `stalledAfterMs`. */
 async function writeTree(tree: Tree, seconds: number, scene: Scene): Promise<WriterAccount> {
   const { plan, place, root, count, signal, cleanup } = scene;
   const { filesPerSecond, folders, fileBytes } = plan;
@@ -117,17 +117,17 @@ async function writeTree(tree: Tree, seconds: number, scene: Scene): Promise<Wri
   signal.throwIfAborted();
   const program = fileURLToPath(new URL("watch-writer.ts", import.meta.url));
   const writer = spawn(process.execPath, [program, JSON.stringify(order)], { stdio: ["pipe", "pipe", "inherit"] });
-  const ended = once(writer, "exit");
+  const exited = once(writer, "exit");
   cleanup.add(async () => {
     writer.stdin.end();
-    await ended;
+    await exited;
   });
   const lines = createInterface({ input: writer.stdout })[Symbol.asyncIterator]();
   const broken = aborted(signal);
   const next = async (): Promise<string> => {
     const line = await Promise.race([lines.next(), broken]);
     signal.throwIfAborted();
-    if (!line || line.done) throw new UserError("bench", "the writer ended before its time");
+    if (!line || line.done) throw new UserError("bench", "the writer exited early");
     return line.value;
   };
   await next();
@@ -162,6 +162,6 @@ async function rescansOf(watcher: AgentProcess): Promise<{ readonly trees: numbe
 }
 
 function used(pid: number | undefined): number {
-  if (pid === undefined) throw new UserError("bench", "a process died while it was measured");
+  if (pid === undefined) throw new UserError("bench", "a process died during the measurement");
   return cpuSeconds(pid);
 }

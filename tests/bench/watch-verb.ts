@@ -18,11 +18,15 @@ const secondsMax = 600;
 export function defineWatch(command: Command): void {
   command
     .command("watch")
-    .summary("how many files a second may come to a watched tree, and how fast they are announced")
-    .option("--rate <N>", `files a second (default: ${fullWatchPlan.filesPerSecond})`, whole("files a second", rateMax))
-    .option("--seconds <N>", `for so long (default: ${fullWatchPlan.seconds})`, whole("seconds", secondsMax))
-    .option("--quick", "a small set, to see that all works; its figures mean little")
-    .option("--json <FILE>", "also write the figures to this file, as JSON")
+    .summary("measure how fast new files in a watched tree are announced")
+    .option(
+      "--rate <N>",
+      `files per second (default: ${fullWatchPlan.filesPerSecond})`,
+      whole("files per second", rateMax),
+    )
+    .option("--seconds <N>", `duration (default: ${fullWatchPlan.seconds})`, whole("seconds", secondsMax))
+    .option("--quick", "a small run, only to test the bench; its figures mean little")
+    .option("--json <FILE>", "also write the figures to this file as JSON")
     .addHelpText("after", helpText)
     .action((flags: Flags) => {
       const basic = flags.quick ? quickWatchPlan : fullWatchPlan;
@@ -40,15 +44,15 @@ export function defineWatch(command: Command): void {
 }
 
 const helpText = `
-Starts a broker of its own and a watcher, as a process of its own, with a tree in a temporary folder. Another process makes
-small files beside the tree and renames them into it at a steady pace; a client of the broker counts what it hears of each,
-one message a file (v02). The watcher reads each file, and keeps its announcement on disk until the broker has it. Where it
-can't follow, files wait: how long is shown as the time between the last file and the last announcement.
+Starts its own broker and a watcher process, with a tree in a temporary folder. A writer process makes small files beside
+the tree and renames them into it at a steady rate. A client of the broker counts the announcements, one message for each
+file (v02). The watcher reads each file, and keeps its announcement on disk until the broker has confirmed it. If the
+watcher falls behind, files wait; the delay is shown as the time between the last file and the last announcement.
 
-All is on the disk of TMPDIR, the kernel's own limits hold (fs.inotify.max_queued_events). Leave the machine alone
+All files are on the disk of TMPDIR, and the kernel's limits apply (fs.inotify.max_queued_events). Don't use the machine
 meanwhile: broker, watcher, writer and client share its processors. Needs no root; takes less than a minute.
 
-Exit code: 0 each file was announced, 1 not, or something failed, 2 wrong options, 130 Ctrl-C.
+Exit code: 0 each file was announced, 1 otherwise or an error, 2 wrong options, 130 Ctrl-C.
 
 Examples:
   ./warren bench watch

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What the writer is to do, as JSON in its first argument. */
+/** The writer's work, as JSON in its first argument. */
 export interface WriterOrder {
-  /** Where files are made before they come. On the file system of `tree`. */
+  /** Folder in which files are made before the rename. On the file system of `tree`. */
   readonly staging: string;
   readonly tree: string;
   readonly folders: number;
@@ -15,7 +15,7 @@ export interface WriterOrder {
   readonly fileBytes: number;
 }
 
-/** What it says at the end. */
+/** Its output at the end. */
 export interface WriterAccount {
   /** Milliseconds since 1970. */
   readonly firstMs: number;
@@ -24,14 +24,14 @@ export interface WriterAccount {
 
 const stepMs = 2;
 
-/** A file's path below the tree; files that come one after the other are in different folders. */
+/** A file's path below the tree. Consecutive files are in different folders. */
 export function writtenPath(file: number, folders: number): string {
   return `f${file % folders}/s${file}_e.xml`;
 }
 
 /**
- * Makes all files beside the tree, says `ready`, waits for a line, then renames them into the tree at a steady pace, each made a
- * moment after the other, and says when the first and the last came.
+ * Makes all files beside the tree, prints `ready`, and waits for a line. Then renames them into the tree at a steady rate, and prints the
+ * times of the first and the last rename.
  */
 async function main(order: WriterOrder): Promise<void> {
   const { staging, tree, folders, files, filesPerSecond, fileBytes } = order;
@@ -54,7 +54,7 @@ async function main(order: WriterOrder): Promise<void> {
 }
 
 if (import.meta.main) {
-  // Never outlives who started it.
+  // Never outlives its parent.
   process.stdin.once("end", () => process.exit(1));
   await main(JSON.parse(process.argv[2] ?? "{}"));
 }

@@ -1,17 +1,17 @@
 import { expect, test } from "vitest";
-import { expectBrokenOff } from "./broken-off.ts";
+import { expectAborted } from "./broken-off.ts";
 import { ownTemporaryFolder } from "./own-folder.ts";
 import { quickWatchPlan } from "./watch-plan.ts";
 import { summariseWatch } from "./watch-report.ts";
 import { runWatchBench } from "./watch-run.ts";
 
-// The rates of such a small run prove nothing; that each file is counted is what is looked at.
+// The rates of such a small run mean nothing. This tests that each file is counted.
 
 const busyMachineMs = 300_000;
 const folders = ownTemporaryFolder();
 
 test(
-  "a client of the broker hears of each file that comes, and every figure is there",
+  "a client of the broker gets an announcement of each file, and every figure is present",
   async () => {
     const result = await runWatchBench({
       plan: quickWatchPlan,
@@ -29,9 +29,9 @@ test(
 );
 
 test(
-  "broken off, it leaves nothing behind",
+  "after an abort it leaves nothing behind",
   async () => {
-    await expectBrokenOff("1000 files a second", (options) =>
+    await expectAborted("1000 files per second", (options) =>
       runWatchBench({ plan: { ...quickWatchPlan, seconds: 60 }, ...options }),
     );
     expect(folders()).toEqual([]);

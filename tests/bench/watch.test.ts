@@ -17,7 +17,7 @@ const body = (tree: string, file: number): Buffer => {
   return message.value.body;
 };
 
-test("files are counted by what a client hears: those of another tree not, a second time as a repeat", async () => {
+test("announced files are counted, without those of another tree; a second announcement is a repeat", async () => {
   const count = new FileCount();
   count.begin("measured", 3);
   for (const one of [body("measured", 0), body("warm", 1), body("measured", 2), body("measured", 2)]) count.add(one);
@@ -28,7 +28,7 @@ test("files are counted by what a client hears: those of another tree not, a sec
   expect(count.account).toMatchObject({ files: 3, lost: 0, repeated: 1 });
 });
 
-test("files that come one after the other are in different folders", () => {
+test("consecutive files are in different folders", () => {
   expect([0, 1, 2, 3].map((file) => writtenPath(file, 3))).toEqual([
     "f0/s0_e.xml",
     "f1/s1_e.xml",
@@ -52,15 +52,13 @@ const result: WatchResult = {
   brokerMicroseconds: 60,
 };
 
-test("rates count from the first file, the lag from the last", () => {
+test("rates start at the first file, the lag at the last", () => {
   expect(summariseWatch(result)).toEqual({
     ...{ files: 50_000, filesPerSecond: 10_000, announcedPerSecond: 5000, lagSeconds: 5 },
     ...{ lost: 0, repeated: 2, rescans: 1, foundByRescan: 17 },
   });
   const lines = formatWatchBench(result).split("\n");
-  expect(lines.find((line) => line.includes("were announced"))).toContain(
-    "5000 a second, the last 5.00 s after it came",
-  );
-  expect(lines.find((line) => line.includes("looks through"))).toMatch(/1, by which 17 files were found$/);
+  expect(lines.find((line) => line.includes("announced"))).toContain("5000 per second, the last 5.00 s after its file");
+  expect(lines.find((line) => line.includes("scans of"))).toMatch(/1, which found 17 files$/);
   expect(lines.at(-2)).toContain("watcher 100 µs, broker 60 µs");
 });

@@ -4,16 +4,16 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { median } from "../../scripts/lib/statistics.ts";
 
-/** Longer than any pause between two requests by one connection. */
+/** Longer than any pause between two requests on one connection. */
 const keepAliveMs = 60_000;
-/** Node counts time in whole milliseconds: a timer comes up to one of them too early or too late. */
+/** Node's timers have a resolution of one millisecond, so a timer may be 1 ms early or late. */
 const timerErrorMs = 1;
-/** Under this path the median of what requests have waited for their answers, as text; not a file's. */
+/** Path of the median delay of answers, as text; not a file. */
 export const waitedPath = "-/waited";
 
 /**
- * `node web-server-process.ts ROOT DELAY_MS`: serves a folder's files, each answer so long after its request has come, and prints its port.
- * Ends when its standard input does, so that it never outlives who started it.
+ * `node web-server-process.ts ROOT DELAY_MS`: serves a folder's files, each answer DELAY_MS after its request, and prints its port. Exits
+ * when its standard input closes, so that it never outlives its parent.
  */
 async function main([root = "", delayMs = "0"]: readonly string[]): Promise<void> {
   const waitMs = Number(delayMs);
@@ -38,7 +38,7 @@ async function main([root = "", delayMs = "0"]: readonly string[]): Promise<void
   process.stdin.resume().once("end", () => process.exit(0));
 }
 
-/** Before the wait, so that the answer takes no longer for it. */
+/** Reads the file before the wait, so that it adds no delay. */
 function read(file: string): Buffer | undefined {
   try {
     return readFileSync(file);
@@ -47,7 +47,7 @@ function read(file: string): Buffer | undefined {
   }
 }
 
-/** Not before that moment, and within a turn of the event loop after it: the last of the time is not left to a timer. */
+/** Runs `work` at `dueMs`, at most one turn of the event loop late: the last milliseconds are not left to a timer. */
 function at(dueMs: number, work: () => void): void {
   const leftMs = dueMs - performance.now();
   if (leftMs <= 0) work();

@@ -8,26 +8,26 @@ import type { Cleanup } from "../rigs/cleanup.ts";
 import type { WebServer } from "./nginx.ts";
 import { waitedPath } from "./web-server-process.ts";
 
-/** One that answers late. */
+/** A slow web server. */
 export interface LateServer extends WebServer {
-  /** Median of the milliseconds from requests to their answers, so far. */
+  /** Median milliseconds from request to answer, so far. */
   waitedMs(): Promise<number>;
 }
 
-/** Node's own HTTP server in a process of its own; each answer comes so long after its request. */
+/** Node's HTTP server in its own process. Each answer comes `delayMs` after its request. */
 export async function startNodeServer(root: string, delayMs: number, cleanup: Cleanup): Promise<LateServer> {
   const program = fileURLToPath(new URL("web-server-process.ts", import.meta.url));
   const child = spawn(process.execPath, [program, root, String(delayMs)], { stdio: ["pipe", "pipe", "inherit"] });
-  const ended = once(child, "exit");
+  const exited = once(child, "exit");
   cleanup.add(async () => {
     child.stdin.end();
-    await ended;
+    await exited;
   });
   const lines = createInterface({ input: child.stdout });
   const [port] = await Promise.race([
     once(lines, "line") as Promise<[string]>,
-    ended.then(() => {
-      throw new UserError("web server", "ended before it listened");
+    exited.then(() => {
+      throw new UserError("web server", "exited before it listened");
     }),
   ]);
   const baseUrl = `http://127.0.0.1:${port}/`;

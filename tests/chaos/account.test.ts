@@ -6,7 +6,7 @@ import { makeCase, roundOf } from "./fixture.ts";
 const rounds = [roundOf(1, "broker-killed", 1000), roundOf(2, "partition", 2000)];
 
 describe("a product", () => {
-  it("that was announced, dispatched and delivered once is in order", () => {
+  it("announced, dispatched and delivered once gives no finding", () => {
     const { evidence, ...one } = makeCase(1);
     one.write(0, 10);
     one.announce(0, 11);
@@ -17,7 +17,7 @@ describe("a product", () => {
     expect(isGood(counted)).toBe(true);
   });
 
-  it("dispatched by two publishes is repeated, in the round of the second one", () => {
+  it("dispatched by two publishes is repeated, in the round of the second publish", () => {
     const { evidence, ...one } = makeCase(1);
     one.write(0, 990);
     one.announce(0, 991);
@@ -31,7 +31,7 @@ describe("a product", () => {
     expect(isGood(counted)).toBe(false);
   });
 
-  it("given out again by the broker, under the same message id, is no repeat", () => {
+  it("redelivered by the broker, with the same message id, is no repeat", () => {
     const { evidence, ...one } = makeCase(1);
     one.write(0, 10);
     one.dispatch(0, "A-1", 11);
@@ -40,7 +40,7 @@ describe("a product", () => {
     expect(account(evidence, rounds)).toMatchObject({ repeated: 0, lost: 0 });
   });
 
-  it("dispatched again in doubt is made good where the pull queue gave it out once, after that; else a repeat", () => {
+  it("dispatched again as unconfirmed is made good if the pull queue delivered it once, afterwards; otherwise repeated", () => {
     const { evidence, ...one } = makeCase(4);
     for (const index of [0, 1, 2, 3]) {
       one.write(index, 10);
@@ -61,10 +61,10 @@ describe("a product", () => {
       ["B-3", 1],
     ]);
     expect(counted.findings.map(({ record }) => record?.name)).toEqual([1, 2, 3].map((index) => one.at(index).name));
-    expect(counted.findings[0]).toMatchObject({ because: "dispatched again in doubt" });
+    expect(counted.findings[0]).toMatchObject({ because: "dispatched again as unconfirmed" });
   });
 
-  it("pulled by two hosts for one dispatch is a repeat, and says whose fault it is", () => {
+  it("pulled by two hosts for one dispatch is repeated, with the cause", () => {
     const { evidence, ...one } = makeCase(1);
     one.write(0, 10);
     one.dispatch(0, "A-1", 11);
@@ -74,10 +74,10 @@ describe("a product", () => {
   });
 
   it.each([
-    ["written, and not announced", () => {}],
-    ["announced, and not dispatched", (one: ReturnType<typeof makeCase>) => one.announce(0, 11)],
-    ["dispatched, and pulled by nobody", (one: ReturnType<typeof makeCase>) => one.dispatch(0, "A-1", 11)],
-    ["a dead letter: 404", (one: ReturnType<typeof makeCase>) => one.saw("dead", 0, 0, "P-1", 12, { reason: "404" })],
+    ["written but not announced", () => {}],
+    ["announced but not dispatched", (one: ReturnType<typeof makeCase>) => one.announce(0, 11)],
+    ["dispatched but not pulled", (one: ReturnType<typeof makeCase>) => one.dispatch(0, "A-1", 11)],
+    ["dead-lettered: 404", (one: ReturnType<typeof makeCase>) => one.saw("dead", 0, 0, "P-1", 12, { reason: "404" })],
   ])("that never arrived is lost: %s", (because, add) => {
     const one = makeCase(1);
     one.write(0, 1010);
@@ -87,7 +87,7 @@ describe("a product", () => {
     expect(counted.findings).toMatchObject([{ kind: "lost", because, round: { number: 1 } }]);
   });
 
-  it("of which nothing was seen and that arrived all the same is unknown, and not lost", () => {
+  it("that was never seen but arrived is unknown, not lost", () => {
     const { evidence, ...one } = makeCase(1);
     one.write(0, 1010);
     one.deliver(0, "pds-1", 1020);
@@ -96,14 +96,14 @@ describe("a product", () => {
     expect(counted.unknownByRound).toEqual(new Map([[1, 1]]));
   });
 
-  it("of which one radar server has its copy only is not attempted yet", () => {
+  it("with a copy on only one radar server is not attempted yet", () => {
     const { evidence, at, copyOf } = makeCase(1);
     evidence.attempted(at(0));
     evidence.written(at(0), copyOf(0, 0), 10);
     expect(account(evidence, rounds)).toMatchObject({ attempted: 0, lost: 0 });
   });
 
-  it("with other bytes than its own is wrong", () => {
+  it("with wrong bytes is wrong", () => {
     const { evidence, ...one } = makeCase(1);
     one.write(0, 10);
     one.dispatch(0, "A-1", 11);
@@ -113,7 +113,7 @@ describe("a product", () => {
     expect(isGood(counted)).toBe(false);
   });
 
-  it("that was let go and comes again is a repeat; one announced again is none", () => {
+  it("that was retired and is delivered again is repeated; one that is announced again isn't", () => {
     const { evidence, ...one } = makeCase(2);
     for (const index of [0, 1]) {
       one.write(index, 10);
@@ -130,8 +130,8 @@ describe("a product", () => {
   });
 });
 
-describe("what is let go", () => {
-  it("is in order and old; all else stays", () => {
+describe("retired products", () => {
+  it("are old and without findings; all others stay", () => {
     const { evidence, ...one } = makeCase(3);
     for (const index of [0, 1, 2]) {
       one.write(index, 10);
@@ -145,7 +145,7 @@ describe("what is let go", () => {
   });
 });
 
-describe("a take-over", () => {
+describe("a takeover", () => {
   const notifies = [
     { atMs: 10, publisher: "A" },
     { atMs: 30, publisher: "A" },
@@ -154,29 +154,29 @@ describe("a take-over", () => {
     { atMs: 910, publisher: "B" },
   ];
 
-  it("lasts from the fault to the first product of another publisher than the one before it", () => {
+  it("lasts from the fault to the first product of another publisher", () => {
     expect(takeOverMs(notifies, 50)).toBe(850);
   });
 
-  it("is none where the publisher stays, or nobody published before", () => {
+  it("doesn't exist if the publisher stays, or nobody has published before", () => {
     expect(takeOverMs(notifies, 905)).toBeUndefined();
     expect(takeOverMs(notifies, 5)).toBeUndefined();
   });
 
-  it("has a longest pause, counted from the last product before the fault", () => {
+  it("has a longest pause, measured from the last product before the fault", () => {
     expect(longestPauseMs(notifies, 50)).toBe(845);
     expect(longestPauseMs(notifies, 905)).toBe(10);
     expect(longestPauseMs([], 5)).toBeUndefined();
   });
 });
 
-it("a moment falls into the round whose fault was the last one before it", () => {
+it("a time belongs to the round of the last fault before it", () => {
   expect(roundAt(rounds, 999)).toBeUndefined();
   expect(roundAt(rounds, 1999)?.number).toBe(1);
   expect(roundAt(rounds, 9999)?.number).toBe(2);
 });
 
-it("a median of an even number of values is the mean of the middle ones", () => {
+it("the median of an even number of values is the mean of the two middle values", () => {
   expect(median([3, 1, 2, 10])).toBe(2.5);
   expect(median([5, 1, 9])).toBe(5);
   expect(median([])).toBeNaN();

@@ -1,79 +1,79 @@
 import type { Evidence, Notify, ProductRecord } from "./evidence.ts";
 import type { Steps } from "./steps.ts";
 
-/** A fault that was made, with its times, milliseconds since 1970. */
+/** An injected fault. Times are milliseconds since 1970. */
 export interface RoundRecord {
   readonly number: number;
   readonly fault: string;
   readonly hosts: readonly string[];
   readonly faultMs: number;
-  /** Healing was begun. */
+  /** Start of healing. */
   readonly healMs: number;
-  /** All was as before. */
-  readonly wholeMs: number;
-  /** What was said of it, e.g. that a part could not be done here. */
+  /** The system had recovered. */
+  readonly recoveredMs: number;
+  /** Remarks, e.g. that a part of the fault is impossible here. */
   readonly notes: readonly string[];
-  /** Why the fault could not be made, or what the system lacked when the time to recover was over; undefined where all went well. */
+  /** Why the fault could not be injected, or the problem that remained after the time to recover; undefined for a good round. */
   readonly missing?: string | undefined;
-  /** From the fault to the first product dispatched by another process than before; undefined where there was none. */
+  /** Time from the fault to the first product dispatched by another process; undefined if there was none. */
   readonly takeOverMs?: number | undefined;
-  /** What that was made of, as far as hosts have said it. */
+  /** Steps of the takeover that hosts have logged. */
   readonly steps?: Steps | undefined;
-  /** The longest time between two products dispatched. */
+  /** Longest time between two dispatched products. */
   readonly pauseMs?: number | undefined;
 }
 
 export type FindingKind = "lost" | "repeated" | "wrong";
 
-/** One product that did not arrive once and whole, with all that is known of it. */
+/** A product that did not arrive once and complete, with all evidence. */
 export interface Finding {
   readonly kind: FindingKind;
   readonly name: string;
   readonly key: string;
-  /** Times too many; 1 where it is lost or wrong. */
+  /** Number of surplus arrivals; 1 if it is lost or wrong. */
   readonly count: number;
-  /** In which round it happened; undefined before the first. */
+  /** Its round; undefined before the first. */
   readonly round: RoundRecord | undefined;
-  /** Why, as far as the evidence says. */
+  /** The cause, as far as the evidence shows. */
   readonly because: string;
   readonly record: ProductRecord | undefined;
   readonly atMs: number;
 }
 
-/** A dispatch of which its dispatcher has said that it may be a second one. */
+/** A dispatch that its dispatcher has marked as a possible repeat. */
 export interface Doubt {
   readonly name: string;
   readonly key: string;
   readonly atMs: number;
   readonly messageId: string;
   readonly round: RoundRecord | undefined;
-  /** Since the first dispatch that was seen; undefined where this is it. */
+  /** Time since the first observed dispatch; undefined if this is the first. */
   readonly afterMs: number | undefined;
 }
 
-/** Jepsen's total queue: what was put in, what is known of it, what came out. */
+/** As in Jepsen's total queue: attempts, acknowledgements, deliveries. */
 export interface Account {
-  /** Products whose files were put on both radar servers. */
+  /** Products with files on both radar servers. */
   readonly attempted: number;
-  /** Those with an announcement that the broker has routed. */
+  /** Products with an announcement that the broker has routed. */
   readonly acknowledged: number;
-  /** Those of which neither an announcement nor a dispatch was seen; lost all the same where they did not arrive. */
+  /** Products without an observed announcement or dispatch. They are also lost if they did not arrive. */
   readonly unknown: number;
   readonly delivered: number;
   readonly lost: number;
-  /** Times too many, announced or delivered, whichever is more for a product. */
+  /** Surplus dispatches or deliveries, whichever is more for a product. */
   readonly repeated: number;
   readonly repeatedAnnounced: number;
   readonly repeatedDelivered: number;
   /**
-   * Publishes that a broker took, never confirmed, and lost on their way into the pull queue, and that were made good by another one: in
-   * doubt, pulled afterwards, by one receipt alone. Whoever reads the exchange beside the pull queue sees two. No repeats.
+   * Publishes that a broker accepted, never confirmed, and lost before the pull queue, and that a second, unconfirmed publish replaced: the
+   * product was pulled afterwards, with only one receipt. A reader of the exchange sees two publishes. Not counted as repeats.
    */
   readonly madeGood: number;
-  /** Dispatched with the mark of doubt, mostly for the first time; where not, made good or one of the repeats. */
+  /** Dispatches marked as unconfirmed. Most are the first dispatch of their product; others are made good or repeats. */
   readonly doubted: number;
   readonly doubts: readonly Doubt[];
-  /** The other URP's copy, asked for because the first could not be fetched. */
+  /** Announcements of the other URP's copy, requested after a failed fetch. */
   readonly twinsServed: number;
   readonly deadLetters: number;
   readonly wrong: number;
@@ -82,7 +82,7 @@ export interface Account {
   readonly unknownByRound: ReadonlyMap<number, number>;
 }
 
-/** What came of a run. */
+/** The result of a run. */
 export interface ChaosResult {
   readonly seed: number;
   readonly rounds: readonly RoundRecord[];
@@ -90,7 +90,7 @@ export interface ChaosResult {
   readonly seconds: number;
 }
 
-/** Counts all that was gathered. Call it when everything is healed and drained: what has not arrived is lost. */
+/** Counts the evidence. Call it when everything is healed and drained: a product that has not arrived then is lost. */
 export function account(evidence: Evidence, rounds: readonly RoundRecord[]): Account {
   const { products, retired, stragglers } = evidence;
   const attempted = products.filter(({ copies, writtenMs }) => writtenMs.size === copies.length);
@@ -98,7 +98,7 @@ export function account(evidence: Evidence, rounds: readonly RoundRecord[]): Acc
   const findings = [
     ...attempted.flatMap((record) => findingsOf(record, rounds)),
     ...stragglers.map((one): Finding => {
-      const because = `${one.what}, long after it had arrived`;
+      const because = `${one.what} long after it had arrived`;
       return {
         ...one,
         kind: "repeated",
@@ -140,7 +140,7 @@ export function account(evidence: Evidence, rounds: readonly RoundRecord[]): Acc
   };
 }
 
-/** Whether every product arrived once and whole. */
+/** Whether every product arrived once and complete. */
 export const isGood = ({ lost, repeated, wrong }: Account): boolean => lost + repeated + wrong === 0;
 
 const announcedAgain = (record: ProductRecord): number => Math.max(0, record.dispatched.length - 1) - madeGood(record);
@@ -162,7 +162,7 @@ function findingsOf(record: ProductRecord, rounds: readonly RoundRecord[]): Find
   return findings;
 }
 
-/** Publishes beyond the first of a product that the pull queue gave out once, after the last of them. */
+/** Surplus publishes of a product that the pull queue delivered once, after the last publish. */
 function madeGood({ dispatched, receipts, delivered }: ProductRecord): number {
   const further = dispatched.toSorted((one, other) => one.atMs - other.atMs).slice(1);
   const [receipt, ...more] = receipts;
@@ -183,22 +183,22 @@ function doubtsOf({ name, key, dispatched }: ProductRecord, rounds: readonly Rou
 
 function whyLost({ announced, dispatched, dead }: ProductRecord): string {
   const [letter] = dead;
-  if (letter) return `a dead letter: ${letter.reason}`;
-  if (dispatched.length > 0) return "dispatched, and pulled by nobody";
-  return announced.length > 0 ? "announced, and not dispatched" : "written, and not announced";
+  if (letter) return `dead-lettered: ${letter.reason}`;
+  if (dispatched.length > 0) return "dispatched but not pulled";
+  return announced.length > 0 ? "announced but not dispatched" : "written but not announced";
 }
 
 function whyRepeated(record: ProductRecord): string {
   const { dispatched, delivered } = record;
   if (announcedAgain(record) > 0)
-    return dispatched.some(({ doubt }) => doubt) ? "dispatched again in doubt" : "dispatched again";
+    return dispatched.some(({ doubt }) => doubt) ? "dispatched again as unconfirmed" : "dispatched again";
   const hosts = new Set(delivered.map(({ pds }) => pds)).size;
   return hosts > 1
     ? "dispatched once, pulled by two hosts: the ack of the first was lost"
     : "dispatched once, pulled twice by one host";
 }
 
-/** When it came for the second time. */
+/** Time of the second arrival. */
 function secondMs({ dispatched, delivered }: ProductRecord): number {
   const times = (dispatched.length > 1 ? dispatched : delivered)
     .map(({ atMs }) => atMs)
@@ -206,12 +206,12 @@ function secondMs({ dispatched, delivered }: ProductRecord): number {
   return times[1] ?? times[0] ?? 0;
 }
 
-/** The round that a moment falls into: the last one whose fault was made before it. */
+/** The round of a time: the last one whose fault was injected before it. */
 export function roundAt(rounds: readonly RoundRecord[], atMs: number): RoundRecord | undefined {
   return rounds.findLast(({ faultMs }) => faultMs <= atMs);
 }
 
-/** Milliseconds from a fault to the first product that another process than before dispatched. */
+/** Milliseconds from a fault to the first product dispatched by another process. */
 export function takeOverMs(notifies: readonly Notify[], faultMs: number): number | undefined {
   const before = notifies.findLast(({ atMs }) => atMs < faultMs)?.publisher;
   if (before === undefined) return undefined;
@@ -219,7 +219,7 @@ export function takeOverMs(notifies: readonly Notify[], faultMs: number): number
   return first === undefined ? undefined : first.atMs - faultMs;
 }
 
-/** The longest time between two products dispatched, from the last one before a moment on; milliseconds. */
+/** Longest time between two dispatched products, in milliseconds, starting at the last one before `faultMs`. */
 export function longestPauseMs(notifies: readonly Notify[], fromMs: number): number | undefined {
   const start = notifies.findLastIndex(({ atMs }) => atMs < fromMs);
   const times = notifies.slice(Math.max(0, start)).map(({ atMs }) => atMs);

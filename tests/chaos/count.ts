@@ -9,11 +9,11 @@ import { openChaosTap } from "./tap.ts";
 import { startTraffic } from "./traffic.ts";
 
 const flowsWithinMs = 30_000;
-/** Longer than the dispatcher holds back what it is in doubt about (30 s) and a puller's pauses. */
+/** Longer than the dispatcher holds unconfirmed products (30 s) plus a puller's pauses. */
 const stillMs = 60_000;
-/** Nothing comes any more after this much silence; a repeat shows within it. */
+/** After this much silence nothing more arrives, repeats included. */
 const quietMs = 2_000;
-const lookEveryMs = 100;
+const pollEveryMs = 100;
 
 export interface CountOptions {
   readonly scene: Scene;
@@ -22,24 +22,24 @@ export interface CountOptions {
   readonly signal: AbortSignal;
 }
 
-/** What is known of the products that are sent, and who lists the receiver folders. */
+/** The evidence of the products sent, and the watch of the receiver folders. */
 export interface Counting {
   readonly evidence: Evidence;
   readonly deliveries: Deliveries;
 }
 
 export interface CountedWork {
-  /** Before the first product. */
+  /** Runs before the first product. */
   ready?(counting: Counting): Promise<void>;
-  /** While products flow. */
+  /** Runs while products flow. */
   work(counting: Counting): Promise<void>;
 }
 
 /**
- * Sends products through a lab at a steady pace while some work is done, and gathers what becomes of each, until nothing moves any more.
+ * Sends products through a lab at a steady rate during some work, and records evidence of each, until nothing moves any more.
  *
- * @returns the evidence, for `account`; what was delivered is still there
- * @throws UserError where products don't flow; what the work throws
+ * @returns the evidence, for `account`; delivered files are not deleted
+ * @throws UserError if products don't flow; errors of the work
  */
 export async function countProducts(
   { scene, seed, ratePerSecond, signal }: CountOptions,
@@ -73,7 +73,7 @@ export async function countProducts(
     } finally {
       await traffic.stop();
     }
-    await drain(evidence, () => deliveries.look());
+    await drain(evidence, () => deliveries.scan());
     return counting;
   } finally {
     await Promise.all([deliveries.stop(), tap.close()]);
@@ -82,17 +82,17 @@ export async function countProducts(
 
 async function awaitFlow(evidence: Evidence, signal: AbortSignal): Promise<void> {
   const flows = () => evidence.products.some(({ delivered, dispatched }) => delivered.length + dispatched.length > 1);
-  if (await poll(flows, { everyMs: lookEveryMs, withinMs: flowsWithinMs, signal })) return;
-  throw new UserError("the lab", `no product came through within ${flowsWithinMs / 1000} s`, "./warren lab status");
+  if (await poll(flows, { everyMs: pollEveryMs, withinMs: flowsWithinMs, signal })) return;
+  throw new UserError("the lab", `no product was delivered within ${flowsWithinMs / 1000} s`, "./warren lab status");
 }
 
-/** Waits until all has arrived and nothing moves; where something is missing, for as long as anything still moves. */
-async function drain(evidence: Evidence, look: () => Promise<void>): Promise<void> {
+/** Waits until all products have arrived and nothing moves. If some are missing, waits until nothing has moved for longer. */
+async function drain(evidence: Evidence, scan: () => Promise<void>): Promise<void> {
   const startedMs = Date.now();
   const isStill = async () => {
-    await look();
+    await scan();
     const still = Date.now() - Math.max(evidence.movedMs, startedMs);
     return still >= (evidence.undelivered().length === 0 ? quietMs : stillMs);
   };
-  await poll(isStill, { everyMs: lookEveryMs });
+  await poll(isStill, { everyMs: pollEveryMs });
 }

@@ -9,18 +9,18 @@ import { runMark } from "./products.ts";
 
 let directory = "";
 let deliveries: Deliveries;
-const told: DeliveredFile[] = [];
+const reported: DeliveredFile[] = [];
 const { at, copyOf, evidence, write } = makeCase(2);
 write(0, 1);
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "warren-chaos-test-"));
-  told.length = 0;
+  reported.length = 0;
   deliveries = watchDeliveries({
     folders: [{ pds: "pds-1", directory }],
     mark: runMark(run),
     copyOf: (file) => evidence.product(at(0).name)?.copies.find((copy) => copy.file === file),
-    onDelivered: (file) => told.push(file),
+    onDelivered: (file) => reported.push(file),
   });
 });
 
@@ -34,32 +34,35 @@ const put = async (bytes: Buffer | string, file = copyOf(0, 0).file): Promise<vo
   await rename(join(directory, ".incoming"), join(directory, file));
 };
 
-it("a file is told once, however often and by however many it is looked for", async () => {
+it("a file is reported once, however often folders are scanned", async () => {
   await put(copyOf(0, 0).content.bytes);
-  await Promise.all([deliveries.look(), deliveries.look(), deliveries.look()]);
-  expect(told).toMatchObject([{ pds: "pds-1", file: copyOf(0, 0).file, wrong: undefined }]);
+  await Promise.all([deliveries.scan(), deliveries.scan(), deliveries.scan()]);
+  expect(reported).toMatchObject([{ pds: "pds-1", file: copyOf(0, 0).file, wrong: undefined }]);
 });
 
-it("a file that is put in the place of one that was told has come twice", async () => {
+it("a file that replaces a reported one is a second delivery", async () => {
   await put(copyOf(0, 0).content.bytes);
-  await deliveries.look();
+  await deliveries.scan();
   await put(copyOf(0, 0).content.bytes);
-  await deliveries.look();
-  expect(told).toHaveLength(2);
+  await deliveries.scan();
+  expect(reported).toHaveLength(2);
 });
 
-it("other bytes or another size than on its radar server is said", async () => {
+it("wrong bytes or a wrong size are reported", async () => {
   const { content, size } = copyOf(0, 0);
   await put(Buffer.alloc(size, "x"));
-  await deliveries.look();
+  await deliveries.scan();
   await put(content.bytes.subarray(1));
-  await deliveries.look();
-  expect(told.map(({ wrong }) => wrong)).toEqual(["other bytes than on urp-1", `${size - 1} bytes, ${size} on urp-1`]);
+  await deliveries.scan();
+  expect(reported.map(({ wrong }) => wrong)).toEqual([
+    "bytes differ from those on urp-1",
+    `${size - 1} bytes, ${size} on urp-1`,
+  ]);
 });
 
-it("names of others, and of files that are not whole yet, are nobody's business", async () => {
+it("foreign files and incomplete files are ignored", async () => {
   await put("x", `.${copyOf(0, 0).file}.part`);
   await put("x", "202611250138~~PPI,0.3,10,CAPPI,DBZ,DBZ:URP:IWA:RADAR:META::20261125013801");
-  await deliveries.look();
-  expect(told).toEqual([]);
+  await deliveries.scan();
+  expect(reported).toEqual([]);
 });

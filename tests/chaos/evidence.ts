@@ -2,14 +2,14 @@ import { productName } from "../../agents/lib/announcement.ts";
 import type { ChaosCopy, ChaosProduct } from "./products.ts";
 import type { Seen, SeenReceipt } from "./tap.ts";
 
-/** A message about a product that went by, once however often the broker gave it out. */
+/** An observed message about a product, once even if the broker redelivers it. */
 export interface Sighting {
-  /** `<publisher>-<number>`: another one means another publish. */
+  /** `<publisher>-<number>`, unique for each publish. */
   readonly messageId: string;
   /** Host of the URL in it. */
   readonly source: string;
   readonly atMs: number;
-  /** The publisher has said that it may be a second one. */
+  /** The publisher has marked it as a possible repeat. */
   readonly doubt: boolean;
 }
 
@@ -18,56 +18,56 @@ export interface DeliveredFile {
   readonly pds: string;
   readonly file: string;
   readonly atMs: number;
-  /** What is wrong with its content; undefined where it is the one of its URP. */
+  /** The fault of its content; undefined if it is its URP's. */
   readonly wrong: string | undefined;
 }
 
-/** All that is known of one product. */
+/** All evidence of one product. */
 export interface ProductRecord {
   readonly name: string;
   readonly key: string;
   readonly copies: readonly { readonly urp: string; readonly file: string; readonly path: string; size: number }[];
-  /** When each URP's copy was complete, by URP. */
+  /** When each copy was complete, by URP. */
   readonly writtenMs: Map<string, number>;
   readonly announced: Sighting[];
   readonly dispatched: Sighting[];
-  /** Another URP's copy, after the first one could not be fetched. */
+  /** Announcements of the other URP's copy, after a failed fetch. */
   readonly twins: Sighting[];
   readonly dead: { readonly reason: string; readonly atMs: number }[];
-  /** What pullers have said: once for each time that the pull queue gave it out, and once more where that was not heard. */
+  /** Pullers' receipts: one for each delivery from the pull queue, and one more if its confirm was lost. */
   readonly receipts: { readonly messageId: string; readonly atMs: number }[];
   readonly delivered: DeliveredFile[];
 }
 
-/** A first arrival going out, for take-over and pauses. */
+/** A dispatch of a first arrival, for takeover times and pauses. */
 export interface Notify {
   readonly atMs: number;
   readonly publisher: string;
 }
 
-/** Something about a product that was done with long ago. */
+/** An event about a retired product. */
 export interface Straggler {
   readonly name: string;
   readonly what: string;
   readonly atMs: number;
 }
 
-/** What a message id says of its publisher. */
+/** The publisher in a message id. */
 export const publisherOf = (messageId: string): string => messageId.slice(0, messageId.lastIndexOf("-"));
 
-/** Gathers what is written, goes by and arrives. What is in order and old can be let go, so that a long run stays small. */
+/** Records writes, observed messages and arrivals. Old products without findings can be retired, so that a long run stays small. */
 export class Evidence {
   readonly #mark: string;
   readonly #products = new Map<string, ProductRecord>();
   readonly #byKey = new Map<string, ProductRecord>();
   #notifies: Notify[] = [];
   readonly stragglers: Straggler[] = [];
-  /** Of products that were let go: each was attempted, announced, delivered once. */
+  /** Retired products: each was attempted, announced and delivered once. */
   retired = 0;
-  /** When anything was last seen or delivered. */
+  /** Time of the last message or delivery. */
   movedMs = 0;
 
-  /** @param mark what the names of this run's files have in common */
+  /** @param mark common part of the names of this run's files */
   constructor(mark: string) {
     this.#mark = mark;
   }
@@ -80,7 +80,7 @@ export class Evidence {
     return this.#products.get(name);
   }
 
-  /** First arrivals since the last `forgetNotifies`, in the order in which they were seen. */
+  /** First arrivals since the last `forgetNotifies`, in order of observation. */
   get notifies(): readonly Notify[] {
     return this.#notifies;
   }
@@ -134,7 +134,7 @@ export class Evidence {
     record.delivered.push(delivery);
   }
 
-  /** Products of which both copies were written before a moment, and that are in no receiver folder. */
+  /** Products with both copies written before `beforeMs` that are in no receiver folder. */
   undelivered(beforeMs = Number.POSITIVE_INFINITY): ProductRecord[] {
     return this.products.filter(
       ({ copies, writtenMs, delivered }) =>
@@ -144,7 +144,7 @@ export class Evidence {
     );
   }
 
-  /** Lets go of what was announced once and delivered once, all of it before a moment. Gives what can be deleted. */
+  /** Retires products that were announced once and delivered once, all before `beforeMs`. Returns them, so that their files can be deleted. */
   retire(beforeMs: number): ProductRecord[] {
     const done = this.products.filter((record) => isDone(record, beforeMs));
     for (const { name, key } of done) {
@@ -159,11 +159,11 @@ export class Evidence {
     this.#notifies = this.#notifies.filter(({ atMs }) => atMs >= beforeMs);
   }
 
-  /** The record of a file of this run. What is of no run is nobody's business; what was let go comes too late. */
+  /** The record of a file of this run. Foreign files are ignored; those of retired products are stragglers. */
   #find(file: string, kind: Exclude<Seen["kind"], "pulled"> | "delivered", by: string, atMs: number) {
     const name = productName(file);
     const record = this.#products.get(name);
-    // A URP may announce again what it is in doubt about, at any time: the dispatcher drops it.
+    // A URP may repeat an unconfirmed announcement at any time. The dispatcher drops it.
     if (!record && file.includes(this.#mark) && kind !== "announced") {
       this.stragglers.push({ name, what: `${kind} again (${by})`, atMs });
     }

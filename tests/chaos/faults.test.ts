@@ -4,17 +4,17 @@ import type { PlannedRound } from "./plan.ts";
 import type { Scene } from "./scene.ts";
 
 const targets: Targets = { holder: "bunny1", others: ["bunny2", "bunny3"], other: "bunny3" };
-const round: PlannedRound = { number: 1, fault: "", quietMs: 0, holdMs: 0, other: 1, luck: 1 };
+const round: PlannedRound = { number: 1, fault: "", quietMs: 0, holdMs: 0, other: 1, draw: 1 };
 const struckMs = 1_795_570_847_129;
 
-/** A lab in which commands are only written down. */
+/** A lab that only records commands. */
 function writtenDown() {
   const scripts: string[] = [];
   const scene: Pick<Scene, "on" | "ownDisks"> = {
     ownDisks: ["bunny1"],
     async on(host, script) {
       scripts.push(`${host}: ${script}`);
-      return `${struckMs}\nwhat the command says`;
+      return `${struckMs}\noutput of the command`;
     },
   };
   return { scene: scene as Scene, scripts };
@@ -33,7 +33,7 @@ it.each([
   ["broker-member-killed", ["bunny3"], "systemctl kill --signal=SIGKILL --kill-whom=main rabbitmq-server.service"],
   ["node-stop", ["bunny1"], "systemctl --no-block stop rabbitmq-server.service"],
   ["vip-moved", ["bunny1"], "/usr/local/lib/warren/stand-back yes"],
-])("%s strikes %j with its command, at the time that the host says", async (name, hosts, command) => {
+])("%s strikes %j with its command, at the host's time", async (name, hosts, command) => {
   const { scene, scripts } = writtenDown();
   const fault = faults.find((one) => one.name === name);
   const chosen = fault?.hosts(targets, round, scene) ?? [];
@@ -45,7 +45,7 @@ it.each([
   expect(new Set(scripts.map((script) => script.split(":")[0]))).toEqual(new Set(hosts));
 });
 
-it("the broker's limit of memory is set by no shell that reads its words twice, and goes back to what its settings say", async () => {
+it("the broker's memory limit is set without a second shell, and is reset to the configured value", async () => {
   const { scene, scripts } = writtenDown();
   const fault = faults.find(({ name }) => name === "memory-alarm");
   await fault?.inject(scene, ["bunny1"], round);
@@ -55,9 +55,9 @@ it("the broker's limit of memory is set by no shell that reads its words twice, 
   expect(scripts[1]).toContain("application:get_env(rabbit, vm_memory_high_watermark)");
 });
 
-it("either the holder's plug or another member's is pulled, by the plan's luck", () => {
+it("the plug of the holder or of another member is pulled, as the plan has drawn", () => {
   const { scene } = writtenDown();
   const fault = faults.find(({ name }) => name === "hosts-rebooted");
-  expect(fault?.hosts(targets, { ...round, luck: 2 }, scene)).toEqual(["bunny1"]);
-  expect(fault?.hosts(targets, { ...round, luck: 3 }, scene)).toEqual(["bunny3"]);
+  expect(fault?.hosts(targets, { ...round, draw: 2 }, scene)).toEqual(["bunny1"]);
+  expect(fault?.hosts(targets, { ...round, draw: 3 }, scene)).toEqual(["bunny3"]);
 });

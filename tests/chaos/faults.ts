@@ -26,42 +26,42 @@ import {
   stopBroker,
 } from "./strikes.ts";
 
-/** Whom a round is about, as the lab is when it begins. */
+/** The hosts of a round, as found at its start. */
 export interface Targets {
-  /** Has the virtual IP: its dispatcher is the active one, clients are on its broker. */
+  /** Holds the virtual IP: its dispatcher is active, and clients use its broker. */
   readonly holder: string;
   readonly others: readonly string[];
-  /** One of them. */
+  /** One of `others`. */
   readonly other: string;
 }
 
-/** One row of the table: how something breaks, how it is mended, what must hold all the same. */
+/** A row of the table: how to inject the fault, how to heal it, and what must hold during it. */
 export interface Fault {
   readonly name: string;
   /** One sentence. */
   readonly summary: string;
-  /** Beside "nothing lost, nothing repeated". */
+  /** In addition to "nothing lost, nothing repeated". */
   readonly expectation: string;
-  /** For how long it stays, milliseconds: at least, at most. */
+  /** Shortest and longest duration, milliseconds. */
   readonly holdMs: readonly [least: number, most: number];
-  /** Median within which another dispatcher should have taken over, milliseconds. */
+  /** Limit of the median takeover time, milliseconds. */
   readonly takeOverWithinMs?: number;
-  /** Which hosts it is made on, of those that the round is about. */
+  /** The hosts to strike, of the round's hosts. */
   readonly hosts: (targets: Targets, round: PlannedRound, scene: Scene) => readonly string[];
-  /** Why it can't be made in this lab; undefined where it can. */
+  /** Why this lab doesn't allow the fault; undefined if it does. */
   readonly unfit?: (scene: Scene) => string | undefined;
   readonly inject: (scene: Scene, hosts: readonly string[], round: PlannedRound) => Promise<Injected>;
   readonly heal: (scene: Scene, hosts: readonly string[]) => Promise<unknown>;
 }
 
-/** What tells rows apart; the rest of a row is how its kind is made and mended. */
+/** The part that differs between rows of one kind; the kind adds `inject` and `heal`. */
 type Facts = Pick<Fault, "name" | "summary" | "expectation" | "holdMs" | "takeOverWithinMs" | "hosts">;
 
 const holder = (targets: Targets): string[] => [targets.holder];
 const other = (targets: Targets): string[] => [targets.other];
 const everyMember = (targets: Targets): string[] => [targets.holder, ...targets.others];
 
-/** kill -9 of a service; systemd or the healing starts it again. */
+/** kill -9 of a service. systemd or the healing restarts it. */
 const killed = (service: Service, facts: Facts): Fault => ({
   ...facts,
   inject: (scene, hosts) => sendSignal(scene, hosts, "SIGKILL", service),
@@ -86,7 +86,7 @@ export const faults: readonly Fault[] = [
   killed("dispatcher", {
     name: "dispatcher-killed",
     summary: "kill -9 of the active dispatcher",
-    expectation: "another dispatcher goes on within a second",
+    expectation: "another dispatcher takes over within one second",
     holdMs: [1000, 3000],
     takeOverWithinMs: 1000,
     hosts: holder,
@@ -94,20 +94,20 @@ export const faults: readonly Fault[] = [
   frozen("dispatcher", {
     name: "dispatcher-stopped",
     summary: "SIGSTOP of the active dispatcher, SIGCONT some seconds later",
-    expectation: "what it had begun when it froze comes out once, whoever finishes it",
+    expectation: "products in flight when it froze are dispatched once, by either dispatcher",
     holdMs: [3000, 8000],
     hosts: holder,
   }),
   killed("dispatcher", {
     name: "dispatcher-both-killed",
     summary: "kill -9 of the dispatchers of all members at once",
-    expectation: "what they know is on disk",
+    expectation: "their state is on disk",
     holdMs: [500, 2000],
     hosts: everyMember,
   }),
   killed("broker", {
     name: "broker-killed",
-    summary: "kill -9 of the broker that has the virtual IP",
+    summary: "kill -9 of the broker that holds the virtual IP",
     expectation: "another member serves within two seconds",
     holdMs: [1000, 3000],
     takeOverWithinMs: 2000,
@@ -115,7 +115,7 @@ export const faults: readonly Fault[] = [
   }),
   frozen("broker", {
     name: "broker-stopped",
-    summary: "SIGSTOP of the broker that has the virtual IP, SIGCONT some seconds later",
+    summary: "SIGSTOP of the broker that holds the virtual IP, SIGCONT some seconds later",
     expectation: "another member serves meanwhile",
     holdMs: [3000, 8000],
     hosts: holder,
@@ -123,14 +123,14 @@ export const faults: readonly Fault[] = [
   killed("broker", {
     name: "broker-member-killed",
     summary: "kill -9 of the broker of another member",
-    expectation: "clients of the virtual IP go on",
+    expectation: "clients of the virtual IP continue",
     holdMs: [1000, 3000],
     hosts: other,
   }),
   {
     name: "node-stop",
-    summary: "the unit of the broker that has the virtual IP is stopped in order",
-    expectation: "the address leaves before the broker does",
+    summary: "the unit of the broker that holds the virtual IP is stopped",
+    expectation: "the address leaves before the broker stops",
     holdMs: [1000, 3000],
     hosts: holder,
     inject: stopBroker,
@@ -138,8 +138,8 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "vip-moved",
-    summary: "an operator moves the virtual IP by hand, and later back",
-    expectation: "the other dispatcher goes on within 0.3 seconds",
+    summary: "an operator moves the virtual IP by hand, and back later",
+    expectation: "the other dispatcher takes over within 0.3 seconds",
     holdMs: [1500, 4000],
     takeOverWithinMs: 300,
     hosts: holder,
@@ -158,8 +158,8 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "partition",
-    summary: "the host with the virtual IP and the other members no longer see each other; everybody else sees both",
-    expectation: "two hosts have the address, and one dispatcher is fed",
+    summary: "the host with the virtual IP is partitioned from the other members, not from other hosts",
+    expectation: "two hosts hold the address, and only one dispatcher gets deliveries",
     holdMs: [3000, 10_000],
     hosts: everyMember,
     inject: ({ lab }, [one = "", ...others]) => outside([one], () => partition(lab, [one], others)),
@@ -167,20 +167,20 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "line-loss",
-    summary: "a share of the packets of the host with the virtual IP is lost, and late where the kernel can delay",
-    expectation: "slower, and nothing else",
+    summary: "some packets of the host with the virtual IP are lost, and delayed if the kernel can",
+    expectation: "only slower",
     holdMs: [3000, 8000],
     hosts: holder,
-    inject: ({ lab }, [host = ""], { luck }) => loseOnLine(lab, host, luck),
+    inject: ({ lab }, [host = ""], { draw }) => loseOnLine(lab, host, draw),
     heal: healCable,
   },
   {
     name: "disk-full",
-    summary: "the disk of a member is full to the last block",
-    expectation: "the broker there takes nothing, clients wait or go elsewhere",
+    summary: "the disk of a member is completely full",
+    expectation: "that broker accepts nothing; clients wait or reconnect to another",
     holdMs: [3000, 8000],
     hosts: (_targets, _round, { ownDisks }) => ownDisks,
-    unfit: ({ ownDisks }) => (ownDisks.length > 0 ? undefined : "no member of this lab has a disk of its own (diskMb)"),
+    unfit: ({ ownDisks }) => (ownDisks.length > 0 ? undefined : "no member of this lab has its own disk (diskMb)"),
     inject: ({ lab }, hosts) => outside(hosts, (host) => fillDisk(lab, host)),
     heal: async (scene, hosts) => {
       await each(hosts, (host) => freeDisk(scene.lab, host));
@@ -189,8 +189,8 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "memory-alarm",
-    summary: "the broker that has the virtual IP is told that it has no memory left",
-    expectation: "publishers wait, and go on after it",
+    summary: "the broker that holds the virtual IP gets a memory alarm",
+    expectation: "publishers wait, and continue after the alarm",
     holdMs: [2000, 6000],
     hosts: holder,
     inject: alarmMemory,
@@ -198,15 +198,15 @@ export const faults: readonly Fault[] = [
   },
   unplugged({
     name: "hosts-rebooted",
-    summary: "the plug of the host with the virtual IP, or of another member, is pulled; then it boots",
+    summary: "the host with the virtual IP, or another member, loses power; later it boots",
     expectation: "the others serve meanwhile",
     holdMs: [500, 2000],
-    hosts: (targets, { luck }) => [luck % 2 === 0 ? targets.holder : targets.other],
+    hosts: (targets, { draw }) => [draw % 2 === 0 ? targets.holder : targets.other],
   }),
   unplugged({
     name: "both-rebooted",
-    summary: "the plugs of all members are pulled at once; then they boot",
-    expectation: "all that was confirmed is on their disks",
+    summary: "all members lose power at once; later they boot",
+    expectation: "all confirmed messages are on their disks",
     holdMs: [500, 2000],
     hosts: everyMember,
   }),

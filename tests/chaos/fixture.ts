@@ -7,7 +7,7 @@ import type { Seen } from "./tap.ts";
 export const run = "TEST";
 const observed = new Date("2026-11-25T01:38:00Z");
 
-/** Products, and evidence to which a test adds what it needs. */
+/** Products, and evidence that a test can add to. */
 export function makeCase(count: number) {
   const random = seededRandom(1);
   const urps = ["urp-1", "urp-2"];
@@ -55,5 +55,14 @@ export function makeCase(count: number) {
 }
 
 export function roundOf(number: number, fault: string, faultMs: number, more: Partial<RoundRecord> = {}): RoundRecord {
-  return { number, fault, hosts: ["bunny1"], faultMs, healMs: faultMs + 10, wholeMs: faultMs + 20, notes: [], ...more };
+  return {
+    number,
+    fault,
+    hosts: ["bunny1"],
+    faultMs,
+    healMs: faultMs + 10,
+    recoveredMs: faultMs + 20,
+    notes: [],
+    ...more,
+  };
 }

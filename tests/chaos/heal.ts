@@ -11,14 +11,13 @@ import { isChaosFile } from "./products.ts";
 import type { Scene } from "./scene.ts";
 import { continueServices, releaseAddress, resetMemoryLimit, startServices } from "./strikes.ts";
 
-/** Below this a limit of memory is the one of a fault: no broker that serves is given so little. */
+/** A memory limit below this is a fault's: no real broker has so little. */
 const memoryLimitLeast = 100_000_000;
 
 /**
- * Mends whatever a fault of this suite may have left, in whatever state: of a round that went wrong, or of a run that was killed. What is
- * in order stays as it is.
+ * Heals all faults that a failed round or a killed run may have left, in any state. Healthy parts stay as they are.
  *
- * @returns what was found and mended
+ * @returns descriptions of the healed faults
  */
 export async function healAll(scene: Scene): Promise<string[]> {
   const { lab, members, ownDisks } = scene;
@@ -52,7 +51,7 @@ export async function healAll(scene: Scene): Promise<string[]> {
   return found;
 }
 
-/** Files of earlier runs that were killed: in the receiver folders all of them, they are counted by nobody any more. */
+/** Removes the files of killed runs from the receiver folders: nothing counts them any more. */
 export async function removeLeftFiles({ folders }: Pick<Scene, "folders">): Promise<number> {
   const left = await listNames(folders, isChaosFile);
   for (const { path } of left) await rm(path, { force: true });

@@ -15,7 +15,7 @@ export interface QueueAnswer {
   readonly state?: string;
   readonly slave_nodes?: readonly string[];
   readonly synchronised_slave_nodes?: readonly string[];
-  /** Of quorum queues. */
+  /** For quorum queues. */
   readonly members?: readonly string[];
   readonly online?: readonly string[];
 }
@@ -26,23 +26,23 @@ const units = ["rabbitmq-server", "keepalived", "warren-dispatcher"] as const;
 export interface HealedOptions {
   readonly withinMs: number;
   readonly signal?: AbortSignal;
-  /** A queue beside those of the agents that has to be there. */
+  /** One more queue that must exist, besides the agents'. */
   readonly queue?: string;
-  /** Called with what is missing, at each look. */
+  /** Called with the problem at each check. */
   onMissing?(missing: string): void;
 }
 
 /**
- * Waits until a lab is what it was before a fault: members running and knowing each other, every replica in step, no alarm, one holder of
- * the virtual IP, the preferred one, dispatchers at work on every member.
+ * Waits until a lab has recovered from a fault: members run and know each other, all replicas are synchronised, no alarms, the preferred
+ * host holds the virtual IP alone, and dispatchers run on every member.
  *
- * @returns what it lacks when the time is over; undefined where it lacks nothing
+ * @returns the problem that remains after the time; undefined if there is none
  */
 export async function awaitHealed(
   scene: Scene,
   { withinMs, signal, queue, onMissing }: HealedOptions,
 ): Promise<string | undefined> {
-  let missing: string | undefined = "not looked at";
+  let missing: string | undefined = "not checked";
   const isWhole = async (): Promise<boolean> => {
     missing = await whatIsMissing(scene, queue);
     if (missing !== undefined) onMissing?.(missing);
@@ -60,13 +60,13 @@ async function whatIsMissing(scene: Scene, wanted: string | undefined): Promise<
         nodesMissing(host, members.length, (await management.get(host)?.ask("nodes")) as NodeAnswer[]),
       ),
     );
-    const lacking = answers.find((answer) => answer !== undefined);
-    if (lacking !== undefined) return lacking;
+    const problem = answers.find((answer) => answer !== undefined);
+    if (problem !== undefined) return problem;
     const [first = ""] = members;
     const queues = (await management.get(first)?.ask("queues")) as QueueAnswer[];
     const behind = queues.find((queue) => queue.name.startsWith("cmc.") && !isReplicated(queue, members.length));
-    if (behind) return `${behind.name} lacks replicas in step`;
-    if (wanted !== undefined && !queues.some(({ name }) => name === wanted)) return `${wanted} is not there`;
+    if (behind) return `${behind.name} has unsynchronised replicas`;
+    if (wanted !== undefined && !queues.some(({ name }) => name === wanted)) return `${wanted} is missing`;
     const holders = await virtualIpHolders(lab, config);
     if (holders.length !== 1) return `the virtual IP is on ${holders.join(" and ") || "no host"}`;
     if (holders[0] !== first) return `the virtual IP is on ${holders[0]}, not on ${first}`;
@@ -77,18 +77,18 @@ async function whatIsMissing(scene: Scene, wanted: string | undefined): Promise<
   }
 }
 
-/** What a member says of the cluster that is not as it should be. */
+/** The first problem of the cluster that a member reports. */
 export function nodesMissing(host: string, count: number, nodes: readonly NodeAnswer[]): string | undefined {
   if (nodes.length !== count) return `${host} knows ${nodes.length} members`;
   for (const { name, running, partitions = [], mem_alarm, disk_free_alarm } of nodes) {
-    if (!running) return `${host} says that ${name} is not running`;
-    if (partitions.length > 0) return `${host} says that ${name} is partitioned from ${partitions.join(", ")}`;
-    if (mem_alarm || disk_free_alarm) return `${name} has an alarm of ${mem_alarm ? "memory" : "disk"}`;
+    if (!running) return `${host} reports that ${name} is not running`;
+    if (partitions.length > 0) return `${host} reports that ${name} is partitioned from ${partitions.join(", ")}`;
+    if (mem_alarm || disk_free_alarm) return `${name} has a ${mem_alarm ? "memory" : "disk"} alarm`;
   }
   return undefined;
 }
 
-/** On every member: as mirrors in step, or as replicas of a quorum queue. */
+/** On every member, as synchronised mirrors or as members of a quorum queue. */
 export function isReplicated(queue: QueueAnswer, count: number): boolean {
   const { state, slave_nodes = [], synchronised_slave_nodes = [], online = [] } = queue;
   const mirrored = slave_nodes.length === count - 1 && synchronised_slave_nodes.length === count - 1;

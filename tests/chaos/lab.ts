@@ -9,21 +9,20 @@ import { closeScene, openScene, type Scene } from "./scene.ts";
 
 export interface LabOptions {
   readonly lab: string;
-  /** The committed stack that it is made from. */
+  /** The committed stack that the lab is made from. */
   readonly stack?: string | undefined;
   readonly signal: AbortSignal;
   say(text: string): void;
 }
 
 /**
- * Works in a lab that is up and provisioned; one that isn't is brought up before. Whatever an earlier run has left broken is mended first,
- * and said.
+ * Runs `work` in a lab. Starts and provisions the lab if necessary. First heals the faults that an earlier run has left, and reports them.
  */
 export async function withScene<T>(options: LabOptions, work: (scene: Scene) => Promise<T>): Promise<T> {
   const { lab, stack, signal, say } = options;
   await ensureToolchain({ signal });
   if ((await findRecord(lab))?.phase !== "up") {
-    say(`lab ${lab} is not up: bringing it up (./warren lab${labOption(lab)} down removes it)`);
+    say(`lab ${lab} is not up: starting it (./warren lab${labOption(lab)} down removes it)`);
     await bringHosts(lab, signal, stack);
     await provision(lab, signal);
   }
@@ -34,16 +33,16 @@ export async function withScene<T>(options: LabOptions, work: (scene: Scene) => 
       say(`lab ${lab} is not provisioned: pulumi up -s ${lab}`);
       await provision(lab, signal);
     }
-    for (const found of await healAll(scene)) say(`left by an earlier run, and mended: ${found}`);
+    for (const found of await healAll(scene)) say(`healed, left by an earlier run: ${found}`);
     const files = await removeLeftFiles(scene);
-    if (files > 0) say(`left by an earlier run, and deleted: ${files} files in the receiver folders`);
+    if (files > 0) say(`deleted, left by an earlier run: ${files} files in the receiver folders`);
     return await work(scene);
   } finally {
     closeScene(scene);
   }
 }
 
-/** Whether the dispatchers are installed. A host that doesn't answer is one of a fault: it was provisioned before. */
+/** Whether the dispatchers are installed. A host that doesn't answer has a fault, so it was provisioned before. */
 async function isProvisioned({ lab, members }: Scene): Promise<boolean> {
   const answers = await Promise.all(
     members.map((host) =>

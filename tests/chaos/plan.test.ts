@@ -13,7 +13,7 @@ function take(seed: number, count: number): PlannedRound[] {
   return rounds;
 }
 
-it("the same seed gives the same faults, members and times, however many rounds are taken", () => {
+it("the same seed gives the same faults, members and times, for any number of rounds", () => {
   expect(take(7, 30).slice(0, 9)).toEqual(take(7, 9));
 });
 
@@ -21,14 +21,14 @@ it("another seed gives another run", () => {
   expect(take(7, 9)).not.toEqual(take(8, 9));
 });
 
-it("each fault comes once before one comes again, and not always in the same order", () => {
+it("each fault occurs once before one repeats, in varying order", () => {
   const names = take(1, 30).map(({ fault }) => fault);
   const decks = Array.from({ length: 10 }, (_, deck) => names.slice(deck * 3, deck * 3 + 3));
   for (const deck of decks) expect(deck.toSorted()).toEqual(["cut", "full", "killed"]);
   expect(new Set(decks.map(String)).size).toBeGreaterThan(1);
 });
 
-it("a fault stays for as long as its row allows, and rounds are numbered from 1", () => {
+it("a fault's duration is within its row's limits, and rounds are numbered from 1", () => {
   const rounds = take(3, 60);
   expect(rounds.map(({ number }) => number)).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
   for (const { fault, holdMs } of rounds) {
@@ -38,6 +38,6 @@ it("a fault stays for as long as its row allows, and rounds are numbered from 1"
   }
 });
 
-it("no fault, no plan", () => {
+it("a plan without faults is refused", () => {
   expect(() => planRounds(1, []).next()).toThrow("a plan needs a fault");
 });

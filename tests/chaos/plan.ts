@@ -1,33 +1,33 @@
 import { type Random, seededRandom } from "../../scripts/traffic/random.ts";
 
-/** What the plan has to know of a fault. */
+/** The properties of a fault that the plan uses. */
 export interface Drawable {
   readonly name: string;
-  /** For how long it stays, milliseconds: at least, at most. */
+  /** Shortest and longest duration, milliseconds. */
   readonly holdMs: readonly [least: number, most: number];
 }
 
-/** One round, every choice of it made. */
+/** A round, with all its choices. */
 export interface PlannedRound {
   /** Counts from 1. */
   readonly number: number;
   readonly fault: string;
-  /** From a system that is whole to the fault. */
+  /** Pause of a healthy system before the fault. */
   readonly quietMs: number;
   readonly holdMs: number;
-  /** Which of the other members is meant, where a fault is about one: its place in their order, taken by the remainder. */
+  /** Selects one of the other members, for faults of one: an index, modulo their number. */
   readonly other: number;
-  /** Whatever else a fault leaves open. */
-  readonly luck: number;
+  /** Random integer for other choices of a fault. */
+  readonly draw: number;
 }
 
 const quietMs = [300, 1500] as const;
 const otherChoices = 60;
-const luckChoices = 1000;
+const drawsBelow = 1000;
 
 /**
- * The rounds of a run, without end: deck after deck, each with every fault once, shuffled. The same seed and faults give the same rounds,
- * however many of them are taken.
+ * The endless rounds of a run: shuffled decks, each with every fault once. The same seed and faults give the same rounds, however many are
+ * taken.
  */
 export function* planRounds(seed: number, faults: readonly Drawable[]): Generator<PlannedRound, never> {
   if (faults.length === 0) throw new RangeError("a plan needs a fault");
@@ -40,7 +40,7 @@ export function* planRounds(seed: number, faults: readonly Drawable[]): Generato
         quietMs: between(quietMs, random),
         holdMs: between(fault.holdMs, random),
         other: random.below(otherChoices),
-        luck: random.below(luckChoices),
+        draw: random.below(drawsBelow),
       };
       number += 1;
     }
@@ -51,7 +51,7 @@ function between([least, most]: readonly [number, number], random: Random): numb
   return least + random.below(most - least + 1);
 }
 
-/** Fisher and Yates. */
+/** Fisher-Yates shuffle. */
 function shuffled<T>(items: readonly T[], random: Random): T[] {
   const deck = [...items];
   for (let last = deck.length - 1; last > 0; last--) {

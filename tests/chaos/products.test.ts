@@ -14,7 +14,7 @@ const make = (count: number, seed = 5) => {
 describe("products of a run", () => {
   const products = make(400);
 
-  it("have names and keys of their own, on which both radar servers agree", () => {
+  it("have unique names and keys, the same on both radar servers", () => {
     expect(new Set(products.map(({ name }) => name)).size).toBe(products.length);
     for (const { name, key, copies } of products) {
       for (const { file } of copies) {
@@ -24,14 +24,14 @@ describe("products of a run", () => {
     }
   });
 
-  it("are known by their names as such, and as this run's", () => {
+  it("are recognised by their names, also as this run's", () => {
     for (const { copies } of products) {
       expect(copies.every(({ file }) => isChaosFile(file) && file.includes(runMark("RUN1")))).toBe(true);
     }
     expect(isChaosFile("202611250138~~PPI,0.3,10,CAPPI,DBZ,DBZ:URP:IWA:RADAR:META::20261125013801")).toBe(false);
   });
 
-  it("differ between the servers in size, stamp and bytes, and say whose they are", () => {
+  it("differ between the servers in size, stamp and bytes, and name their server", () => {
     for (const { copies } of products) {
       const [one, two] = copies;
       expect(one?.file).not.toBe(two?.file);
@@ -40,7 +40,7 @@ describe("products of a run", () => {
     }
   });
 
-  it("come first from either server, twins mostly soon and sometimes seconds later", () => {
+  it("appear first on either server, with twins usually soon, sometimes seconds later", () => {
     const lags = products.map(({ copies }) => copies.map(({ lagMs }) => lagMs));
     expect(lags.every(([one, two]) => one === 0 || two === 0)).toBe(true);
     const late = lags.flat().filter((lagMs) => lagMs > 2000).length;
@@ -51,7 +51,7 @@ describe("products of a run", () => {
     expect(first).toBeLessThan((products.length * 2) / 3);
   });
 
-  it("are the same again for the same seed", () => {
+  it("are the same for the same seed", () => {
     expect(make(20)).toEqual(products.slice(0, 20));
     expect(make(20, 6)).not.toEqual(products.slice(0, 20));
   });

@@ -3,7 +3,7 @@ import { formatFileName, formatFolder, formatProductName } from "../../scripts/t
 import type { ProductCopy } from "../../scripts/traffic/plan.ts";
 import type { Random } from "../../scripts/traffic/random.ts";
 
-/** One URP's copy of a product: small, since it is the announcements that are counted here. */
+/** One URP's copy of a product. Small, because only announcements matter here. */
 export interface ChaosCopy extends Omit<ProductCopy, "sha256" | "atMs" | "content"> {
   readonly content: { readonly bytes: Buffer };
   /** Milliseconds after its twin. */
@@ -22,20 +22,20 @@ const sites = ["IWA", "WKR", "WBI", "WSO", "WGJ", "XDR", "XNI", "XFT"] as const;
 const sizeLeast = 100;
 const sizeMost = 4000;
 
-/** How far twins are apart: mostly as in life, some so far that a fault and a take-over fit in between. */
+/** Time between twins: usually realistic, sometimes long enough for a fault and a takeover in between. */
 const lags = [
   { share: 0.7, mostMs: 200 },
   { share: 0.67, mostMs: 2_000 },
   { share: 1, mostMs: 8_000 },
 ] as const;
 
-/** What names of one run have in common. */
+/** Common part of the names of one run. */
 export const runMark = (run: string): string => `${mark}${run}_`;
 
-/** Whether a file is of a run of this suite, whichever. */
+/** Whether a file is from any run of this suite. */
 export const isChaosFile = (file: string): boolean => file.includes(`,${mark}`);
 
-/** The product of a number: same run, number and random numbers give the same one. `observed` also says in which folder it lies. */
+/** The product of a number. The same run, number and random numbers give the same product. `observed` also determines its folder. */
 export function makeProduct(
   run: string,
   number: number,
@@ -48,7 +48,7 @@ export function makeProduct(
   const size = sizeLeast + random.below(sizeMost - sizeLeast);
   const copies = urps.map((urp, index): ChaosCopy => {
     const file = formatFileName(name, new Date(observed.getTime() + (1 + index) * 1000));
-    // Twins differ in size: one taken for the other shows.
+    // Twins differ in size, so that a mix-up shows.
     const bytes = contentOf(file, urp, size + index);
     return {
       urp,
@@ -68,7 +68,7 @@ function drawLag(random: Random): number {
   return random.below(mostMs + 1);
 }
 
-/** What a copy has in it: says whose it is, to its last byte. */
+/** A copy's content, which identifies its URP in every byte. */
 export function contentOf(file: string, urp: string, size: number): Buffer {
   return Buffer.alloc(size, `${urp} ${file}\n`);
 }

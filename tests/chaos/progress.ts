@@ -1,7 +1,7 @@
 import type { ProgressStream } from "../../scripts/traffic/progress.ts";
 import type { Evidence } from "./evidence.ts";
 
-/** Lines that stay, and below them on a terminal one that is written anew. */
+/** Lines that stay. On a terminal, a live line below them. */
 export interface ChaosLines {
   say(text: string): void;
   show(evidence: Evidence, doing: string): void;
@@ -11,7 +11,7 @@ export interface ChaosLines {
 const plainEveryMs = 10_000;
 const eraseLine = "\r\u001b[K";
 
-/** On a terminal the live line is rewritten in place; elsewhere it is one line in ten seconds. */
+/** On a terminal the live line is rewritten in place; otherwise one line is printed every ten seconds. */
 export function chaosLines(stream: ProgressStream): ChaosLines {
   let latest = "";
   let shownMs = performance.now();

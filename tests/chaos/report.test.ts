@@ -7,9 +7,9 @@ import { formatChaos, formatEvidence, isSound, summarise } from "./report.ts";
 const rounds: RoundRecord[] = [
   roundOf(1, "broker-killed", 1000, { takeOverMs: 900, pauseMs: 950 }),
   roundOf(2, "broker-killed", 2000, { takeOverMs: 1500, pauseMs: 1600 }),
-  roundOf(3, "memory-alarm", 3000, { pauseMs: 4000, notes: ["as it should be"] }),
+  roundOf(3, "memory-alarm", 3000, { pauseMs: 4000, notes: ["as expected"] }),
 ];
-const notDone = { "disk-full": "no member of this lab has a disk of its own (diskMb)" };
+const notDone = { "disk-full": "no member of this lab has its own disk (diskMb)" };
 
 function resultOf(more: readonly RoundRecord[] = rounds) {
   const one = makeCase(3);
@@ -24,7 +24,7 @@ function resultOf(more: readonly RoundRecord[] = rounds) {
   return { seed: 42, rounds: more, account: account(one.evidence, more), seconds: 12.3 };
 }
 
-it("the summary has each fault's rounds, what was lost and repeated in them, and how long take-overs took", () => {
+it("the summary has each fault's rounds, with losses, repeats and takeover times", () => {
   expect(summarise(resultOf(), notDone)).toMatchObject({
     rounds: 3,
     seed: 42,
@@ -38,22 +38,22 @@ it("the summary has each fault's rounds, what was lost and repeated in them, and
   });
 });
 
-it("the table has medians beside what is wanted, what was not done, and the evidence of what is wrong", () => {
+it("the table has medians with their limits, faults not injected, and the evidence of findings", () => {
   const text = formatChaos(resultOf(), { faults, notDone, color: false });
   expect(text).toMatch(/broker-killed +2 +1 +0 +0 +1\.20 s +1\.50 s +2\.00 s +1\.60 s/);
-  expect(text).toContain("disk-full: not done, no member of this lab has a disk of its own");
+  expect(text).toContain("disk-full: not injected, no member of this lab has its own disk");
   expect(text).toMatch(
-    /✗ lost: .*dispatched, and pulled by nobody\n {4}key [0-9a-f]{32} {3}round 2, broker-killed, 0\.10 s after/,
+    /✗ lost: .*dispatched but not pulled\n {4}key [0-9a-f]{32} {3}round 2, broker-killed, 0\.10 s after/,
   );
   expect(text).toMatch(/dispatched, source urp-1, message B-7/);
 });
 
-it("the evidence begins with what the rounds were", () => {
-  expect(formatEvidence(resultOf())).toMatch(/^round 1: broker-killed on bunny1: held 0\.01 s; take-over 0\.90 s/);
-  expect(formatEvidence(resultOf())).toContain("as it should be");
+it("the evidence starts with the rounds", () => {
+  expect(formatEvidence(resultOf())).toMatch(/^round 1: broker-killed on bunny1: lasted 0\.01 s; takeover 0\.90 s/);
+  expect(formatEvidence(resultOf())).toContain("as expected");
 });
 
-it("a run is sound where nothing is lost or repeated and the lab came back after every fault", () => {
+it("a run is sound if nothing is lost or repeated and the lab recovered from every fault", () => {
   const empty = account(makeCase(0).evidence, rounds);
   expect(isSound({ ...resultOf(), account: empty })).toBe(true);
   expect(isSound(resultOf())).toBe(false);

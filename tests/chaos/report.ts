@@ -18,10 +18,10 @@ export interface ChaosSummary {
   readonly delivered: number;
   readonly wrong: number;
   readonly doubted: number;
-  /** Publishes that the broker had lost half way, and that a second one made good. */
+  /** Publishes that the broker lost before the pull queue, and that a second publish replaced. */
   readonly madeGood: number;
   readonly seconds: number;
-  /** Faults that this lab can't have, with the reason. */
+  /** Faults that this lab doesn't allow, with the reasons. */
   readonly notDone: Readonly<Record<string, string>>;
 }
 
@@ -30,20 +30,20 @@ export interface FaultSummary {
   readonly lost: number;
   readonly repeated: number;
   readonly unknown: number;
-  /** From each fault to the first product dispatched by another process, milliseconds; rounds without one are left out. */
+  /** For each round with a takeover: milliseconds from the fault to the first product dispatched by another process. */
   readonly takeOverMs: readonly number[];
-  /** From each fault to what its take-over was made of, milliseconds. */
+  /** For each round with a takeover: milliseconds from the fault to each step. */
   readonly steps: readonly Steps[];
-  /** The longest time between two products dispatched, of each round, milliseconds. */
+  /** For each round: the longest time between two dispatched products, milliseconds. */
   readonly pauseMs: readonly number[];
-  /** Rounds after which the system did not come back in time, by what it lacked. */
+  /** Problems that remained after rounds from which the system did not recover in time. */
   readonly notWhole: readonly string[];
 }
 
-/** Faults that are left out, with the reason. */
+/** Faults that are left out, with the reasons. */
 export type NotDone = Readonly<Record<string, string>>;
 
-/** So many findings are shown with all their evidence; a file has all of them. */
+/** Number of findings shown with evidence. A file has all of them. */
 const findingsShown = 5;
 
 export function summarise({ seed, rounds, account, seconds }: ChaosResult, notDone: NotDone): ChaosSummary {
@@ -76,11 +76,11 @@ function summariseFault(name: string, all: readonly RoundRecord[], account: Acco
   };
 }
 
-/** Nothing lost, repeated or wrong, and the system came back after every fault. */
+/** Nothing lost, repeated or wrong, and the system recovered from every fault. */
 export const isSound = ({ account, rounds }: ChaosResult): boolean =>
   isGood(account) && rounds.every(({ missing }) => missing === undefined);
 
-/** The table at the end, and the evidence for all that is wrong. Ends with a newline. */
+/** The final table, and the evidence of findings. Ends with a newline. */
 export function formatChaos(
   result: ChaosResult,
   { faults, notDone, color }: { faults: readonly Fault[]; notDone: NotDone; color: boolean },
@@ -102,7 +102,7 @@ export function formatChaos(
       inSeconds(fault.pauseMs.length > 0 ? Math.max(...fault.pauseMs) : undefined),
     ];
   });
-  const head = ["fault", "rounds", "lost", "repeated", "unknown", "take-over median", "max", "wanted", "longest pause"];
+  const head = ["fault", "rounds", "lost", "repeated", "unknown", "takeover median", "max", "limit", "longest pause"];
   const { account } = result;
   return [
     formatColumns([head, ...rows], "", { isNumber: (column) => column > 0 }),
@@ -110,11 +110,11 @@ export function formatChaos(
     ...Object.entries(summary.faults).flatMap(([name, { steps }]) =>
       steps.length === 0 ? [] : [`${name}, medians in seconds: ${describeSteps(medianSteps(steps))}`],
     ),
-    ...Object.entries(notDone).map(([name, reason]) => `${name}: not done, ${reason}`),
+    ...Object.entries(notDone).map(([name, reason]) => `${name}: not injected, ${reason}`),
     "",
     `attempted ${account.attempted}   acknowledged ${account.acknowledged}   unknown ${account.unknown}   delivered ${account.delivered}`,
     `lost ${mark(account.lost)}   repeated ${mark(account.repeated)} (dispatched ${account.repeatedAnnounced}, delivered ${account.repeatedDelivered})   wrong ${mark(account.wrong)}`,
-    `dispatched in doubt ${account.doubted}${byFault(account.doubts)}   made good ${account.madeGood}   twins served ${account.twinsServed}   dead letters ${account.deadLetters}`,
+    `dispatched as unconfirmed ${account.doubted}${byFault(account.doubts)}   made good ${account.madeGood}   twins announced ${account.twinsServed}   dead letters ${account.deadLetters}`,
     `${summary.rounds} rounds in ${summary.seconds} s, seed ${summary.seed}`,
     ...result.rounds
       .filter(({ missing }) => missing !== undefined)
@@ -125,7 +125,7 @@ export function formatChaos(
   ].join("\n");
 }
 
-/** All that is known of every product that did not arrive once and whole. */
+/** The evidence of all findings and of all dispatches marked as unconfirmed. */
 export const formatEvidence = ({ account, rounds }: ChaosResult): string =>
   [
     ...rounds.map(describeRound),
@@ -138,19 +138,19 @@ const inSeconds = (ms: number | undefined): string => (ms === undefined ? "-" : 
 
 /** One line of a round. */
 export function describeRound(round: RoundRecord): string {
-  const { number, fault, hosts, takeOverMs, steps, pauseMs, faultMs, healMs, wholeMs, notes, missing } = round;
+  const { number, fault, hosts, takeOverMs, steps, pauseMs, faultMs, healMs, recoveredMs, notes, missing } = round;
   const seconds = (ms: number | undefined) => (ms === undefined ? "none" : `${(ms / 1000).toFixed(2)} s`);
   const parts = [
-    `held ${seconds(healMs - faultMs)}`,
-    `take-over ${seconds(takeOverMs)}${steps ? ` (${describeSteps(steps)})` : ""}`,
+    `lasted ${seconds(healMs - faultMs)}`,
+    `takeover ${seconds(takeOverMs)}${steps ? ` (${describeSteps(steps)})` : ""}`,
     `longest pause ${seconds(pauseMs)}`,
-    missing === undefined ? `whole ${seconds(wholeMs - healMs)} later` : `FAILED: ${missing}`,
+    missing === undefined ? `recovered ${seconds(recoveredMs - healMs)} later` : `FAILED: ${missing}`,
     ...notes,
   ];
   return `round ${number}: ${fault} on ${hosts.join(", ")}: ${parts.join("; ")}`;
 }
 
-/** All that is known of a product that did not arrive once and whole. */
+/** The evidence of one finding. */
 function describe(finding: Finding, paint: (text: string) => string): string[] {
   const { kind, name, key, because, round, record, atMs } = finding;
   const where = round ? `round ${round.number}, ${round.fault}, ${offset(atMs, round)}` : "before the first round";
@@ -159,13 +159,13 @@ function describe(finding: Finding, paint: (text: string) => string): string[] {
   const from = round?.faultMs;
   for (const [urp, writtenMs] of record.writtenMs) lines.push(`    ${clock(writtenMs, from)}  written on ${urp}`);
   const sighting = (what: string) => (one: Sighting) =>
-    `    ${clock(one.atMs, from)}  ${what}, source ${one.source}, message ${one.messageId}${one.doubt ? ", in doubt" : ""}`;
+    `    ${clock(one.atMs, from)}  ${what}, source ${one.source}, message ${one.messageId}${one.doubt ? ", unconfirmed" : ""}`;
   return [
     ...lines,
     ...record.announced.map(sighting("announced")),
     ...record.dispatched.map(sighting("dispatched")),
-    ...record.twins.map(sighting("twin served")),
-    ...record.dead.map(({ atMs: deadMs, reason }) => `    ${clock(deadMs, from)}  dead letter: ${reason}`),
+    ...record.twins.map(sighting("twin announced")),
+    ...record.dead.map(({ atMs: deadMs, reason }) => `    ${clock(deadMs, from)}  dead-lettered: ${reason}`),
     ...record.delivered.map(
       ({ atMs: deliveredMs, pds, file }) => `    ${clock(deliveredMs, from)}  on ${pds}: ${file}`,
     ),
@@ -174,8 +174,8 @@ function describe(finding: Finding, paint: (text: string) => string): string[] {
 
 function describeDoubt({ name, key, atMs, messageId, round, afterMs }: Doubt): string {
   const where = round ? `round ${round.number}, ${round.fault}, ${offset(atMs, round)}` : "before the first round";
-  const first = afterMs === undefined ? "the first that was seen" : `${(afterMs / 1000).toFixed(2)} s after the first`;
-  return `in doubt: ${name}: key ${key}, message ${messageId}, ${where}, ${first}`;
+  const first = afterMs === undefined ? "the first one observed" : `${(afterMs / 1000).toFixed(2)} s after the first`;
+  return `unconfirmed: ${name}: key ${key}, message ${messageId}, ${where}, ${first}`;
 }
 
 /** E.g. ` (broker-killed 3, partition 1)`. */
@@ -193,6 +193,6 @@ function clock(atMs: number, faultMs: number | undefined): string {
 }
 
 function offset(atMs: number, { faultMs, healMs }: RoundRecord): string {
-  const part = atMs < healMs ? "while it lasted" : "after healing was begun";
+  const part = atMs < healMs ? "before healing" : "after healing started";
   return `${((atMs - faultMs) / 1000).toFixed(2)} s after the fault, ${part}`;
 }

@@ -15,33 +15,33 @@ export interface RoundOptions {
   readonly planned: PlannedRound;
   readonly evidence: Evidence;
   readonly signal: AbortSignal;
-  /** Names of products that no round waits for any more; this one adds those that it waited for in vain. */
+  /** Names of products that rounds no longer wait for. This round adds those that it waited for in vain. */
   readonly givenUp: Set<string>;
-  /** Lists the receiver folders. */
-  look(): Promise<void>;
-  tell(doing: string): void;
+  /** Scans the receiver folders. */
+  scan(): Promise<void>;
+  show(doing: string): void;
   onOpenFault?(heal: (() => Promise<unknown>) | undefined): void;
 }
 
 /**
- * A host that was off boots, its broker joins, its replicas are filled, the address comes back: half a minute. After a full disk the look
- * at the broker's health finds it half dead twice, and starts it again: two minutes.
+ * A host boots, its broker joins, its replicas synchronise, and the address returns: 30 s. After a full disk broker-health finds the broker
+ * unhealthy twice and restarts it: two minutes.
  */
-const wholeWithinMs = 180_000;
-/** Without any product of before the fault arriving: the dispatcher may be in doubt about one for 30 s. */
+const recoveredWithinMs = 180_000;
+/** Longest wait without an arrival. The dispatcher may hold an unconfirmed product for 30 s. */
 const arrivesWithinMs = 45_000;
 const healTries = 3;
-const lookEveryMs = 100;
+const pollEveryMs = 100;
 
-/** One fault, from a whole system to a whole system. Undefined where it was broken off before the fault was made. */
+/** One fault, from a healthy system to a recovered one. Returns undefined if it is aborted before the fault. */
 export async function makeRound(options: RoundOptions): Promise<RoundRecord | undefined> {
-  const { scene, fault, planned, evidence, signal, tell } = options;
+  const { scene, fault, planned, evidence, signal, show } = options;
   await pause(planned.quietMs, signal);
   if (signal.aborted) return undefined;
   const targets = await targetsOf(scene, planned);
   const hosts = fault.hosts(targets, planned, scene);
   const what = `round ${planned.number}, ${fault.name} on ${hosts.join(", ")}`;
-  tell(what);
+  show(what);
   const heal = () => fault.heal(scene, hosts);
   options.onOpenFault?.(heal);
   const notes: string[] = [];
@@ -53,23 +53,23 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
     notes.push(...(injected.notes ?? []));
     await pause(planned.holdMs, signal);
   } catch (error) {
-    notMade = `it could not be made: ${firstLine(error)}`;
+    notMade = `can't inject it: ${firstLine(error)}`;
   }
   const healMs = Date.now();
   await healed(heal, notes);
   options.onOpenFault?.(undefined);
-  const recovering = (lacks: string) => tell(`${what}, healed: ${lacks}`);
+  const recovering = (problem: string) => show(`${what}, healed: ${problem}`);
   recovering("recovering");
-  const lacking = await awaitHealed(scene, {
-    withinMs: wholeWithinMs,
+  const problem = await awaitHealed(scene, {
+    withinMs: recoveredWithinMs,
     signal,
     queue: tapQueue,
     onMissing: recovering,
-  }).catch(brokenOff);
-  if (lacking === undefined) recovering("waiting for the products of before");
-  const missing = lacking ?? (await awaitArrivals(options));
-  const wholeMs = Date.now();
-  if (lacking !== undefined && !signal.aborted) notes.push(...(await lastWords(scene)));
+  }).catch(aborted);
+  if (problem === undefined) recovering("waiting for earlier products");
+  const missing = problem ?? (await awaitArrivals(options));
+  const recoveredMs = Date.now();
+  if (problem !== undefined && !signal.aborted) notes.push(...(await lastLogs(scene)));
   const tookMs = takeOverMs(evidence.notifies, faultMs);
   return {
     number: planned.number,
@@ -77,7 +77,7 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
     hosts,
     faultMs,
     healMs,
-    wholeMs,
+    recoveredMs,
     notes,
     missing: notMade ?? (signal.aborted ? undefined : missing),
     takeOverMs: tookMs,
@@ -86,8 +86,8 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
   };
 }
 
-/** What members' brokers and those who look after them said last, of a cluster that did not come back: its journals go with the lab. */
-async function lastWords({ members, on }: Scene): Promise<string[]> {
+/** Last log lines of the brokers and their checks, if the cluster did not recover: the journals are lost with the lab. */
+async function lastLogs({ members, on }: Scene): Promise<string[]> {
   const script =
     "systemctl show --property ActiveState,SubState,NRestarts --value rabbitmq-server | paste -sd ' '; " +
     "journalctl --no-pager --output cat --lines 4 --identifier broker-health; " +
@@ -95,28 +95,28 @@ async function lastWords({ members, on }: Scene): Promise<string[]> {
   return Promise.all(
     members.map((host) =>
       on(host, script).then(
-        (said) => `${host}: ${said.split("\n").join(" | ")}`,
+        (output) => `${host}: ${output.split("\n").join(" | ")}`,
         (error) => `${host}: ${firstLine(error)}`,
       ),
     ),
   );
 }
 
-/** A host that is asked in vain takes the figures from nobody else. */
+/** The takeover's steps. If hosts don't answer, adds a note. */
 async function stepsBehind(scene: Scene, struck: Struck, tookMs: number, notes: string[]): Promise<Steps | undefined> {
   try {
     return await askSteps(scene, struck, struck.faultMs + tookMs);
   } catch (error) {
-    notes.push(`what it was made of can't be said: ${firstLine(error)}`);
+    notes.push(`the takeover's steps are unknown: ${firstLine(error)}`);
     return undefined;
   }
 }
 
 const firstLine = (error: unknown): string => (error as Error).message.split("\n")[0] ?? "";
 
-const brokenOff = (): string => "broken off";
+const aborted = (): string => "aborted";
 
-/** A host under fault may not answer at once. */
+/** Retries, because a host with a fault may not answer at once. */
 async function healed(heal: () => Promise<unknown>, notes: string[]): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -137,20 +137,20 @@ async function targetsOf({ lab, config, members }: Scene, { other }: PlannedRoun
   return { holder, others, other: others[other % others.length] ?? holder };
 }
 
-/** Waits for the products of before this moment, for as long as they keep coming. Gives how many did not come. */
-async function awaitArrivals({ evidence, signal, givenUp, look }: RoundOptions): Promise<string | undefined> {
+/** Waits for the products written before now, while they keep arriving. Returns a message if some did not arrive. */
+async function awaitArrivals({ evidence, signal, givenUp, scan }: RoundOptions): Promise<string | undefined> {
   const beforeMs = Date.now();
   const absent = () => evidence.undelivered(beforeMs).filter(({ name }) => !givenUp.has(name));
   let left = absent();
   for (let movedMs = Date.now(); left.length > 0; ) {
     if (signal.aborted || Date.now() - movedMs > arrivesWithinMs) break;
-    await pause(lookEveryMs, signal);
+    await pause(pollEveryMs, signal);
     const still = absent();
     if (still.length < left.length) movedMs = Date.now();
     left = still;
   }
-  await look();
+  await scan();
   if (left.length === 0 || signal.aborted) return undefined;
   for (const { name } of left) givenUp.add(name);
-  return `${left.length} products of before it did not arrive, e.g. ${left[0]?.name}`;
+  return `${left.length} earlier products did not arrive, e.g. ${left[0]?.name}`;
 }

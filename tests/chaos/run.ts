@@ -11,7 +11,7 @@ import { awaitHealed } from "./healed.ts";
 import { planRounds } from "./plan.ts";
 import { describeRound } from "./report.ts";
 import { makeRound } from "./round.ts";
-import { onlooker, type Scene } from "./scene.ts";
+import { type Scene, tapUser } from "./scene.ts";
 import { removeTapQueue, tapQueue } from "./tap.ts";
 
 export interface ChaosOptions {
@@ -19,29 +19,29 @@ export interface ChaosOptions {
   readonly faults: readonly Fault[];
   readonly seed: number;
   readonly ratePerSecond: number;
-  /** Ends after so many rounds, and before a round that would begin after so many milliseconds. */
+  /** Stops after this many rounds, and starts no round after this many milliseconds. */
   readonly rounds: number;
   readonly durationMs: number;
-  /** Aborted: no more rounds; what is open is healed, what is under way is waited for. */
+  /** When aborted: no more rounds, the current fault is healed, and products in flight are awaited. */
   readonly signal: AbortSignal;
-  /** A line for the person who waits. */
+  /** Prints a line for the operator. */
   say(text: string): void;
-  /** How far it has come, a few times a second. */
+  /** Reports progress, a few times a second. */
   onProgress?(evidence: Evidence, doing: string): void;
-  /** Called with what heals the fault that is made, and without it when it is healed. */
+  /** Called with a function that heals the injected fault, and with undefined when it is healed. */
   onOpenFault?(heal: (() => Promise<unknown>) | undefined): void;
 }
 
 const readyWithinMs = 120_000;
 const removedAtOnce = 100;
 const progressEveryMs = 500;
-/** What is in order is let go after this: longer than anything that comes late. */
+/** Products without findings are retired after this time: longer than any delay. */
 const keepMs = 600_000;
 
 /**
- * Sends products through a lab and makes faults, round after round; then heals, drains and counts. The lab must be up.
+ * Sends products through a lab and injects faults, round by round. Then heals, drains and counts. The lab must be up.
  *
- * @throws UserError where the lab is not whole before the first fault, or products don't flow
+ * @throws UserError if the lab is unhealthy before the first fault, or products don't flow
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { scene, seed, signal, say } = options;
@@ -56,16 +56,16 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
         seen = counting.evidence;
         const missing = await awaitHealed(scene, { withinMs: readyWithinMs, signal, queue: tapQueue });
         if (missing !== undefined)
-          throw new UserError(`lab ${scene.lab}`, `is not whole: ${missing}`, "look at its hosts");
+          throw new UserError(`lab ${scene.lab}`, `is not healthy: ${missing}`, `./warren status -s ${scene.lab}`);
       },
       async work({ evidence, deliveries }) {
         rounds = await makeRounds(options, evidence, {
-          look: () => deliveries.look(),
-          tell: (text) => (doing = text),
-          clear: () => letGo(scene, evidence, deliveries.remove),
+          scan: () => deliveries.scan(),
+          show: (text) => (doing = text),
+          clear: () => retire(scene, evidence, deliveries.remove),
         });
         if (rounds.some(({ missing }) => missing !== undefined)) await healAll(scene);
-        doing = "no more products; waiting for the last ones";
+        doing = "no new products; waiting for the last ones";
       },
     });
     const counted = account(evidence, rounds);
@@ -74,20 +74,20 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   } finally {
     clearInterval(progress);
     await removeTapQueue(
-      brokerUrl(scene.config, onlooker(scene.config).user),
+      brokerUrl(scene.config, tapUser(scene.config).user),
       (await brokerTrust(scene.lab, scene.config)).ca,
-    ).catch((error: Error) => say(`the tap's queue is left on the broker: ${error.message}`));
+    ).catch((error: Error) => say(`can't delete the tap's queue ${tapQueue}: ${error.message}`));
   }
 }
 
-interface Aids {
-  look(): Promise<void>;
-  tell(doing: string): void;
-  /** Deletes what is counted and old. */
+interface Callbacks {
+  scan(): Promise<void>;
+  show(doing: string): void;
+  /** Deletes old products that are counted. */
   clear(): Promise<void>;
 }
 
-async function makeRounds(options: ChaosOptions, evidence: Evidence, aids: Aids): Promise<RoundRecord[]> {
+async function makeRounds(options: ChaosOptions, evidence: Evidence, callbacks: Callbacks): Promise<RoundRecord[]> {
   const { seed, faults, signal, say, durationMs } = options;
   const endMs = Date.now() + durationMs;
   const rounds: RoundRecord[] = [];
@@ -96,18 +96,18 @@ async function makeRounds(options: ChaosOptions, evidence: Evidence, aids: Aids)
     if (signal.aborted || planned.number > options.rounds || Date.now() >= endMs) break;
     const fault = faults.find(({ name }) => name === planned.fault);
     if (!fault) continue;
-    const record = await makeRound({ ...options, ...aids, evidence, fault, planned, givenUp });
+    const record = await makeRound({ ...options, ...callbacks, evidence, fault, planned, givenUp });
     if (record === undefined) break;
     rounds.push(record);
     say(describeRound(record));
-    evidence.forgetNotifies(record.wholeMs);
-    await aids.clear();
+    evidence.forgetNotifies(record.recoveredMs);
+    await callbacks.clear();
   }
   return rounds;
 }
 
-/** Products that are in order for long make room, in the folders and in memory. */
-async function letGo(
+/** Retires old products without findings, in the folders and in memory. */
+async function retire(
   scene: Scene,
   evidence: Evidence,
   remove: (record: ProductRecord) => Promise<void>,
@@ -118,7 +118,7 @@ async function letGo(
   }
 }
 
-/** Takes the run's files away, save those of products that a person will want to look at. */
+/** Deletes the run's files, except those of products with findings. */
 async function clear(
   scene: Scene,
   products: readonly ProductRecord[],

@@ -14,27 +14,27 @@ import { brokerVirtualIp } from "../../scripts/lab/virtual-ip.ts";
 import type { ReceiverFolder } from "../../scripts/traffic/receivers.ts";
 import type { ChaosTapOptions } from "./tap.ts";
 
-/** A lab that faults are made in. */
+/** A lab for faults. */
 export interface Scene {
   readonly lab: string;
   readonly config: StackConfig;
-  /** Members of the cluster that carries the announcements, the one with the highest priority first. */
+  /** Members of the announcements' cluster, highest priority first. */
   readonly members: readonly string[];
-  /** Members with a file system of their own. */
+  /** Members with their own file system. */
   readonly ownDisks: readonly string[];
   /** The db trees of the radar servers, by host. */
   readonly roots: Readonly<Record<string, string>>;
   readonly folders: readonly ReceiverFolder[];
   /** By member. */
   readonly management: ReadonlyMap<string, Management>;
-  /** A shell command on a host, as root. @throws UserError where it fails */
+  /** Runs a shell command on a host, as root. @throws UserError if it fails */
   on(host: string, script: string): Promise<string>;
 }
 
-/** A command that a host under fault is slow to answer has failed. */
+/** A command that takes longer on a host with a fault has failed. */
 const commandTimeoutMs = 30_000;
 
-/** What of a lab that is up the faults and the counts need. */
+/** Collects what faults and counts need from a lab that is up. */
 export async function openScene(lab: string, config: StackConfig): Promise<Scene> {
   const { announcements } = config;
   const { hosts } = brokerVirtualIp(config);
@@ -78,20 +78,20 @@ export function closeScene({ management }: Scene): void {
   for (const each of management.values()) each.close();
 }
 
-/** Whom the tap logs in as: none of those whose passwords agents have, which may be changed while it listens. */
-export function onlooker(config: StackConfig): { readonly user: string; readonly password: string } {
+/** The tap's user. Not one of the agents': their passwords may change while it listens. */
+export function tapUser(config: StackConfig): { readonly user: string; readonly password: string } {
   const user = config.brokers[config.announcements.broker]?.administrator ?? "";
   return { user, password: passwordOf(config, user) };
 }
 
-/** Where and how the tap listens: at each member itself, as the agents do. */
+/** The tap's connections: to each member, as the agents connect. */
 export function tapPlace({ lab, config, members }: Scene): Omit<ChaosTapOptions, "onSeen"> {
   const broker = config.brokers[config.announcements.broker];
   const { port, secure } = brokerVirtualIp(config);
   const quorum = broker && traitsOf(broker.series).replication === "quorum" && broker.members.length > 1;
   return {
     members: members.map((host) => `${secure ? tlsScheme : ""}${config.hosts[host]?.address ?? host}:${port}`),
-    ...onlooker(config),
+    ...tapUser(config),
     caFile: secure ? operatorCaPath(lab) : undefined,
     queueType: quorum ? "quorum" : "classic",
     exchange: config.announcements.exchange,

@@ -5,7 +5,7 @@ import { describeSteps, medianSteps, readMarks, stepsOf } from "./steps.ts";
 const faultMs = Date.parse("2026-11-27T16:00:00.000Z");
 const agent = (name: string, time: string, event: LogEvent, facts = {}) =>
   JSON.stringify({ level: "info", time: `2026-11-27T${time}Z`, agent: name, pid: 7, event, ...facts, msg: "…" });
-const said = [
+const logs = [
   agent("dispatcher", "15:59:40.000", logEvents.addressHeld),
   "-- No entries --",
   '{"agent":"dispatcher","msg":"cut off in the mid',
@@ -23,8 +23,8 @@ const said = [
   agent("dispatcher", "16:00:09.000", logEvents.addressHeld),
 ].join("\n");
 
-it("what hosts have said becomes the steps of a take-over, in their order, without what came before the fault or long after", () => {
-  const steps = stepsOf(readMarks(said), faultMs, faultMs + 1510);
+it("log lines become the steps of a takeover, in order, without lines from before the fault or long after it", () => {
+  const steps = stepsOf(readMarks(logs), faultMs, faultMs + 1510);
   expect(Object.entries(steps)).toEqual([
     ["leaders elected", 610],
     ["address held", 700],
@@ -38,7 +38,7 @@ it("what hosts have said becomes the steps of a take-over, in their order, witho
   expect(describeSteps(steps)).toContain("leaders elected 0.61, address held 0.70");
 });
 
-it("of several rounds each step has the median of those in which it was seen", () => {
+it("each step's median is over the rounds in which it was logged", () => {
   const medians = medianSteps([
     { "first dispatched": 900, "address held": 500 },
     { "first dispatched": 1000, "address held": 700, "node missed": 600 },

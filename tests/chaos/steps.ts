@@ -4,31 +4,31 @@ import { hostsOf } from "../../scripts/lab/send-products.ts";
 import { median } from "../../scripts/lib/statistics.ts";
 import type { Scene } from "./scene.ts";
 
-/** What hosts said of a take-over, each by its own clock: in a lab they all have the machine's. Milliseconds since 1970. */
+/** A log line about a takeover, timed by its host's clock: in a lab all hosts share the machine's. Milliseconds since 1970. */
 export interface Mark {
   readonly step: StepName;
   readonly atMs: number;
 }
 
-/** Milliseconds from a fault to each step of the take-over that followed, in the order in which they happened. */
+/** Milliseconds from a fault to each step of the takeover, in order. */
 export type Steps = Partial<Record<StepName, number>>;
 
 interface Step {
-  /** Of a broker. */
-  readonly says?: RegExp;
-  /** Of an agent. */
+  /** Text of a broker's line. */
+  readonly pattern?: RegExp;
+  /** Event of an agent's line. */
   readonly event?: LogEvent;
-  /** The key of an agent's line with the milliseconds by which the step was before it. */
+  /** Key in an agent's line: milliseconds between the step and the line. */
   readonly before?: string;
-  /** Of several hosts or queues that say it; `last`: nobody is done before all are. */
+  /** For several hosts or queues; `last`: the step ends when all have logged it. */
   readonly which: "first" | "last";
   readonly by: "broker" | "dispatcher" | "announcer";
 }
 
-/** Where the time of a take-over goes. Each is one line in the journal of an agent, or in the log of a broker. */
+/** The steps of a takeover. Each is one line in an agent's journal or a broker's log. */
 const table = {
-  "node missed": { by: "broker", which: "last", says: /rabbit on node rabbit@\S+ down/ },
-  "leaders elected": { by: "broker", which: "last", says: /queue 'cmc\.urp\.\S+' in vhost '\S+': .*-> leader/ },
+  "node missed": { by: "broker", which: "last", pattern: /rabbit on node rabbit@\S+ down/ },
+  "leaders elected": { by: "broker", which: "last", pattern: /queue 'cmc\.urp\.\S+' in vhost '\S+': .*-> leader/ },
   "address held": { by: "dispatcher", which: "first", event: logEvents.addressHeld },
   "announcer lost": { by: "announcer", which: "last", event: logEvents.brokerLost },
   "announcer back": { by: "announcer", which: "last", event: logEvents.brokerConnected },
@@ -43,19 +43,19 @@ const entries = Object.entries(table) as [keyof typeof table, Step][];
 /** A broker's line: `2026-11-27 16:22:01.123456+00:00 [info] <0.1.0> …`. */
 const brokerLine = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d{3})\d*([+-]\d\d:\d\d) \[\w+\] \S+ (.*)$/;
 
-/** Marks in what a host has said: lines of agents, which are JSON, and of a broker, among others. */
+/** Parses marks from a host's logs: JSON lines of agents, lines of a broker, others. */
 export function readMarks(text: string): Mark[] {
   return text.split("\n").flatMap((line) => {
-    const said = line.startsWith("{") ? readAgent(line) : readBroker(line);
-    if (!said) return [];
-    return entries.flatMap(([step, { by, says, event, before }]) => {
-      const isIt = by === said.by && (says?.test(said.text) ?? said.event === event);
-      return isIt ? [{ step, atMs: said.atMs - Number(before === undefined ? 0 : said.fields[before]) }] : [];
+    const found = line.startsWith("{") ? readAgent(line) : readBroker(line);
+    if (!found) return [];
+    return entries.flatMap(([step, { by, pattern, event, before }]) => {
+      const isIt = by === found.by && (pattern?.test(found.text) ?? found.event === event);
+      return isIt ? [{ step, atMs: found.atMs - Number(before === undefined ? 0 : found.fields[before]) }] : [];
     });
   });
 }
 
-/** The steps of one take-over among all marks. What was said before the fault, and after the first product, belongs to others. */
+/** The steps of one takeover. Marks before the fault and after the first product belong to others. */
 export function stepsOf(marks: readonly Mark[], faultMs: number, firstDispatchedMs: number): Steps {
   const steps: [StepName, number][] = entries.flatMap(([step, { which }]) => {
     const times = marks
@@ -68,7 +68,7 @@ export function stepsOf(marks: readonly Mark[], faultMs: number, firstDispatched
   return inOrder(steps);
 }
 
-/** Some lines are written a little after what they tell of. */
+/** Some lines are written a little after their event. */
 const lateMs = 500;
 
 /** E.g. `leaders elected 0.52, address held 0.71`. */
@@ -77,7 +77,7 @@ export const describeSteps = (steps: Steps): string =>
     .map(([step, ms]) => `${step} ${(ms / 1000).toFixed(2)}`)
     .join(", ");
 
-/** Of each step, where it was seen. */
+/** Median of each step over the rounds that have it. */
 export function medianSteps(all: readonly Steps[]): Steps {
   const names = [...new Set(all.flatMap((steps) => Object.keys(steps) as StepName[]))];
   return inOrder(names.map((name) => [name, median(all.flatMap((steps) => steps[name] ?? []))]));
@@ -86,7 +86,7 @@ export function medianSteps(all: readonly Steps[]): Steps {
 const inOrder = (steps: readonly [StepName, number][]): Steps =>
   Object.fromEntries(steps.toSorted(([, one], [, other]) => one - other));
 
-/** Asks brokers' hosts and radar servers, when all is whole, what they said since a fault; its own brokers' words are about others. */
+/** Reads the logs since a fault from brokers' hosts and radar servers, after recovery. The struck hosts' brokers log other events. */
 export async function askSteps(scene: Scene, fault: Struck, firstDispatchedMs: number): Promise<Steps> {
   const { faultMs, hosts } = fault;
   const { config, members } = scene;
@@ -122,7 +122,7 @@ function readAgent(line: string): Said | undefined {
     if (agent !== "dispatcher" && agent !== "announcer") return undefined;
     return { by: agent, text: "", event, fields, atMs: Date.parse(String(time)) };
   } catch {
-    // A line that the journal has cut tells nothing.
+    // The journal has truncated the line.
     return undefined;
   }
 }

@@ -5,10 +5,10 @@ import { standBackProgram } from "../../infra/model/stand-back.ts";
 import { netem } from "../../scripts/lab/index.ts";
 import type { Scene } from "./scene.ts";
 
-// What faults are made with, and what mends them.
+// How faults are injected and healed.
 
 export interface Injected {
-  /** When it struck, milliseconds since 1970. */
+  /** Time of the fault, milliseconds since 1970. */
   readonly atMs: number;
   readonly notes?: readonly string[];
 }
@@ -19,7 +19,7 @@ export const services = { dispatcher: "warren-dispatcher.service", broker: "rabb
 export type Service = keyof typeof services;
 
 const alarmingLimit = ["absolute", "10MB"];
-/** The limit that its settings say: setting another one at run time leaves them alone. */
+/** The configured limit. Setting another one at run time doesn't change it. */
 const settledLimit =
   "vm_memory_monitor:set_vm_memory_high_watermark(element(2, application:get_env(rabbit, vm_memory_high_watermark))).";
 
@@ -28,14 +28,14 @@ const delaysMs = [20, 100, 300] as const;
 
 export const each = <T>(hosts: Hosts, work: (host: string) => Promise<T>): Promise<T[]> => Promise.all(hosts.map(work));
 
-/** A command on hosts that says first when it is begun: ssh's own time counts for nothing. */
+/** Runs a command on hosts. The command first prints its start time, so that ssh's time isn't counted. */
 async function strike(scene: Scene, hosts: Hosts, command: Command): Promise<Injected> {
   const script = render(and(run("date", "+%s%3N"), command));
   const struck = await each(hosts, async (host) => Number((await scene.on(host, script)).split("\n")[0]));
   return { atMs: Math.min(...struck) };
 }
 
-/** From outside of the hosts. */
+/** From outside the hosts. */
 export async function outside(hosts: Hosts, work: (host: string) => Promise<unknown>): Promise<Injected> {
   const atMs = Date.now();
   await each(hosts, work);
@@ -49,52 +49,52 @@ const signal = (name: string, service: Service) =>
 export const sendSignal = (scene: Scene, hosts: Hosts, name: string, service: Service): Promise<Injected> =>
   strike(scene, hosts, signal(name, service));
 
-/** Told to stop, and not waited for. */
+/** Requests a stop without waiting. */
 export const stopBroker = (scene: Scene, hosts: Hosts): Promise<Injected> =>
   strike(scene, hosts, systemctl("--no-block", "stop", services.broker));
 
-/** One that has not ended yet ends first. */
+/** A unit that is still stopping stops first. */
 export async function startStoppedBroker(scene: Scene, hosts: Hosts): Promise<void> {
   await strike(scene, hosts, systemctl("stop", services.broker));
   await startServices(scene, hosts);
 }
 
-/** After a fault of processes: what waits to be started again is started now. */
+/** After a fault of processes: starts units that wait for their restart. */
 export function startServices(scene: Scene, hosts: Hosts): Promise<unknown> {
   const both = [services.broker, services.dispatcher];
   return strike(scene, hosts, and(systemctl("reset-failed", ...both), systemctl("start", ...both)));
 }
 
-/** What was frozen goes on; where nothing runs, nothing is frozen. */
+/** Continues frozen processes. Does nothing if none runs. */
 export const continueServices = (scene: Scene, hosts: Hosts): Promise<unknown> =>
   strike(scene, hosts, always(signal("SIGCONT", "broker"), signal("SIGCONT", "dispatcher"), run("true")));
 
 export const alarmMemory = (scene: Scene, hosts: Hosts): Promise<Injected> =>
   strike(scene, hosts, rabbitmqctl("set_vm_memory_high_watermark", ...alarmingLimit));
 
-/** Back to the limit that the broker's settings say. */
+/** Restores the configured memory limit. */
 export const resetMemoryLimit = (scene: Scene, hosts: Hosts): Promise<unknown> =>
   strike(scene, hosts, rabbitmqctl("eval", settledLimit));
 
-/** As an operator has a host give its virtual IP away. */
+/** Moves the virtual IP as an operator does. */
 export const moveAddress = (scene: Scene, hosts: Hosts): Promise<Injected> =>
   strike(scene, hosts, run(standBackProgram, "yes"));
 
-/** An address that was moved by hand may come back. */
+/** Lets the address return after a move by hand. */
 export const releaseAddress = (scene: Scene, hosts: Hosts): Promise<unknown> =>
   strike(scene, hosts, run(standBackProgram, "no"));
 
-/** @param luck says how much is lost and how late the rest is */
-export async function loseOnLine(lab: string, host: string, luck: number): Promise<Injected> {
+/** @param draw determines the loss and the delay */
+export async function loseOnLine(lab: string, host: string, draw: number): Promise<Injected> {
   const atMs = Date.now();
-  const lossPercent = lossPercents[luck % lossPercents.length] ?? 10;
-  const delayMs = delaysMs[luck % delaysMs.length] ?? 100;
+  const lossPercent = lossPercents[draw % lossPercents.length] ?? 10;
+  const delayMs = delaysMs[draw % delaysMs.length] ?? 100;
   try {
     await netem(lab, host, { lossPercent, delayMs });
-    return { atMs, notes: [`${lossPercent} % lost, ${delayMs} ms late`] };
+    return { atMs, notes: [`${lossPercent} % lost, delay ${delayMs} ms`] };
   } catch (error) {
     if (!(error instanceof UserError && error.message.includes("sch_netem"))) throw error;
     await netem(lab, host, { lossPercent });
-    return { atMs, notes: [`${lossPercent} % lost; none late: ${error.message}`] };
+    return { atMs, notes: [`${lossPercent} % lost; no delay: ${error.message}`] };
   }
 }

@@ -25,12 +25,12 @@ describe("a message at the tap", () => {
     expect(seen).toMatchObject({ kind, file, source: "urp-1", messageId: "AbC-d-1f", doubt: false, atMs: 5 });
   });
 
-  it("is a receipt by its topic, of the product whose key it has", () => {
+  it("is a receipt by its topic, with the product's key", () => {
     const receipt = { ...delivery, body: Buffer.from(productKey(file)), routingKey: "v00.urp.pulled" };
     expect(readSeen(receipt, 5)).toEqual({ kind: "pulled", key: productKey(file), messageId: "AbC-d-1f", atMs: 5 });
   });
 
-  it("says that its publisher was in doubt", () => {
+  it("has its publisher's mark of an unconfirmed publish", () => {
     const marks = { doubt: true } as const;
     expect(readSeen({ ...delivery, marks, routingKey: "v00.urp.notify.db" }, 5)).toMatchObject({ doubt: true });
   });
@@ -41,12 +41,12 @@ describe("a message at the tap", () => {
     expect(readSeen(dead, 5)).toMatchObject({ kind: "dead", reason: "404 from urp-1" });
   });
 
-  it("is nothing where it is no announcement, or of another topic", () => {
+  it("is ignored if it is no announcement, or has another topic", () => {
     expect(readSeen({ ...delivery, body: Buffer.from("marker"), routingKey: "v00.urp.notify.x" }, 5)).toBeUndefined();
     expect(readSeen({ ...delivery, routingKey: "v02.post.x" }, 5)).toBeUndefined();
   });
 });
 
-it("a message id begins with its publisher, which may have hyphens itself", () => {
+it("a message id starts with its publisher, which may contain hyphens", () => {
   expect(publisherOf("AbC-d-1f")).toBe("AbC-d");
 });

@@ -11,16 +11,16 @@ import { pulledTopicDefault } from "../../agents/lib/dispatch-topics.ts";
 import type { Delivery } from "../../agents/lib/subscription.ts";
 import { deadLetterExchange, joinTopologies } from "../../agents/lib/topology.ts";
 
-/** A puller has said that it has a product. */
+/** A puller's receipt of a product. */
 export interface SeenReceipt {
   readonly kind: "pulled";
-  /** Of the product. */
+  /** Key of the product. */
   readonly key: string;
   readonly messageId: string;
   readonly atMs: number;
 }
 
-/** A message about a file that went by, as it was first or again given out. */
+/** An observed message about a file, first or redelivered. */
 export interface Seen {
   readonly kind: "announced" | "dispatched" | "twins" | "dead";
   readonly file: string;
@@ -28,13 +28,13 @@ export interface Seen {
   readonly source: string;
   readonly messageId: string;
   readonly doubt: boolean;
-  /** Of a dead letter. */
+  /** Reason of a dead letter. */
   readonly reason: string | undefined;
   readonly atMs: number;
 }
 
 export interface ChaosTapOptions {
-  /** `host:port` of every member, after `amqps://` over TLS: one connection each, so that the end of one member hides nothing. */
+  /** `host:port` of every member, with `amqps://` in front for TLS. One connection to each, so that a member's failure hides nothing. */
   readonly members: readonly string[];
   readonly user: string;
   readonly password: string;
@@ -45,16 +45,16 @@ export interface ChaosTapOptions {
 }
 
 export interface ChaosTap {
-  /** The queue stays, and gathers; see `removeTapQueue`. */
+  /** The queue stays and keeps messages; see `removeTapQueue`. */
   close(): Promise<void>;
 }
 
 export const tapQueue = "cmc.chaos.tap";
 
-/** Topics by the kind of what goes by under them; dead letters keep their own topics, in an exchange of their own. */
+/** Topic of each kind of message. Dead letters keep their topics, in their own exchange. */
 const topics = { announced: "v00.urp.input", dispatched: "v00.urp.notify", twins: "v00.urp.twin" } as const;
 
-/** Beside them: receipts, which have a key for their body. */
+/** Topic of receipts, whose body is a key. */
 const boundTopics = [...Object.values(topics), pulledTopicDefault];
 
 const prefetch = 2000;
@@ -62,8 +62,8 @@ const connectTimeoutMs = 3000;
 const silent = pino({ level: "silent" });
 
 /**
- * Listens to all that is announced and dispatched, by a durable queue that is replicated as the agents' are: what goes by while nobody is
- * connected waits there. Whatever was left in it by an earlier run is taken for nothing.
+ * Observes all announcements and dispatches with a durable queue, replicated like the agents' queues, so that messages wait there during
+ * disconnections. Messages left by an earlier run are ignored.
  */
 export async function openChaosTap(options: ChaosTapOptions): Promise<ChaosTap> {
   const folder = await mkdtemp(join(tmpdir(), "warren-chaos-"));
@@ -89,7 +89,7 @@ export async function openChaosTap(options: ChaosTapOptions): Promise<ChaosTap> 
   };
 }
 
-/** Deletes the tap's queue. Rejects where the broker doesn't answer. */
+/** Deletes the tap's queue. Rejects if the broker doesn't answer. */
 export async function removeTapQueue(url: string, ca: string | undefined): Promise<void> {
   const connection = await connect(url, { timeout: connectTimeoutMs, ...(ca === undefined ? {} : { ca }) });
   try {
@@ -108,7 +108,7 @@ function openSession(options: ChaosTapOptions, host: string, passwordFile: strin
     queueType,
     user,
     passwordFile,
-    // A member that is back is listened to at once, one that hangs is left soon.
+    // Reconnects at once to a member that has returned, and soon drops one that hangs.
     heartbeatSeconds: 2,
     connectTimeoutMs: 1000,
     reconnectDelayMaxMs: 500,
@@ -131,7 +131,7 @@ function openSession(options: ChaosTapOptions, host: string, passwordFile: strin
   return openBrokerSession({ config, log: silent, name: "warren-chaos-tap", topology });
 }
 
-/** What a message says of a product; undefined where it is about none. */
+/** The product event of a message; undefined for other messages. */
 export function readSeen(
   delivery: Pick<Delivery, "body" | "exchange" | "routingKey" | "headers" | "marks" | "messageId">,
   atMs: number,

@@ -7,24 +7,24 @@ export interface TrafficOptions {
   readonly run: string;
   readonly seed: number;
   readonly ratePerSecond: number;
-  /** The db tree of each URP as this process can write it. */
+  /** The db tree of each URP, at its path in this process. */
   readonly roots: Readonly<Record<string, string>>;
-  /** Before the first copy is begun. */
+  /** Called before the first copy is written. */
   onAttempt(product: ChaosProduct): void;
-  /** A copy is complete in its tree. */
+  /** Called when a copy is complete in its tree. */
   onWritten(product: ChaosProduct, copy: ChaosCopy): void;
 }
 
 export interface Traffic {
-  /** Rejects when a copy can't be written. */
+  /** Rejects if a copy can't be written. */
   readonly failed: Promise<never>;
-  /** No new products; resolves when both copies of each one that was begun are written, twins at once. */
+  /** Stops new products. Writes the outstanding twins at once, then resolves. */
   stop(): Promise<void>;
 }
 
 const minuteMs = 60_000;
 
-/** Writes products at a steady pace into the trees of the radar servers, each on each of them, until it is stopped. */
+/** Writes products at a steady rate into the trees of both radar servers, until it is stopped. */
 export function startTraffic(options: TrafficOptions): Traffic {
   const { run, seed, ratePerSecond, roots } = options;
   const random = seededRandom(seed);

@@ -46,7 +46,7 @@ export const loginChapters: readonly Chapter[] = [
           [directory, "in the clear, LDAP first: the old text"],
           [
             directory,
-            "goes on with internal users while LDAP is down, refuses LDAP users, logs why, and takes them again when it is up",
+            "still accepts internal users while LDAP is down, refuses LDAP users, logs why, and accepts them again when it is up",
           ],
           oldLdap,
         ],
@@ -110,7 +110,7 @@ export const loginChapters: readonly Chapter[] = [
       {
         line: 'vrrp_script chk_rabbitmq { script "killall -0 rabbitmq-server"; interval 2 }',
         does: "an AMQP handshake every second: no process has that name, the broker's is beam.smp",
-        proofs: [["templates/programs.test.ts", "sends the header of AMQP 0-9-1, and is content with a method frame"]],
+        proofs: [["templates/programs.test.ts", "sends the AMQP 0-9-1 header, and succeeds with a method frame"]],
       },
       {
         line: "state BACKUP; interface eth0; virtual_router_id 247",
@@ -126,7 +126,7 @@ export const loginChapters: readonly Chapter[] = [
         line: "track_interface { eth0 }; advert_int 1; preempt_delay 5",
         does: "a cut link or a lost host moves the address; `timing` sets how fast",
         proofs: [
-          ["tests/acceptance/virtual-ip-moves.ts", "goes on within seconds of: $title"],
+          ["tests/acceptance/virtual-ip-moves.ts", "works again within seconds of: $title"],
           [
             "tests/acceptance/virtual-ip.ts",
             "is seen by the other host's dispatcher within a second of its move, and comes back",

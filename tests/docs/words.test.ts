@@ -7,7 +7,9 @@ import { avoidedWords, findAvoided, proseOf, proseOfModule, proseOfPage } from "
 const allowed: readonly { readonly file: RegExp; readonly text: RegExp; readonly reason: string }[] = [
   { file: /^docs\/glossary\.md$/, text: /./, reason: "lists the words" },
   { file: /^tests\/docs\/words(\.test)?\.ts$/, text: /./, reason: "lists the words" },
-  { file: /\/former-[\w-]+\.ts$/, text: /./, reason: "messages of earlier versions, which are still recognised" },
+  { file: /^scripts\/inspect\/verify\.ts$/, text: /--json: \{/, reason: "a key of --json" },
+  { file: /./, text: /noControlCharactersInRegex/, reason: "the linter's own sentence" },
+  { file: /\/former-[\w.-]+\.ts$/, text: /./, reason: "messages of earlier versions, which are still recognised" },
 ];
 
 const files = globSync(
@@ -41,7 +43,7 @@ test("every avoided word is in the glossary, with the word to use instead", () =
 test.each([
   ["a comment", "// All is whole again.\nconst a = 1;", ["whole"]],
   ["a doc comment over two lines", "/**\n * It is told\n * anew.\n */\nconst a = 1;", ["told", "anew"]],
-  ["a message", 'throw new Error("the host lacks a key");', ["lack"]],
+  ["a message", 'throw new Error("the lack is gone");', ["lack"]],
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the source of a template
   ["a template", "const text = `${host} goes on with it`;", ["go on"]],
   ["a name in backticks", "// See `anew`.\nconst a = 1;", []],

@@ -16,12 +16,16 @@ export const avoidedWords: readonly AvoidedWord[] = [
     pattern: /\b(?:is|are|be|was|were|all|and|not|again|until|when) whole\b(?! \w)|\bwhole again\b/,
     instead: "healthy, complete",
   },
-  { word: "lack", pattern: /\black(?:s|ed|ing)?\b/, instead: "problem, missing" },
-  { word: "told", pattern: /\btold\b(?! apart)/, instead: "reported, logged" },
+  { word: "lack", pattern: /\b(?:a|the|no|any|every|each|what (?:it|they)) lacks?\b/, instead: "problem, missing" },
+  { word: "told", pattern: /\btold\b(?! (?:apart|to))/, instead: "reported, logged" },
   { word: "stand back", pattern: /\b(?:stands?|standing|stood) back\b/, instead: "step aside" },
   { word: "give back", pattern: /\b(?:gives?|given|giving|gave) back\b/, instead: "requeue, return" },
   { word: "put aside", pattern: /\bput(?:s|ting)? aside\b/, instead: "dead-letter, set aside" },
-  { word: "go on", pattern: /\b(?:goes|go|going|went|gone) on\b(?! (?:the|a|to|\d))/, instead: "continue" },
+  {
+    word: "go on",
+    pattern: /(?<!come and )\b(?:goes|go|going|went|gone) on\b(?! (?:the|a|to|\d))/,
+    instead: "continue",
+  },
   { word: "come to an end", pattern: /\b(?:comes?|came|coming) to an end\b/, instead: "stop" },
   { word: "doubt", pattern: /\bdoubt(?:s|ed|ful)?\b/, instead: "unconfirmed" },
   { word: "well", pattern: /\b(?:is|are|be|was|were|not) (?:un)?well\b/, instead: "healthy" },
@@ -35,7 +39,7 @@ export const avoidedWords: readonly AvoidedWord[] = [
   { word: "legal and yet wrong", pattern: /\blegal and yet\b|\band yet wrong\b/, instead: "valid but unsafe" },
   { word: "road", pattern: /\broads?\b/, instead: "path" },
   { word: "unspeakable", pattern: /\bunspeakable\b/, instead: "not valid UTF-8" },
-  { word: "whoever", pattern: /\bwhoever\b/, instead: "a noun" },
+  { word: "whoever", pattern: /\bWhoever\b/, instead: "a noun" },
   { word: "the stack places", pattern: /\bthe stack places\b/, instead: "deployed" },
 ];
 

@@ -1,13 +1,13 @@
 import type { StepId } from "../../scripts/inspect/verify/step.ts";
 
-/** One thing that is done to a lab: a command on a host, a fault of the lab's own, or what reaches it from outside. */
+/** One action on a lab: a command on a host, a fault of the lab, or products and messages from outside. */
 export type Act =
   /** Run as root; `$VIP` is the virtual IP. */
   | { readonly on: string; readonly run: string }
   | { readonly lab: "kill" | "boot" | "cut" | "heal"; readonly host: string }
   | { readonly lab: "partition"; readonly hosts: readonly [string, string] }
   | { readonly lab: "healNetwork" }
-  /** What a host sends to these ports vanishes (`drop`), or is refused. */
+  /** The host's packets to these ports are dropped or rejected. */
   | {
       readonly block: string;
       readonly ports: readonly number[];
@@ -15,32 +15,32 @@ export type Act =
       readonly how: "drop" | "reject";
     }
   | { readonly unblock: string }
-  /** Products come at all times; this host's are left out, or come again. */
+  /** Products flow all the time. This stops or resumes one host's products. */
   | { readonly products: "stop" | "go"; readonly host: string }
-  /** To the exchange and the topic that announcements come by. */
+  /** Publishes to the announcements' exchange and topic. */
   | { readonly announce: string };
 
-/** A fault made on real hosts, and the link that `./warren verify` has to name first, by its id. */
+/** A fault on real hosts, and the id of the step that `./warren verify` must name first. */
 export interface LabFault {
   readonly name: string;
   readonly inject: readonly Act[];
   readonly heal: readonly Act[];
   readonly host: string;
   readonly step: StepId;
-  /** Healing waits for a host to boot, a broker, an alarm, or the virtual IP: ten seconds to a minute. */
+  /** Healing takes ten seconds to a minute: a boot, a broker's start, an alarm, or a move of the virtual IP. */
   readonly isSlow?: true;
 }
 
 const amqpPorts = [5671, 5672] as const;
 
-/** A unit that somebody has stopped. Neither is waited for: a broker takes a minute on a machine with much to do. */
+/** A unit is stopped by hand. `--no-block`, because on a busy machine a broker takes a minute. */
 export const stopped = (host: string, unit: string, step: StepId, name: string): LabFault => ({
   ...{ name, host, step },
   inject: [{ on: host, run: `systemctl --no-block stop ${unit}` }],
   heal: [{ on: host, run: `systemctl --no-block start ${unit}` }],
 });
 
-/** A process that hangs; its watchdog would end it in the middle of a look. */
+/** A process hangs. Without watchdogs, which would kill it during the check. */
 export const hung = (host: string, unit: string, step: StepId, name: string, whom = "main"): LabFault => ({
   ...{ name, host, step },
   inject: [
@@ -51,7 +51,7 @@ export const hung = (host: string, unit: string, step: StepId, name: string, who
   ],
 });
 
-/** An agent whose settings can't be read: systemd starts it again and again. */
+/** An agent can't read its settings: systemd keeps restarting it. */
 export const failing = (host: string, agent: string, name: string): LabFault => {
   const file = `/etc/warren/${agent}.json`;
   return {
@@ -61,7 +61,7 @@ export const failing = (host: string, agent: string, name: string): LabFault => 
   };
 };
 
-/** An agent whose start fails before its program runs. */
+/** An agent's start fails before its program runs. */
 export const startless = (host: string, agent: string, name: string): LabFault => {
   const folder = `/run/systemd/system/warren-${agent}.service.d`;
   const again = `systemctl daemon-reload && systemctl --no-block restart warren-${agent}`;
@@ -77,7 +77,7 @@ export const startless = (host: string, agent: string, name: string): LabFault =
   };
 };
 
-/** An agent that something ends soon after each of its starts. */
+/** An agent is killed soon after each of its starts. */
 export const endedAgain = (host: string, agent: string, name: string): LabFault => {
   const kill = `systemctl kill --signal=KILL warren-${agent}`;
   return {
@@ -98,7 +98,7 @@ export const withoutBroker = (host: string, step: StepId, name: string): LabFaul
   heal: [{ unblock: host }],
 });
 
-/** A file system of its own, full, where a host has to write. */
+/** A folder that a host writes to is full: it gets its own small file system. */
 export const full = (host: string, directory: string, name: string): LabFault => ({
   ...{ name, host, step: "disks-have-room" },
   inject: [

@@ -8,15 +8,15 @@ import { radarFaults } from "./radar.ts";
 const all = [...radarFaults, ...publicFaults];
 const chain = chainOf("lab", fixtureConfig("lab"));
 
-// That verify names them is shown on the lab's hosts: tests/acceptance/verify-faults.ts.
-it("has at least 25 different faults, each with a name of its own", () => {
+// tests/acceptance/verify-faults.ts shows on the lab's hosts that verify names them.
+it("has at least 25 faults with different names", () => {
   expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
   expect(new Set(all.map(({ inject }) => JSON.stringify(inject))).size).toBe(all.length);
   expect(all.length).toBeGreaterThanOrEqual(25);
 });
 
 it.each(all.map((fault) => [fault.name, fault] as const))(
-  "is about a link that the lab has: %s",
+  "is about a step that the lab has: %s",
   (_, { host, step }) => {
     expect(steps.filter(({ id, hosts }) => id === step && hosts(chain).includes(host))).not.toEqual([]);
   },

@@ -1,6 +1,6 @@
 import { failing, full, hung, killed, type LabFault, mode, stopped, withoutBroker } from "./fault.ts";
 
-/** On the road from px to the public. */
+/** Faults on the public data server path. */
 export const publicFaults: readonly LabFault[] = [
   {
     name: "px's cable is pulled",
@@ -18,7 +18,7 @@ export const publicFaults: readonly LabFault[] = [
     ...{ host: "px-1", step: "server-lets-px-in" },
   },
   {
-    name: "the public tree takes no files",
+    name: "the public tree is read-only",
     inject: [{ on: "wxo-b1", run: "chmod 0555 /apps/dd/public/radar/24_HR_ACCUM/GIF/XSS" }],
     heal: [{ on: "wxo-b1", run: "chmod 0775 /apps/dd/public/radar/24_HR_ACCUM/GIF/XSS" }],
     ...{ host: "px-1", step: "products-are-delivered" },
@@ -28,7 +28,7 @@ export const publicFaults: readonly LabFault[] = [
   { ...killed("wxo-b1", "the public server's plug is pulled"), isSlow: true },
   { ...stopped("wxo-b1", "rabbitmq-server", "broker-runs", "the public broker is stopped"), isSlow: true },
   {
-    name: "the public broker has an alarm of disk",
+    name: "the public broker has a disk alarm",
     inject: [{ on: "wxo-b1", run: "rabbitmqctl -q set_disk_free_limit 99999GB" }],
     heal: [{ on: "wxo-b1", run: "rabbitmqctl -q set_disk_free_limit 50MB" }],
     ...{ host: "wxo-b1", step: "no-alarm", isSlow: true },
@@ -46,7 +46,7 @@ export const publicFaults: readonly LabFault[] = [
   stopped("wxo-b1", "warren-queue-manager", "queue-manager-runs", "the queue manager is stopped"),
   failing("wxo-b1", "queue-manager", "the queue manager can't read its settings"),
   {
-    // It takes connections all the same: its kernel is well. The command that does it has to come back before.
+    // Its kernel runs, so it still accepts connections. The delay lets the command return first.
     name: "a client's host hangs: none of its processes runs",
     inject: [{ on: "client-1", run: "systemd-run --quiet --collect sh -c 'sleep 2; kill -STOP -1'" }],
     heal: [
@@ -57,7 +57,7 @@ export const publicFaults: readonly LabFault[] = [
   },
   stopped("client-1", "warren-subscriber", "subscriber-runs", "a client's subscriber is stopped"),
   {
-    name: "a client doesn't reach the public server",
+    name: "a client can't connect to the public server",
     inject: [{ block: "client-1", ports: [80], to: "wxo-b1", how: "drop" }],
     heal: [{ unblock: "client-1" }],
     ...{ host: "client-1", step: "reaches-public-server" },

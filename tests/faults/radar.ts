@@ -14,11 +14,11 @@ import {
 const keepalivedSignal = (name: string) => `systemctl kill --signal=${name} --kill-whom=all keepalived`;
 const rxq = "/apps/px/rxq/pull_urp";
 
-/** On the road from the radar servers to PDS, in stack `lab`. */
+/** Faults on the radar path, in stack `lab`. */
 export const radarFaults: readonly LabFault[] = [
   killed("urp-2", "a radar server's plug is pulled"),
   {
-    name: "a radar server makes nothing any more",
+    name: "a radar server makes no more products",
     inject: [
       { products: "stop", host: "urp-1" },
       { on: "urp-1", run: "find /apps/px/db -type f -mmin -60 -exec touch -d '1 hour ago' {} +" },
@@ -27,11 +27,11 @@ export const radarFaults: readonly LabFault[] = [
     ...{ host: "urp-1", step: "products-are-made" },
   },
   stopped("urp-1", "warren-announcer", "announcer-runs", "an announcer is stopped"),
-  endedAgain("urp-1", "announcer", "an announcer is killed over and over"),
+  endedAgain("urp-1", "announcer", "an announcer is killed repeatedly"),
   hung("urp-2", "warren-announcer", "announcer-runs", "an announcer hangs"),
-  withoutBroker("urp-2", "products-are-announced", "AMQP of one radar server is cut: its spool fills"),
+  withoutBroker("urp-2", "products-are-announced", "AMQP of a radar server is cut: its spool fills"),
   {
-    name: "one radar server has a wrong password",
+    name: "a radar server has a wrong password",
     inject: [
       {
         on: "urp-1",
@@ -56,7 +56,7 @@ export const radarFaults: readonly LabFault[] = [
     "a product tree can't be read by apache",
   ),
   {
-    name: "a broker's disk is all but full",
+    name: "a broker's disk is almost full",
     inject: [
       {
         on: "bunny1",
@@ -66,22 +66,22 @@ export const radarFaults: readonly LabFault[] = [
     heal: [{ on: "bunny1", run: "rm /var/tmp/fill" }],
     ...{ host: "bunny1", step: "disks-have-room" },
   },
-  stopped("bunny1", "rabbitmq-server", "broker-runs", "the broker that has the virtual IP is stopped"),
+  stopped("bunny1", "rabbitmq-server", "broker-runs", "the broker that holds the virtual IP is stopped"),
   hung("bunny2", "rabbitmq-server", "broker-answers", "a broker hangs", "all"),
   {
-    name: "a member is stopped, and its Erlang runs",
+    name: "a member's RabbitMQ is stopped, its Erlang runs",
     inject: [{ on: "bunny2", run: "rabbitmqctl -q stop_app" }],
     heal: [{ on: "bunny2", run: "rabbitmqctl -q start_app" }],
     ...{ host: "bunny2", step: "broker-answers", isSlow: true },
   },
   {
-    name: "members don't see each other",
+    name: "members are partitioned",
     inject: [{ lab: "partition", hosts: ["bunny1", "bunny2"] }],
     heal: [{ lab: "healNetwork" }],
     ...{ host: "bunny1", step: "members-are-together", isSlow: true },
   },
   {
-    name: "a broker has an alarm of memory",
+    name: "a broker has a memory alarm",
     inject: [{ on: "bunny2", run: "rabbitmqctl -q set_vm_memory_high_watermark 0" }],
     heal: [
       {
@@ -93,7 +93,7 @@ export const radarFaults: readonly LabFault[] = [
   },
   stopped("bunny1", "keepalived", "keepalived-runs", "keepalived is stopped: the virtual IP moves"),
   {
-    name: "nobody has the virtual IP",
+    name: "no host holds the virtual IP",
     inject: [
       { on: "bunny2", run: keepalivedSignal("STOP") },
       { on: "bunny1", run: `${keepalivedSignal("STOP")} && ip address del $VIP dev eth0` },
@@ -105,7 +105,7 @@ export const radarFaults: readonly LabFault[] = [
     ...{ host: "bunny1", step: "virtual-ip-on-one-host", isSlow: true },
   },
   {
-    name: "two have the virtual IP",
+    name: "two hosts hold the virtual IP",
     inject: [{ on: "bunny2", run: "ip address add $VIP dev eth0" }],
     heal: [{ on: "bunny2", run: "ip address del $VIP dev eth0" }],
     ...{ host: "bunny1", step: "virtual-ip-on-one-host" },
@@ -131,13 +131,13 @@ export const radarFaults: readonly LabFault[] = [
     ...{ host: "bunny1", step: "queues-are-replicated" },
   },
   {
-    name: "the administrator is no administrator",
+    name: "the administrator lacks the tag administrator",
     inject: [{ on: "bunny1", run: "rabbitmqctl -q set_user_tags root" }],
     heal: [{ on: "bunny1", run: "rabbitmqctl -q set_user_tags root administrator" }],
     ...{ host: "bunny1", step: "broker-serves" },
   },
   {
-    name: "sshd is off",
+    name: "sshd is stopped",
     inject: [
       {
         on: "pds-2",
@@ -151,8 +151,8 @@ export const radarFaults: readonly LabFault[] = [
     ...{ host: "pds-2", step: "host-answers", isSlow: true },
   },
   {
-    // Hosts of a lab have the machine's clock: what is wrong is what this one says.
-    name: "a clock is off",
+    // A lab's hosts share the machine's clock, so this fakes the output of `date`.
+    name: "a clock is wrong",
     inject: [
       {
         on: "pds-3",
@@ -173,13 +173,13 @@ export const radarFaults: readonly LabFault[] = [
     ...{ host: "pds-4", step: "puller-is-well" },
   },
   {
-    name: "a puller doesn't reach a radar server",
+    name: "a puller can't connect to a radar server",
     inject: [{ block: "pds-5", ports: [80], to: "urp-2", how: "drop" }],
     heal: [{ unblock: "pds-5" }],
     ...{ host: "pds-5", step: "reaches-radar-servers" },
   },
   {
-    name: "an announcement can't be read: a dead letter",
+    name: "an announcement is unreadable: a dead letter",
     inject: [{ announce: "this is no announcement" }],
     heal: [{ on: "bunny1", run: "rabbitmqctl -q purge_queue cmc.urp.dead" }],
     ...{ host: "bunny1", step: "no-dead-letters" },

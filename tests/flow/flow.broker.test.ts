@@ -9,12 +9,12 @@ import { loadSamples } from "../../scripts/traffic/samples.ts";
 import { sharedBroker } from "../rigs/shared-broker.ts";
 import { type FlowResult, flowPds, flowUrps, runFlow, type Stage } from "./run.ts";
 
-// The agents as real processes, a real broker, killed as a crash or a power cut would end them. One machine and one broker:
-// cut networks, VIPs and mirrored queues are not proved here.
+// Real agents and a real broker, killed as by a crash or a power cut. One machine and one broker: this doesn't prove anything about
+// network cuts, virtual IPs and mirrored queues.
 
 const samples = await loadSamples();
 const count = 100;
-/** Progress is for people. */
+/** Discards the progress line. */
 const stream = { write: () => {} };
 let broker: LocalBroker;
 beforeAll(async () => {
@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 type Disturb = (stage: Pick<Stage, "agents" | "servers">) => Promise<void>;
 
-/** Runs a small flow; once a third of the products is through, and more are being written, `disturb` does its worst. */
+/** Runs a small flow. `disturb` strikes when a third of the products has arrived and more are being written. */
 async function flow(disturb?: Disturb): Promise<FlowResult> {
   const plan = planProducts(
     { urps: [...flowUrps], count, ratePerSecond: 50, seed: 7, firstObservation: firstObservationOf(new Date()) },
@@ -42,9 +42,9 @@ async function flow(disturb?: Disturb): Promise<FlowResult> {
     signal: new AbortController().signal,
     onProgress,
   });
-  if (disturb) expect(disturbed, "disturbed while products were on their way").toBeDefined();
+  if (disturb) expect(disturbed, "disturbed while products were in flight").toBeDefined();
   await disturbed;
-  // Left because something came twice, which the tests below allow where they must; what was lost is worth looking into.
+  // Kept because of a repeat, which some tests below allow. The folder of a run with losses stays for inspection.
   if (result.directory && result.account.lost === 0) await rm(result.directory, { recursive: true, force: true });
   return result;
 }
@@ -60,7 +60,7 @@ function killOf(name: string): Disturb {
 }
 
 describe("the flow on one machine", () => {
-  test("brings every product through once and whole, over all five pullers, and leaves nothing on the broker", async () => {
+  test("delivers every product once and complete, through all five pullers, and leaves nothing on the broker", async () => {
     const { account, outcome, directory } = await flow();
     expect(outcome).toBe("complete");
     expect(account).toMatchObject({
@@ -79,25 +79,25 @@ describe("the flow on one machine", () => {
     expect((await namesOnBroker("exchanges")).filter((name) => name.startsWith("cmc"))).toEqual([]);
   });
 
-  // A puller that dies between putting a product away and acking it can't know: another one gets it too.
+  // If a puller dies between placing a product and its ack, another puller delivers it too.
   test.each([
     ["an announcer", "urp-1", 0],
     ["a puller", "pds-3", 1],
     ["the dispatcher", "bunny", 0],
-  ])("loses nothing when %s is killed in the middle", async (_which, name, repeatedMax) => {
+  ])("loses nothing if %s is killed during the run", async (_which, name, repeatedMax) => {
     const { account, outcome } = await flow(killOf(name));
     expect(outcome).toBe("complete");
     expect(account).toMatchObject({ lost: 0, wrongSize: 0, wrongContent: 0 });
     expect(account.repeated).toBeLessThanOrEqual(repeatedMax);
   });
 
-  test("loses nothing, and brings nothing twice, when one URP's web server dies in the middle: the other's products come", async () => {
+  test("loses and repeats nothing if a URP's web server dies during the run: the other URP's products are fetched", async () => {
     const { account, outcome } = await flow(async ({ servers }) => servers.get("urp-1")?.close());
     expect(outcome).toBe("complete");
     expect(account).toMatchObject({ lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 });
   });
 
-  test("loses nothing when the broker is killed in the middle and comes back", async () => {
+  test("loses nothing if the broker is killed and restarted during the run", async () => {
     const { account, details, outcome } = await flow(async () => {
       await broker.kill();
       await broker.start();
@@ -108,12 +108,12 @@ describe("the flow on one machine", () => {
   });
 });
 
-describe("a broker that can't be used", () => {
+describe("an unusable broker", () => {
   test.each([
     ["nobody listens", () => "amqp://a:secret@127.0.0.1:1/", /can't be reached at 127.0.0.1:1/],
     ["the password is wrong", () => broker.url.replace(broker.adminPassword, "secret"), /refuses user warren/],
-    ["the vhost is not there", () => `${broker.url}none`, /has no vhost none/],
-  ])("is one clear message, without the password: %s", async (_why, url, message) => {
+    ["the vhost doesn't exist", () => `${broker.url}none`, /has no vhost none/],
+  ])("gives one clear message without the password: %s", async (_why, url, message) => {
     const options = { plan: { urps: [...flowUrps], products: [] }, samples, broker: url(), keep: false, stream };
     const failure = runFlow({ ...options, signal: new AbortController().signal });
     await expect(failure).rejects.toMatchObject({ name: "UserError", message: expect.stringMatching(message) });

@@ -20,29 +20,29 @@ export const flowUrps = ["urp-1", "urp-2"] as const;
 export const flowPds = ["pds-1", "pds-2", "pds-3", "pds-4", "pds-5"] as const;
 
 export interface FlowOptions {
-  /** What to write; its URPs are `flowUrps`. */
+  /** The products; its URPs are `flowUrps`. */
   readonly plan: ProductPlan;
   readonly samples: Samples;
-  /** An AMQP URL; without one a broker is started, and ended with the run. */
+  /** An AMQP URL. Without one a broker is started for the run. */
   readonly broker?: string;
-  /** Leave the folder with configs, logs, trees and receiver folders; also done when the run was not good. */
+  /** Keep the folder with configs, logs, trees and receiver folders. It is also kept after a failed run. */
   readonly keep: boolean;
   readonly signal: AbortSignal;
   readonly onStep?: (text: string) => void;
-  /** Where the live line goes. */
+  /** Output for the live line. */
   readonly stream: ProgressStream;
-  /** With ways to disturb the run, for tests that do. */
+  /** `stage`: for tests that disturb the run. */
   readonly onProgress?: (progress: Progress, stage: Pick<Stage, "agents" | "servers">) => void;
 }
 
 export interface FlowResult extends RunResult {
-  /** The run's folder, where it was left. */
+  /** The run's folder, if it was kept. */
   readonly directory?: string;
 }
 
 /**
- * Sends a plan through agents that run as processes of this user, and counts what arrived. Whatever happens, agents,
- * servers, the run's names on the broker and (but see `keep`) its folder are gone when it resolves or rejects.
+ * Sends a plan's products through agents that run as this user's processes, and counts arrivals. When it resolves or rejects, agents,
+ * servers, the run's objects on the broker and its folder (but see `keep`) are removed.
  */
 export async function runFlow(options: FlowOptions): Promise<FlowResult> {
   const cleanup = new Cleanup();
@@ -52,7 +52,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
     const directory = await mkdtemp(join(tmpdir(), "warren-flow-"));
     cleanup.add(() => (keepDirectory ? undefined : rm(directory, { recursive: true, force: true })));
     const stage = await setStage(options, directory, cleanup, clock);
-    options.onStep?.(`sending ${options.plan.products.length} products through`);
+    options.onStep?.(`sending ${options.plan.products.length} products`);
     const result = await whileAgentsRun(stage, options.signal, (signal) =>
       runProducts({
         ...options,
@@ -73,13 +73,13 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
   }
 }
 
-/** Everything that has to be there before the first product. */
+/** Everything that the first product needs. */
 export interface Stage {
   readonly roots: Readonly<Record<string, string>>;
   readonly folders: readonly ReceiverFolder[];
   readonly tap: Tap;
   readonly agents: ReadonlyMap<string, AgentProcess>;
-  /** By the URP whose products it serves. */
+  /** By URP. */
   readonly servers: ReadonlyMap<string, ProductServer>;
   stopAgents(): Promise<void>;
 }
@@ -94,7 +94,7 @@ async function setStage(
   const url = options.broker ?? (await startOwnBroker(cleanup, step));
   const place = uniquePlace(url);
   const removePlace = await preparePlace(place);
-  // Our own broker takes everything with it.
+  // A local broker is removed as a whole.
   if (options.broker !== undefined) cleanup.add(removePlace);
   clock.done("broker");
   options.signal.throwIfAborted();
@@ -145,7 +145,7 @@ async function startOwnBroker(cleanup: Cleanup, step: (text: string) => void): P
   return broker.url;
 }
 
-/** Does something that an agent which can't be kept running makes futile: then its signal ends it, and the agent's failure counts. */
+/** Runs `work` until an agent can't be kept running. Then aborts it, and rejects with the agent's failure. */
 async function whileAgentsRun<T>(
   stage: Stage,
   signal: AbortSignal,
@@ -162,7 +162,7 @@ async function whileAgentsRun<T>(
   }
 }
 
-/** What URLs of the product servers are called in the counts. */
+/** Names of the product servers' URLs in the counts. */
 function namesOf(servers: readonly ProductServer[]): ReadonlyMap<string, string> {
   return new Map(flowUrps.map((name, index) => [new URL(servers[index]?.baseUrl ?? "").origin, name]));
 }
@@ -175,7 +175,7 @@ async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T
   return Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener("abort", onAbort));
 }
 
-/** Measures phases that follow each other, in seconds. */
+/** Measures consecutive phases, in seconds. */
 function phaseClock() {
   const seconds: Record<string, number> = {};
   let sinceMs = performance.now();

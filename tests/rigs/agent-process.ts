@@ -8,37 +8,37 @@ import { fileURLToPath } from "node:url";
 import { UserError } from "../../agents/lib/errors.ts";
 import { logEvents } from "../../agents/lib/log-events.ts";
 
-/** One agent to run as a process of this user. */
+/** An agent to run as this user's process. */
 export interface AgentSpec {
-  /** What it stands for: `urp-1`, `bunny`, `pds-3`. */
+  /** Its host: `urp-1`, `bunny`, `pds-3`. */
   readonly name: string;
   readonly agent: "announcer" | "dispatcher" | "puller" | "watcher";
   readonly config: object;
-  /** For Node itself, e.g. `--inspect`. */
+  /** Options of Node, e.g. `--inspect`. */
   readonly nodeOptions?: readonly string[];
 }
 
-/** As in the agents' units (`RestartSec`): what systemd does after a crash. */
+/** Pause before a restart, as in the agents' units (`RestartSec`). */
 const restartDelayMs = 300;
-/** An agent that crashes this often won't recover; systemd's default gives up as soon. */
+/** Limit of restarts, as systemd's default: an agent that crashes this often won't recover. */
 const restartsMax = 5;
 const readyTimeoutMs = 60_000;
 const stopTimeoutMs = 5000;
-/** Lines of standard error in a message; enough for an error with its remedy. */
-const lastWordsMax = 5;
-/** Where this is there (util-linux), an agent gets a SIGTERM from the kernel when we are gone, however we went. */
+/** Lines of standard error in a message: enough for an error with its remedy. */
+const lastLinesMax = 5;
+/** With setpriv (util-linux) the kernel sends an agent a SIGTERM when this process dies, in any way. */
 const setpriv = "/usr/bin/setpriv";
 
-/** An agent that can't be kept running: its log, to which the message points, has to stay. */
+/** An agent can't be kept running. Its log must stay, because the message names it. */
 export class AgentFailure extends UserError {}
 
 /**
- * Runs one agent as systemd would: its config and state in its own folder, its log in a file, started again a second after
- * it died. In a process group of its own, so that Ctrl-C reaches it through us, in order, and not before.
+ * Runs an agent as systemd would: config and state in its own folder, log in a file, restart a second after it died. It has its own process
+ * group, so that Ctrl-C doesn't reach it: this process stops it in order.
  */
 export class AgentProcess {
   readonly spec: AgentSpec;
-  /** Rejects when the agent can't be kept running; never resolves. */
+  /** Rejects if the agent can't be kept running; never resolves. */
   readonly failed: Promise<never>;
   readonly logFile: string;
   readonly #directory: string;
@@ -51,14 +51,14 @@ export class AgentProcess {
   #restarts = 0;
   #everReady = false;
   #stopping = false;
-  #lastWords: string[] = [];
+  #lastLines: string[] = [];
 
   constructor(spec: AgentSpec, directory: string) {
     this.spec = spec;
     this.#directory = join(directory, spec.name);
     this.logFile = join(this.#directory, `${spec.agent}.log`);
     this.failed = this.#failure.promise;
-    // Whoever awaits it gets the reason; until somebody does, it is no unhandled rejection.
+    // Avoids an unhandled rejection until somebody awaits it.
     this.failed.catch(() => {});
   }
 
@@ -66,12 +66,12 @@ export class AgentProcess {
     return this.#child?.pid;
   }
 
-  /** Where the agent keeps its files over restarts. */
+  /** Folder of the agent's files, kept over restarts. */
   get stateDirectory(): string {
     return join(this.#directory, "state");
   }
 
-  /** Resolves when the agent says that it is ready. */
+  /** Resolves when the agent logs that it is ready. */
   async start(): Promise<void> {
     await mkdir(this.stateDirectory, { recursive: true });
     await writeFile(this.#configFile, `${JSON.stringify(this.spec.config, null, 2)}\n`);
@@ -79,21 +79,21 @@ export class AgentProcess {
     await this.ready();
   }
 
-  /** Resolves when the agent is ready; after it died, when it is so again. */
+  /** Resolves when the agent is ready; after a crash, when it is ready again. */
   async ready(): Promise<void> {
     const late = Promise.withResolvers<never>();
-    // Unreferenced: a process that has been stopped never gets ready, and nobody should wait for it to end.
+    // Unreferenced: a stopped agent never gets ready, and the timer must not keep this process running.
     const timer = setTimeout(() => late.reject(this.#error("was not ready in time")), readyTimeoutMs).unref();
     await Promise.race([this.#ready.promise, this.failed, late.promise]).finally(() => clearTimeout(timer));
   }
 
-  /** SIGKILL, as a crash: it is started again. Resolves when the process is gone, and its last words are read. */
+  /** SIGKILL, as a crash: the agent restarts. Resolves when the process is dead and its last output is read. */
   async kill(): Promise<void> {
     this.#child?.kill("SIGKILL");
     await this.#closed;
   }
 
-  /** SIGTERM, so that it drains; SIGKILL where that takes too long. May be asked for again, also while it ends. */
+  /** SIGTERM, so that it drains; SIGKILL if that takes too long. Can be called repeatedly. */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#restart);
@@ -113,7 +113,7 @@ export class AgentProcess {
     const main = fileURLToPath(new URL(`../../agents/${this.spec.agent}/main.ts`, import.meta.url));
     const argv = [process.execPath, ...(this.spec.nodeOptions ?? []), main, "--config", this.#configFile];
     const [command = "", ...args] = existsSync(setpriv) ? [setpriv, "--pdeathsig", "TERM", "--", ...argv] : argv;
-    // Without the cache half of its start is compiling, and a run has ten agents.
+    // Without the compile cache, half of an agent's start is compilation, and a run has ten agents.
     const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
     const child = spawn(command, args, {
       env: { PATH, HOME, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), STATE_DIRECTORY: this.stateDirectory },
@@ -121,7 +121,7 @@ export class AgentProcess {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
-    // Listened for from the start: of a process that has ended already, an event would be waited for in vain.
+    // Registered at the start: a process that has already exited emits no more events.
     this.#closed = new Promise((resolve) => child.once("close", resolve));
     this.#keepLog(child);
     child.once("error", (error) => this.#failure.reject(this.#error(`can't be started: ${error.message}`)));
@@ -137,10 +137,10 @@ export class AgentProcess {
     for (const stream of [child.stdout, child.stderr]) {
       if (!stream) continue;
       createInterface({ input: stream }).on("line", (line) => {
-        if (stream === child.stderr) this.#lastWords = [...this.#lastWords, line].slice(-lastWordsMax);
+        if (stream === child.stderr) this.#lastLines = [...this.#lastLines, line].slice(-lastLinesMax);
         const isReady = line.includes(`"event":"${logEvents.ready}"`);
         this.#everReady ||= isReady;
-        // Who waits for that may read in the log what was said before.
+        // The log then contains everything up to the ready line.
         log.write(`${line}\n`, () => isReady && this.#onReady(child));
       });
     }
@@ -156,7 +156,7 @@ export class AgentProcess {
   #onEnd(code: number | null, signal: NodeJS.Signals | null): void {
     this.#child = undefined;
     if (this.#stopping) return;
-    const how = signal === null ? `ended with ${code}` : `was ended by ${signal} (${constants.signals[signal]})`;
+    const how = signal === null ? `exited with ${code}` : `was killed by ${signal} (${constants.signals[signal]})`;
     if (!this.#everReady || this.#restarts >= restartsMax) {
       this.#failure.reject(this.#error(how));
       return;
@@ -166,7 +166,7 @@ export class AgentProcess {
   }
 
   #error(what: string): AgentFailure {
-    const words = this.#lastWords.map((line) => `\n    ${line}`).join("");
+    const words = this.#lastLines.map((line) => `\n    ${line}`).join("");
     return new AgentFailure(`${this.spec.agent} ${this.spec.name}`, `${what}${words}`, `its log is ${this.logFile}`);
   }
 }

@@ -7,7 +7,7 @@ import { configSchema as receiver } from "../../agents/receiver/config.ts";
 import { configSchema as sender } from "../../agents/sender/config.ts";
 import { configSchema as watcher } from "../../agents/watcher/config.ts";
 
-/** What each agent's config file may say, by the agent's folder. */
+/** Schema of each agent's config file, by the agent's folder. */
 export const agentSchemas = {
   announcer,
   bridge,

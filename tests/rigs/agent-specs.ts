@@ -6,14 +6,14 @@ import type { AgentSpec } from "./agent-process.ts";
 import type { BrokerPlace } from "./broker-place.ts";
 import { parseBrokerUrl } from "./broker-place.ts";
 
-/** One URP of the flow: a folder and the address that it is served at. */
+/** A URP of the flow: its folder and the URL of that folder. */
 export interface Urp {
   readonly name: string;
   readonly rootDirectory: string;
   readonly baseUrl: string;
 }
 
-/** One PDS of the flow. */
+/** A PDS of the flow. */
 export interface Pds {
   readonly name: string;
   readonly receiverQueueDirectory: string;
@@ -26,16 +26,16 @@ export interface SpecOptions {
   readonly pds: readonly Pds[];
 }
 
-/** A broker that comes back is to be found soon; the agents' own default spares a broker that many wait for. */
+/** Short, to find a restarted broker soon. The agents' default spares a broker with many clients. */
 const reconnectDelayMaxMs = 1000;
 
-/** What a killed broker has lost out of the pull queue is to go out again before the run is taken for stalled. */
+/** Short, so that products lost from a killed broker's pull queue are dispatched again before the run counts as stalled. */
 const doubtSeconds = 3;
 const doubtMaxSeconds = 10;
 
 /**
- * The agents of the lab on one machine: an announcer a URP, one dispatcher (without a VIP: always active), a puller a PDS.
- * Everything that is not about being on one machine is as the agents have it by default.
+ * The lab's agents on one machine: an announcer for each URP, one dispatcher (always active without a VIP), a puller for each PDS. Settings
+ * that don't depend on the single machine have the agents' defaults.
  */
 export function agentSpecs({ place, passwordFile, urps, pds }: SpecOptions): AgentSpec[] {
   const { host, vhost, user } = parseBrokerUrl(place.url);

@@ -10,10 +10,10 @@ import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { sharedBroker } from "./shared-broker.ts";
 import { TestedAgent, type TestedAgentOptions } from "./tested-agent.ts";
 
-/** What a file of tests of one agent has: a broker for all of them; a folder, processes and a connection for each. */
+/** For a file of tests of one agent: a broker for all tests, and a folder, processes and a connection for each. */
 export class AgentTests {
   broker!: LocalBroker;
-  /** Has the broker's password in it, and the agent's config and state. */
+  /** Folder with the broker's password and the agent's config and state. */
   folder = "";
   readonly #agent: string;
   #agents: TestedAgent[] = [];
@@ -30,7 +30,7 @@ export class AgentTests {
     return { hosts, user: this.broker.adminUser, passwordFile, reconnectDelayMaxMs: 300 };
   }
 
-  /** The agent as a process of its own, killed when the test is over; not ready yet. */
+  /** Starts the agent as a process, which is killed after the test; not ready yet. */
   start(config: object, process: Pick<TestedAgentOptions, "before" | "fileSizeMax"> = {}): TestedAgent {
     const configFile = join(this.folder, `${this.#agent}.json`);
     writeFileSync(configFile, JSON.stringify(config));
@@ -40,7 +40,7 @@ export class AgentTests {
     return agent;
   }
 
-  /** The test's own connection, closed when the test is over and the agents are gone; resolves when it is there. */
+  /** Opens the test's connection, which is closed after the test, when the agents are dead. */
   async connect(topology: Topology): Promise<BrokerSession> {
     const config = brokerConfig.parse(this.brokerSettings);
     this.#session = openBrokerSession({ config, log: pino({ level: "silent" }), name: "test", topology });
@@ -67,7 +67,7 @@ export class AgentTests {
   }
 }
 
-/** To be called once, at the top of a file of tests, before hooks of its own. */
+/** Call it once at the top of a test file, before the file's own hooks. */
 export function useAgentTests(agent: string): AgentTests {
   const tests = new AgentTests(agent);
   beforeAll(async () => {

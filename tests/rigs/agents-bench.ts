@@ -17,7 +17,7 @@ import { RadarServer } from "./radar-server.ts";
 
 const log = pino({ level: "silent" });
 const topic = "20150120.RADAR.URP.IWA";
-/** Short where the agents' own are long, and long where a machine that does much else would be taken for a server that hangs. */
+/** Shorter than the agents' defaults, except where a busy machine would look like a hanging server. */
 const settings = {
   connectTimeoutMs: 60_000,
   pullTimeoutMs: 60_000,
@@ -30,7 +30,7 @@ const settings = {
   originProbeMaxMs: 200,
 };
 
-/** Two radar servers, a broker, and pullers and dispatchers as processes of their own. Made anew for each test but the broker. */
+/** Two radar servers, a broker, and pullers and dispatchers as processes. New for each test, except the broker. */
 export class Bench {
   readonly urp1 = new RadarServer(1);
   readonly urp2 = new RadarServer(2);
@@ -47,7 +47,7 @@ export class Bench {
     writeFileSync(join(this.#folder, "password"), broker.adminPassword);
   }
 
-  /** The servers serve; the pull queue is there, as a dispatcher declares it. */
+  /** Starts the servers, and declares the pull queue as a dispatcher does. */
   async open(): Promise<void> {
     this.#cleanup.add(() => rmSync(this.#folder, { recursive: true }));
     for (const server of [this.urp1, this.urp2]) {
@@ -104,14 +104,14 @@ export class Bench {
     return this.#prefix;
   }
 
-  /** An agent's `broker`, by another port than the broker's own. */
+  /** An agent's `broker`, with another port. */
   brokerSettingsVia(port: number) {
     const hosts = [`127.0.0.1:${port}`];
     const passwordFile = join(this.#folder, "password");
     return { hosts, user: this.#broker.adminUser, passwordFile, reconnectDelayMaxMs: 300 };
   }
 
-  /** What comes under these topics from now on. */
+  /** Collects messages with these topics from now on. */
   async listen(queue: string, patterns: readonly string[]): Promise<Message[]> {
     const heard: Message[] = [];
     const exchange = this.#prefix;
@@ -121,7 +121,7 @@ export class Bench {
     return heard;
   }
 
-  /** Dead letters from now on. */
+  /** Collects dead letters from now on. */
   async listenToDead(): Promise<Message[]> {
     const heard: Message[] = [];
     await this.#hear(deadLetterTopology, "cmc.urp.dead", heard);
@@ -139,7 +139,7 @@ export class Bench {
     await session.ready();
   }
 
-  /** Publishes a product's announcement of this server, confirmed, e.g. under `input`; tells when it is routed. */
+  /** Publishes a product's announcement by this server, e.g. under `input`. Resolves when it is confirmed. */
   async announce(kind: "input" | "notify" | "twin", server: RadarServer, product: string, headers = {}): Promise<void> {
     const body = server.announcementOf(product);
     const options = { headers, timestampSeconds: Math.ceil(Date.now() / 1000) };
@@ -152,12 +152,12 @@ export class Bench {
     return join(this.#folder, `rxq-${puller}`);
   }
 
-  /** Whole products in all the folders, with the server that each is of; what is in two of them is there twice. */
+  /** Complete products in all folders, with the server of each. A product in two folders is listed twice. */
   get products(): { product: string; urp: number }[] {
     return this.#pullers.flatMap((name) => this.productsOf(name));
   }
 
-  /** The same of one puller. */
+  /** The same for one puller. */
   productsOf(puller: string): { product: string; urp: number }[] {
     const directory = this.folderOf(puller);
     const files = readdirSync(directory).filter((file) => !file.startsWith("."));
@@ -168,19 +168,19 @@ export class Bench {
     });
   }
 
-  /** Messages that wait in the pull queue or are in a puller's hands, as the queue itself knows it: the API's count lags. */
+  /** Ready and unacknowledged messages of the pull queue, from the queue process: the API's count lags. */
   async pullQueueLength(): Promise<number> {
     const name = `rabbit_misc:r(<<"/">>, queue, <<"${this.#prefix}.pull">>)`;
     const count = `{ok, Queue} = rabbit_amqqueue:lookup(${name}), [{_, N}] = rabbit_amqqueue:info(Queue, [messages]), N`;
     const answer = await this.#broker.evaluate(`begin ${count} end`);
     const [, messages] = /^\{ok,(\d+)\}$/.exec(answer) ?? [];
-    if (messages === undefined) throw new Error(`the broker does not say how long its queue is: ${answer}`);
+    if (messages === undefined) throw new Error(`the broker didn't report the length of its queue: ${answer}`);
     return Number(messages);
   }
 
-  /** What an agent's `/health` or `/metrics` says. */
+  /** Text of an agent's `/health` or `/metrics`. */
   async ask(agent: AgentProcess, path: "health" | "metrics"): Promise<string> {
-    // Another one after each start.
+    // The port differs after each start.
     const port = [...readFileSync(agent.logFile, "utf8").matchAll(/"metricsPort":(\d+)/g)].at(-1)?.[1];
     const text = await (await fetch(`http://127.0.0.1:${port}/${path}`)).text();
     if (path === "health") healthSchema.strict().parse(JSON.parse(text));

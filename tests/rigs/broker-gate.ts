@@ -7,8 +7,8 @@ interface Line {
 }
 
 /**
- * Stands between clients and a broker on this machine, for tests: holds back what clients say, and cuts their connections one side at a
- * time, as a network does whose two ends learn of its end at different times.
+ * A proxy between clients and a local broker, for tests. Holds back clients' data, and cuts connections one side at a time, like a network
+ * failure that the two ends notice at different times.
  */
 export class BrokerGate {
   readonly #lines = new Set<Line>();
@@ -30,7 +30,7 @@ export class BrokerGate {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** From now on the broker hears nothing of those that are connected; they hear it. */
+  /** From now on holds back data from connected clients to the broker. The other direction still works. */
   holdBack(): void {
     this.#isHeldBack = true;
     for (const { client, broker } of this.#lines) {
@@ -39,18 +39,18 @@ export class BrokerGate {
     }
   }
 
-  /** What was held back goes on, in its order. */
+  /** Passes the held data on, in order. */
   release(): void {
     this.#isHeldBack = false;
     for (const { client, broker } of this.#lines) if (!broker.destroyed) client.pipe(broker);
   }
 
-  /** The broker sees its clients' end; they don't see its. */
+  /** Closes the connections to the broker only. */
   cutFromBroker(): void {
     for (const { broker } of this.#lines) broker.destroy();
   }
 
-  /** Clients see it, too. New connections go through. */
+  /** Closes the clients' side too. New connections pass. */
   cutFromClients(): void {
     this.#isHeldBack = false;
     for (const line of this.#lines) {
@@ -71,7 +71,7 @@ export class BrokerGate {
     const broker = connect(brokerPort, "127.0.0.1");
     const line = { client, broker };
     this.#lines.add(line);
-    // Either end may be reset: the other one is told by what closes it.
+    // Either end may be reset. The close handler cuts the other end.
     client.on("error", () => {}).on("close", () => broker.destroy());
     broker.on("error", () => {}).on("end", () => client.end());
     broker.pipe(client, { end: false });

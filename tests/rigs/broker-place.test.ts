@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { maskPassword, parseBrokerUrl, uniquePlace } from "./broker-place.ts";
 
-describe("the URL of a broker", () => {
-  test("is read with its escapes; port, vhost and user have AMQP's defaults", () => {
+describe("a broker's URL", () => {
+  test("is parsed with its escapes; port, vhost and user have AMQP's defaults", () => {
     expect(parseBrokerUrl("amqp://feeder:p%40ss%2Fword@bunny-op:5673/my%2Fvhost")).toEqual({
       host: "bunny-op:5673",
       vhost: "my/vhost",
@@ -18,7 +18,7 @@ describe("the URL of a broker", () => {
   });
 
   test.each(["nonsense", "http://bunny-op/", "amqps://feeder:secret@bunny-op/", "amqp://feeder:secret%zz@bunny-op/"])(
-    "that is none is refused as a wrong command line, without its password: %s",
+    "that is invalid is refused as a wrong command line, without its password: %s",
     (url) => {
       expect(() => parseBrokerUrl(url)).toThrow(expect.objectContaining({ name: "ConfigError" }));
       expect(() => parseBrokerUrl(url)).not.toThrow(/secret/);
@@ -31,8 +31,8 @@ describe("the URL of a broker", () => {
   });
 });
 
-describe("a place on a broker", () => {
-  test("has names of its own each time, which the permissions and policies for ^cmc\\. cover", () => {
+describe("a run's names on a broker", () => {
+  test("are unique, and match the permissions and policies for ^cmc\\.", () => {
     const [one, other] = [uniquePlace("amqp://bunny-op/"), uniquePlace("amqp://bunny-op/")];
     expect(one.exchange).not.toBe(other.exchange);
     for (const name of [one.exchange, one.inputQueue, one.pullQueue, one.ledgerQueue]) expect(name).toMatch(/^cmc\./);

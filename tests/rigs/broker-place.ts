@@ -3,21 +3,21 @@ import { type ChannelModel, connect } from "amqplib";
 import { ConfigError, UserError } from "../../agents/lib/errors.ts";
 import { deadLetterExchange, deadLetterQueue } from "../../agents/lib/topology.ts";
 
-/** Where on a broker a run takes place: names of its own, so that it meets nothing that is there already. */
+/** A run's names on a broker, which differ from all existing names. */
 export interface BrokerPlace {
   readonly url: string;
   readonly exchange: string;
   readonly inputQueue: string;
   readonly pullQueue: string;
-  /** The dispatcher's own copy of what goes out. */
+  /** The dispatcher's copy of its publishes. */
   readonly ledgerQueue: string;
 }
 
 const connectTimeoutMs = 5000;
 
 /**
- * Names for one run. They begin with `cmc.` like the real ones: policies and permissions for `^cmc\.` hold for them too,
- * so that queues which are mirrored in production are mirrored here.
+ * Names for one run. They start with `cmc.` like the real ones, so that policies and permissions for `^cmc\.` apply, and queues that are
+ * mirrored in production are mirrored here.
  */
 export function uniquePlace(url: string): BrokerPlace {
   const prefix = `cmc.flow-${randomBytes(4).toString("hex")}`;
@@ -26,12 +26,12 @@ export function uniquePlace(url: string): BrokerPlace {
 }
 
 /**
- * Checks that a broker answers and lets us in, and makes the exchange. Resolves to what takes the run's names off the broker
- * again, for when no agent runs any more.
+ * Checks that a broker answers and accepts the login, and declares the exchange. Resolves to a function that deletes the run's objects from
+ * the broker, to be called when no agent runs any more.
  */
 export async function preparePlace(place: BrokerPlace): Promise<() => Promise<void>> {
   parseBrokerUrl(place.url);
-  // The agents' dead letters have one fixed place. Where it is in use already, it stays.
+  // The agents' dead-letter queue has a fixed name. If it exists, it stays.
   const hadDeadLetters = await exchangeExists(place.url, deadLetterExchange);
   await withChannel(place.url, async (channel) => {
     await channel.assertExchange(place.exchange, "topic", { durable: true });
@@ -53,13 +53,13 @@ async function exchangeExists(url: string, exchange: string): Promise<boolean> {
     });
     return true;
   } catch (error) {
-    // Only "there is none" is an answer; the rest is what connecting or asking failed with.
+    // 404 means that it doesn't exist. Other errors are failures of the connection or the query.
     if (error instanceof UserError && /404/.test(error.message)) return false;
     throw error;
   }
 }
 
-/** Reads `amqp://user:password@host:port/vhost` into what the agents' configs take. */
+/** Parses `amqp://user:password@host:port/vhost` into the form of the agents' configs. */
 export function parseBrokerUrl(text: string): { host: string; vhost: string; user: string; password: string } {
   const example = "write it as amqp://user:password@host:5672/vhost (without /vhost: the vhost /)";
   const url = URL.parse(text);
@@ -67,12 +67,12 @@ export function parseBrokerUrl(text: string): { host: string; vhost: string; use
     try {
       return decodeURIComponent(part);
     } catch {
-      throw fault(`its ${what} has a "%" that starts no escape: write % itself as %25`);
+      throw fault(`its ${what} has a "%" that starts no escape: write a literal % as %25`);
     }
   };
   const fault = (message: string): ConfigError =>
     new ConfigError("--broker", [{ path: maskPassword(text), message }], example);
-  if (url === null || !url.hostname) throw fault("is not the URL of a broker");
+  if (url === null || !url.hostname) throw fault("is not a broker's URL");
   if (url.protocol !== "amqp:") throw fault(`is ${url.protocol}, expected amqp:`);
   const vhost = decode(url.pathname.slice(1), "vhost");
   return {
@@ -83,7 +83,7 @@ export function parseBrokerUrl(text: string): { host: string; vhost: string; use
   };
 }
 
-/** For messages: nobody's password belongs on a screen or in a log. */
+/** For messages, which must not contain passwords. */
 export function maskPassword(url: string): string {
   return url.replace(/(:\/\/[^:/@]*):[^@]*@/, "$1:***@");
 }
@@ -106,20 +106,17 @@ async function withChannel(url: string, use: (channel: Channel) => Promise<void>
   }
 }
 
-/** One line for what the broker, the network or the system said. */
+/** One line from an error of the broker, the network or the system. */
 function explain(url: string, error: unknown): UserError {
-  const said = error instanceof Error ? error.message : String(error);
+  const answer = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const { user, host, vhost } = parseBrokerUrl(url);
-  const [message, remedy] = /ACCESS_REFUSED|403/.test(said)
-    ? /login|authentication/i.test(said) || code === ""
-      ? [`refuses user ${user}`, "look at user name and password in the URL"]
-      : [
-          `user ${user} may not do this in vhost ${vhost}: ${said}`,
-          "the user needs configure, write and read on ^cmc\\.",
-        ]
-    : /NOT_ALLOWED|530|ConnectionOpenOk/.test(said)
-      ? [`has no vhost ${vhost}, or user ${user} may not enter it`, "look at the vhost at the end of the URL"]
-      : [`can't be reached at ${host}: ${said || code}`, "is it running, and is this its AMQP port?"];
+  const [message, remedy] = /ACCESS_REFUSED|403/.test(answer)
+    ? /login|authentication/i.test(answer) || code === ""
+      ? [`refuses user ${user}`, "check user name and password in the URL"]
+      : [`user ${user} lacks permissions in vhost ${vhost}: ${answer}`, "grant it configure, write and read on ^cmc\\."]
+    : /NOT_ALLOWED|530|ConnectionOpenOk/.test(answer)
+      ? [`has no vhost ${vhost}, or user ${user} has no access to it`, "check the vhost at the end of the URL"]
+      : [`can't be reached at ${host}: ${answer || code}`, "check that it runs and that this is its AMQP port"];
   return new UserError(maskPassword(url), message, remedy, { cause: error });
 }

@@ -1,4 +1,4 @@
-/** What has to be undone at the end, however it comes: the last thing made goes first. */
+/** Steps that must run at the end, in any case, last one first. */
 export class Cleanup {
   readonly #steps: (() => unknown)[] = [];
 
@@ -6,7 +6,7 @@ export class Cleanup {
     this.#steps.push(step);
   }
 
-  /** Runs every step, also after one that failed; then throws the first failure, since something was left behind. */
+  /** Runs every step, also after a failed one. Then throws the first failure, because something was left behind. */
   async run(): Promise<void> {
     const failures: unknown[] = [];
     for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {

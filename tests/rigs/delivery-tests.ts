@@ -14,17 +14,17 @@ import { execa } from "execa";
 import { FileServer, type FileServerOptions } from "./file-server.ts";
 import { TestedAgent } from "./tested-agent.ts";
 
-/** What is under a name on the server. */
+/** A file on the server. */
 export interface Delivered {
   readonly mode: number;
   readonly content: Buffer;
 }
 
 const permissionBits = 0o777;
-/** Of a path relative to the user's login: where the tests' senders put what they deliver. */
+/** The tests' senders deliver below this path, relative to the user's login folder. */
 const tree = "radar/24_HR_ACCUM/GIF/XSS";
 
-/** What one test of the sender's delivery has: a server, a txq, the txq that is told, and processes that end with it. */
+/** For one test of deliveries: a server, a txq, the txq for notifications, and processes that are killed after the test. */
 export class DeliveryTest {
   readonly server: FileServer;
   readonly folder: string;
@@ -49,12 +49,12 @@ export class DeliveryTest {
     rmSync(this.folder, { recursive: true });
   }
 
-  /** Writes the host's key, as it is now, where senders look for it. */
+  /** Writes the server's current host key to the senders' known_hosts. */
   trustServer(): void {
     writeFileSync(path.join(this.folder, "known_hosts"), this.server.knownHosts);
   }
 
-  /** A sender's config: names of four fields go below `tree`, by a rule of the source's kind. */
+  /** A sender's config: files with names of four fields go below `tree`, by a rule of the source's kind. */
   config(own: object = {}, server: object = {}): object {
     const login =
       this.#kind === "sftp"
@@ -73,7 +73,7 @@ export class DeliveryTest {
     };
   }
 
-  /** The sender as a process of its own, killed when the test is over; not ready yet. */
+  /** Starts the sender as a process, which is killed after the test; not ready yet. */
   send(config: object): TestedAgent {
     const configFile = path.join(this.folder, "sender.json");
     writeFileSync(configFile, JSON.stringify(config));
@@ -82,14 +82,14 @@ export class DeliveryTest {
     return agent;
   }
 
-  /** The sender's config of last, tried by a process that logs in and ends. */
+  /** Tests the sender's last config with a process that logs in and exits. */
   logIn() {
     const program = path.join(import.meta.dirname, "../../agents/sender/main.ts");
     const configFile = path.join(this.folder, "sender.json");
     return execa(process.execPath, [program, "--config", configFile, "--log-in"], { reject: false });
   }
 
-  /** As whoever puts files into a txq: written under a name with a dot, then renamed. */
+  /** Puts a file into the txq as producers do: written under a name with a leading dot, then renamed. */
   put(name: string, content: string | Buffer): void {
     const at = (file: string) => path.join(this.folder, "txq/3/new", file);
     writeFileSync(at(".new"), content);
@@ -101,12 +101,12 @@ export class DeliveryTest {
     return `${what}:URP:XSS:RADAR:GIF::20130606144709`;
   }
 
-  /** Names that are still in the txq. */
+  /** Names left in the txq. */
   left(): string[] {
     return readdirSync(path.join(this.folder, "txq/3/new")).filter((name) => name !== ".new");
   }
 
-  /** Names in `tree` on the server; none where it is not there. */
+  /** Names in `tree` on the server; empty if it doesn't exist. */
   names(): string[] {
     try {
       return readdirSync(this.server.see(tree));
@@ -115,7 +115,7 @@ export class DeliveryTest {
     }
   }
 
-  /** Undefined where it is not there, or goes while it is read. */
+  /** Undefined if it doesn't exist, or disappears while it is read. */
   find(name: string): Delivered | undefined {
     try {
       const file = this.server.see(tree, name);
@@ -126,27 +126,27 @@ export class DeliveryTest {
     }
   }
 
-  /** Of notifications. */
+  /** Names of notifications. */
   toldNames(): string[] {
-    return this.#told().map(({ name }) => name);
+    return this.#notifications().map(({ name }) => name);
   }
 
-  /** Notifications by their names, with what they say. */
+  /** Contents of notifications by name. */
   notifications(): Map<string, string> {
     return new Map(
-      this.#told().map(({ name, parentPath }) => [name, readFileSync(path.join(parentPath, name), "utf8")]),
+      this.#notifications().map(({ name, parentPath }) => [name, readFileSync(path.join(parentPath, name), "utf8")]),
     );
   }
 
-  /** Reasons of the files that were put aside, by name. */
+  /** Reasons of files that were set aside, by name. */
   aside(): Record<string, string> {
     const folder = path.join(this.folder, "txq/.aside");
     const notes = readdirSync(folder).filter((name) => name.endsWith(".json"));
-    const told = notes.map((name) => JSON.parse(readFileSync(path.join(folder, name), "utf8")));
-    return Object.fromEntries(told.map(({ name, reason }) => [name, reason]));
+    const failures = notes.map((name) => JSON.parse(readFileSync(path.join(folder, name), "utf8")));
+    return Object.fromEntries(failures.map(({ name, reason }) => [name, reason]));
   }
 
-  #told() {
+  #notifications() {
     const entries = readdirSync(path.join(this.folder, "notify"), { recursive: true, withFileTypes: true });
     return entries.filter((entry) => entry.isFile() && !entry.name.startsWith("."));
   }

@@ -12,26 +12,25 @@ import { findVsftpd } from "./vsftpd-binary.ts";
 
 export interface FileServerOptions {
   readonly kind: "sftp" | "ftp";
-  /** Of a disk of its own below the data; without it, the machine's. What is on it goes when the server ends. */
+  /** Size of a separate disk for the data, which is lost when the server stops. Without it the data is on the machine's disk. */
   readonly diskBytes?: number;
-  /** More lines for sshd's or vsftpd's own config. */
+  /** More lines for the config of sshd or vsftpd. */
   readonly config?: readonly string[];
 }
 
-/** Not on the machine: the server sees files of ours in place of /etc/passwd and /etc/shadow. */
+/** Not a user of the machine: the server sees our files instead of /etc/passwd and /etc/shadow. */
 const user = { name: "wxofeed", uid: 20_441, password: "wxofeed's password" };
 const probeIntervalMs = 20;
 const bootTimeoutMs = 60_000;
 const setpriv = ["setpriv", "--pdeathsig", "KILL"];
 
 /**
- * For tests: a real sshd with internal-sftp, or a real vsftpd, on a free port of 127.0.0.1, with a user of its own. It runs in namespaces
- * for mounts and processes: nothing of it is on the machine, and one kill ends it with all its sessions, however this process ends. Needs
- * root.
+ * For tests: a real sshd with internal-sftp, or a real vsftpd, on a free port of 127.0.0.1, with its own user. It runs in mount and process
+ * namespaces: it changes nothing on the machine, and one kill stops it with all its sessions, also when this process dies. Needs root.
  */
 export class FileServer {
   readonly port: number;
-  /** Where the user's login begins, and what it may write. */
+  /** The user's login folder, which it may write to. */
   readonly data: string;
   readonly user = user.name;
   readonly passwordFile: string;
@@ -39,7 +38,7 @@ export class FileServer {
   readonly #options: FileServerOptions;
   readonly #folder: string;
   #process: ChildProcess | undefined;
-  #said = "";
+  #output = "";
 
   private constructor(options: FileServerOptions, port: number, folder: string) {
     this.#options = options;
@@ -50,10 +49,10 @@ export class FileServer {
     this.keyFile = path.join(folder, "user");
   }
 
-  /** Resolves when it takes connections. @throws UserError without root */
+  /** Resolves when it accepts connections. @throws UserError without root */
   static async start(options: FileServerOptions): Promise<FileServer> {
     if (process.getuid?.() !== 0) {
-      throw new UserError("file server", "needs root, for namespaces and a user of its own", "run the tests as root");
+      throw new UserError("file server", "needs root for namespaces and its own user", "run the tests as root");
     }
     const folder = mkdtempSync(path.join(tmpdir(), "warren-files-"));
     const server = new FileServer(options, await freePort(), folder);
@@ -68,19 +67,19 @@ export class FileServer {
     return `[127.0.0.1]:${this.port} ${type} ${key}\n`;
   }
 
-  /** Of the same key, as ssh-keygen says it. */
+  /** The key's fingerprint, as ssh-keygen prints it. */
   get fingerprint(): string {
-    const said = execFileSync("ssh-keygen", ["-lf", path.join(this.#folder, "host.pub")], { encoding: "utf8" });
-    return said.split(" ")[1] ?? "";
+    const printed = execFileSync("ssh-keygen", ["-lf", path.join(this.#folder, "host.pub")], { encoding: "utf8" });
+    return printed.split(" ")[1] ?? "";
   }
 
-  /** Where this process finds what is at this path of the user's. */
+  /** Path in this process of a path below the user's login. */
   see(...names: string[]): string {
     if (this.#options.diskBytes === undefined) return path.join(this.data, ...names);
     return path.join(`/proc/${firstInside(this.#process)}/root`, this.data, ...names);
   }
 
-  /** On the same port, with the same data. */
+  /** Starts it again on the same port, with the same data. */
   async start(): Promise<void> {
     const { command, env } = await this.#command();
     const namespaces = [
@@ -97,26 +96,26 @@ export class FileServer {
     const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => {
-        this.#said = (this.#said + text).slice(-4000);
+        this.#output = (this.#output + text).slice(-4000);
       });
     }
     this.#process = child;
     const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
-    const asked = async () => ((await takesConnections(this.port)) ? "answers" : hasEnded() && "has ended");
+    const asked = async () => ((await takesConnections(this.port)) ? "answers" : hasEnded() && "has exited");
     if ((await poll(asked, { everyMs: probeIntervalMs, withinMs: bootTimeoutMs })) !== "answers")
-      throw new Error(`no file server: ${this.#said}`);
+      throw new Error(`the file server didn't start: ${this.#output}`);
   }
 
-  /** SIGKILL to it and all its sessions, as a power cut ends them; resolves when the last of them is gone. */
+  /** SIGKILL to it and all its sessions, as in a power cut. Resolves when the last of them is dead. */
   async kill(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, "exit");
+    const exited = once(child, "exit");
     const first = firstInside(child);
     child.kill("SIGKILL");
-    await ended;
-    // The kernel ends it with its parent, and it ends after all others of its name space.
+    await exited;
+    // The kernel kills it with its parent, and it exits after all others in its namespace.
     await poll(() => first === undefined || !isAlive(first), { everyMs: probeIntervalMs });
   }
 
@@ -125,7 +124,7 @@ export class FileServer {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Another host key, as that of a machine that was set up anew; after the next start. */
+  /** Makes a new host key, as after a reinstallation. Used from the next start. */
   changeHostKey(): void {
     for (const name of ["host", "host.pub"]) rmSync(path.join(this.#folder, name), { force: true });
     makeKey(path.join(this.#folder, "host"));
@@ -178,14 +177,14 @@ export class FileServer {
     return { command: [command, config], env };
   }
 
-  /** Puts our files in the place of the machine's, then has the server as a child: whoever is first there gets orphans that no server expects. */
+  /** Mounts our files over the machine's, then runs the server as a child: the first process of a namespace inherits orphans, which no server expects. */
   get #script(): string {
     const at = (name: string) => `'${path.join(this.#folder, name)}'`;
     const lines = [
       `mount --bind ${at("passwd")} /etc/passwd`,
       `mount --bind ${at("shadow")} /etc/shadow`,
       ...(existsSync("/etc/pam.d") ? [`mount --bind ${at("pam.d")} /etc/pam.d`] : []),
-      // Privilege separation wants this folder; sshd's own service makes it at boot.
+      // sshd's privilege separation needs this folder, which its service makes at boot.
       ...(this.#options.kind === "sftp" ? ["mkdir -p /run/sshd"] : []),
       ...(this.#options.diskBytes === undefined
         ? []
@@ -196,7 +195,7 @@ export class FileServer {
   }
 }
 
-/** The process that the name space began with. */
+/** The first process of the namespace. */
 function firstInside(server: ChildProcess | undefined): number | undefined {
   const inner = readFileSync(`/proc/${server?.pid}/task/${server?.pid}/children`, "utf8").trim();
   return inner === "" ? undefined : Number(inner);

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 
-/** Stands for systemd at an agent's NOTIFY_SOCKET. */
+/** Acts as systemd at an agent's NOTIFY_SOCKET. */
 export interface NotifySocket {
-  /** What came, a datagram each, with newlines between its fields. */
+  /** Received datagrams, with newlines between fields. */
   readonly notices: readonly string[];
   stop(): void;
 }

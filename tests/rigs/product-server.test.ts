@@ -24,7 +24,7 @@ describe("a product server", () => {
     ["a name with spaces, letters outside ASCII and URL characters", "GRÊLE 100% #2?+:URP:IWA:RADAR:META", "bytes"],
     ["a product of 0 bytes", "empty", ""],
     ["a product of 5 MB", "large", "x".repeat(5_000_000)],
-  ])("gives what is announced, whole and with its length: %s", async (_which, name, content) => {
+  ])("serves announced files complete and with their length: %s", async (_which, name, content) => {
     await writeFile(join(directory, "served/db", name), content);
     const answer = await fetch(announcementUrl({ baseUrl: server.baseUrl, relPath: `db/${name}` }));
     expect(answer.status).toBe(200);
@@ -33,15 +33,15 @@ describe("a product server", () => {
   });
 
   test.each([
-    ["a product that is not there", "db/none", 404],
+    ["a missing product", "db/none", 404],
     ["a folder", "db", 404],
-    ["a way out of the folder", "..%2Fsecret", 400],
+    ["a path out of the folder", "..%2Fsecret", 400],
     ["a broken escape", "db/%E0%A4%A", 400],
   ])("refuses %s", async (_which, path, status) => {
     expect((await fetch(server.baseUrl + path)).status).toBe(status);
   });
 
-  test("takes nothing but GET", async () => {
+  test("accepts only GET", async () => {
     expect((await fetch(`${server.baseUrl}db/empty`, { method: "PUT", body: "x" })).status).toBe(405);
   });
 });

@@ -6,13 +6,13 @@ import { pipeline } from "node:stream/promises";
 
 /** Serves one URP's folder as its web server would: `GET` of files, with keep-alive, on this machine only. */
 export interface ProductServer {
-  /** `http://127.0.0.1:PORT/`; also what the tap knows this URP by. */
+  /** `http://127.0.0.1:PORT/`, which also identifies this URP for the tap. */
   readonly baseUrl: string;
-  /** Nobody listens there any more. Safe to call twice. */
+  /** Stops listening. Safe to call twice. */
   close(): Promise<void>;
 }
 
-/** Longer than any pause between products: a puller's connection is not closed under its next request. */
+/** Longer than any pause between products, so that a puller's connection isn't closed before its next request. */
 const keepAliveMs = 60_000;
 
 export async function serveProducts(directory: string): Promise<ProductServer> {
@@ -58,7 +58,7 @@ function refuse(response: ServerResponse, status: number): void {
   response.writeHead(status, { "content-length": 0 }).end();
 }
 
-/** The path below the folder, or nothing where the URL is malformed or would leave it. */
+/** The path below the folder; undefined if the URL is malformed or leaves it. */
 function pathOf(url: string): string | undefined {
   try {
     const path = decodeURIComponent(url.split("?")[0] ?? "");

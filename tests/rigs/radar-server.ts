@@ -4,19 +4,18 @@ import type { AddressInfo } from "node:net";
 import { productKey } from "../../agents/lib/announcement.ts";
 import { codecV00 } from "../../agents/lib/codec-v00.ts";
 
-/** How a server of the tests answers. */
+/** How the server answers. */
 export type Manner = "serves" | "hangs" | "breaks off" | "has nothing" | "is overloaded" | "gives a wrong size";
 
 /**
- * A radar server for tests: gives any product, in its own version and under its own stamp, for as long as it serves. Dies and
- * comes back at the same address.
+ * A radar server for tests: serves any product, with its own bytes and stamp. It can die and restart at the same address.
  */
 export class RadarServer {
   readonly urp: 1 | 2;
   manner: Manner = "serves";
-  /** Requests since it was made. */
+  /** Number of requests so far. */
   requests = 0;
-  /** Waited for before each answer. */
+  /** Awaited before each answer. */
   beforeAnswer: (file: string) => void | Promise<void> = () => {};
   #server: Server | undefined;
   #port = 0;
@@ -42,7 +41,7 @@ export class RadarServer {
     this.#server = server;
   }
 
-  /** Nobody listens there any more. */
+  /** Stops listening. */
   async die(): Promise<void> {
     const server = this.#server;
     if (!server) return;

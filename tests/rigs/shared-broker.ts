@@ -3,20 +3,20 @@ import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-
 let shared: LocalBroker | undefined;
 
 /**
- * A broker for one file of tests: as one that has just started, with vhost `/` alone and nothing in it, also where the file before was broken
- * off. It is this process's only one, since files share a process and run one after the other there: a start takes five seconds of a processor.
- * So nobody stops it. A file may kill, freeze and start it, and needs one of its own only for other settings, or for two at once.
+ * The broker for one test file, in the state of a new broker: an empty vhost `/` and no others, also after an aborted file. Test files share
+ * a process and run one after the other, so the process has one broker: a start takes five seconds of CPU time. Don't stop it. A file may
+ * kill, freeze and start it. A file needs its own broker only for other settings, or for two brokers at once.
  */
 export async function sharedBroker(): Promise<LocalBroker> {
   shared ??= await startLocalBroker();
   if (shared.pid === undefined) await shared.start();
   const answer = await shared.evaluate(emptied(shared.adminUser));
-  if (answer !== "{ok,ok}") throw new Error(`the shared broker could not be emptied: ${answer}`);
+  if (answer !== "{ok,ok}") throw new Error(`can't empty the shared broker: ${answer}`);
   await shared.keepDeclared();
   return shared;
 }
 
-/** An Erlang expression. Queues, policies and permissions go with their vhost; the new one has what RabbitMQ gives the vhost of a first start. */
+/** An Erlang expression. Deleting a vhost deletes its queues, policies and permissions. The new vhost is as after RabbitMQ's first start. */
 function emptied(adminUser: string): string {
   const admin = `<<${JSON.stringify(adminUser)}/utf8>>`;
   const all = '<<".*">>';

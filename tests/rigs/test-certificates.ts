@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { execa } from "execa";
 
-/** Files of a certificate for tests, and of the CA that signed it. */
+/** Files of a test certificate and its CA. */
 export interface CertificateFiles {
   readonly caFile: string;
   readonly certificateFile: string;
@@ -10,9 +10,9 @@ export interface CertificateFiles {
 }
 
 /**
- * For tests: a CA of its own and a certificate by it, good for a day.
+ * Makes a CA and a certificate signed by it, valid for a day.
  *
- * @param names what it is for, as OpenSSL writes them, e.g. `IP:127.0.0.1` or `DNS:localhost`
+ * @param names its names in OpenSSL's form, e.g. `IP:127.0.0.1` or `DNS:localhost`
  */
 export async function makeCertificate(
   folder: string,

@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url";
 import { type Health, healthSchema } from "../../agents/lib/health.ts";
 import type { LogEvent } from "../../agents/lib/log-events.ts";
 
-/** One line of an agent's log. */
+/** A line of an agent's log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
 
-/** Which line is meant: by its event where it has one, else by its sentence. */
+/** Selects a line by its event, or by its text if it has none. */
 export type SoughtLine = { readonly event: LogEvent } | string | RegExp;
 
 export interface TestedAgentOptions {
@@ -15,21 +15,21 @@ export interface TestedAgentOptions {
   readonly agent: string;
   readonly configFile: string;
   readonly stateDirectory: string;
-  /** A command that starts the agent, e.g. `["unshare", "--mount"]`; it has to become the agent's process. */
+  /** A command that starts the agent, e.g. `["unshare", "--mount"]`. It must exec, so that it becomes the agent's process. */
   readonly before?: readonly string[];
-  /** Bytes: writing beyond fails, as on a full disk, until `roomForFiles`. */
+  /** Bytes. Writes beyond fail, as on a full disk, until `roomForFiles`. */
   readonly fileSizeMax?: number;
 }
 
-/** Lines shown where a test waits for one that never comes. */
+/** Number of lines shown if an awaited line never comes. */
 const lastLinesMax = 10;
 
-/** One agent as its own process, for tests: what it logs, and its end. It is not started again. */
+/** An agent as a process, for tests: its log and its exit. It is not restarted. */
 export class TestedAgent {
   readonly lines: LogLine[] = [];
   readonly #options: TestedAgentOptions;
   readonly #child: ChildProcess;
-  readonly #ended: Promise<unknown[]>;
+  readonly #exited: Promise<unknown[]>;
   #hasEnded = false;
   #line = Promise.withResolvers<void>();
 
@@ -43,9 +43,9 @@ export class TestedAgent {
       env: { ...process.env, STATE_DIRECTORY: stateDirectory },
       stdio: ["ignore", "pipe", "inherit"],
     });
-    // Not "exit": what it said last may be on its way then.
-    this.#ended = once(this.#child, "close");
-    // By newlines alone: readline takes U+2028 for one as well, and a file may be called so.
+    // Not "exit": the last output may still be in the pipe then.
+    this.#exited = once(this.#child, "close");
+    // Splits only at newlines. readline also splits at U+2028, which may be in a file's name.
     let rest = "";
     this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       const lines = (rest + text).split("\n");
@@ -54,7 +54,7 @@ export class TestedAgent {
     });
     this.#child.once("close", () => {
       this.#hasEnded = true;
-      this.#tell();
+      this.#notify();
     });
   }
 
@@ -62,25 +62,25 @@ export class TestedAgent {
     return this.#child.pid ?? 0;
   }
 
-  /** How it ended: its exit code, or the signal that ended it; undefined while it runs. */
+  /** Its exit code, or the signal that killed it; undefined while it runs. */
   get exitCode(): number | NodeJS.Signals | undefined {
     return this.#child.exitCode ?? this.#child.signalCode ?? undefined;
   }
 
-  /** Resolves to the first line, told already or to come, that is the one sought. Rejects where the agent ends before. */
+  /** Resolves to the first matching line, past or future. Rejects if the agent exits before. */
   async logged(sought: SoughtLine): Promise<LogLine> {
     for (;;) {
       const found = this.lines.find((line) => isSought(line, sought));
       if (found) return found;
       if (this.#hasEnded) {
         const what = typeof sought === "object" && "event" in sought ? sought.event : sought;
-        throw new Error(`${this.#options.agent} ended before it logged ${what}:\n${this.#words}`);
+        throw new Error(`${this.#options.agent} exited before it logged ${what}:\n${this.#words}`);
       }
       await this.#line.promise;
     }
   }
 
-  /** What its `/health` says. Rejects where it has a key that the schema doesn't know, or one of another type. */
+  /** Its `/health`. Rejects if a key is unknown to the schema or has another type. */
   async health(): Promise<Health> {
     return healthSchema.strict().parse(await (await fetch(`${await this.#url()}/health`)).json());
   }
@@ -90,7 +90,7 @@ export class TestedAgent {
     return (await fetch(`${await this.#url()}/metrics`)).text();
   }
 
-  /** One sample's value; 0 where there is none. `name` with its labels, without the prefix. */
+  /** Value of a sample; 0 if there is none. `name` with its labels, without the prefix. */
   async metric(name: string): Promise<number> {
     const prefix = `warren_${this.#options.agent.replaceAll("-", "_")}_`;
     const line = (await this.metrics()).split("\n").find((each) => each.startsWith(`${prefix}${name} `));
@@ -99,19 +99,19 @@ export class TestedAgent {
 
   /** Resolves to exit code and signal. */
   get exited(): Promise<unknown[]> {
-    return this.#ended;
+    return this.#exited;
   }
 
-  /** SIGKILL; resolves when it is gone. */
+  /** SIGKILL; resolves when it is dead. */
   async kill(): Promise<void> {
     if (!this.#hasEnded) this.#child.kill("SIGKILL");
-    await this.#ended;
+    await this.#exited;
   }
 
   /** SIGTERM; resolves to exit code and signal. */
   async end(): Promise<unknown[]> {
     this.#child.kill("SIGTERM");
-    return this.#ended;
+    return this.#exited;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -140,10 +140,10 @@ export class TestedAgent {
     } catch {
       this.lines.push({ msg: text });
     }
-    this.#tell();
+    this.#notify();
   }
 
-  #tell(): void {
+  #notify(): void {
     this.#line.resolve();
     this.#line = Promise.withResolvers();
   }
@@ -154,7 +154,7 @@ function isSought({ event, msg = "" }: LogLine, sought: SoughtLine): boolean {
   return sought instanceof RegExp ? sought.test(msg) : event === sought.event;
 }
 
-/** Starts an agent and kills it with SIGKILL at random moments, again and again, until `end`. */
+/** Starts an agent and kills it with SIGKILL at random times, repeatedly, until `end`. */
 export class KilledAgent {
   kills = 0;
   readonly #start: () => TestedAgent;
@@ -164,7 +164,7 @@ export class KilledAgent {
   #isOver = false;
   #agent: TestedAgent;
 
-  /** `pauseMs` is how long each lives after it was ready. */
+  /** `pauseMs`: lifetime of each after it is ready. */
   constructor(start: () => TestedAgent, pauseMs: () => number) {
     this.#start = start;
     this.#pauseMs = pauseMs;
@@ -173,7 +173,7 @@ export class KilledAgent {
     this.#running.catch(() => {});
   }
 
-  /** No more kills; resolves to the last agent, which runs. */
+  /** Stops killing; resolves to the last agent, which runs. */
   async end(): Promise<TestedAgent> {
     this.#isOver = true;
     this.#over.resolve();
@@ -184,7 +184,7 @@ export class KilledAgent {
   async #run(): Promise<void> {
     for (;;) {
       await this.#agent.logged({ event: "ready" });
-      // The random moment is what is tested: no event tells it.
+      // The random time is the point of the test, so there is no event to await.
       const timer = Promise.withResolvers<void>();
       const timeout = setTimeout(timer.resolve, this.#pauseMs());
       await Promise.race([timer.promise, this.#over.promise]);

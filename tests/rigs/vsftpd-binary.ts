@@ -8,7 +8,7 @@ import { UserError } from "../../agents/lib/errors.ts";
 
 const run = promisify(execFile);
 
-/** The server, and libraries of its package that a small machine lacks. */
+/** The server, and libraries that a minimal machine lacks. */
 const packages = ["vsftpd", "libwrap0"];
 const installedBinary = "/usr/sbin/vsftpd";
 
@@ -18,10 +18,10 @@ export interface VsftpdBinary {
 }
 
 /**
- * vsftpd as installed, else unpacked from the distribution's packages into the user's cache, once: unlike installing, that starts no
- * service. Safe when several processes do it at once.
+ * The installed vsftpd, or one unpacked from the distribution's packages into the user's cache, once. Unlike an installation that starts no
+ * service. Safe for several processes at once.
  *
- * @throws UserError where the packages can't be had
+ * @throws UserError if the packages can't be downloaded
  */
 export async function findVsftpd(): Promise<VsftpdBinary> {
   if (existsSync(installedBinary)) return { command: installedBinary, env: {} };
@@ -36,7 +36,7 @@ export async function findVsftpd(): Promise<VsftpdBinary> {
   };
 }
 
-/** Under a name of its own, renamed when whole: of two that race, the second finds the name taken. */
+/** Unpacks under a temporary name and renames when complete. If two processes race, the second finds the name taken. */
 async function unpack(cache: string, place: string): Promise<void> {
   await mkdir(cache, { recursive: true });
   const work = await mkdtemp(path.join(cache, ".vsftpd-"));
@@ -57,15 +57,17 @@ async function download(folder: string): Promise<void> {
   const lists = ["-o", `Dir::State::lists=${folder}/lists`, "-o", `Dir::Cache=${folder}/cache`];
   try {
     await run("apt-get", ["-q", "download", ...packages], options).catch(async () => {
-      // The machine's own package lists are empty, as in a fresh container. Lists of our own need no root.
+      // The machine's package lists are empty, as in a fresh container. Our own lists need no root.
       await mkdir(path.join(folder, "lists/partial"), { recursive: true });
       await mkdir(path.join(folder, "cache/archives/partial"), { recursive: true });
       await run("apt-get", [...lists, "-q", "update"], options);
       await run("apt-get", [...lists, "-q", "download", ...packages], options);
     });
   } catch (error) {
-    const said = (error as { stderr?: string }).stderr?.trim().split("\n").at(-1);
+    const output = (error as { stderr?: string }).stderr?.trim().split("\n").at(-1);
     const remedy = "check apt's sources, or install it: apt-get install vsftpd";
-    throw new UserError("vsftpd", `its packages can't be brought: ${said ?? String(error)}`, remedy, { cause: error });
+    throw new UserError("vsftpd", `its packages can't be downloaded: ${output ?? String(error)}`, remedy, {
+      cause: error,
+    });
   }
 }

@@ -3,20 +3,20 @@ import type { Line } from "./line.ts";
 import { queueNumber, queuesASide } from "./message.ts";
 import type { World } from "./world.ts";
 
-/** Something that may happen in the world. */
+/** Something that can happen in the world. */
 export interface Action {
   readonly name: string;
-  /** How often it is chosen, against the others. */
+  /** Its relative frequency. */
   readonly weight: number;
-  /** Happens in schedules of that setting alone, and in all of those. */
-  readonly needs?: "parts" | "serversDie";
-  /** False: there was nothing to do it to. */
+  /** Happens only in schedules of that setting, and in all of them. */
+  readonly needs?: "partitions" | "serversDie";
+  /** Returns false if it applies to nothing now. */
   readonly act: (world: World) => boolean;
 }
 
 export const anyHost = (world: World): Host => world.host(world.choices.below(world.hosts.length));
 
-/** Any line; of those that `suits` describes, where there are such. */
+/** Any line, preferably one that `suits` accepts. */
 export function anyLine(world: World, suits?: (line: Line) => boolean): Line | undefined {
   const lines = world.lines();
   const first = world.choices.below(lines.length);

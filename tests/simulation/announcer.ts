@@ -5,11 +5,11 @@ const inputTopic = "v00.urp.input.RADAR";
 export interface AnnouncerOptions {
   /** Number of the radar server. */
   readonly source: number;
-  /** How long a confirmed announcement is kept, to be announced again; 0: never. */
+  /** How long a confirmed announcement is kept, to be announced again; 0: not at all. */
   readonly keepMs: number;
   readonly nowMs: () => number;
   readonly nextNumber: () => number;
-  /** The broker beside this host has it. */
+  /** The broker on this host accepts it. */
   readonly put: (message: Message, beside: number) => void;
   /** A host that holds the virtual IP. */
   readonly holder: () => number;
@@ -17,14 +17,14 @@ export interface AnnouncerOptions {
 
 interface Kept {
   readonly product: number;
-  /** For the first time: saying it again makes it no younger. */
+  /** Time of the first confirm; announcing it again doesn't change it. */
   readonly confirmedAtMs: number;
 }
 
-/** A radar server's announcer: each announcement once, and once more what was confirmed lately, after each new connection. */
+/** A radar server's announcer. Announces each product once, and after each new connection repeats recently confirmed announcements. */
 export class Announcer {
   readonly source: number;
-  /** It announces, and its products can be fetched. */
+  /** Alive: it announces, and its products can be fetched. */
   isAlive = true;
   /** The host whose broker it is connected to; undefined: none. */
   beside: number | undefined;
@@ -39,12 +39,12 @@ export class Announcer {
     this.source = options.source;
   }
 
-  /** Nothing is left to be announced again. */
+  /** Nothing is left to repeat. */
   get isIdle(): boolean {
     return !this.isAlive || (this.#again.length === 0 && !this.#wasLost);
   }
 
-  /** Its connection is another one now. */
+  /** It has a new connection. */
   moveTo(beside: number): void {
     this.lose();
     this.beside = beside;
@@ -57,10 +57,10 @@ export class Announcer {
     if (keepMs > 0) this.#kept.push({ product, confirmedAtMs });
   }
 
-  /** What was confirmed less than the time before that it is kept, will be announced again. */
+  /** Announcements that were confirmed within the time that they are kept will be repeated. */
   lose(): void {
     const { nowMs, keepMs } = this.#options;
-    // Nothing gets too old while it can't be said, or is being said.
+    // Announcements don't expire while there is no connection, or while they are being repeated.
     const sinceMs = this.#wasLost || this.#again.length > 0 ? 0 : nowMs() - keepMs;
     this.#kept = this.#kept.filter(({ confirmedAtMs }) => confirmedAtMs >= sinceMs);
     this.beside = undefined;
@@ -68,7 +68,7 @@ export class Announcer {
     this.#wasLost = keepMs > 0;
   }
 
-  /** The next of those that are to be announced again. */
+  /** Repeats the next announcement. */
   announceAgain(): boolean {
     if (!this.isAlive) return false;
     this.#connect();

@@ -6,11 +6,11 @@ import { failureOf, report } from "./shrink.ts";
 import * as subject from "./subject.ts";
 import { firmGround } from "./world.ts";
 
-/** What came of many schedules. */
+/** The result of many schedules. */
 export interface BatchResult {
   readonly counts: Counts;
   readonly points: readonly (readonly [string, number])[];
-  /** The first schedule that failed, told in full; undefined: none did. */
+  /** Full report of the first schedule that failed; undefined if none did. */
   readonly report: string | undefined;
 }
 
@@ -18,7 +18,7 @@ export function realBench(): Bench {
   return { subject, ground: firmGround, counts: new Counts(), points: new FaultPoints() };
 }
 
-/** Runs the schedules of the seeds `from` up to and without `to`, until one fails. */
+/** Runs the schedules of seeds `from` to `to` (exclusive), until one fails. */
 export function runBatch(from: number, to: number, bench: Bench = realBench()): BatchResult {
   let text: string | undefined;
   for (let seed = from; seed < to && text === undefined; seed++) {
@@ -28,7 +28,7 @@ export function runBatch(from: number, to: number, bench: Bench = realBench()): 
   return { counts: bench.counts, points: bench.points.list(), report: text };
 }
 
-/** The same in threads of their own, which run the sources as they are: a test runner's way of loading them costs a lot of time. */
+/** The same in worker threads, which load the sources directly: modules that the test runner loads are much slower. */
 export async function runBatchInThreads(from: number, to: number, threads: number): Promise<BatchResult> {
   const share = Math.ceil((to - from) / threads);
   const results = await Promise.all(

@@ -11,26 +11,26 @@ export interface BrokerHooks {
 
 export interface BrokerOptions {
   readonly mode: Mode;
-  /** Ledger queues feed one consumer at a time, as the input queue always does. */
+  /** Ledger queues have a single active consumer, as the input queue always has. */
   readonly ledgerSingleActive: boolean;
 }
 
-/** The broker's cluster, as far as clients can tell: queues led by nodes, publishes on their way to each, one consumer fed at a time. */
+/** The broker cluster as its clients see it: queues with leaders, publishes in flight to each queue, single active consumers. */
 export class Broker {
   readonly queues: Entry[][] = Array.from({ length: queueCount }, () => []);
   readonly consumers: Line[][] = Array.from({ length: queueCount }, () => []);
-  /** No leader for now: nothing gets into the queue or out of it. */
+  /** The queue has no leader now: nothing gets in or out. */
   readonly stalled: boolean[] = new Array(queueCount).fill(false);
   readonly leader: number[] = [0, 1, 0, 1, 0, 1, 0, 1];
   readonly nodeUp = [true, true, true];
-  /** No queue is bound to what dispatchers publish. */
+  /** No queue is bound to the dispatchers' topics. */
   unbound = false;
-  /** The memory or disk alarm: what publishers send is not read. */
+  /** The memory or disk alarm: publishers are blocked. */
   blocked = false;
-  /** Of so many publishes the next ones are refused by a queue. */
+  /** A queue refuses this many of the next publishes. */
   refusals = 0;
   lines: Line[] = [];
-  /** Of a mirrored pair that is parted: the host whose broker will be restarted when they meet again, with nothing of its own left. */
+  /** In a partitioned mirrored pair: the host whose broker is restarted at the end, and loses its own messages. */
   losing: number | undefined;
   partedAtMs = Number.NEGATIVE_INFINITY;
   readonly #options: BrokerOptions;
@@ -45,17 +45,17 @@ export class Broker {
     this.#hooks = hooks;
   }
 
-  /** Queues that there are now. */
+  /** Queues that exist now. */
   get queueCount(): number {
     return this.losing === undefined ? queuesASide : queueCount;
   }
 
-  /** What that queue is for a host: while the brokers are parted, each side has its own. */
+  /** A host's queue of that number: in a partition each side has its own. */
   queueFor(host: number, queue: number): number {
     return host === this.losing ? queue + queuesASide : queue;
   }
 
-  /** `beside`: the host whose broker it is. */
+  /** `beside`: the broker's host. */
   open(name: string, queue: number, prefetch: number, beside: number): Line | undefined {
     const first = this.#choices.below(this.nodeUp.length);
     for (let step = 0; step < this.nodeUp.length; step++) {
@@ -68,7 +68,7 @@ export class Broker {
     return undefined;
   }
 
-  /** Reads up to `count` commands that the client has sent. Says how many. */
+  /** Reads up to `count` of the client's commands. Returns how many. */
   read(line: Line, count: number): number {
     if (line.cut === "link") return this.#readBehindCut(line);
     let done = 0;
@@ -82,7 +82,7 @@ export class Broker {
     return done;
   }
 
-  /** Puts a message of nobody's channel into its queues, where that host's broker has them. */
+  /** Puts a message that has no channel into its queues at that host's broker. */
   put(message: Message, beside: number): void {
     if (beside === this.losing) message.losingSinceMs = this.partedAtMs;
     for (let queue = 0; queue < queuesASide; queue++) {
@@ -109,7 +109,7 @@ export class Broker {
     this.#settle(line);
   }
 
-  /** The channel's oldest publish that `queue` has not got gets there. */
+  /** The channel's oldest publish that is in flight to `queue` arrives there. */
   landNext(line: Line, queue: number): boolean {
     const bit = bitOf(queue);
     if (this.stalled[queue] || line.cut === "link") return false;
@@ -121,8 +121,8 @@ export class Broker {
   }
 
   /**
-   * The broker learns that the channel is gone. It has read some of what was sent before; what it had on its way gets to its queues
-   * or dies; then what the channel held is given out again, and the next consumer is fed.
+   * The broker finds the channel closed. It has read some of the commands sent before. Publishes in flight reach their queues or are lost.
+   * Then the channel's unacknowledged messages are redelivered, and the next consumer becomes active.
    */
   end(line: Line, commandsRead: number): void {
     if (!line.brokerSees) return;
@@ -131,12 +131,12 @@ export class Broker {
     this.#decideFate(line, line.publishing.length);
     line.up.length = 0;
     this.lines = this.lines.filter((each) => each !== line);
-    // What it held is in its place again before the next consumer gets anything.
+    // Requeued messages are in place before the next consumer gets any.
     this.#remove(line);
     this.giveBack(line);
   }
 
-  /** The queue takes back what the channel holds, and feeds it no more before others: the channel itself isn't told. */
+  /** The queue requeues the channel's messages and prefers other consumers. The channel isn't notified. */
   suspect(line: Line): void {
     const list = this.consumers[line.queue];
     if (!list || list.length < 2 || list[0] !== line) return;
@@ -169,17 +169,17 @@ export class Broker {
     }
   }
 
-  /** The node does as it is told, the queues hear nothing of it: all that matters is whether the channel is closed. */
+  /** The node handles the command, but the queues don't receive it. Only a close matters. */
   #readBehindCut(line: Line): number {
     const close = line.up.findIndex(({ op }) => op === "close");
     if (close < 0) return 0;
-    // With the channel dies what it had on its way. That it is closed, the queues learn later.
+    // Publishes in flight die with the channel. The queues find the close later.
     this.#decideFate(line, 0);
     line.up.length = 0;
     return 1;
   }
 
-  /** A puller takes the next product, outside of any channel of this model. */
+  /** A puller takes the next product. The model has no channel for it. */
   take(queue: number): Entry | undefined {
     return this.stalled[queue] ? undefined : this.queues[queue]?.shift();
   }
@@ -188,7 +188,7 @@ export class Broker {
     this.#return({ entry, queue, tag: 0 });
   }
 
-  /** What the ledgers have kept for longer than the window is gone. */
+  /** Records expire from the ledgers after the window. */
   expireLedgers(beforeMs: number): void {
     for (let queue = 0; queue < this.queueCount; queue++) {
       if (queue % queuesASide < queueNumber.ledgerOf(0)) continue;
@@ -230,7 +230,7 @@ export class Broker {
 
   #ack(line: Line, tag: number, multiple: boolean): void {
     const index = line.held.findIndex((held) => held.tag === tag);
-    // After a suspicion the channel settles what it no longer holds: the queue takes no notice.
+    // A suspected channel may settle messages that it no longer holds: the queue ignores that.
     if (index < 0) return;
     const acked = multiple ? line.held.splice(0, index + 1) : line.held.splice(index, 1);
     if (line.queue % queuesASide !== queueNumber.input) return;
@@ -275,7 +275,7 @@ export class Broker {
     }
   }
 
-  /** In each queue the channel's publishes end somewhere among the first `most`: those before it get there, the rest never will. */
+  /** For each queue, a random number of the channel's publishes in flight (`most` at most) arrive; the rest are lost. */
   #decideFate(line: Line, most: number): void {
     const { publishing } = line;
     if (publishing.length === 0) return;

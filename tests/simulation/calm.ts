@@ -1,18 +1,18 @@
 import { Violation } from "./judge.ts";
 import { times, type World } from "./world.ts";
 
-/** While nothing happens but the clock, strides get longer, up to this. */
+/** Longest stride of the clock. Strides grow while nothing else happens. */
 const strideMaxMs = 4000;
 
 /**
- * Longest that the world may take to come to rest after its last fault. A full table must first forget, again and again: it takes as many
- * products as it has room for in each window, and at worst each announcement is of one that was forgotten since.
+ * Longest time to rest after the last fault. A full table accepts as many products in each window as it has room for, then must forget
+ * them. In the worst case each announcement is of a product that was forgotten.
  */
 function restWithinMs({ announcements, setting }: World): number {
   return (2 + Math.ceil(announcements / setting.entriesMax)) * times.windowMs;
 }
 
-/** Everything heals, one host holds the address, all work at once; ends when nothing is left to do. */
+/** Heals all faults, gives the address to one host, and lets all parts work until nothing is left to do. */
 export function calmDown(world: World, holder: number): void {
   heal(world, holder);
   const startedMs = world.nowMs;
@@ -56,7 +56,7 @@ function heal(world: World, holder: number): void {
   for (let queue = 0; queue < broker.queueCount; queue++) broker.feed(queue);
 }
 
-/** Each part of the world does all it can now. Says whether anything happened. */
+/** Lets each part of the world do all that it can now. Returns whether anything happened. */
 function workAll(world: World): boolean {
   const { broker } = world;
   let moved = false;
@@ -75,7 +75,7 @@ function workAll(world: World): boolean {
   return moved;
 }
 
-/** What keeps the world from rest, for the message of a dead end. */
+/** Why the world isn't at rest, for the error message. */
 function left(world: World): string {
   const queues = world.broker.queues.map((entries) => entries.length).join("/");
   const hosts = world.hosts.map((host) => `${host.name} ${host.core?.state} with ${host.core?.inFlight} in flight`);

@@ -1,7 +1,7 @@
 /**
- * Where every choice of a schedule comes from: a small fast generator (splitmix32), set anew for each step from the schedule's seed and
- * the step's number. So a step draws the same numbers whether or not other steps are left out: that makes shrinking a matter of leaving
- * steps out, and a seed with a list of steps replays exactly.
+ * Source of all choices in a schedule: a small fast generator (splitmix32), seeded for each step from the schedule's seed and the step's
+ * number. So a step draws the same numbers if other steps are left out. Shrinking just leaves steps out, and a seed with a list of steps
+ * replays exactly.
  */
 export class Choices {
   readonly #seed: number;
@@ -11,13 +11,13 @@ export class Choices {
     this.#seed = seed | 0;
   }
 
-  /** Begins step `step`: what follows depends on seed and step alone. */
+  /** Starts step `step`: the next choices depend only on seed and step. */
   at(step: number): void {
     this.#state = Math.imul(this.#seed ^ 0x5bd1e995, 0x9e3779b1) ^ Math.imul(step + 1, 0x85ebca6b);
     this.#next();
   }
 
-  /** A whole number from 0 to `bound` - 1. */
+  /** An integer from 0 to `bound` - 1. */
   below(bound: number): number {
     return Math.floor((this.#next() / 4_294_967_296) * bound);
   }

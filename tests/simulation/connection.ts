@@ -3,16 +3,16 @@ import type { Broker } from "./broker.ts";
 import type { Frame, Line } from "./line.ts";
 import { type Message, queueNumber } from "./message.ts";
 
-/** What the connection tells its process. */
+/** Callbacks of the connection to its process. */
 export interface ConnectionHooks {
   outcome(claim: number, outcome: PublishOutcome, message: Message): void;
   delivery(id: number, message: Message, redelivered: boolean): void;
-  /** A record of the ledger. False: it was not taken, must come again. */
+  /** A record of the ledger. Returns false if it was not accepted and must be delivered again. */
   ledger(message: Message): boolean;
   deliveriesLost(): void;
 }
 
-/** One delivery in hand, by the line it came by. */
+/** An unacknowledged delivery, and its line. */
 export interface InHand {
   readonly line: Line;
   readonly tag: number;
@@ -20,8 +20,8 @@ export interface InHand {
 }
 
 /**
- * A dispatcher's connection as its shell sees it: one line that consumes the input queue and publishes, one that consumes the ledger;
- * what is in hand, and what was published and not settled.
+ * A dispatcher's connection as its shell sees it: a line that consumes the input queue and publishes, a line that consumes the ledger,
+ * the unacknowledged deliveries, and the unsettled publishes.
  */
 export class Connection {
   readonly #name: string;
@@ -37,7 +37,7 @@ export class Connection {
   #nextDelivery = 1;
   readonly #inHand = new Map<number, InHand>();
   readonly #awaited = new Map<number, Message>();
-  /** Ledger tags not acked: what they told may not be on disk. */
+  /** Ledger tags that aren't acked: their records may not be on disk. */
   #unsynced = 0;
 
   constructor(
@@ -66,7 +66,7 @@ export class Connection {
     return this.#inHand.size;
   }
 
-  /** When the oldest product that is not settled was sent; Infinity: none is. */
+  /** When the oldest unsettled product was sent; Infinity if none is. */
   get oldestPublishMs(): number {
     for (const { kind, decidedAtMs } of this.#awaited.values()) if (kind === "notify") return decidedAtMs;
     return Number.POSITIVE_INFINITY;
@@ -86,7 +86,7 @@ export class Connection {
     return true;
   }
 
-  /** What the client takes for closed; `announced`: the broker reads so, when it has read all else. */
+  /** The client regards the connection as closed. `announced`: the broker reads the close after all else. */
   close(announced: boolean): void {
     for (const line of [this.input, this.ledger]) {
       if (!line) continue;
@@ -98,7 +98,7 @@ export class Connection {
     this.#unsynced = 0;
   }
 
-  /** Closed, and its process told: every publish is lost, every delivery the broker's again. */
+  /** Closes and notifies the process: all publishes are lost, and the broker redelivers all deliveries. */
   lose(announced: boolean, outcomesFirst: boolean): void {
     const lost = [...this.#awaited];
     this.#awaited.clear();
@@ -117,7 +117,7 @@ export class Connection {
     if (this.input) this.#consume(this.input);
   }
 
-  /** What an earlier consumer still brings goes back unseen. */
+  /** Deliveries to an earlier consumer are requeued unseen. */
   cancel(): void {
     this.#subscribed = false;
     this.#consumer++;
@@ -133,14 +133,14 @@ export class Connection {
     this.input.up.push({ op: "publish", message });
   }
 
-  /** Takes a delivery out of hand; undefined: it is not ours. */
+  /** Removes an unacknowledged delivery; undefined if this connection doesn't hold it. */
   take(id: number): InHand | undefined {
     const inHand = this.#inHand.get(id);
     this.#inHand.delete(id);
     return inHand;
   }
 
-  /** Reads one frame of what the broker has sent. */
+  /** Reads one frame from the broker. */
   readFrame(line: Line): boolean {
     const frame = line.cut === "wire" ? undefined : line.down.shift();
     if (!frame) return false;
@@ -150,7 +150,7 @@ export class Connection {
     return true;
   }
 
-  /** The ledger may forget what has been read so far. */
+  /** Acks all ledger records read so far. */
   ackLedger(): void {
     const { ledger } = this;
     if (!ledger || this.#unsynced === 0) return;
@@ -192,7 +192,7 @@ export class Connection {
     else this.#renewLedger();
   }
 
-  /** Closes the ledger's line: what was not acked comes again, by a new one. */
+  /** Closes the ledger's line. A new one gets the records that were not acked. */
   #renewLedger(): void {
     this.#unsynced = 0;
     if (!this.ledger) return;

@@ -1,7 +1,7 @@
 import type { Effect, Event } from "../../agents/dispatcher/events.ts";
 import type { JournalModel } from "./journal-model.ts";
 
-/** What the simulation needs of the core: the real one, or one with a seeded bug. */
+/** The part of the core that the simulation uses: the real core, or one with a seeded bug. */
 export interface CoreUnderTest {
   handle(event: Event, nowMs: number): Effect[];
   readonly state: string;
@@ -11,5 +11,5 @@ export interface CoreUnderTest {
   readonly ledgerPaused: boolean;
 }
 
-/** A core, with what the journal says in its table. */
+/** A core, with its table loaded from the journal. */
 export type MakeCore = (instance: string, journal: JournalModel, nowMs: number) => CoreUnderTest;

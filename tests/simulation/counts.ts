@@ -1,4 +1,4 @@
-/** What happened that is not forbidden, but has a name. */
+/** Events that are allowed, and counted by name. */
 export class Counts {
   schedules = 0;
   arrivals = 0;
@@ -6,24 +6,24 @@ export class Counts {
   requests = 0;
   twinsOut = 0;
   deadLetters = 0;
-  /** Publishes marked as made in doubt. */
+  /** Publishes marked as unconfirmed. */
   doubts = 0;
-  /** Published twice: held in doubt, and no receipt had reached the host. */
+  /** Published twice: held as unconfirmed, and no receipt had reached the host. */
   twiceInDoubt = 0;
-  /** Published twice, though marked: the first, cut off by a death, is in the pull queue and not in the ledger of who published again. */
+  /** Published twice, though marked: a crash left the first in the pull queue and not in the second publisher's ledger. */
   twiceUnseen = 0;
-  /** The same, unmarked: it was no redelivery that was published again. */
+  /** The same, unmarked, because the second one was no redelivery. */
   twiceUnmarked = 0;
-  /** Published twice: a queue refused the first, which others had taken. */
+  /** Published twice: one queue refused the first, others had accepted it. */
   twiceRefused = 0;
-  /** Messages that only the losing side of a parted pair had. */
-  thrownAway = 0;
-  /** Announced once more after the loss of a connection. */
+  /** Messages that only the losing side of a partitioned pair had. */
+  discarded = 0;
+  /** Announced again after the loss of a connection. */
   announcedAgain = 0;
-  /** Published twice: by the losing side, which nobody remembers, or beside it, while neither side saw the other. */
+  /** Published twice: by the losing side, whose records are lost, or by both sides during a partition. */
   twiceParted = 0;
-  /** Products that no server can give any more: put aside with both reasons. */
-  putAside = 0;
+  /** Products that no server has any more: dead-lettered with both reasons. */
+  deadTwins = 0;
 
   add(other: Counts): void {
     const names = Object.keys(this) as (keyof Counts)[];

@@ -1,7 +1,7 @@
 import type { Effect, Event } from "../../agents/dispatcher/events.ts";
 import { productOf, readBody, sources } from "./message.ts";
 
-/** One event, as the trace shows it. */
+/** An event for the trace. */
 export function describeEvent(event: Event): string {
   if (event.type === "delivery") {
     const { id, body, redelivered, marks } = event.delivery;
@@ -17,7 +17,7 @@ export function describeEffect(effect: Effect): string {
   return shorten({ ...effect, delivery: effect.delivery.id });
 }
 
-/** Keys as product numbers. */
+/** Replaces keys by product numbers. */
 function shorten(value: object): string {
   return JSON.stringify(value).replace(/"key":"([0-9a-f]{32})"/g, (_, key: string) => `product ${productOf(key)}`);
 }

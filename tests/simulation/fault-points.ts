@@ -1,10 +1,10 @@
 import type { Host } from "./host.ts";
 
-/** Where faults have struck: the kind of fault, and what the core was in the midst of. */
+/** Where faults have struck: the kind of fault, and the state of the core. */
 export class FaultPoints {
   readonly #seen = new Map<string, number>();
 
-  /** The position is the core's state, the last effect it asked for, and whether publishes are under way. */
+  /** A position is the core's state, its last effect, and whether publishes are in flight. */
   hit(fault: string, host: Host): void {
     const { core, lastEffect } = host;
     if (!core) return;
@@ -16,7 +16,7 @@ export class FaultPoints {
     return this.#seen.size;
   }
 
-  /** Points with how often each was hit, most seldom first. */
+  /** Points with their numbers of hits, rarest first. */
   list(): readonly (readonly [string, number])[] {
     return [...this.#seen].sort((left, right) => left[1] - right[1]);
   }

@@ -3,7 +3,7 @@ import type { Host } from "./host.ts";
 import { queueNumber, sources } from "./message.ts";
 import { times, type World } from "./world.ts";
 
-/** What goes wrong, or is mended again. */
+/** Faults and their repairs. */
 export const faults: readonly Action[] = [
   {
     name: "the broker finds a connection dead",
@@ -48,9 +48,9 @@ export const faults: readonly Action[] = [
     act: (world) => {
       const { broker, choices, hosts } = world;
       const line = broker.consumers[queueNumber.input]?.[0];
-      // While an alarm holds, a channel's publishes wait unread beyond any confirm's time: left out, see simulation.test.ts.
+      // During an alarm a channel's publishes wait unread for longer than any confirm: not modelled, see simulation.test.ts.
       if (!line || line.cut === "wire" || broker.blocked) return false;
-      // Where no other consumer waits, the queue is as well off with this one: let both believe.
+      // A suspicion has an effect only if another consumer waits, so let both hosts believe that they hold the address.
       for (const host of hosts) {
         if (!host.core || host.input === line) continue;
         host.connect();
@@ -62,13 +62,13 @@ export const faults: readonly Action[] = [
       if (line.cut === "") line.cutSinceMs = world.nowMs;
       line.cut = "link";
       while (world.nowMs - line.cutSinceMs < times.suspicionMs) {
-        // Processes run: one that hangs for longer than the broker waits would have to be cut off from outside.
+        // Processes keep running: one that hangs for longer than the broker waits is not modelled.
         world.advance(times.suspicionMs / 10);
         for (const host of hosts) {
           while ((host.input && host.readFrame(host.input)) || (host.ledger && host.readFrame(host.ledger))) {}
           host.tick();
         }
-        // The node that has the channel learns of a client's end sooner than the queue suspects the node.
+        // The channel's node finds a dead client before the queue suspects the node.
         if (!line.clientSees) line.up.push({ op: "close" });
         broker.read(line, 1);
       }
@@ -83,7 +83,7 @@ export const faults: readonly Action[] = [
     },
   },
   {
-    name: "a node dies, or comes back",
+    name: "a node dies or returns",
     weight: 1,
     act: (world) => {
       const { broker, choices } = world;
@@ -107,7 +107,7 @@ export const faults: readonly Action[] = [
     },
   },
   {
-    name: "a queue gets a leader, or loses it",
+    name: "a queue gains or loses its leader",
     weight: 3,
     act: (world) => {
       const { broker, choices } = world;
@@ -129,7 +129,7 @@ export const faults: readonly Action[] = [
     },
   },
   {
-    name: "bindings go, or come",
+    name: "bindings disappear or return",
     weight: 1,
     act: (world) => {
       world.broker.unbound = !world.broker.unbound && world.choices.chance(30);
@@ -159,7 +159,7 @@ export const faults: readonly Action[] = [
       if (!host.core) return false;
       const { choices } = world;
       if (choices.chance(60)) {
-        // Between two effects, some time.
+        // Between two effects, at a later time.
         host.crashIn = 1 + choices.below(12);
         return true;
       }
@@ -181,9 +181,9 @@ export const faults: readonly Action[] = [
     },
   },
   {
-    name: "the brokers part, or meet again",
+    name: "a partition of the brokers starts or ends",
     weight: 3,
-    needs: "parts",
+    needs: "partitions",
     act: (world) => {
       if (world.broker.losing === undefined) world.part(world.choices.below(world.hosts.length));
       else world.join();
@@ -216,7 +216,7 @@ export const faults: readonly Action[] = [
   },
 ];
 
-/** The one that is fed instead works all off, and its address leaves: the first one never learns that it was not fed. */
+/** The other consumer processes all messages, and its address leaves: the first one never notices that it was inactive. */
 function interlude(world: World, host: Host): void {
   const { broker, choices } = world;
   const product = choices.below(world.setting.productCount);

@@ -15,44 +15,44 @@ export interface HostOptions {
   readonly makeCore: MakeCore;
   readonly inputPrefetch: number;
   readonly ledgerPrefetch: number;
-  /** The ledger is acked when what it told is on disk. Otherwise when it is read: a seeded bug. */
+  /** The ledger is acked when its records are on disk. If false, when they are read: a seeded bug. */
   readonly ledgerWaitsForDisk: boolean;
 }
 
 export interface Surroundings extends ShellSurroundings {
   readonly broker: Broker;
-  /** For the trace; undefined while none is written. */
+  /** Writes to the trace; undefined without one. */
   readonly note: ((text: string) => void) | undefined;
-  /** The address has left: whoever was connected by it is cut off. */
+  /** The address has left: clients connected to it are cut off. */
   readonly onAddressGone: (host: Host) => void;
-  /** A process ends just before this effect. */
+  /** A process crashes just before this effect. */
   readonly onCrash: (host: Host, before: Effect["type"]) => void;
 }
 
-/** One dispatcher host: the core, the journal, the connection, and when the process begins and ends. */
+/** A dispatcher host: core, journal, connection, and the process's starts and crashes. */
 export class Host {
   readonly number: number;
   readonly name: string;
   readonly journal = new JournalModel();
   core: CoreUnderTest | undefined;
   connection: Connection;
-  /** Believes that it holds the virtual IP. */
+  /** The host believes that it holds the virtual IP. */
   believes = false;
-  /** When it last did, while it does not. */
+  /** When it last believed so, while it doesn't. */
   believedUntilMs = Number.NEGATIVE_INFINITY;
-  /** The broker has said that it takes no publishes; an answer is not late that was asked for before this time. */
+  /** The broker has blocked publishers. Confirms are timed from `confirmsTimedFromMs` at the earliest. */
   isBlocked = false;
-  patientFromMs = Number.NEGATIVE_INFINITY;
-  /** Times that the process forgot what it had claimed: its connection was lost, or it gave up what it had in hand. */
+  confirmsTimedFromMs = Number.NEGATIVE_INFINITY;
+  /** How often the process has dropped its claims: after a lost connection, or after requeuing its deliveries. */
   losses = 0;
-  /** The host's clock is so far ahead of the world's. */
+  /** How far the host's clock is ahead of the world's. */
   skewMs = 0;
-  /** The process ends before that many further effects are done; 0: it doesn't. */
+  /** The process crashes before this many more effects are done; 0: it doesn't. */
   crashIn = 0;
   lastEffect = "none";
   lastTickMs = 0;
   stopping = false;
-  /** Names the process. */
+  /** Number of the process. */
   author = 0;
   readonly #options: HostOptions;
   readonly #around: Surroundings;
@@ -87,7 +87,7 @@ export class Host {
     return this.connection.inHand;
   }
 
-  /** Nothing that happens by itself is left to do in this process. */
+  /** The process has nothing left to do by itself. */
   get isQuiet(): boolean {
     return !this.connection.hasUnsynced && (this.core?.inFlight ?? 0) === 0 && this.journal.isSynced;
   }
@@ -112,7 +112,7 @@ export class Host {
     if (this.believes) this.tell({ type: "held" });
   }
 
-  /** The process is gone; the disk has what was synced and perhaps more. The kernel closes the sockets: the broker reads so in time. */
+  /** The process dies. The disk keeps what was synced, perhaps more. The kernel closes the sockets, and the broker reads that later. */
   die(recordsLeft: number): void {
     if (!this.core) return;
     this.#around.note?.(`${this.name} dies after ${this.lastEffect}`);
@@ -127,21 +127,21 @@ export class Host {
     if (this.core && this.connection.open()) this.#around.note?.(`${this.name} connects`);
   }
 
-  /** The client finds its connection gone. */
+  /** The client finds its connection closed. */
   noticeLoss(outcomesFirst: boolean): void {
     if (!this.core || !this.connection.isOpen) return;
-    this.#around.note?.(`${this.name} notices that its connection is gone`);
+    this.#around.note?.(`${this.name} finds its connection closed`);
     this.connection.lose(false, outcomesFirst);
   }
 
-  /** Reads one frame of what the broker has sent on one of the two lines. */
+  /** Reads one frame from the broker on one of the two lines. */
   readFrame(line: Line): boolean {
     if (!this.core || !this.connection.readFrame(line)) return false;
     if (!this.#options.ledgerWaitsForDisk) this.connection.ackLedger();
     return true;
   }
 
-  /** The disk has all that was written: the ledger may forget it. */
+  /** All writes are on disk, so the ledger is acked. */
   sync(): void {
     if (!this.core) return;
     this.journal.sync();
@@ -149,7 +149,7 @@ export class Host {
     this.connection.ackLedger();
   }
 
-  /** While something is in doubt: does anything wait in the pull queue? */
+  /** While products are unconfirmed: does anything wait in the pull queue? */
   lookAtOutput(): boolean {
     const { broker } = this.#around;
     const pull = broker.queueFor(this.number, queueNumber.pull);
@@ -163,14 +163,14 @@ export class Host {
     this.tell({ type: "tick" });
   }
 
-  /** One event after the other: what an effect leads to comes after the effects that are still to be done. */
+  /** Handles events one by one: an event that an effect causes waits for the remaining effects. */
   tell(event: Event): void {
     this.#events.submit(event);
   }
 
   #handle(core: CoreUnderTest, event: Event): void {
     const { judge, note } = this.#around;
-    // A look at the clock that leads to nothing is not worth a line.
+    // No line for a tick without effects.
     if (event.type !== "tick") note?.(`${this.name} <- ${describeEvent(event)}`);
     if (event.type === "deliveries-lost") {
       this.losses++;
@@ -178,7 +178,7 @@ export class Host {
     }
     if (event.type === "blocked" || event.type === "unblocked" || event.type === "deliveries-lost") {
       this.isBlocked = event.type === "blocked";
-      this.patientFromMs = this.#around.nowMs();
+      this.confirmsTimedFromMs = this.#around.nowMs();
     }
     for (const effect of core.handle(event, this.#nowMs())) {
       if (this.crashIn > 0 && --this.crashIn === 0) {
@@ -211,7 +211,7 @@ export class Host {
       },
       ledger: (message) => {
         const record = recordOf(message, this.author);
-        judge.toldByLedger(this, record);
+        judge.readFromLedger(this, record);
         this.tell({ type: "ledger", record });
         if (!this.core || this.connection.ledgerPaused) return false;
         return true;

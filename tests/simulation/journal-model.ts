@@ -10,7 +10,7 @@ export type JournalRecord =
   | { readonly kind: "certain" | "served"; readonly key: string }
   | { readonly kind: "twin"; readonly key: string; readonly ref: number; readonly body: Buffer };
 
-/** The journal as a list: what is synced outlives everything, of the rest any part from the front. */
+/** The journal as a list. Synced records survive everything. Of the others any prefix may survive. */
 export class JournalModel {
   readonly records: JournalRecord[] = [];
   #synced = 0;
@@ -39,7 +39,7 @@ export class JournalModel {
     this.#synced = this.records.length;
   }
 
-  /** The process ended: `recordsLeft` of the records are on disk, but never fewer than were synced. */
+  /** The process died: `recordsLeft` records are on disk, but at least the synced ones. */
   lose(recordsLeft: number): void {
     this.records.length = Math.min(this.records.length, Math.max(this.#synced, recordsLeft));
     this.#synced = this.records.length;

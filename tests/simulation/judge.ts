@@ -4,42 +4,42 @@ import type { Counts } from "./counts.ts";
 import type { Judged } from "./judged.ts";
 import { isIn, isInAny, type Message, type Mode, productOf, productsMax, queueNumber, queuesASide } from "./message.ts";
 
-/** Something that must never be; its message says what. */
+/** A broken rule, described in its message. */
 export class Violation extends Error {}
 
 export interface Rules {
   readonly mode: Mode;
   readonly windowMs: number;
-  /** Clocks differ by so much, and stamps are whole seconds: nearer to a window's end than this nothing is judged. */
+  /** Difference of clocks, plus the rounding of stamps to seconds. Closer than this to a window's end nothing is judged. */
   readonly toleranceMs: number;
-  /** No table ever holds more. */
+  /** Limit of a table. */
   readonly entriesBound: number;
-  /** So long is a doubt held, unless there are too many. */
+  /** How long an unconfirmed product is held, unless there are more than `doubtsMax`. */
   readonly doubtMs: number;
   readonly doubtsMax: number;
-  /** So long after the address left a host may still be subscribed, and so long may a publish go without an answer. */
+  /** How long a host may stay subscribed after the address has left, and how long a publish may wait for its outcome. */
   readonly giveUpMs: number;
   readonly confirmTimeoutMs: number;
-  /** So long does a request wait for a twin. */
+  /** How long a request waits for a twin. */
   readonly alternateWaitMs: number;
-  /** Announcers announce again what was confirmed within that time before they lost a connection. */
+  /** Announcers repeat announcements that were confirmed within this time before the loss of a connection. */
   readonly keepMs: number;
-  /** The brokers may part, and one of them lose what it has confirmed. */
-  readonly parts: boolean;
-  /** What that source announced can be fetched; undefined where that is a matter of chance. */
-  readonly lives: ((source: number) => boolean) | undefined;
+  /** Brokers may be partitioned, and one of them may lose confirmed messages. */
+  readonly partitions: boolean;
+  /** Whether that source's products can be fetched; undefined if that is random. */
+  readonly isAlive: ((source: number) => boolean) | undefined;
 }
 
 interface Publication {
   readonly message: Message;
-  /** `held`: marked, after it was held in doubt; `unseen`: marked, as a redelivery of something that the ledger has not shown. */
+  /** `held`: marked after it was held as unconfirmed; `unseen`: marked as a redelivery that the ledger has not shown. */
   readonly how: "plain" | "held" | "unseen";
   readonly redelivered: boolean;
-  /** Times that its author's host had forgotten what it had claimed. */
+  /** How often its author's host had dropped its claims. */
   readonly losses: number;
-  /** Numbers of the publishes of this product that the author's ledger queue had when it decided. */
+  /** Numbers of this product's publishes in the author's ledger queue at the time of the decision. */
   readonly visible: readonly number[];
-  /** Its window counts from here: of one that repeats another, which may have got nowhere, the window is that one's. */
+  /** Start of its window. A repeat keeps the window of the publish that it repeats. */
   readonly windowFromMs: number;
 }
 
@@ -50,28 +50,28 @@ interface Owed {
 
 const listsByProduct = <T>(): T[][] => Array.from({ length: productsMax }, () => []);
 
-/** Sees everything that happens, and says what must not. */
+/** Observes everything, and throws a `Violation` for a broken rule. */
 export class Judge {
   readonly #counts: Counts;
   readonly #rules: Rules;
   readonly #published = listsByProduct<Publication>();
-  /** Twins announced: whoever pulls one has the product too. */
+  /** Announced twins. Pulling one delivers the product too. */
   readonly #twins = listsByProduct<Message>();
-  /** Announcements of each product that are in the input queue, or in hand. */
+  /** Announcements of each product in the input queue or unacknowledged. */
   readonly #open = Array.from({ length: productsMax }, () => new Set<Message>());
   readonly #owed: Owed[] = [];
   readonly #requests: Message[] = [];
   /** All announcements. */
   readonly #announced: Message[] = [];
-  /** By author and product: stamp of the newest receipt that this process was told of. */
+  /** By author and product: stamp of the newest receipt that this process has read. */
   readonly #receipts = new Map<number, number>();
-  /** By author and product: held in doubt by this process, at least once. */
+  /** By author and product: this process has held it as unconfirmed. */
   readonly #held = new Set<number>();
-  /** By author and product: stamp of the publish whose twin this process announced, and was told that it is out. */
+  /** By author and product: stamp of the publish whose twin this process announced with a confirm. */
   readonly #served = new Map<number, number>();
 
-  /** When parted brokers met for the last time. */
-  #metAtMs = Number.NEGATIVE_INFINITY;
+  /** End of the last partition. */
+  #joinedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(rules: Rules, counts: Counts) {
     this.#rules = rules;
@@ -88,10 +88,10 @@ export class Judge {
     if (effect.type !== "doubt-settled" || effect.how === "receipt") return;
     const { doubtMs, doubtsMax } = this.#rules;
     if (effect.heldMs >= doubtMs || host.deliveriesInHand > doubtsMax) return;
-    throw new Violation(`${host.name} gives a doubt up after ${effect.heldMs} ms`);
+    throw new Violation(`${host.name} releases an unconfirmed product after ${effect.heldMs} ms, before the limit`);
   }
 
-  /** `redelivered`: what it announces had been given out before. */
+  /** `redelivered`: its announcement was a redelivery. */
   decided(host: Judged, message: Message, redelivered: boolean): void {
     if (message.kind === "twin") {
       this.#checkServe(host, message);
@@ -107,13 +107,13 @@ export class Judge {
     for (const each of list)
       if (this.#isWithin(message, each)) windowFromMs = Math.min(windowFromMs, each.windowFromMs);
     list.push({ message, how, redelivered, losses: host.losses, visible, windowFromMs });
-    if (how === "held") this.#checkDoubt(host, message);
+    if (how === "held") this.#checkUnconfirmed(host, message);
     if (message.doubt) this.#counts.doubts++;
   }
 
-  /** A dispatcher is told that a publish of its own is out. */
+  /** A dispatcher gets the confirm of its publish. */
   confirmed(message: Message): void {
-    // After a request's own announcement the twin is still owed.
+    // After the request's own announcement the twin is still due.
     if (message.kind !== "twin" || message.lastRound || message.losingSinceMs !== undefined) return;
     const newest = this.#published[message.product]?.at(-1);
     if (newest) this.#served.set(message.author * productsMax + message.product, newest.message.stampMs);
@@ -142,16 +142,16 @@ export class Judge {
     for (const publish of this.#published[product] ?? []) {
       if (!this.#covers(publish.message, message)) continue;
       if (isInAny(publish.message, queueNumber.pull)) {
-        // One side's may yet be thrown away.
-        if (this.#rules.parts) this.#owed.push({ message, host: host.name });
+        // A partition may still discard one side's publish.
+        if (this.#rules.partitions) this.#owed.push({ message, host: host.name });
         return;
       }
-      // All or nothing: what one queue has, the others have or will have. What the losing side had on its way is gone, and is announced again.
+      // Atomic: if one queue has it, the others will. Publishes in flight on the losing side are lost, and announced again.
       started ||= this.#rules.mode === "atomic" && publish.message.landed !== 0;
       started ||= publish.message.losingSinceMs !== undefined;
     }
     if (this.#isTwinOut(message)) return;
-    if (!started && others === 0) throw new Violation(`${host.name} acks product ${product} before it is out`);
+    if (!started && others === 0) throw new Violation(`${host.name} acks product ${product} before its publish`);
     this.#owed.push({ message, host: host.name });
   }
 
@@ -161,97 +161,95 @@ export class Judge {
     if (message.copies === 0) this.#open[message.product]?.delete(message);
   }
 
-  /** Parted brokers meet: what only one of them had is thrown away. */
-  met(nowMs: number): void {
-    this.#metAtMs = nowMs;
+  /** A partition ends. */
+  joined(nowMs: number): void {
+    this.#joinedAtMs = nowMs;
   }
 
-  /** The side that lost had it in that queue: whatever it was, it must make no difference in the end. */
-  thrownAway(queue: number, message: Message): void {
-    if (!isIn(message, queue)) this.#counts.thrownAway++;
+  /** The losing side had the message in that queue. Its loss must make no difference in the end. */
+  discarded(queue: number, message: Message): void {
+    if (!isIn(message, queue)) this.#counts.discarded++;
     if (queue !== queueNumber.input) return;
     this.gone(message);
     if (message.kind !== "announcement" || message.copies > 0) return;
     this.#owed.push({ message, host: "a lost broker" });
   }
 
-  /** A puller's request is out. */
+  /** A puller's request is confirmed. */
   requested(request: Message): void {
     this.#requests.push(request);
   }
 
-  /** A puller puts a twin aside that it could not fetch either. */
-  gaveUp(twin: Message): void {
-    this.#counts.putAside++;
-    if (twin.text === "") throw new Violation(`product ${twin.product} is put aside, and the first reason is not told`);
+  /** A puller dead-letters a twin that it could not fetch either. */
+  twinDeadLettered(twin: Message): void {
+    this.#counts.deadTwins++;
+    if (twin.text === "") throw new Violation(`product ${twin.product} is dead-lettered without the first reason`);
   }
 
   deadLettered(host: Judged, message: Message, reason: string): void {
     this.#counts.deadLetters++;
     if (message.kind === "announcement") {
-      throw new Violation(
-        `${host.name} puts product ${message.product} aside, and nothing is wrong with it: ${reason}`,
-      );
+      throw new Violation(`${host.name} dead-letters valid product ${message.product}: ${reason}`);
     }
   }
 
   settledTwice(host: Judged, delivery: number): void {
-    throw new Violation(`${host.name} settles delivery ${delivery}, which is not its own (any more)`);
+    throw new Violation(`${host.name} settles delivery ${delivery}, which it doesn't hold`);
   }
 
-  toldByLedger(host: Judged, record: LedgerRecord): void {
+  readFromLedger(host: Judged, record: LedgerRecord): void {
     if (record.kind !== "pulled" || record.atMs === undefined) return;
     const place = host.author * productsMax + productOf(record.key);
     this.#receipts.set(place, Math.max(record.atMs, this.#receipts.get(place) ?? 0));
   }
 
   afterHandling(host: Judged, core: CoreUnderTest, event: Event, nowMs: number): void {
-    if (event.type === "tick") this.#checkPatience(host, nowMs);
+    if (event.type === "tick") this.#checkDeadlines(host, nowMs);
     if (core.entries <= this.#rules.entriesBound) return;
     const { entriesBound } = this.#rules;
-    throw new Violation(`${host.name} holds ${core.entries} entries after ${event.type}, ${entriesBound} at most`);
+    throw new Violation(`${host.name} holds ${core.entries} entries after ${event.type}, more than ${entriesBound}`);
   }
 
-  /** What is not settled in time must die with its channel: others are let in sooner or later. */
-  #checkPatience(host: Judged, nowMs: number): void {
+  /** A dispatcher must close its channel if it can't settle in time, because another one will become active. */
+  #checkDeadlines(host: Judged, nowMs: number): void {
     const { giveUpMs, confirmTimeoutMs } = this.#rules;
     const { connection } = host;
     if (!host.believes && connection.isSubscribed && nowMs - host.believedUntilMs > giveUpMs) {
       throw new Violation(`${host.name} is still subscribed ${nowMs - host.believedUntilMs} ms after the address left`);
     }
-    const sinceMs = Math.max(connection.oldestPublishMs, host.patientFromMs);
+    const sinceMs = Math.max(connection.oldestPublishMs, host.confirmsTimedFromMs);
     if (!host.isBlocked && nowMs - sinceMs > confirmTimeoutMs) {
-      throw new Violation(`${host.name} waits for a confirm for ${nowMs - sinceMs} ms`);
+      throw new Violation(`${host.name} has waited ${nowMs - sinceMs} ms for a confirm`);
     }
   }
 
-  /** When all is at rest: what was acked on trust must have come out, and no announcement is left. */
+  /** At rest: each product acked before its publish must be out, and no announcement may be left. */
   atRest(): void {
-    const unsaid = new Set(this.#announced.filter((each) => this.#isUnsaid(each)).map(({ product }) => product));
+    const lost = new Set(this.#announced.filter((each) => this.#isLost(each)).map(({ product }) => product));
     for (const { message, host } of this.#owed) {
       const publishes = this.#published[message.product] ?? [];
       if (publishes.some((each) => this.#covers(each.message, message) && isOut(each.message))) continue;
       if (this.#isTwinOut(message)) continue;
-      if (unsaid.has(message.product)) continue;
-      throw new Violation(`product ${message.product} never came out: ${host} had acked it`);
+      if (lost.has(message.product)) continue;
+      throw new Violation(`product ${message.product} was acked by ${host} and never published`);
     }
     for (const request of this.#requests) this.#checkRequest(request);
-    for (const message of this.#announced) if (!unsaid.has(message.product)) this.#checkArrival(message);
+    for (const message of this.#announced) if (!lost.has(message.product)) this.#checkArrival(message);
     for (const [product, open] of this.#open.entries()) {
-      if (open.size > 0) throw new Violation(`${open.size} announcements of product ${product} are nowhere`);
+      if (open.size > 0) throw new Violation(`${open.size} announcements of product ${product} are lost`);
     }
   }
 
-  /** The announcement came within the window of that publish, or before it was out everywhere. */
+  /** The announcement came within the publish's window, or before the publish was in all queues. */
   #covers(publish: Message, announcement: Message): boolean {
     if (announcement.decidedAtMs <= publish.doneAtMs) return true;
     return announcement.decidedAtMs < publish.stampMs + this.#rules.windowMs + this.#rules.toleranceMs;
   }
 
-  /** Nobody announces it again though a broker has lost it: its announcer is dead, or had confirmed it too long before. */
-  #isUnsaid({ source, stampMs }: Message): boolean {
-    const { parts, lives, keepMs } = this.#rules;
-    return parts && (lives?.(source) === false || this.#metAtMs - stampMs > keepMs);
+  /** A broker may have lost it and nobody repeats it: its announcer is dead, or its confirm is too old. */
+  #isLost({ source, stampMs }: Message): boolean {
+    const { partitions, isAlive, keepMs } = this.#rules;
+    return partitions && (isAlive?.(source) === false || this.#joinedAtMs - stampMs > keepMs);
   }
 
   #isTwinOut(announcement: Message): boolean {
@@ -259,29 +257,29 @@ export class Judge {
     return twins.some((twin) => this.#covers(twin, announcement) && isOut(twin));
   }
 
-  /** A puller's request has been answered: by a twin, the failed announcement once more, or the product itself. */
+  /** A request must be answered by a twin, by the failed announcement again, or by the product itself. */
   #checkRequest(request: Message): void {
-    if (this.#rules.parts) return;
+    if (this.#rules.partitions) return;
     const { product, decidedAtMs, stampMs } = request;
-    // It may wait for long: while a table is full, no requests are taken.
+    // It may wait for long: a full table accepts no requests.
     const isNear = (message: Message): boolean =>
       message.stampMs === stampMs || message.decidedAtMs > decidedAtMs - this.#rules.windowMs;
     if (this.#twins[product]?.some((twin) => isOut(twin) && isNear(twin))) return;
     if (this.#published[product]?.some(({ message }) => message.placed && isNear(message))) return;
-    throw new Violation(`a request for product ${product} is forgotten`);
+    throw new Violation(`a request for product ${product} was never answered`);
   }
 
-  /** What a server that lives has announced has been fetched: of that server or another. */
+  /** Each product that a live server has announced must have been fetched, from that server or the other. */
   #checkArrival(announcement: Message): void {
-    const { lives } = this.#rules;
+    const { isAlive } = this.#rules;
     const { product, source } = announcement;
-    if (!lives?.(source) || this.#wasAskedForLate(announcement)) return;
+    if (!isAlive?.(source) || this.#wasAskedForLate(announcement)) return;
     const all = [...(this.#published[product] ?? []).map(({ message }) => message), ...(this.#twins[product] ?? [])];
     if (all.some((message) => message.placed && this.#covers(message, announcement))) return;
-    throw new Violation(`product ${product} never arrived, and a server has it`);
+    throw new Violation(`product ${product} never arrived, though a server has it`);
   }
 
-  /** Near the window's end twins are forgotten before a request has waited for one. */
+  /** Near the window's end twins may expire before the end of a request's wait. */
   #wasAskedForLate(announcement: Message): boolean {
     const { windowMs, alternateWaitMs, toleranceMs } = this.#rules;
     const { product } = announcement;
@@ -294,13 +292,13 @@ export class Judge {
     return false;
   }
 
-  /** Decided clearly before the window of that publication was over. */
+  /** Decided before the end of the publication's window, beyond the tolerance. */
   #isWithin(message: Message, first: Publication): boolean {
     const { windowMs, toleranceMs } = this.#rules;
     return message.decidedAtMs < first.windowFromMs + windowMs - toleranceMs;
   }
 
-  /** Both are in the pull queue. */
+  /** Both publishes have been in the pull queue: they must be allowed duplicates. */
   #checkPair(first: Publication, second: Publication): void {
     const { mode } = this.#rules;
     const { message, how, visible } = second;
@@ -310,8 +308,8 @@ export class Judge {
       return;
     }
     const unseen = mode === "partial" && !visible.includes(first.message.number);
-    // Who was given it again must doubt what the ledger shows; who was refused by one queue must doubt the others.
-    // With its connection a process forgets what it was refused: the redelivery tells.
+    // After a redelivery a process must not trust the ledger, and after one queue's refusal not the other queues.
+    // A process forgets refusals with its connection; then the redelivery is the sign.
     const refused = first.message.author === message.author && first.message.refusalHeard === second.losses;
     const unsuspected = !second.redelivered && !refused;
     if (how === "held") this.#counts.twiceInDoubt++;
@@ -326,15 +324,15 @@ export class Judge {
     }
   }
 
-  /** Held in doubt, a product goes out again only while this process has seen no receipt for it. */
-  #checkDoubt(host: Judged, message: Message): void {
+  /** A product held as unconfirmed may be published again only if this process has seen no receipt for it. */
+  #checkUnconfirmed(host: Judged, message: Message): void {
     const receiptMs = this.#receipts.get(message.author * productsMax + message.product);
     const pulled = this.#published[message.product]?.find((each) => each.message.stampMs === receiptMs);
     if (!pulled || !this.#isWithin(message, pulled)) return;
-    throw new Violation(`${host.name} publishes product ${message.product} in doubt, and had a receipt for it`);
+    throw new Violation(`${host.name} publishes product ${message.product} as unconfirmed, despite a receipt`);
   }
 
-  /** A process that was told that a twin is out announces none of that product again, while the window lasts. */
+  /** After the confirm of a twin, a process announces no twin of that product again within the window. */
   #checkServe(host: Judged, message: Message): void {
     const stampMs = this.#served.get(message.author * productsMax + message.product);
     const { windowMs, toleranceMs } = this.#rules;
@@ -343,12 +341,12 @@ export class Judge {
   }
 }
 
-/** In the pull queue, for good, or fetched. */
+/** In the pull queue for good, or fetched. */
 function isOut(message: Message): boolean {
   return message.placed || isIn(message, queueNumber.pull);
 }
 
-/** The first one, or what was known of it, went with the losing side; or it was made on the other side, out of the second's sight. */
+/** The first publish or its records were lost with the losing side, or the second publisher was on the other side. */
 function couldNotKnow(first: Message, second: Message): boolean {
   if (first.losingSinceMs !== undefined) return first.losingSinceMs !== second.losingSinceMs;
   return second.losingSinceMs !== undefined && first.doneAtMs >= second.losingSinceMs;

@@ -1,4 +1,4 @@
-/** What the judge looks at in a host. */
+/** The part of a host that the judge observes. */
 export interface Judged {
   readonly name: string;
   readonly author: number;
@@ -6,7 +6,7 @@ export interface Judged {
   readonly believes: boolean;
   readonly believedUntilMs: number;
   readonly isBlocked: boolean;
-  readonly patientFromMs: number;
+  readonly confirmsTimedFromMs: number;
   readonly deliveriesInHand: number;
   readonly connection: { readonly isSubscribed: boolean; readonly oldestPublishMs: number };
 }

@@ -5,7 +5,7 @@ import { type Message, onLosingSide, queuesASide } from "./message.ts";
 export interface Entry {
   readonly message: Message;
   redelivered: boolean;
-  /** Place in the queue: what is given back goes there again. */
+  /** Position in the queue, to which a requeued message returns. */
   readonly position: number;
 }
 
@@ -15,7 +15,7 @@ export interface Held {
   readonly tag: number;
 }
 
-/** What a client sends on a channel, in its order. */
+/** A client's commands on a channel, in order. */
 export type Command =
   | { readonly op: "publish"; readonly message: Message }
   | { readonly op: "ack"; readonly tag: number; readonly multiple: boolean }
@@ -24,7 +24,7 @@ export type Command =
   | { readonly op: "cancel" }
   | { readonly op: "close" };
 
-/** What the broker sends on it. */
+/** The broker's frames on it. */
 export type Frame =
   | {
       readonly op: "deliver";
@@ -36,26 +36,25 @@ export type Frame =
   | { readonly op: "outcome"; readonly claim: number; readonly outcome: PublishOutcome };
 
 /**
- * An AMQP channel with the wire below it: what either side sent and the other has not read. Each side may take it for dead long
- * before the other does.
+ * An AMQP channel with its wire: data that one side has sent and the other has not read. Each side may regard it as dead long before
+ * the other does.
  */
 export class Line {
   readonly name: string;
-  /** The queue that it consumes, when it does. */
+  /** The queue that it consumes, if any. */
   queue: number;
   readonly prefetch: number;
-  /** Of the host whose broker it is connected to. */
+  /** Number of the host whose broker it is connected to. */
   readonly beside: number;
   readonly node: number;
   readonly up: Command[] = [];
   readonly down: Frame[] = [];
   held: Held[] = [];
-  /** Published, and not yet with every queue that shall have it. */
+  /** Publishes that haven't reached all their queues. */
   readonly publishing: Message[] = [];
   /**
-   * What is cut, since `cutSinceMs`: the wire between client and broker (no frame passes, either way), or the link between the node
-   * that has the channel and the nodes that lead the queues (the client sees nothing of it, but is fed no more and hears of no
-   * confirm).
+   * The cut since `cutSinceMs`: of the wire between client and broker (no frame passes either way), or of the link between the channel's
+   * node and the queues' leaders (the client notices nothing, but gets no more deliveries and confirms).
    */
   cut: "" | "wire" | "link" = "";
   cutSinceMs = 0;
@@ -77,7 +76,7 @@ export class Line {
     return this.queue >= queuesASide;
   }
 
-  /** Queues that shall have it and neither have it nor never will. */
+  /** Queues that it is still in flight to. */
   pending({ targets, landed, died }: Message): number {
     return (this.isOnLosingSide ? onLosingSide(targets) : targets) & ~landed & ~died;
   }

@@ -5,7 +5,7 @@ import { limits, type Setting, times } from "./world.ts";
 
 export type Subject = typeof realSubject;
 
-/** Dispatchers as the real shell makes them, of the real core or of one with a seeded bug. */
+/** Makes dispatchers as the real shell does, with the real core or one with a seeded bug. */
 export function coreMaker(subject: Subject): (setting: Setting) => MakeCore {
   return (setting) => {
     const options = optionsOf(setting);

@@ -1,60 +1,60 @@
-/** Queues by number; what a message is routed to is a set of bits. */
+/** Queues by number. A message's queues are a set of bits. */
 export const queueNumber = { input: 0, pull: 1, ledgerOf: (host: number): number => 2 + host } as const;
-/** Of these there are so many. While the brokers are parted, the side that will lose has its own, numbered on from here. */
+/** Number of queues. In a partition the losing side has its own queues, numbered from here. */
 export const queuesASide = 4;
 export const queueCount = 2 * queuesASide;
 export const hostCount = 2;
 
 export type Kind = "announcement" | "request" | "notify" | "twin" | "receipt" | "marker";
 
-/** What happens to what a dead channel had on its way: all of its queues or none get it, or each of them for itself. */
+/** Fate of a dead channel's publishes: `atomic`, all queues or none get one; `partial`, each queue may or may not. */
 export type Mode = "atomic" | "partial";
 
-/** A message, from its publish to its end. */
+/** A message from its publish to its end. */
 export interface Message {
   readonly number: number;
   readonly kind: Kind;
-  /** Number of the product; -1 where it is about none. */
+  /** Number of the product; -1 without one. */
   readonly product: number;
   readonly source: number;
   readonly body: Buffer;
   readonly routingKey: string;
-  /** First arrival as the message says: rounded up to whole seconds. Of an announcement: when it was confirmed for the first time. */
+  /** First arrival in the message, rounded up to seconds. For an announcement: time of its first confirm. */
   readonly stampMs: number;
-  /** When its publisher decided to send it, by the world's clock. */
+  /** Time of its publisher's decision, by the world's clock. */
   readonly decidedAtMs: number;
-  /** Which dispatcher process sent it; 0: none did. */
+  /** Number of its dispatcher process; 0: none. */
   readonly author: number;
-  /** Which host that runs on; -1: on none. */
+  /** Number of that process's host; -1: none. */
   readonly host: number;
   readonly doubt: boolean;
-  /** The marker's token, or why a product could not be fetched. */
+  /** The marker's token, or the reason of a failed fetch. */
   readonly text: string;
   readonly targets: number;
-  /** The queues that have it, and those that never will. */
+  /** Queues that have it, and queues that will never get it. */
   landed: number;
   died: number;
-  /** When the last queue that ever gets it had it; Infinity: some are still to come. */
+  /** When its last queue got it; Infinity while it is in flight. */
   doneAtMs: number;
-  /** What the publisher calls it. */
+  /** The publisher's claim. */
   readonly claim: number;
-  /** The broker will say that it could not take it. */
+  /** The broker will answer with a nack. */
   refused: boolean;
-  /** And its publisher has heard so, after it had forgotten its claims so many times; -1: it has not. */
+  /** How often its publisher had dropped its claims when it read the nack; -1: it has not read it. */
   refusalHeard: number;
-  /** Announced before, and confirmed then. */
+  /** A repeat of a confirmed announcement. */
   readonly again: boolean;
-  /** The announcement that failed, once more: no twin had come. */
+  /** A repeat of the failed announcement, because no twin had come. */
   readonly lastRound: boolean;
-  /** Of an announcement: copies in input queues, or in hand. */
+  /** For an announcement: copies in input queues or unacknowledged. */
   copies: number;
-  /** It went to the side that loses, or a part of it: since when that is parted from the other; undefined: it did not. */
+  /** If any of it went to the losing side: the start of that partition. */
   losingSinceMs: number | undefined;
-  /** A puller has fetched what it announces. */
+  /** A puller has fetched its product. */
   placed: boolean;
 }
 
-/** What a publisher says about a message that it sends. */
+/** A publisher's values for a new message. */
 export type MessageParts = Omit<
   Message,
   | "landed"
@@ -98,24 +98,24 @@ export function bitOf(queue: number): number {
   return 1 << queue;
 }
 
-/** What the queues of a set are on the other side, when the brokers part. */
+/** Maps a set of queues to those of the losing side. */
 export function onLosingSide(queues: number): number {
   return (queues & (bitOf(queuesASide) - 1)) << queuesASide;
 }
 
-/** It is in that queue, or was; on the side that loses it counts for nothing. */
+/** It is or was in that queue. The losing side doesn't count. */
 export function isIn(message: Message, queue: number): boolean {
   return (message.landed & bitOf(queue)) !== 0;
 }
 
-/** The same, on either side. */
+/** The same for both sides. */
 export function isInAny(message: Message, queue: number): boolean {
   return isIn(message, queue) || isIn(message, queue + queuesASide);
 }
 
 const hex = "0123456789abcdef";
 
-/** Products by number, in bodies and keys as the radar servers write them. */
+/** Products by number, with bodies and keys as the radar servers write them. */
 export const productsMax = 16;
 export const sources = ["urp-1", "urp-2"] as const;
 
@@ -138,7 +138,7 @@ export function bodyOf(product: number, source: number): Buffer {
   return body;
 }
 
-/** What a body is about: bodies are handed on as they are, so the object says it. */
+/** The product of a body. Bodies are passed on unchanged, so the object identifies it. */
 const read = new Map<Buffer, { product: number; source: number }>();
 for (const [product, ofSources] of bodies.entries()) {
   for (const [source, body] of ofSources.entries()) read.set(body, { product, source });

@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import type { Subject } from "./make-core.ts";
 
-/** A bug to be put into a source file of the core: `find` is in it exactly once. */
+/** A bug to seed in a source file of the core. `find` occurs exactly once in the file. */
 export interface SourceMutation {
   readonly name: string;
   /** In agents/dispatcher. */
@@ -16,18 +16,18 @@ export interface SourceMutation {
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** The source text with the bug. Throws where `find` is not in it exactly once: then the mutation says nothing any more. */
+/** The source text with the bug. Throws if `find` doesn't occur exactly once: the mutation is out of date. */
 export function mutate(mutation: SourceMutation, text: string): string {
   const times = text.split(mutation.find).length - 1;
   if (times !== 1) {
     throw new Error(
-      `mutation "${mutation.name}": its text is ${times} times in ${mutation.file}, must be once: ${mutation.find}`,
+      `mutation "${mutation.name}": text found ${times} times in ${mutation.file}, expected once: ${mutation.find}`,
     );
   }
   return text.replace(mutation.find, () => mutation.replace);
 }
 
-/** The core with the bug in it, as a module of its own. */
+/** The core with the bug, as its own module. */
 export async function buildMutant(mutation: SourceMutation): Promise<Subject> {
   const folder = mkdtempSync(join(tmpdir(), "warren-mutant-"));
   let applied = false;
@@ -53,7 +53,7 @@ export async function buildMutant(mutation: SourceMutation): Promise<Subject> {
         },
       ],
     });
-    if (!applied) throw new Error(`mutation "${mutation.name}": ${mutation.file} is no part of the core`);
+    if (!applied) throw new Error(`mutation "${mutation.name}": ${mutation.file} is not part of the core`);
     return await import(/* @vite-ignore */ pathToFileURL(outfile).href);
   } finally {
     rmSync(folder, { recursive: true, force: true });

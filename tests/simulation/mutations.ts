@@ -3,10 +3,10 @@ import type { Ground } from "./world.ts";
 
 const opensClaim = "this.claims.open(key, arrival, arrival.atMs, redelivered || marks.again === true, false);";
 
-/** Bugs that the simulation must find: each is a slip that somebody could make. */
+/** Bugs that the simulation must find. Each is a plausible mistake. */
 export const sourceMutations: readonly SourceMutation[] = [
   {
-    name: "acks when it publishes, not when that is confirmed",
+    name: "acks at the publish, not at its confirm",
     file: "products.ts",
     find: opensClaim,
     replace:
@@ -14,7 +14,7 @@ export const sourceMutations: readonly SourceMutation[] = [
       'this.#step.push({ type: "ack", delivery: arrival.delivery.id });',
   },
   {
-    name: "knows a product before it is out",
+    name: "records a product as known before its confirm",
     file: "products.ts",
     find: opensClaim,
     replace: `${opensClaim} this.#add(key, arrival.atMs, arrival.source, arrival.sizeBytes, true);`,
@@ -26,61 +26,61 @@ export const sourceMutations: readonly SourceMutation[] = [
     replace: "if (this.#mayPublish)",
   },
   {
-    name: "takes any marker for the one it waits for",
+    name: "accepts any marker",
     file: "catching-up.ts",
     find: "if (!marker || marker.token !== token) return undefined;",
     replace: "if (!marker) return undefined;",
   },
   {
-    name: "sends a refused marker never again",
+    name: "never repeats a refused marker",
     file: "catching-up.ts",
     find: "marker.againAtMs = this.#step.nowMs + pauseMs;",
     replace: "marker.againAtMs = Number.POSITIVE_INFINITY;",
   },
   {
-    name: "goes on after a gap without a marker",
+    name: "continues after a gap without a marker",
     file: "core.ts",
     find: "if (this.#feed.onDelivery()) catchingUp.requireMarkerAfterGap();",
     replace: "this.#feed.onDelivery();",
   },
   {
-    name: "believes the ledger in doubt",
+    name: "trusts the ledger for redeliveries",
     file: "products.ts",
     find: "if (suspect && options.receipts) this.unconfirmed.hold(key, arrival);\n    else this.#onTwin(slot, key, arrival);",
     replace: "this.#onTwin(slot, key, arrival);",
   },
   {
-    name: "marks no redelivery as made in doubt",
+    name: "doesn't mark redeliveries as unconfirmed",
     file: "products.ts",
     find: opensClaim,
     replace: "this.claims.open(key, arrival, arrival.atMs, false, false);",
   },
   {
-    name: "marks no repetition of a refused publish",
+    name: "doesn't mark the repeat of a refused publish",
     file: "products.ts",
     find: 'if (outcome === "nacked") claim.doubt = true;',
     replace: "",
   },
   {
-    name: "gives a doubt up at once",
+    name: "releases unconfirmed products at once",
     file: "unconfirmed.ts",
     find: "if (held.atMs + doubtMs > atMs) return undefined;",
     replace: "return key;",
   },
   {
-    name: "takes a receipt of a window that is over",
+    name: "accepts a receipt of an earlier window",
     file: "products.ts",
     find: "const atMs = Math.min(reportedMs, nowMs);",
     replace: "const atMs = nowMs;",
   },
   {
-    name: "forgets the twins that waited",
+    name: "forgets waiting twins",
     file: "products.ts",
     find: "    if (!waiting) return;\n",
     replace: "    if (waiting || !waiting) return;\n",
   },
   {
-    name: "counts the window from the last twin",
+    name: "starts the window at the last twin",
     file: "products.ts",
     find: "    if (this.#alternates.onTwin(key, arrival)) return;\n",
     replace:
@@ -88,49 +88,49 @@ export const sourceMutations: readonly SourceMutation[] = [
       "    if (this.#alternates.onTwin(key, arrival)) return;\n",
   },
   {
-    name: "forgets products in half the window",
+    name: "forgets products after half the window",
     file: "dedup-table.ts",
     find: "if (same && nowMs < (times[timeOf(slot)] ?? 0) + this.windowMs) return slot;",
     replace: "if (same && nowMs < (times[timeOf(slot)] ?? 0) + this.windowMs / 2) return slot;",
   },
   {
-    name: "takes more than there is room for",
+    name: "accepts products beyond its limit",
     file: "products.ts",
     find: "return this.entries < this.#step.options.entriesMax;",
     replace: "return true;",
   },
   {
-    name: "stays full for ever",
+    name: "stays full forever",
     file: "core.ts",
     find: "this.entries <= options.entriesMax * resumeShare",
     replace: "this.entries < 0",
   },
   {
-    name: "lets the next host in while its own publishes are under way",
+    name: "unsubscribes while its publishes are in flight",
     file: "core.ts",
     find: "    if (this.#decisions.sent > 0) return;\n",
     replace: "",
   },
   {
-    name: "never gives up waiting for its publishes when the address leaves",
+    name: "waits forever for its publishes when the address leaves",
     file: "core.ts",
     find: 'this.#accepting === "leaving" && !this.#holdsAddress &&',
     replace: 'this.#accepting === "leaving" && this.#holdsAddress &&',
   },
   {
-    name: "keeps what it had set aside when the address leaves",
+    name: "keeps held deliveries when the address leaves",
     file: "decisions.ts",
     find: 'for (const { id } of this.catchingUp.deferred.drain()) this.#step.push({ type: "requeue", delivery: id });',
     replace: "this.catchingUp.deferred.drain();",
   },
   {
-    name: "waits for ever for a confirm",
+    name: "waits forever for a confirm",
     file: "confirm-timeout.ts",
     find: "return !this.#blocked &&",
     replace: "return this.#blocked && !this.#blocked &&",
   },
   {
-    name: "drops what it could not publish",
+    name: "drops a failed publish",
     file: "products.ts",
     find: "    if (this.claims.retry(claim)) this.#resolve(claim);\n    else this.claims.release(claim);",
     replace: "    this.claims.release(claim);",
@@ -142,13 +142,13 @@ export const sourceMutations: readonly SourceMutation[] = [
     replace: "if (slot >= 0 && this.#step.table.isPulled(slot)) {",
   },
   {
-    name: "takes any announcement for the answer to a request",
+    name: "accepts any announcement as the answer to a request",
     file: "alternates.ts",
     find: "    this.#waiting.settle(key, source);\n",
     replace: "    this.#waiting.settle(key);\n",
   },
   {
-    name: "owes nothing after the last round of tries",
+    name: "stops helping after the last round of attempts",
     file: "noted-requests.ts",
     find: "return request && !this.#isOver(request.sinceMs) ? request : undefined;",
     replace: "return undefined;",
@@ -160,34 +160,34 @@ export const sourceMutations: readonly SourceMutation[] = [
     replace: "if (source === '') {",
   },
   {
-    name: "does not see that another host has no twin",
+    name: "ignores that another host has no twin",
     file: "alternates.ts",
     find: "if (slot >= 0 && this.#step.table.source(slot) === source) {",
     replace: "if (slot >= 0 && source === '') {",
   },
   {
-    name: "takes what went out again for the announcement that went out first",
+    name: "takes a repeated publish for the first announcement",
     file: "products.ts",
     find: "    if (table.source(slot) === source) return;\n",
     replace: "    if (table.source(slot) !== '') return;\n",
   },
   {
-    name: "believes that what is announced again is out",
+    name: "assumes that a repeated announcement was published",
     file: "products.ts",
     find: "const suspect = marks.again ? !table.isPulled(slot) : redelivered",
     replace: "const suspect = marks.again ? false : redelivered",
   },
   {
-    name: "keeps the requests that wait when the address leaves",
+    name: "keeps waiting requests when the address leaves",
     file: "waiting-requests.ts",
     find: 'for (const { id } of deliveries) this.#step.push({ type: "requeue", delivery: id });',
     replace: "",
   },
 ];
 
-/** Rules that the shell and the broker's queues keep for the core, each left out once. */
+/** Rules that the core requires of its shell and the broker, each turned off once. */
 export const groundMutations: readonly { readonly name: string; readonly ground: Partial<Ground> }[] = [
   { name: "the ledger is acked before it is on disk", ground: { ledgerWaitsForDisk: false } },
-  { name: "announcers announce nothing again", ground: { announcesAgain: false } },
+  { name: "announcers repeat nothing", ground: { announcesAgain: false } },
   { name: "two consumers share the ledger", ground: { ledgerSingleActive: false } },
 ];

@@ -3,8 +3,8 @@ import type { Held, Line } from "./line.ts";
 import { bitOf, type Message, onLosingSide, queueCount, queueNumber, queuesASide } from "./message.ts";
 
 /**
- * A mirrored pair whose brokers don't see each other: both sides have all queues, and go on by themselves. Each gives out again what
- * consumers of the other side hold. Which side will lose is known here from the start, to nobody else.
+ * A partitioned mirrored pair: both sides have all queues, and continue alone. Each side redelivers messages that consumers on the other
+ * side hold. Only this module knows from the start which side will lose.
  */
 export function part(broker: Broker, losing: number, nowMs: number): void {
   broker.losing = losing;
@@ -26,8 +26,8 @@ export function part(broker: Broker, losing: number, nowMs: number): void {
   for (let queue = 0; queue < queueCount; queue++) broker.feed(queue);
 }
 
-/** They see each other again (autoheal): the losing side is restarted, and has what the other has. Gets what only it had. */
-export function join(broker: Broker, nowMs: number, onThrownAway: (queue: number, message: Message) => void): void {
+/** The partition ends (autoheal): the losing side restarts with the other's messages. `onLost` gets the messages that only it had. */
+export function join(broker: Broker, nowMs: number, onLost: (queue: number, message: Message) => void): void {
   const lost = broker.lines.filter((line) => line.isOnLosingSide);
   broker.lines = broker.lines.filter((line) => !line.isOnLosingSide);
   for (const line of lost) {
@@ -39,11 +39,11 @@ export function join(broker: Broker, nowMs: number, onThrownAway: (queue: number
     }
     line.publishing.length = 0;
     line.up.length = 0;
-    for (const { entry, queue } of line.held) onThrownAway(queue - queuesASide, entry.message);
+    for (const { entry, queue } of line.held) onLost(queue - queuesASide, entry.message);
     line.held = [];
   }
   for (let queue = queuesASide; queue < queueCount; queue++) {
-    for (const { message } of broker.queues[queue] ?? []) onThrownAway(queue - queuesASide, message);
+    for (const { message } of broker.queues[queue] ?? []) onLost(queue - queuesASide, message);
     broker.queues[queue] = [];
     broker.consumers[queue] = [];
   }
@@ -55,7 +55,7 @@ function copied(message: Message, queue: number): void {
   if (queue === queueNumber.input) message.copies++;
 }
 
-/** The line keeps what it holds, on its own side. */
+/** The line keeps its messages on its own side. */
 function move(broker: Broker, line: Line): void {
   const consumers = broker.consumers[line.queue] ?? [];
   const index = consumers.indexOf(line);
@@ -64,7 +64,7 @@ function move(broker: Broker, line: Line): void {
   line.held = line.held.map((held): Held => ({ ...held, entry: { ...held.entry }, queue: held.queue + queuesASide }));
   if (index >= 0) broker.consumers[line.queue]?.push(line);
   for (const message of line.publishing) {
-    // What is not out yet gets to no queue of the other side any more.
+    // Publishes in flight reach no queue on the other side.
     message.landed |= onLosingSide(message.landed);
     message.died |= onLosingSide(message.died);
     message.losingSinceMs = broker.partedAtMs;

@@ -14,24 +14,24 @@ export interface PullerSurroundings {
   readonly nowMs: () => number;
   readonly nextNumber: () => number;
   readonly note: ((text: string) => void) | undefined;
-  /** A host that holds the virtual IP: whose broker is connected to. */
+  /** A host that holds the virtual IP: pullers connect to its broker. */
   readonly holder: () => number;
-  /** Whether what that source announced can be fetched; undefined where that is a matter of chance. */
+  /** Whether that source's products can be fetched; undefined if that is random. */
   readonly canFetch: ((source: number) => boolean) | undefined;
-  readonly judge: { requested(request: Message): void; gaveUp(message: Message): void };
+  readonly judge: { requested(request: Message): void; twinDeadLettered(message: Message): void };
 }
 
-/** Takes products one by one from the pull queue: places them and gives a receipt, or can't fetch them and asks for the twin. */
+/** Takes products one by one from the pull queue. Places each and publishes a receipt, or requests the twin after a failed fetch. */
 export class Puller {
   readonly name: string;
-  /** The channel of its receipts and requests. */
+  /** Channel for receipts and requests. */
   notices: Line | undefined;
   #holding: Entry | undefined;
-  /** The host whose broker it is connected to. */
+  /** Host whose broker it is connected to. */
   beside = 0;
-  /** The request whose confirm it waits for. */
+  /** Request that waits for its confirm. */
   #asking: Message | undefined;
-  /** Receipts that no broker has. */
+  /** Receipts that no broker has accepted. */
   #receipts: Message[] = [];
   readonly #around: PullerSurroundings;
 
@@ -44,12 +44,12 @@ export class Puller {
     return this.#holding === undefined && this.#receipts.length === 0;
   }
 
-  /** What it has in hand, which the other side of a parted pair gives out again. */
+  /** Its current product, which the other side of a partitioned pair redelivers. */
   get holding(): Entry | undefined {
     return this.#holding;
   }
 
-  /** Its broker is restarted, or the address has left. `places`: it is done with what it had in hand all the same. */
+  /** Its broker restarts, or the address has left. `places`: it still places its current product. */
   cutOff(places: boolean): void {
     const { broker } = this.#around;
     const holding = this.#holding;
@@ -65,14 +65,14 @@ export class Puller {
     this.#connect(beside);
   }
 
-  /** As `cutOff`, by a broker that goes on and gives out again what was in hand. */
+  /** As `cutOff`, by a broker that continues and redelivers the current product. */
   moveOn(): void {
     const { broker } = this.#around;
     if (this.#holding) broker.putBack(broker.queueFor(this.beside, queueNumber.pull), this.#holding);
     this.cutOff(false);
   }
 
-  /** One step of its work. `canFail`: a product may turn out not to be fetchable, the puller may die over it. */
+  /** One step of its work. `canFail`: a fetch may fail, and the puller may crash. */
   work(canFail: boolean): boolean {
     const { broker, choices, canFetch, judge } = this.#around;
     if (!this.notices?.brokerSees) this.#connect(this.#around.holder());
@@ -94,16 +94,16 @@ export class Puller {
     } else if (canFetch ? canFetch(message.source) : fate < 70) this.#place(message);
     else if (message.kind === "notify") this.#ask(message);
     else {
-      // A twin that can't be fetched either is put aside with both reasons: the end of it.
+      // A twin that can't be fetched either is dead-lettered with both reasons.
       this.#holding = undefined;
-      judge.gaveUp(message);
+      judge.twinDeadLettered(message);
     }
     return true;
   }
 
   #connect(beside: number): void {
     const { broker } = this.#around;
-    // Its channel took the delivery with it, where the broker is another one now.
+    // After a move to another broker, the delivery has died with its channel.
     if (this.#holding && broker.queueFor(beside, 0) !== broker.queueFor(this.beside, 0)) this.moveOn();
     this.beside = beside;
     this.#asking = undefined;
@@ -124,14 +124,14 @@ export class Puller {
   #ask(message: Message): void {
     const { broker, counts, note } = this.#around;
     if (!this.notices) return;
-    note?.(`${this.name} can't fetch product ${message.product}, asks for the twin`);
+    note?.(`${this.name} can't fetch product ${message.product}, requests the twin`);
     counts.requests++;
     const request = this.#message("request", message, ledgers | bitOf(queueNumber.input), 1, alternateTopic);
     this.#asking = request;
     broker.publish(this.notices, request);
   }
 
-  /** Whether the request is out: only then is the announcement done with. */
+  /** Whether the request is confirmed. Only then is the announcement acked. */
   #hear(request: Message): boolean {
     const frame = this.notices?.down.shift();
     if (frame?.op !== "outcome") return false;

@@ -3,7 +3,7 @@ import { keyOf, type Message, sources } from "./message.ts";
 
 const sizeBytes = 498_081;
 
-/** What a message in the ledger tells the process `author`. */
+/** The ledger record that the process `author` reads from a message. */
 export function recordOf(message: Message, author: number): LedgerRecord {
   const key = keyOf(message.product);
   const source = sources[message.source] ?? "";

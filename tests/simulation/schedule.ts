@@ -7,7 +7,7 @@ import { coreMaker, type Subject } from "./make-core.ts";
 import { announcedMax } from "./work.ts";
 import { type Ground, type Setting, times, World } from "./world.ts";
 
-/** What a schedule is run with. Nothing of it changes what the seed means. */
+/** Options of a run. None changes the meaning of the seed. */
 export interface Bench {
   readonly subject: Subject;
   readonly ground: Ground;
@@ -17,36 +17,36 @@ export interface Bench {
 
 export interface Schedule {
   readonly seed: number;
-  /** Which steps are taken; all of the seed's when left out. */
+  /** The steps to take; all of the seed's by default. */
   readonly steps?: readonly number[] | undefined;
 }
 
-/** Steps are counted from 0: numbers below are for what is chosen once. */
+/** Steps count from 0; negative numbers are for choices made once. */
 const settingStep = -2;
 const calmStep = -1;
 const stepsMin = 20;
 const stepsMax = 160;
-/** Schedules in which brokers part, of those in which a publish may get to some queues alone; those in which a server dies. */
-const partsPercent = 50;
+/** Percentages: partitions among schedules of mode `partial`, and schedules in which a server dies. */
+const partitionsPercent = 50;
 const serversDiePercent = 40;
 
-/** What a seed stands for, before its first step. */
+/** The setting of a seed. */
 function readSeed(choices: Choices): { setting: Setting; length: number; course: Course } {
   choices.at(settingStep);
   const length = stepsMin + choices.below(stepsMax - stepsMin);
   const mode = choices.chance(50) ? "atomic" : "partial";
-  // Without receipts the ledger is believed: right only where all queues get a publish or none does.
+  // Without receipts the ledger is trusted, which is right only if publishes are atomic.
   const receipts = mode === "partial" || choices.chance(75);
   const entriesMax = choices.chance(20) ? 3 + choices.below(4) : 1000;
-  // What is announced again is doubted by receipts alone.
-  const parts = mode === "partial" && choices.chance(partsPercent);
-  // A full table takes no requests before the window is over, and then their products are forgotten.
+  // Repeated announcements are verified by receipts only.
+  const partitions = mode === "partial" && choices.chance(partitionsPercent);
+  // A full table accepts no requests before the end of the window, and then their products are forgotten.
   const serversDie = entriesMax > announcedMax && choices.chance(serversDiePercent);
-  const setting = { mode, receipts, entriesMax, productCount: 2 + choices.below(6), parts, serversDie } as const;
+  const setting = { mode, receipts, entriesMax, productCount: 2 + choices.below(6), partitions, serversDie } as const;
   return { setting, length, course: chooseCourse(choices, setting) };
 }
 
-/** Runs one schedule to its end. Throws what the judge says against it, or whatever the core threw. */
+/** Runs one schedule to its end. Throws the judge's violation, or the core's error. */
 export function runSchedule(schedule: Schedule, bench: Bench, trace?: (line: string) => void): void {
   const choices = new Choices(schedule.seed);
   const { setting, length, course } = readSeed(choices);

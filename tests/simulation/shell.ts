@@ -5,7 +5,7 @@ import type { Judge } from "./judge.ts";
 import type { Judged } from "./judged.ts";
 import { bitOf, type Kind, newMessage, queueNumber, readBody } from "./message.ts";
 
-/** The process whose effects are done. */
+/** The process that the shell works for. */
 export interface Process extends Judged {
   readonly number: number;
   readonly journal: JournalModel;
@@ -32,11 +32,11 @@ type Of<T extends Effect["type"]> = Extract<Effect, { type: T }>;
 const ledgerTargets = bitOf(queueNumber.ledgerOf(0)) | bitOf(queueNumber.ledgerOf(1));
 const outTargets = ledgerTargets | bitOf(queueNumber.pull);
 
-/** Does what the core answers, as the real shell does. */
+/** Carries out the core's effects, as the real shell does. */
 export class Shell {
   readonly #process: Process;
   readonly #around: ShellSurroundings;
-  /** Deliveries whose twins were given to the journal: acked when those are on disk. */
+  /** Deliveries whose twins are in the journal: acked when those are on disk. */
   #unsyncedTwins: InHand[] = [];
 
   constructor(process: Process, around: ShellSurroundings) {
@@ -78,13 +78,13 @@ export class Shell {
     }
   }
 
-  /** What was kept is on disk. */
+  /** The kept twins are on disk. */
   twinsSynced(): void {
     for (const twin of this.#unsyncedTwins) this.#ack(twin);
     this.#unsyncedTwins = [];
   }
 
-  /** The process is gone. */
+  /** The process has died. */
   forget(): void {
     this.#unsyncedTwins = [];
   }
@@ -148,7 +148,7 @@ export class Shell {
       this.#ack(inHand);
       return;
     }
-    // The channel is gone, and the core is about to be told: nothing comes of it.
+    // The channel is closed, and the core will be notified: ignored.
     if (!line.clientSees) return;
     if (effect.type === "requeue") {
       line.up.push({ op: "requeue", tag });
@@ -158,7 +158,7 @@ export class Shell {
     line.up.push({ op: "ack", tag, multiple: false });
   }
 
-  /** The delivery, for whoever settles it. */
+  /** The delivery to be settled. */
   #take(id: number): InHand | undefined {
     const inHand = this.#process.connection.take(id);
     if (!inHand) this.#around.judge.settledTwice(this.#process, id);

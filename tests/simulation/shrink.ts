@@ -1,9 +1,9 @@
 import { type Bench, lengthOf, runSchedule, type Schedule } from "./schedule.ts";
 
-/** Runs spent on making a failing schedule smaller. */
+/** Limit of runs for shrinking a failing schedule. */
 const triesMax = 2000;
 
-/** A schedule that fails, with what failed. */
+/** A failing schedule, with its error. */
 export interface Failure {
   readonly schedule: Schedule;
   readonly error: Error;
@@ -18,7 +18,7 @@ export function failureOf(schedule: Schedule, bench: Bench): Failure | undefined
   }
 }
 
-/** Leaves out steps as long as the schedule still fails, in whatever way: large pieces first, then single ones, until none can go. */
+/** Removes steps while the schedule still fails, with any error: large pieces first, then single steps, until none can be removed. */
 export function shrink(failure: Failure, bench: Bench): Failure {
   const { seed } = failure.schedule;
   let smallest = failure;
@@ -43,20 +43,20 @@ export function shrink(failure: Failure, bench: Bench): Failure {
   return smallest;
 }
 
-/** For the reader of a failed test: how to see it again, and everything that happened. */
+/** The report of a failed schedule: the command that replays it, and its trace. */
 export function report(failure: Failure, bench: Bench): string {
   const smallest = shrink(failure, bench);
   const lines: string[] = [];
   try {
     runSchedule(smallest.schedule, bench, (line) => lines.push(line));
   } catch {
-    // It is what is reported.
+    // The error is in the report.
   }
   const { seed, steps } = smallest.schedule;
   return [
     `${smallest.error.message}`,
-    `again: SEED=${seed}${steps ? ` STEPS=${steps.join(",")}` : ""} vitest run --project unit tests/simulation`,
-    `(as it was before steps were left out: SEED=${seed}, ${failure.error.message})`,
+    `replay: SEED=${seed}${steps ? ` STEPS=${steps.join(",")}` : ""} vitest run --project unit tests/simulation`,
+    `(before shrinking: SEED=${seed}, ${failure.error.message})`,
     ...lines,
     ...(smallest.error.stack?.split("\n").slice(0, 6) ?? []),
   ].join("\n");

@@ -6,12 +6,12 @@ import type { Bench } from "./schedule.ts";
 import { type Failure, failureOf, report, shrink } from "./shrink.ts";
 import { firmGround } from "./world.ts";
 
-// No broker is started here: these stand with the tests that take their time.
+// These tests start no broker. They are with the long tests because they are slow.
 
 const scheduleCount = 100_000;
 /** Measured: 1975. */
 const faultPointsMin = 1750;
-/** The hardest of the seeded bugs is found after 7,350 schedules. */
+/** The hardest seeded bug is found after 7,350 schedules. */
 const mutantSchedulesMax = 30_000;
 
 test(`nothing is lost, repeated or stuck in ${scheduleCount} schedules of faults`, { timeout: 900_000 }, async () => {
@@ -21,8 +21,8 @@ test(`nothing is lost, repeated or stuck in ${scheduleCount} schedules of faults
   console.log(`${scheduleCount} schedules in ${seconds} s, ${points.length} fault points: ${JSON.stringify(counts)}`);
   expect(failed).toBeUndefined();
   expect(counts.schedules).toBe(scheduleCount);
-  expect(points.length, "kinds of fault times places where they struck").toBeGreaterThan(faultPointsMin);
-  // What has a name must happen, or the rule that forgives it was never needed.
+  expect(points.length, "pairs of a fault and a position").toBeGreaterThan(faultPointsMin);
+  // Each allowed event must happen, otherwise its rule is unnecessary.
   for (const name of [
     "twiceInDoubt",
     "twiceUnseen",
@@ -30,10 +30,10 @@ test(`nothing is lost, repeated or stuck in ${scheduleCount} schedules of faults
     "twiceRefused",
     "requests",
     "twinsOut",
-    "thrownAway",
+    "discarded",
     "announcedAgain",
     "twiceParted",
-    "putAside",
+    "deadTwins",
   ] as const) {
     expect(counts[name], name).toBeGreaterThan(0);
   }
@@ -55,20 +55,20 @@ for (const mutation of sourceMutations) {
 }
 
 for (const { name, ground } of groundMutations) {
-  test(`finds out when ${name}`, { timeout: 600_000 }, () => {
+  test(`notices if ${name}`, { timeout: 600_000 }, () => {
     const bench = { ...realBench(), ground: { ...firmGround, ...ground } };
     expect(firstFailure(bench).error.message).not.toBe("");
   });
 }
 
-test("a mutation whose text is in its file no longer, or twice, says so", () => {
+test("a mutation whose text isn't in its file exactly once is reported", () => {
   const mutation = { name: "x", file: "core.ts", find: "abc", replace: "" };
   expect(mutate(mutation, "1 abc 2")).toBe("1  2");
-  expect(() => mutate(mutation, "nothing")).toThrow('mutation "x": its text is 0 times in core.ts, must be once: abc');
-  expect(() => mutate(mutation, "abc abc")).toThrow("is 2 times");
+  expect(() => mutate(mutation, "nothing")).toThrow('mutation "x": text found 0 times in core.ts, expected once: abc');
+  expect(() => mutate(mutation, "abc abc")).toThrow("found 2 times");
 });
 
-test("a failing schedule is told with its seed, shrinks, and fails in the same way when it is replayed", {
+test("a failing schedule is reported with its seed, shrinks, and fails the same way in a replay", {
   timeout: 600_000,
 }, async () => {
   const mutation = sourceMutations.find(({ name }) => name === "decides without a marker");
@@ -78,5 +78,5 @@ test("a failing schedule is told with its seed, shrinks, and fails in the same w
   const smallest = shrink(failure, bench);
   expect(smallest.schedule.steps?.length).toBeLessThan(60);
   expect(failureOf(smallest.schedule, bench)?.error.message).toBe(smallest.error.message);
-  expect(report(failure, bench)).toContain(`again: SEED=${smallest.schedule.seed} STEPS=`);
+  expect(report(failure, bench)).toContain(`replay: SEED=${smallest.schedule.seed} STEPS=`);
 });

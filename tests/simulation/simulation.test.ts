@@ -8,9 +8,9 @@ import { sourceMutations } from "./mutations.ts";
 import { lengthOf, runSchedule } from "./schedule.ts";
 import { failureOf, report } from "./shrink.ts";
 
-// Two real cores on a simulated broker; simulation.long.test.ts runs forty times as many schedules. What the model leaves out: a process
-// that hangs for longer than the broker waits for it, clocks that differ by more than half a second, a link between nodes that breaks for
-// less time than a confirm may take, and a twin that is acked before it is on disk, which is found in one of 30,000 schedules.
+// Two real cores on a simulated broker. simulation.long.test.ts runs forty times as many schedules. Not modelled: a process that hangs for
+// longer than the broker waits, clocks that differ by more than half a second, and a link between nodes that is cut for less time than a
+// confirm may take. Hardly tested: a twin acked before it is on disk, which shows in one of 30,000 schedules.
 
 const scheduleCount = 2500;
 /** Measured: 858. */
@@ -18,9 +18,9 @@ const faultPointsMin = 770;
 
 const { SEED: seed, STEPS: steps } = process.env;
 
-// `SEED=… STEPS=… vitest run --project unit tests/simulation` shows what a failure has printed once more.
+// `SEED=… STEPS=… vitest run --project unit tests/simulation` replays a failure with its trace.
 if (seed !== undefined) {
-  test("the schedule that SEED (and STEPS) names", () => {
+  test("replays the schedule of SEED and STEPS", () => {
     const failure = failureOf({ seed: Number(seed), steps: steps?.split(",").map(Number) }, realBench());
     expect(failure && report(failure, realBench())).toBeUndefined();
   });
@@ -30,17 +30,17 @@ test(`nothing is lost, repeated or stuck in ${scheduleCount} schedules of faults
   const { report: failed, counts, points } = await runBatchInThreads(0, scheduleCount, 1);
   expect(failed).toBeUndefined();
   expect(counts.schedules).toBe(scheduleCount);
-  expect(points.length, "kinds of fault times places where they struck").toBeGreaterThan(faultPointsMin);
+  expect(points.length, "pairs of a fault and a position").toBeGreaterThan(faultPointsMin);
 });
 
-test("each seeded bug of the long test has its place in the core's source", () => {
+test("each seeded bug of the long test applies to the core's source", () => {
   for (const mutation of sourceMutations) {
     const text = readFileSync(new URL(`../../agents/dispatcher/${mutation.file}`, import.meta.url), "utf8");
     expect(mutate(mutation, text), mutation.name).not.toBe(text);
   }
 });
 
-test("a seed is the same schedule every time, and leaving out a step changes no other step's choices", () => {
+test("a seed always gives the same schedule, and omitting a step changes no other step's choices", () => {
   const trace = (seed: number, steps?: readonly number[]): string[] => {
     const lines: string[] = [];
     const bench = { ...realBench(), counts: new Counts(), points: new FaultPoints() };

@@ -4,10 +4,10 @@ import { sources } from "./message.ts";
 /** Announcements in one schedule. */
 export const announcedMax = 24;
 
-/** The ordinary course of things, a piece at a time, in any order. */
+/** Normal work, in single steps that can happen in any order. */
 export const work: readonly Action[] = [
   {
-    name: "an announcement comes",
+    name: "an announcement arrives",
     weight: 8,
     act: (world) => {
       if (world.announced >= announcedMax) return false;
@@ -16,7 +16,7 @@ export const work: readonly Action[] = [
     },
   },
   {
-    name: "an announcer announces again",
+    name: "an announcer repeats an announcement",
     weight: 6,
     act: (world) => world.announcers[world.choices.below(sources.length)]?.announceAgain() ?? false,
   },
@@ -42,7 +42,7 @@ export const work: readonly Action[] = [
     },
   },
   {
-    name: "a publish gets to a queue",
+    name: "a publish reaches a queue",
     weight: 10,
     act: (world) => {
       const line = anyLine(world, ({ publishing }) => publishing.length > 0);
@@ -56,7 +56,7 @@ export const work: readonly Action[] = [
     },
   },
   {
-    name: "a dispatcher looks at its clock",
+    name: "a dispatcher gets a tick",
     weight: 7,
     act: (world) => {
       world.advance(world.choices.below(60));
@@ -95,13 +95,13 @@ export const work: readonly Action[] = [
       const host = anyHost(world);
       world.points.hit(host.believes ? "address leaves" : "address comes", host);
       host.believe(!host.believes);
-      // Mostly one host has it; sometimes both believe so, or none.
+      // Usually one host has it; sometimes both or none believe so.
       if (world.choices.chance(70)) for (const other of world.hosts) if (other !== host) other.believe(!host.believes);
       return true;
     },
   },
   {
-    name: "a dispatcher looks at the pull queue",
+    name: "a dispatcher checks the pull queue",
     weight: 3,
     act: (world) => anyHost(world).lookAtOutput(),
   },

@@ -12,7 +12,7 @@ import { bitOf, hostCount, type Message, type Mode, queueNumber, queuesASide, so
 import { join, part } from "./parting.ts";
 import { Puller } from "./puller.ts";
 
-/** Times of the simulated dispatchers: shorter than real ones, in the same order, so that a schedule needs few steps to pass them. */
+/** Times of the simulated dispatchers: shorter than the real ones and in the same order, so that few steps pass them. */
 export const times = {
   windowMs: 60_000,
   doubtMs: 3000,
@@ -22,22 +22,22 @@ export const times = {
   deliveryGapMs: 1000,
   alternateWaitMs: 8000,
   standbyServeDelayMs: 1000,
-  /** Announcers keep what was confirmed for so long, to announce it again; a pair of brokers is parted for less. */
+  /** How long announcers keep confirmed announcements for a repeat. Partitions are shorter. */
   keepMs: 60_000,
   partedMaxMs: 20_000,
-  /** The broker gives a channel up for dead no sooner: longer than `confirmTimeoutMs`, as its net_ticktime is. */
+  /** Earliest time at which the broker regards a channel as dead: above `confirmTimeoutMs`, like its net_ticktime. */
   suspicionMs: 6000,
-  /** Two hosts' clocks differ by less. */
+  /** Limit of the difference between two hosts' clocks. */
   skewMaxMs: 400,
 } as const;
 
 export const limits = { inputPrefetch: 6, ledgerPrefetch: 8, publishingMax: 3, doubtsMax: 4, alternatesWaitingMax: 2 };
 
-/** Rules of the shell and the broker that the core relies on; turning one off is a seeded bug. */
+/** Rules of the shell and the broker that the core relies on. Turning one off is a seeded bug. */
 export interface Ground {
   readonly ledgerSingleActive: boolean;
   readonly ledgerWaitsForDisk: boolean;
-  /** Announcers announce again what a pair of brokers may have lost. */
+  /** Announcers repeat announcements that a pair of brokers may have lost. */
   readonly announcesAgain: boolean;
 }
 
@@ -52,9 +52,9 @@ export interface Setting {
   readonly receipts: boolean;
   readonly entriesMax: number;
   readonly productCount: number;
-  /** The brokers are a mirrored pair, which may be parted: one side's messages are thrown away then. */
-  readonly parts: boolean;
-  /** A product can be fetched as long as the server that announced it lives, and one of them may die. Otherwise by chance. */
+  /** The brokers are a mirrored pair that may be partitioned. One side's messages are discarded then. */
+  readonly partitions: boolean;
+  /** One of the servers may die, and its products can't be fetched then. If false, fetches fail at random. */
   readonly serversDie: boolean;
 }
 
@@ -65,7 +65,7 @@ export interface WorldParts {
   readonly choices: Choices;
   readonly counts: Counts;
   readonly points: FaultPoints;
-  /** Gets a line for everything that happens; undefined: nothing is written, which is many times faster. */
+  /** Gets a line for each event. Undefined writes no trace, which is many times faster. */
   readonly trace: ((line: string) => void) | undefined;
 }
 
@@ -82,7 +82,7 @@ export class World {
   readonly points: FaultPoints;
   readonly note: ((text: string) => void) | undefined;
   nowMs = 1_700_000_000_000;
-  /** Products that were announced, and announcements that the broker took: what is announced again counts too. */
+  /** Number of announced products, and of announcements that the broker accepted, repeats included. */
   announced = 0;
   announcements = 0;
   #nextNumber = 1;
@@ -101,12 +101,12 @@ export class World {
       {
         mode: setting.mode,
         toleranceMs: 1000 + 2 * times.skewMaxMs,
-        // What is on its way counts twice between the ledger's word and the confirm.
+        // A publish in flight counts twice between its ledger record and its confirm.
         entriesBound: setting.entriesMax + limits.publishingMax,
         ...times,
         doubtsMax: limits.doubtsMax,
-        parts: setting.parts,
-        lives: setting.serversDie ? (source) => this.announcers[source]?.isAlive === true : undefined,
+        partitions: setting.partitions,
+        isAlive: setting.serversDie ? (source) => this.announcers[source]?.isAlive === true : undefined,
       },
       counts,
     );
@@ -135,7 +135,7 @@ export class World {
     this.pullers = ["puller 1", "puller 2"].map((name) => new Puller(name, { ...withBroker, canFetch }));
     this.announcers = sources.map((_, source) => {
       const { nowMs, nextNumber } = around;
-      const keepMs = setting.parts && ground.announcesAgain ? times.keepMs : 0;
+      const keepMs = setting.partitions && ground.announcesAgain ? times.keepMs : 0;
       return new Announcer({ ...{ source, keepMs, nowMs, nextNumber, holder }, put: (...args) => this.#put(...args) });
     });
   }
@@ -153,14 +153,14 @@ export class World {
     announcer.announce(product);
   }
 
-  /** The pair's brokers don't see each other any more. Clients are on either side; each side's host soon has the address. */
+  /** Starts a partition of the pair. Clients are on both sides, and each side's host soon holds the address. */
   part(losing: number): void {
-    // Each parting has a time of its own.
+    // Partitions are told apart by their times.
     this.advance(1);
-    this.note?.(`the brokers part, ${this.host(losing).name}'s side will lose`);
+    this.note?.(`the brokers are partitioned, ${this.host(losing).name}'s side will lose`);
     for (const announcer of this.announcers) if (this.choices.chance(40)) announcer.moveTo(losing);
     for (const puller of this.pullers) if (this.choices.chance(40)) puller.moveTo(losing);
-    // What a puller has in hand is given out again on the other side.
+    // The other side redelivers the puller's current product.
     const inHand = this.pullers.map(({ beside, holding }) => ({ beside, holding }));
     part(this.broker, losing, this.nowMs);
     for (const { beside, holding } of inHand) {
@@ -170,20 +170,20 @@ export class World {
       this.broker.putBack(other, { ...holding });
     }
     for (const host of this.hosts) {
-      this.points.hit(host.number === losing ? "parted, to lose" : "parted, to win", host);
+      this.points.hit(host.number === losing ? "partitioned, losing" : "partitioned, winning", host);
       if (this.choices.chance(80)) host.believe(true);
     }
   }
 
-  /** They meet again: the losing one is restarted, all its clients lose their connections, and its host the address. */
+  /** Ends the partition: the losing broker restarts, its clients lose their connections, and its host loses the address. */
   join(): void {
     const { losing } = this.broker;
     if (losing === undefined) return;
     const host = this.host(losing);
-    this.note?.(`the brokers meet again, ${host.name}'s is restarted`);
-    this.points.hit("thrown away", host);
-    this.judge.met(this.nowMs);
-    join(this.broker, this.nowMs, (queue, message) => this.judge.thrownAway(queue, message));
+    this.note?.(`the partition ends, ${host.name}'s broker is restarted`);
+    this.points.hit("discarded", host);
+    this.judge.joined(this.nowMs);
+    join(this.broker, this.nowMs, (queue, message) => this.judge.discarded(queue, message));
     for (const announcer of this.announcers) if (announcer.beside === losing) announcer.lose();
     for (const puller of this.pullers) if (puller.beside === losing) puller.cutOff(this.choices.chance(30));
     host.noticeLoss(this.choices.chance(50));
@@ -198,36 +198,36 @@ export class World {
     this.broker.put(message, beside);
   }
 
-  /** One that believes so. */
+  /** A host that believes that it holds the address. */
   #holder(): number {
     const holders = this.hosts.filter(({ believes }) => believes);
     return (holders[this.choices.below(holders.length)] ?? this.host(0)).number;
   }
 
-  /** Whoever was connected where no address is connects anew. */
+  /** Clients of a host without the address reconnect. */
   followAddress(holder: number): void {
     for (const host of this.hosts) if (host.number !== holder) this.#addressGone(host);
   }
 
   #addressGone({ number }: Host): void {
-    if (!this.setting.parts) return;
+    if (!this.setting.partitions) return;
     for (const announcer of this.announcers) if (announcer.beside === number) announcer.lose();
     for (const puller of this.pullers) if (puller.beside === number) puller.moveOn();
   }
 
-  /** Time passes; processes that run look at their clock now and then. */
+  /** Advances time. Running processes get ticks. */
   advance(ms: number): void {
     if (this.broker.losing !== undefined && this.nowMs + ms - this.broker.partedAtMs > times.partedMaxMs) this.join();
     this.nowMs += ms;
     this.broker.expireLedgers(this.nowMs - times.windowMs);
   }
 
-  /** Lines that a dispatcher or the broker takes for alive. */
+  /** Lines that a dispatcher or the broker regards as open. */
   lines(): readonly Line[] {
     return this.broker.lines;
   }
 
-  /** Nothing is on its way, waits or is held anywhere. */
+  /** Nothing is in flight, waiting or held anywhere. */
   get isDrained(): boolean {
     for (let queue = 0; queue < this.broker.queueCount; queue++) if (this.broker.queues[queue]?.length) return false;
     for (const line of this.broker.lines) {

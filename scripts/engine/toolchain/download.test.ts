@@ -17,7 +17,7 @@ import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { archiveName, checksumOf, downloadEngine } from "./download.ts";
 
-// Against a local server: what the vendor's own does today is not shown here, only what is asked of it.
+// Uses a local server, so this tests our requests, not the vendor's server.
 const version = "3.259.0";
 const silenceMs = 200;
 const quiet = { line: () => {}, status: () => {} };
@@ -44,7 +44,7 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(made.address() as AddressInfo).port}`;
 }
 
-/** An archive as the vendor makes it, with an engine in it that says a version. */
+/** An archive like the vendor's, with an engine that prints a version. */
 function makeArchive(says: string): Buffer {
   mkdirSync(path.join(folder, "made/pulumi"), { recursive: true });
   const engine = path.join(folder, "made/pulumi/pulumi");
@@ -67,24 +67,24 @@ const target = () => path.join(folder, "engine");
 const download = (releases: string) =>
   downloadEngine({ version, target: target(), progress: quiet, releases, silenceMs });
 
-/** Nothing half done may be left, or a later run would take it for the engine. */
+/** Nothing incomplete may stay, or a later run would take it for the engine. */
 function expectNothingLeft(): void {
   expect(readdirSync(folder).filter((name) => name.startsWith("engine"))).toEqual([]);
 }
 
-test("a published release whose sha256 is right is unpacked and ready to run", async () => {
+test("a published release with the right sha256 is unpacked and ready to run", async () => {
   await download(await serve(publish(makeArchive(version))));
   expect(execFileSync(path.join(target(), "pulumi"), ["version"], { encoding: "utf8" })).toBe(`v${version}\n`);
   expect(existsSync(`${target()}.download`)).toBe(false);
 });
 
-test("an archive that is not what its checksum says is refused and not kept", async () => {
+test("an archive with a wrong checksum is refused and not kept", async () => {
   const releases = await serve(publish(makeArchive(version), "a".repeat(64)));
   await expect(download(releases)).rejects.toThrow(/sha256 a{64} is published, got [0-9a-f]{64}/);
   expectNothingLeft();
 });
 
-test("an engine that says another version is refused", async () => {
+test("an engine that reports another version is refused", async () => {
   const releases = await serve(publish(makeArchive("3.1.0")));
   await expect(download(releases)).rejects.toThrow(/holds engine 3\.1\.0, not 3\.259\.0/);
   expectNothingLeft();
@@ -96,19 +96,19 @@ test("a server that refuses the connection is not available", async () => {
   await expect(download(releases)).rejects.toThrow(/ECONNREFUSED/);
 });
 
-test("a server that knows no such release is not available", async () => {
+test("a server without the release is not available", async () => {
   await expect(download(await serve((_, response) => response.writeHead(403).end("no")))).rejects.toThrow(/HTTP 403/);
 });
 
-test("a server that takes the connection and says nothing is given up after the limit", async () => {
+test("a server that accepts the connection but doesn't answer is abandoned after the limit", async () => {
   const began = performance.now();
   await expect(download(await serve(() => {}))).rejects.toThrow(/Timeout/i);
-  // undici looks at its timers about twice a second.
+  // undici checks its timers about twice a second.
   expect(performance.now() - began).toBeLessThan(silenceMs + 2_000);
   expectNothingLeft();
 });
 
-test("a download that stops half way is given up, and nothing of it is kept", async () => {
+test("an incomplete download is abandoned, and nothing is kept", async () => {
   const content = makeArchive(version);
   const whole = publish(content);
   const releases = await serve((request, response) => {
@@ -127,6 +127,6 @@ test("a checksum counts only for its own archive, and only if it is a sha256", (
   expect(() => checksumOf(`short  ${archive}\n`, archive)).toThrow(/do not name/);
 });
 
-test("a platform without a published engine says so", () => {
+test("a platform without a published engine is reported", () => {
   expect(() => archiveName(version, "linux", "riscv64")).toThrow("no engine is published for linux on riscv64");
 });

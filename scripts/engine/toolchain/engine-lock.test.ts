@@ -7,14 +7,14 @@ import { dropTornAttributes } from "./engine-lock.ts";
 const whole = '{"user.content_type":"text/plain; charset=utf-8","user.metadata":null,"md5":"DWnh9rf7NYXFhHeZzdRKPw=="}';
 
 it.each([
-  ["whole ones stay", whole, true],
-  ["half of them go", whole.slice(0, 40), false],
-  ["empty ones go", "", false],
-])("of the attributes of a state whose engine was killed %s", (_, text, stays) => {
+  ["complete ones stay", whole, true],
+  ["truncated ones are removed", whole.slice(0, 40), false],
+  ["empty ones are removed", "", false],
+])("attributes of a state whose engine was killed: %s", (_, text, stays) => {
   const folder = mkdtempSync(path.join(tmpdir(), "warren-engine-"));
   try {
     const state = path.join(folder, "op.json");
-    // None are none missed.
+    // Removing missing attributes again is harmless.
     dropTornAttributes(state);
     writeFileSync(state, "{}");
     writeFileSync(`${state}.attrs`, text);

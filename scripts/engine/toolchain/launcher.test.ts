@@ -17,8 +17,8 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { poll } from "../../lib/poll.ts";
 
-// The launcher itself, in a checkout of three files, on a PATH with nothing on it but what a test puts there.
-// npm, apt-get and id are stand-ins; that the real npm does it is shown by every fresh clone.
+// The real launcher, in a checkout of three files, with only the programs on PATH that a test puts there. npm, apt-get and id are
+// stand-ins; every fresh clone tests the real npm.
 const launcher = path.resolve(import.meta.dirname, "../../../warren");
 const needed = ["sh", "cksum", "mkdir", "readlink", "rm", "tail", "flock", "cat", "chmod", "touch", "sleep", "ln"];
 
@@ -63,7 +63,7 @@ function lock(packages: Record<string, object>): void {
   writeFileSync(path.join(checkout, "package-lock.json"), text);
 }
 
-/** A bootstrap Node of some major version, and an npm that installs like npm does: the hidden lock file last. */
+/** A bootstrap Node of a major version, and an npm stand-in that writes the hidden lock file last, like npm. */
 function putNodeAndNpm(options: { major?: number; during?: string } = {}): void {
   put("node", `[ "$1" = -v ] && echo v${options.major ?? 20}.0.0 || echo ${options.major ?? 20}`);
   put(
@@ -95,14 +95,14 @@ function start(args: readonly string[] = [], program = path.join(checkout, "warr
   const env = { PATH: path.join(folder, "bin") };
   const child = spawn("/bin/sh", [program, ...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   started.push(child);
-  const said = { stdout: "", stderr: "" };
+  const printed = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text: string) => {
-      said[name] += text;
+      printed[name] += text;
     });
   }
-  const result: Promise<Result> = once(child, "close").then(([code]) => ({ code, ...said }));
-  return { child, said, result };
+  const result: Promise<Result> = once(child, "close").then(([code]) => ({ code, ...printed }));
+  return { child, printed, result };
 }
 
 const run = (...args: string[]) => start(args).result;
@@ -119,7 +119,7 @@ describe("without Node", () => {
     expect(stderr).toContain("remedy: install the packages nodejs and npm");
   });
 
-  test("as root with apt-get it installs them, after saying so", async () => {
+  test("as root with apt-get it announces and installs them", async () => {
     put("id", "echo 0");
     putNodeAndNpm();
     for (const name of ["node", "npm"]) copyFileSync(path.join(folder, "bin", name), path.join(folder, name));
@@ -170,7 +170,7 @@ test("with nothing to do it neither needs npm nor prints anything", async () => 
   expect(installs()).toBe(1);
 });
 
-test("a lock file that asks for another version brings the dependencies again", async () => {
+test("a lock file with another version reinstalls the dependencies", async () => {
   putNodeAndNpm();
   await run();
   lock({ "node_modules/a": { version: "2.0.0" } });
@@ -188,7 +188,7 @@ test("dependencies installed by hand are used as they are, with or without optio
   expect(installs()).toBe(1);
 });
 
-test("an install that fails shows npm's last lines, and the next start tries again", async () => {
+test("a failed install shows npm's last lines, and the next start retries", async () => {
   putNodeAndNpm({ during: 'echo "npm error 403" >&2; exit 1' });
   const { code, stderr } = await run();
   expect(code).toBe(1);
@@ -198,20 +198,20 @@ test("an install that fails shows npm's last lines, and the next start tries aga
   expect((await run()).code).toBe(0);
 });
 
-test("two starts at once install once: the second waits and says so", async () => {
+test("two starts at once install once: the second reports that it waits", async () => {
   putNodeAndNpm({ during: `while [ ! -e ${folder}/go-on ]; do sleep 0.05; done` });
   const first = start();
   await until(() => installs() === 1);
   const second = start();
-  await until(() => second.said.stderr !== "");
-  expect(second.said.stderr).toBe("warren: another start is bringing the dependencies: waiting for it\n");
+  await until(() => second.printed.stderr !== "");
+  expect(second.printed.stderr).toBe("warren: another start is bringing the dependencies: waiting for it\n");
   writeFileSync(path.join(folder, "go-on"), "");
   expect((await first.result).code).toBe(0);
   expect((await second.result).code).toBe(0);
   expect(installs()).toBe(1);
 });
 
-test("an install that is killed half way is repaired by the next start", async () => {
+test("a killed install is repaired by the next start", async () => {
   putNodeAndNpm({ during: `[ -e ${folder}/go-on ] || { sleep 0.3; exit 1; }` });
   const first = start();
   await until(() => installs() === 1);
@@ -222,7 +222,7 @@ test("an install that is killed half way is repaired by the next start", async (
   expect(existsSync(path.join(checkout, "node_modules/.package-lock.json"))).toBe(true);
 });
 
-test("it works through a symbolic link and from any folder, which stays the verb's own", async () => {
+test("it works through a symbolic link and from any folder, which stays the verb's working folder", async () => {
   putNodeAndNpm();
   mkdirSync(path.join(folder, "else where"));
   symlinkSync(path.join(checkout, "warren"), path.join(folder, "else where/w"));

@@ -7,7 +7,7 @@ import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { officialProvider, providerProgram, writeStarter } from "./plugins.ts";
 
-// The engine here is a few shell lines that install a plugin or refuse to, and count how often they were asked.
+// The engine is a shell script that installs a plugin or refuses to, and counts its calls.
 let folder: string;
 let server: Server;
 let releases: string;
@@ -39,7 +39,7 @@ const installs = `d=$PULUMI_HOME/plugins/resource-$4-$5; mkdir -p $d; touch $d/p
 const bring = (engine: string, more: { again?: boolean; releases?: string } = {}) =>
   officialProvider(engine, "command", "1.2.1", { progress: quiet, home: home(), memory: folder, releases, ...more });
 
-test("an official plugin in the user's home is used, and the engine is not asked", async () => {
+test("an official plugin in the user's home is used without a call of the engine", async () => {
   const program = providerProgram(home(), "command", "1.2.1");
   mkdirSync(path.dirname(program), { recursive: true });
   writeFileSync(program, "");
@@ -58,7 +58,7 @@ test("a missing plugin is installed by the engine", async () => {
   expect(asked()).toEqual(["plugin install resource command v1.2.1"]);
 });
 
-test("a refusal is remembered, and tried again only on demand", async () => {
+test("a refusal is recorded, and retried only on demand", async () => {
   const engine = putEngine("exit 1");
   expect(await bring(engine)).toBeUndefined();
   expect(await bring(engine)).toBeUndefined();
@@ -67,16 +67,16 @@ test("a refusal is remembered, and tried again only on demand", async () => {
   expect(await bring(engine, { again: true })).toMatchObject({ origin: "official" });
 });
 
-test("where the vendor's server does not answer, the engine is not sent there", async () => {
+test("if the vendor's server doesn't answer, the engine isn't asked to install", async () => {
   expect(await bring(putEngine(installs), { releases: "http://127.0.0.1:9" })).toBeUndefined();
   expect(asked()).toEqual([]);
 });
 
-test("a starter runs its bundle with the project's Node, whatever is in the path, and passes arguments on", async () => {
+test("a starter runs its bundle with the project's Node, for any characters in the path, and passes arguments on", async () => {
   const bundle = path.join(folder, "it's a bundle.cjs");
   writeFileSync(bundle, "console.log(process.version, ...process.argv.slice(2));");
   const program = path.join(folder, "plugin");
   await writeStarter(program, bundle);
-  const said = execFileSync(program, ["127.0.0.1:1", "two words"], { encoding: "utf8" });
-  expect(said).toBe(`${process.version} 127.0.0.1:1 two words\n`);
+  const printed = execFileSync(program, ["127.0.0.1:1", "two words"], { encoding: "utf8" });
+  expect(printed).toBe(`${process.version} 127.0.0.1:1 two words\n`);
 });

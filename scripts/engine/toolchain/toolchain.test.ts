@@ -17,8 +17,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { poll } from "../../lib/poll.ts";
 import { pinnedVersions } from "./versions.ts";
 
-// Every way to an engine with a stand-in at its end: a `pulumi` or a `go` of a few shell lines, a server that refuses.
-// That the real Go builds the real engine is shown where the lab's suite uses it.
+// Every origin of an engine, with stand-ins: a `pulumi` and a `go` in shell, and a server that refuses. The lab's suite shows that the
+// real Go builds the real engine.
 const { engine: version } = pinnedVersions();
 const refusing = "http://127.0.0.1:9";
 let folder: string;
@@ -42,7 +42,7 @@ function put(name: string, text: string): string {
   return file;
 }
 
-/** Go, as far as the build asks it: its version, a list of packages, and a "compiler" that does what `build` says. */
+/** A stand-in for Go: its version, a list of packages, and a "compiler" that runs `build`. */
 function putGo(build: string): void {
   const binary = `for last; do :; done; while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done`;
   put(
@@ -58,7 +58,7 @@ esac`,
 interface Run {
   readonly child: ChildProcess;
   readonly lines: string[];
-  /** Resolves with the engine that was taken, or what was said instead. */
+  /** Resolves to the engine used, or to the error output. */
   readonly result: Promise<{ path: string; origin: string } | { error: string; remedy: string }>;
 }
 
@@ -128,7 +128,7 @@ test("if the download is refused, the engine is built once, and the next run use
   expect(builds()).toBe(1);
 });
 
-test("two at once build one engine: the second says what it waits for", async () => {
+test("two runs at once build one engine: the second reports what it waits for", async () => {
   putGo(`while [ ! -e ${folder}/go-on ]; do sleep 0.05; done`);
   const first = bring();
   await until(() => existsSync(path.join(folder, "builds")));
@@ -142,7 +142,7 @@ test("two at once build one engine: the second says what it waits for", async ()
   expect(builds()).toBe(1);
 });
 
-test("a build that is killed half way leaves nothing that looks like an engine, and the next run builds it", async () => {
+test("a killed build leaves nothing that looks like an engine, and the next run builds it", async () => {
   putGo(`[ -e ${folder}/go-on ] || { touch ${folder}/half; sleep 1; exit 1; }`);
   const first = bring();
   await until(() => existsSync(path.join(folder, "half")));

@@ -12,16 +12,16 @@ test.each([
   ["v4.0.0", false],
   ["v2.300.0", false],
   ["nonsense", false],
-])("an engine that says %j fits 3.259.0: %s", (said, fits) => {
-  expect(satisfies(parseVersion(said), [3, 259, 0])).toBe(fits);
+])("an engine that reports %j fits 3.259.0: %s", (printed, fits) => {
+  expect(satisfies(parseVersion(printed), [3, 259, 0])).toBe(fits);
 });
 
-test("Go's way to write versions is understood", () => {
+test("Go's version format is parsed", () => {
   expect(parseVersion("go1.26.8")).toEqual([1, 26, 8]);
   expect(parseVersion("go1.27")).toEqual([1, 27, 0]);
 });
 
-test("the engine's Go module is of the version of the SDK in package.json", async () => {
+test("the engine's Go module has the version of the SDK in package.json", async () => {
   const { engine } = pinnedVersions();
   const lines = readFileSync(path.join(moduleFolder, "go.mod"), "utf8")
     .split("\n")

@@ -225,7 +225,7 @@ export const laterCases: readonly Case[] = [
   {
     title: "a puller can't write products to their folder",
     change: (evidence) =>
-      agentSays(evidence, "pds-1", "puller", false, "5 pulled, 0 put aside; EACCES: permission denied"),
+      agentSays(evidence, "pds-1", "puller", false, "5 pulled, 0 dead-lettered; EACCES: permission denied"),
     ...{ host: "pds-1", step: "puller-is-well", says: /EACCES/, remedy: /df -h \/apps\/px\/rxq/ },
   },
   {

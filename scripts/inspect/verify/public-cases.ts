@@ -24,7 +24,7 @@ const waiting = (evidence: Draft<Evidence>, agent: string, files: number, second
 };
 const notConnected = "9 waiting; no connection to amqp://10.203.0.61:5672: connect ECONNREFUSED";
 const notDelivering =
-  "9 delivered, 4 waiting, 0 put aside; not connected to sftp://wxofeed@wxo-b1:22: connect ECONNREFUSED";
+  "9 delivered, 4 waiting, 0 set aside; not connected to sftp://wxofeed@wxo-b1:22: connect ECONNREFUSED";
 
 /** Faults of the public data server path. */
 export const publicCases: readonly Case[] = (
@@ -51,7 +51,7 @@ export const publicCases: readonly Case[] = (
       change: (evidence) => {
         waiting(evidence, "delivery-ftp", 4, 9);
         const text =
-          "9 delivered, 4 waiting, 0 put aside; not connected to ftp://wxofeed@wxo-b1:21: doesn't let wxofeed in";
+          "9 delivered, 4 waiting, 0 set aside; not connected to ftp://wxofeed@wxo-b1:21: doesn't let wxofeed in";
         agentSays(evidence, "px-1", "delivery-ftp", false, text);
       },
       ...{
@@ -72,7 +72,7 @@ export const publicCases: readonly Case[] = (
       title: "the server's disk accepts no files",
       change: (evidence) => {
         waiting(evidence, "delivery-sftp", 4, 9);
-        const text = "9 delivered, 4 waiting, 0 put aside; connected to sftp://wxofeed@wxo-b1:22; 4 held: Failure";
+        const text = "9 delivered, 4 waiting, 0 set aside; connected to sftp://wxofeed@wxo-b1:22; 4 held: Failure";
         agentSays(evidence, "px-1", "delivery-sftp", false, text);
       },
       ...{

@@ -14,7 +14,7 @@ function fileOf(text: string): string {
 }
 
 describe("given passwords", () => {
-  it("are a JSON object, user by user; without a file there are none", async () => {
+  it("are a JSON object with one key for each user; without a file there are none", async () => {
     expect(await readPasswords(fileOf('{"root": "correct horse"}'))).toEqual({ root: "correct horse" });
     expect(await readPasswords(undefined)).toEqual({});
   });
@@ -25,7 +25,7 @@ describe("given passwords", () => {
     expect(`${refused} ${(refused as Error).cause ?? ""}`).not.toContain("hunter2");
   });
 
-  it("are looked for where the person says, and said to be missing there", async () => {
+  it("are read from the given path, and reported as missing there", async () => {
     await expect(readPasswords(join(folder, "none.json"))).rejects.toThrow(/can't be read: ENOENT/);
   });
 });

@@ -3,7 +3,7 @@ import { notesStack } from "../../../infra/adopt/fixture-pair.ts";
 import { formatAdoption } from "./report.ts";
 
 describe("the table of an adoption", () => {
-  it("says what was found, what the stack has of it, and what has no place in it, with what that means", () => {
+  it("shows what was found, what the stack expresses, and what it can't express, with the consequences", () => {
     const lines = formatAdoption(notesStack()).split("\n");
     expect(lines).toContain("                            found   in the stack");
     expect(lines).toContain("  users                         3              3   root feeder username");

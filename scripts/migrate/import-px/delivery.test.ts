@@ -18,7 +18,7 @@ async function imported(lines: readonly string[], others: Record<string, string>
 const unexpressed = ({ findings }: Imported) =>
   findings.filter(({ kind }) => kind === "unexpressed").map(({ line, option }) => `${line} ${option}`);
 
-test("a sender's least file to deliver by FTP is a whole config, with Sundew's own defaults", async () => {
+test("a minimal FTP sender file gives a complete config, with Sundew's defaults", async () => {
   const made = await imported(least);
   expect(made).toMatchObject({ name: "x", agent: "sender", password: "p", faults: [] });
   expect(unexpressed(made)).toEqual([]);
@@ -33,7 +33,7 @@ test("a sender's least file to deliver by FTP is a whole config, with Sundew's o
   expect(configSchema.safeParse(made.config).success).toBe(true);
 });
 
-test("the beginning that the source quotes, with what it leaves out, is its sender: active, lock by umask, 775", async () => {
+test("the start quoted in the source, completed, gives its sender: active, lock by umask, 775", async () => {
   const made = await imported([
     ...["type script", "send_script sftp_amqp.py", "protocol ftp", "host wxo-b1.cmc.ec.gc.ca", "user wxofeed"],
     ...["password **********", "ftp_mode active", "noduplicates false", "validation  False", "lock  umask"],
@@ -45,14 +45,14 @@ test("the beginning that the source quotes, with what it leaves out, is its send
     ...{ type: "ftp", validation: false, noDuplicates: false, batch: 100, lock: "umask", chmod: "775" },
     server: { host: "wxo-b1.cmc.ec.gc.ca", user: "wxofeed", mode: "active" },
   });
-  // Nobody said whether the script makes directories: the agent does.
+  // The source doesn't mention whether the script makes directories: the agent does.
   expect(made.config).not.toHaveProperty("makeDirectories");
   expect(unexpressed(made)).toEqual(["2 send_script", "6 password"]);
   const [script] = made.findings.filter(({ option }) => option === "send_script");
   expect(script?.remedy).toContain('"queueDirectory": "/apps/px/txq/dd-notify-wxo-b1"');
 });
 
-test("each rule has the directory and the name that held where it stands; those of an included file end with it", async () => {
+test("each rule has the directory and file name in effect at its line; an included file's settings end with it", async () => {
   const made = await imported(
     [
       ...least.slice(0, -1),
@@ -74,7 +74,7 @@ test("each rule has the directory and the name that held where it stands; those 
   });
 });
 
-test("a destination says protocol, login, directory and name in one", async () => {
+test("a destination sets protocol, login, directory and name at once", async () => {
   const made = await imported(["type single-file", "destination sftp://u:p@h/pub/x NONE", "accept .*"]);
   expect(made.config).toMatchObject({
     type: "sftp",
@@ -84,7 +84,7 @@ test("a destination says protocol, login, directory and name in one", async () =
   expect(unexpressed(made)).toEqual(["2 protocol"]);
 });
 
-test("what the agent doesn't do is listed", async () => {
+test("unsupported settings are listed", async () => {
   const made = await imported([
     ...least.slice(0, -1),
     ...["kbytes_ps 100", "binary False", "timeout_send 60", "lock None", "chmod 9", "fx_script x.py", "timeout 5"],
@@ -105,7 +105,7 @@ test.each<[string, string[], string]>([
   ["a name by a script", [...least, "filename DESTFNSCRIPT=x.py", "accept x"], "filename DESTFNSCRIPT=x.py: no agent"],
   ["a mixture of directories", [...least, "directory //a", "accept x", "directory /b", "accept y"], "is absolute"],
   ["a directory that climbs", [...least, "directory /a/../b", "accept x"], '"." or ".." as a folder'],
-])("%s: nothing is imported, and the reason is told", async (_, lines, fault) => {
+])("%s: nothing is imported, and the reason is reported", async (_, lines, fault) => {
   const made = await imported(lines);
   expect(made.config).toBeUndefined();
   expect(made.faults.map(({ message }) => message).join("\n")).toContain(fault);

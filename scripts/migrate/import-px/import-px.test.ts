@@ -43,7 +43,7 @@ async function imported(files: readonly string[], own: Partial<ImportPxOptions> 
   return { code, stdout, stderr };
 }
 
-test("the source's examples become what they became before, and what can't be said of them is the same", async () => {
+test("the source's examples give the recorded configs and the recorded list of unsupported settings", async () => {
   const files = globSync(`${examples}/*/*.conf`, { cwd: checkout }).sort();
   const argv = [join(checkout, "scripts/cli.ts"), "import-px", ...files];
   const ended = await run(process.execPath, argv, { cwd: checkout }).catch((error: Ended) => error);
@@ -51,7 +51,7 @@ test("the source's examples become what they became before, and what can't be sa
   await expect(`${ended.stdout}\n${ended.stderr}`).toMatchFileSnapshot("examples/golden.txt");
 });
 
-test("the source's dd-notify is its sender: nothing but the password, which is asterisks there, is left to do", async () => {
+test("the source's dd-notify gives its sender: only the password, which is asterisks there, is left to set", async () => {
   const { code, stdout } = await imported([notify], { json: true });
   expect(code).toBe(2);
   const [made] = JSON.parse(stdout);
@@ -65,7 +65,7 @@ test("the source's dd-notify is its sender: nothing but the password, which is a
   expect(left).toMatchObject([{ file: notify, line: 9, option: "password" }]);
 });
 
-test("what is written can be run: the agents take it, passwords lie beside it for this user alone, and in no output", async () => {
+test("written configs are valid for the agents; passwords are in files for this user only, and in no output", async () => {
   const text = readFileSync(join(checkout, notify), "utf8").replace("********", "t0p-secret");
   writeFileSync(join(folder, "dd-notify.conf"), text);
   const output = join(folder, "new");
@@ -82,20 +82,20 @@ test("what is written can be run: the agents take it, passwords lie beside it fo
   expect(sent.stderr + received.stdout + received.stderr).not.toContain("t0p-secret");
 });
 
-test("what is there is not written over, unless it is asked for", async () => {
+test("existing files are overwritten only on request", async () => {
   expect((await imported([notify], { output: folder })).code).toBe(2);
   await expect(imported([notify], { output: folder })).rejects.toThrow("already exists");
   expect((await imported([notify], { output: folder, force: true })).code).toBe(2);
 });
 
-test("a file that isn't there, and one name twice, are said in words", async () => {
+test("a missing file and a repeated name give clear messages", async () => {
   const missing = await imported([`${examples}/tx/none.conf`]);
   expect(missing.code).toBe(1);
   expect(missing.stderr).toContain(`${examples}/tx/none.conf: can't be read: ENOENT`);
   await expect(imported([notify, notify])).rejects.toThrow("is the sender dd-notify-wxo-b1, as");
 });
 
-test("the commands that docs/agents.md shows do what it says", async () => {
+test("the commands in docs/agents.md work as described", async () => {
   const shown = shellLines("docs/agents.md").filter((line) => line.startsWith("./warren import-px"));
   expect(shown).toEqual([`./warren import-px ${notify}`, `./warren import-px ${notify} --output /tmp/agents.new`]);
   expect(shellLines("docs/agents.md")).toContain(

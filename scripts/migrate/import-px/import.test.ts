@@ -5,7 +5,7 @@ import { type Agent, type Imported, importFile } from "./import.ts";
 
 const least = ["type amqp", "host b", "user u", "password p", "exchange_name cmc", "exchange_type topic", "accept .*"];
 
-/** Imports `/px/etc/tx/x.conf` (or rx) of these lines; `others` are files beside it. */
+/** Imports `/px/etc/tx/x.conf` (or rx) with these lines; `others` are further files. */
 async function imported(
   lines: readonly string[],
   { agent = "sender", others = {} }: { agent?: Agent; others?: Record<string, string> } = {},
@@ -24,7 +24,7 @@ const unexpressed = ({ findings }: Imported) =>
   findings.filter(({ kind }) => kind === "unexpressed").map(({ line, option }) => `${line} ${option}`);
 const faults = ({ faults: all }: Imported) => all.map(({ file, line, message }) => `${file}:${line} ${message}`);
 
-test("a sender's least file is a whole config, with Sundew's own defaults, and nothing is left over", async () => {
+test("a minimal sender file gives a complete config, with Sundew's defaults and without remarks", async () => {
   const made = await imported(least);
   expect(made).toMatchObject({ name: "x", agent: "sender", password: "p", faults: [] });
   expect(unexpressed(made)).toEqual([]);
@@ -41,7 +41,7 @@ test("a sender's least file is a whole config, with Sundew's own defaults, and n
   expect(senderSchema.safeParse(made.config).success).toBe(true);
 });
 
-test("every option of a sender has its value, and the last one counts", async () => {
+test("every option of a sender is imported, and its last value counts", async () => {
   const made = await imported([
     "# a remark",
     "type amqp",
@@ -76,7 +76,7 @@ test("every option of a sender has its value, and the last one counts", async ()
   expect(made.findings.filter(({ line }) => line === 5)).toMatchObject([{ option: "exchange_name", kind: "noted" }]);
 });
 
-test("what a sender's config can't say is listed with line, option, why and remedy; what had no effect is noted", async () => {
+test("unsupported options of a sender are listed with line, reason and remedy; those without effect are noted", async () => {
   const made = await imported([
     ...least,
     "purge 5H,1+",
@@ -99,7 +99,7 @@ test("what a sender's config can't say is listed with line, option, why and reme
   expect(unexpressed(await imported([...least, "sorter None"]))).toEqual(["8 sorter"]);
 });
 
-test("a receiver's file is a config with a queue of its own; what ingest did is listed", async () => {
+test("a receiver's file gives a config with its own queue; Sundew's ingest settings are listed", async () => {
   const lines = [
     ...least,
     "exchange_key exp.#",
@@ -120,7 +120,7 @@ test("a receiver's file is a config with a queue of its own; what ingest did is 
   expect(unexpressed(made)).toEqual(["1 type", "7 accept", "9 extension", "10 noduplicates", "12 vip"]);
 });
 
-test("px.conf goes before the file, and include is followed, with places of their own", async () => {
+test("px.conf is read before the file, and includes are followed, with their own line numbers", async () => {
   const made = await imported(["include common.inc", ...least, "batch 7"], {
     others: { "/px/etc/px.conf": "batch 5\npurge 1H,1+", "/px/etc/tx/common.inc": "mtime 2\nexchange_name inner" },
   });
@@ -160,20 +160,20 @@ test.each<[string, string[], string]>([
   ],
   ["an include of itself", [...least, "include x.conf"], "/px/etc/tx/x.conf:8 include x.conf: more than 8 files deep"],
   ["no UTF-8", [...least, "reject \xe9"], "/px/etc/tx/x.conf:8 is not UTF-8, as names of files and messages are"],
-])("%s: nothing is imported, and file and line say why", async (_, lines, fault) => {
+])("%s: nothing is imported, and the reason has file and line", async (_, lines, fault) => {
   const made = await imported(lines);
   expect(made.config).toBeUndefined();
   expect(faults(made).join("\n")).toContain(fault);
   for (const { remedy } of made.faults) expect(remedy.length).toBeGreaterThan(5);
 });
 
-test("all faults of a file are told at once", async () => {
+test("all faults of a file are reported at once", async () => {
   expect((await imported(["type amqp", "batch x", "reject ("])).faults.map(({ line }) => line)).toEqual([
     0, 0, 0, 3, 0, 2,
   ]);
 });
 
-test("outside of tx and rx somebody has to say what it is", async () => {
+test("outside tx and rx an option must name the kind", async () => {
   const read = async () => Buffer.from(least.join("\n"));
   const options = { agent: undefined, root: "/apps/px", metricsPort: 1 };
   const made = await importFile("/tmp/x.conf", options, read);

@@ -30,7 +30,7 @@ export interface Folders {
 
 const inputsPerTurn = 20;
 const nameBytesMax = 255;
-/** The input's number is in its content: it is told from all others by that. */
+/** The input's number is in its content, which distinguishes it from all others. */
 const contentBytesMin = 32;
 
 const piece = weighted<Buffer>(
@@ -73,7 +73,7 @@ export async function makeInputs(into: Folders, options: FuzzOptions): Promise<I
   return inputs;
 }
 
-/** As whoever puts files there: written under a name with a dot, then renamed. */
+/** As producers put files there: written under a name with a dot, then renamed. */
 function putValid({ root, folders, around: { owner } }: Folders, index: number): Input {
   const folder = folders[index % folders.length] ?? "";
   const name = `valid-${index}:URP:XSS:RADAR:GIF::20130606144709`;

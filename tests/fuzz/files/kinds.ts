@@ -81,7 +81,7 @@ function moveFolder(place: Place): void {
   renameSync(place.path, at);
 }
 
-/** Its file is called as one outside: whoever follows the link takes that one for it. */
+/** Its file has the name of one outside: a reader that follows the link mistakes that one for it. */
 function folderBecomesLink(place: Place): void {
   mkdirSync(place.path);
   writeFileSync(inside(place, place.around.secretName), place.content);

@@ -5,16 +5,16 @@ import { join } from "node:path";
 import { checkout } from "../../../scripts/engine/places.ts";
 import type { Owner, Rig } from "../rig.ts";
 
-/** Who owns nothing: rights hold for it, as for the user who runs the agents. */
+/** A user that owns nothing: permissions apply to it, as to the user of the agents. */
 const nobody: Owner = { uid: 65_534, gid: 65_534 };
 export const flipName = "flip";
-/** Whatever the agent has taken away meanwhile is made again. */
+/** Makes again whatever the agent has removed meanwhile. */
 const flipper = `
 const { mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } = require("node:fs");
 const [folder, away, target] = process.argv.slice(1);
 const pause = new Int32Array(new SharedArrayBuffer(4));
 const steps = [
-  () => mkdirSync(folder), () => writeFileSync(folder + "/told", "inside"), () => renameSync(folder, away),
+  () => mkdirSync(folder), () => writeFileSync(folder + "/known", "inside"), () => renameSync(folder, away),
   () => symlinkSync(target, folder), () => Atomics.wait(pause, 0, 0, 1), () => unlinkSync(folder), () => renameSync(away, folder),
   () => Atomics.wait(pause, 0, 0, 1),
 ];
@@ -38,7 +38,7 @@ export class Surroundings {
   readonly secretFile: string;
   /** With a file in it that is called as `secretName`. */
   readonly secretFolder: string;
-  readonly secretName = "told";
+  readonly secretName = "known";
   /** A name in use in each folder. */
   readonly nameInUse = "in-use";
   readonly largeBytes: number;
@@ -74,8 +74,8 @@ export class Surroundings {
   }
 
   /**
-   * Until the end a folder of `root` is now one with a file in it, now a link to the secret folder, where a file of the same name is: whoever looks, and
-   * then opens, may find another one each time.
+   * Swaps a folder of `root`, until the end, between a real folder with a file and a link to the secret folder with a file of the same name: a
+   * reader that checks first and opens later may find the other one.
    */
   flip(root: string): void {
     const argv = ["-e", flipper, join(root, flipName), join(this.outside, "flipped"), this.secretFolder];

@@ -104,7 +104,7 @@ function entriesOf(folder: string): Dirent[] {
   }
 }
 
-/** Of files that were put aside, each with its reason. */
+/** Files that were set aside, each with its reason. */
 function asideNames(txq: string): ReadonlySet<string> {
   const folder = join(txq, ".aside");
   // A note is written before its file moves, and removed where that fails.

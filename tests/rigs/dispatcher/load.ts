@@ -1,24 +1,24 @@
-/** What products are announced at, and what came of them. */
+/** The place where products are announced, and their results. */
 export interface LoadPlace {
   readonly pulled: ReadonlyMap<string, unknown>;
-  /** Resolves when the puller has got something more. */
+  /** Resolves when the puller gets another message. */
   readonly progress: Promise<void>;
   announcement(urp: 1 | 2, number: number): { readonly key: string; readonly body: Buffer };
   announce(body: Buffer): Promise<void>;
 }
 
 export interface Load {
-  /** Announces the twins that are missing; resolves to all keys when the broker has everything. */
+  /** Announces the missing twins. Resolves to all keys when everything is confirmed. */
   stop(): Promise<string[]>;
 }
 
-/** The twin comes so many products after the first one. */
+/** How many products the twin is behind. */
 const lag = 30;
 const unconfirmedMax = 60;
-/** Products announced beyond what the puller has. */
+/** Limit of announced products that the puller doesn't have yet. */
 const aheadMax = 800;
 
-/** Both radar servers announce one product after the other, never far ahead of the puller, until it is stopped. */
+/** Announces one product after the other for both radar servers, never far ahead of the puller, until it is stopped. */
 export function startLoad(place: LoadPlace): Load {
   const stopped = Promise.withResolvers<void>();
   let isStopped = false;
@@ -28,7 +28,7 @@ export function startLoad(place: LoadPlace): Load {
       unconfirmed.delete(sent);
     });
     unconfirmed.add(sent);
-    // One that failed stays: whoever waits for the broker to have everything is told.
+    // A failed one stays, so that `stop` rejects.
     sent.catch(() => {});
     while (unconfirmed.size >= unconfirmedMax) await Promise.race(unconfirmed);
   };
@@ -45,7 +45,7 @@ export function startLoad(place: LoadPlace): Load {
     return keys;
   };
   const running = run();
-  // Told by `stop`.
+  // `stop` rejects with it.
   running.catch(() => {});
   return {
     stop: () => {

@@ -3,11 +3,11 @@ import { Place } from "./place.ts";
 import { Rig } from "./rig.ts";
 
 /**
- * `test` with a real broker that all tests of a file share, and for each a place of its own: exchange, queues, announcer, puller. Made where a
- * test asks for them, and taken down after it in any case, with dispatchers and load.
+ * `test` with a real broker, shared by all tests of a file, and for each test its own exchange, queues, announcer and puller. They are made
+ * on demand, and always removed after the test, with dispatchers and load.
  */
 export const placeTest = plainTest
-  // biome-ignore lint/correctness/noEmptyPattern: what a fixture uses is read from this pattern
+  // biome-ignore lint/correctness/noEmptyPattern: vitest reads a fixture's dependencies from this pattern
   .extend("rig", { scope: "file" }, async ({}, { onCleanup }): Promise<Rig> => {
     const rig = await Rig.start();
     onCleanup(() => rig.stop());

@@ -17,7 +17,7 @@ import type { Rig } from "./rig.ts";
 const log = pino({ level: "silent" });
 const topic = "20150120.RADAR.URP.IWA";
 
-/** What the puller got of one product: message ids, so that a message given out twice is none sent twice. */
+/** The puller's messages of a product. Message ids tell a redelivery from a second publish. */
 interface Pulled {
   readonly messageIds: Set<string>;
   readonly deliveries: Message[];
@@ -27,7 +27,7 @@ interface Pulled {
 export class Place {
   readonly name: string;
   readonly pulled = new Map<string, Pulled>();
-  /** What came under the twin topic, by key. */
+  /** Messages with the twin topic, by key. */
   readonly twins = new Map<string, Message[]>();
   readonly dispatchers: DispatcherProcess[] = [];
   readonly #loads: Load[] = [];
@@ -37,7 +37,7 @@ export class Place {
   #sendsReceipts = true;
   #progress = Promise.withResolvers<void>();
 
-  /** Resolves when the puller has got something more. */
+  /** Resolves when the puller gets another message. */
   get progress(): Promise<void> {
     return this.#progress.promise;
   }
@@ -73,7 +73,7 @@ export class Place {
       inputQueue: this.inputQueue,
       outputQueues: [this.pullQueue],
       hostName: `${this.name}-${host}`,
-      // For a machine that does much else.
+      // For a busy machine.
       shutdownTimeoutMs: 60_000,
       ...own,
     });
@@ -81,7 +81,7 @@ export class Place {
 
   async #open(): Promise<void> {
     const config = brokerConfig.parse(this.#rig.brokerSettings);
-    // As announcers and pullers do: nothing is lost before the first dispatcher comes. A ledger is the dispatcher's alone.
+    // As announcers and pullers do, so that nothing is lost before the first dispatcher starts. Only dispatchers declare ledgers.
     const { exchanges, queues } = topologyOf(this.settings("none"));
     const topology = { exchanges, queues: queues.filter(({ name }) => !name.includes(".ledger.")) };
     this.#session = openBrokerSession({ config, log, name: "test", topology });
@@ -124,7 +124,7 @@ export class Place {
     return "ack";
   }
 
-  /** A dispatcher on a host of that name; started again with the same name it has the same ledger and state folder. */
+  /** Starts a dispatcher on a host of that name. A restart with the same name has the same ledger and state folder. */
   async dispatcher(host = "a", own: object = {}, fileSizeMax?: number): Promise<DispatcherProcess> {
     const folder = join(this.#rig.folder, this.name, host);
     await mkdir(folder, { recursive: true });
@@ -136,7 +136,7 @@ export class Place {
     return process;
   }
 
-  /** Announces as the announcer does: again until the broker has confirmed. */
+  /** Announces as the announcer does: repeats until the broker confirms. */
   async announce(body: Buffer, routingKey = `v00.urp.input.${topic}`, headers: Record<string, unknown> = {}) {
     for (;;) {
       await this.#session.ready();
@@ -151,7 +151,7 @@ export class Place {
     return { key, body: Buffer.from(`${key} ${498_080 + urp} ${url}`) };
   }
 
-  /** The first of both radar servers' announcements of `count` products, and all their keys. */
+  /** The first radar server's announcements of `count` products, and all keys. */
   async announceFirst(count: number, from = 0): Promise<string[]> {
     const all = Array.from({ length: count }, (_, index) => this.announcement(1, from + index));
     await Promise.all(all.map(({ body }) => this.announce(body)));
@@ -170,37 +170,37 @@ export class Place {
     return load;
   }
 
-  /** Resolves when the puller has got at least one message of each. */
+  /** Resolves when the puller has at least one message of each. */
   async allOut(keys: readonly string[]): Promise<void> {
     while (keys.some((key) => !this.pulled.has(key))) await this.#progress.promise;
   }
 
-  /** Resolves when the puller has got so many products more. */
+  /** Resolves when the puller has `count` more products. */
   async more(products: number): Promise<void> {
     const enough = this.pulled.size + products;
     while (this.pulled.size < enough) await this.#progress.promise;
   }
 
-  /** Products of which two different messages came. */
+  /** Products with two different messages. */
   get repeated(): number {
     return [...this.pulled.values()].filter(({ messageIds }) => messageIds.size > 1).length;
   }
 
-  /** Of those, the ones of which no further message said that it was in doubt. */
+  /** Those of them whose later messages weren't marked as unconfirmed. */
   get repeatedUnmarked(): number {
     return [...this.pulled.values()].filter(
       ({ deliveries }) => deliveries.filter(({ marks }) => marks.doubt === undefined).length > 1,
     ).length;
   }
 
-  /** The dispatcher that was started last, perhaps not ready yet. */
+  /** The dispatcher started last, which may not be ready yet. */
   async newest(): Promise<DispatcherProcess> {
     let newest = this.dispatchers.at(-1);
     for (; !newest; newest = this.dispatchers.at(-1)) await new Promise((resolve) => setImmediate(resolve));
     return newest;
   }
 
-  /** Takes so many dead letters off their queue. */
+  /** Consumes `count` dead letters. */
   async deadLetters(count: number): Promise<{ reason: unknown; body: string }[]> {
     const aside: { reason: unknown; body: string }[] = [];
     const all = Promise.withResolvers<void>();
@@ -217,7 +217,7 @@ export class Place {
     return aside;
   }
 
-  /** Messages in the queue. Exact once no consumer is there: what one held unacked is back then. */
+  /** Messages in the queue. Exact without consumers, when all unacked messages are requeued. */
   async count(queue: string): Promise<number> {
     let count = 0;
     await this.#rig.meddle(async (channel) => {
@@ -226,14 +226,14 @@ export class Place {
     return count;
   }
 
-  /** It settles everything, and ends well. What it has not decided when it is told to end it would give back. */
+  /** Stops the dispatcher when it has settled everything: it would requeue undecided announcements. Expects exit code 0. */
   async endWell(dispatcher: DispatcherProcess): Promise<void> {
     await this.settled();
     expect(await dispatcher.end()).toEqual([0, null]);
     expect(await this.count(this.inputQueue)).toBe(0);
   }
 
-  /** Resolves when no announcement waits in the input queue, nor is in anybody's hands. */
+  /** Resolves when the input queue has no ready and no unacknowledged announcements. */
   async settled(): Promise<void> {
     const lookup = `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${this.inputQueue}">>))`;
     const count = `begin ${lookup}, [{messages, N}] = rabbit_amqqueue:info(Q, [messages]), N end`;
@@ -242,7 +242,7 @@ export class Place {
 
   async close(): Promise<void> {
     await Promise.all(this.dispatchers.map((dispatcher) => dispatcher.kill()));
-    // Of a test that failed: what it still announces fails with the session.
+    // In a failed test, outstanding announcements fail with the session.
     const loads = this.#loads.map((load) => load.stop());
     await this.#session.close();
     await Promise.allSettled(loads);

@@ -1,17 +1,17 @@
 import { expect } from "vitest";
 import { TestedAgent } from "../tested-agent.ts";
 
-/** One dispatcher as its own process. */
+/** A dispatcher process. */
 export class DispatcherProcess extends TestedAgent {
   readonly stateDirectory: string;
 
-  /** `fileSizeMax` as of `TestedAgent`. */
+  /** `fileSizeMax`: see `TestedAgent`. */
   constructor(configFile: string, stateDirectory: string, fileSizeMax?: number) {
     super({ agent: "dispatcher", configFile, stateDirectory, ...(fileSizeMax === undefined ? {} : { fileSizeMax }) });
     this.stateDirectory = stateDirectory;
   }
 
-  /** Resolves when so many announcements of the second radar server were found to be twins. */
+  /** Resolves when the dispatcher has recognised `count` announcements of the second radar server as twins. */
   async twinsOfSecond(twins: number): Promise<void> {
     const seen = async (): Promise<number> => {
       const lines = (await this.metrics()).split("\n");

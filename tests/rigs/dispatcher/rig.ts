@@ -5,11 +5,11 @@ import { type ChannelModel, connect } from "amqplib";
 import type { LocalBroker } from "../../../scripts/traffic/local-broker.ts";
 import { sharedBroker } from "../shared-broker.ts";
 
-// For tests: a real broker, dispatchers as processes of their own, an announcer and a puller that keep count.
+// For tests: a real broker, dispatcher processes, an announcer and a puller that count.
 
 type Channel = Awaited<ReturnType<ChannelModel["createChannel"]>>;
 
-/** The broker and a folder, for one file of tests. */
+/** The shared broker and a folder for one test file. */
 export class Rig {
   readonly broker: LocalBroker;
   readonly folder: string;
@@ -36,18 +36,18 @@ export class Rig {
     };
   }
 
-  /** A name that no other test of the file has. */
+  /** A name unique in the file. */
   nextName(): string {
     this.#places += 1;
     return `t${this.#places}`;
   }
 
-  /** Somebody else changes the broker. */
+  /** Changes the broker from outside. */
   async meddle(how: (channel: Channel) => unknown): Promise<void> {
     const connection = await connect(this.broker.url);
     const channel = await connection.createChannel();
     await how(channel);
-    // Closed with its channel still open, a connection may take along what the channel has not handled.
+    // Closing a connection with an open channel may lose messages that the channel has not handled.
     await channel.close();
     await connection.close();
   }
