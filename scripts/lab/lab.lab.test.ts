@@ -207,7 +207,7 @@ describe("a lab of two hosts", () => {
     await hostExec(name, "host-11", write);
     await freeDisk(name, "host-12");
     await hostExec(name, "host-12", write);
-    await expect(fillDisk(name, "host-11")).rejects.toThrow(/can't be full alone/);
+    await expect(fillDisk(name, "host-11")).rejects.toThrow(/can't be filled alone/);
   });
 
   it("stays up if a second up is interrupted", async () => {

@@ -91,7 +91,7 @@ describe("a local broker", () => {
     const { port } = server.address() as { port: number };
     const attempt = startLocalBroker({ amqpPort: port });
     await expect(attempt).rejects.toThrow(UserError);
-    await expect(attempt).rejects.toThrow(`port ${port} can't be had: EADDRINUSE`);
+    await expect(attempt).rejects.toThrow(`port ${port} can't be used: EADDRINUSE`);
     server.close();
     expect(folders()).toEqual(before);
   });
