@@ -12,14 +12,21 @@ const dpkg = (...words: readonly string[]): Command =>
   run("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--force-confdef", "--force-confold", ...words);
 
 /**
+ * Configures the packages that an interrupted run has unpacked; until then apt does nothing. It fails if the run was killed while it unpacked a
+ * package: apt unpacks that one again, so only apt's result counts.
+ */
+const configureInterrupted = or(to("/dev/null", dpkg("--configure", "-a")), run("true"));
+
+/**
  * Installs packages and holds those that are pinned. Versions come from apt preferences, which must be written before. If all packages are
- * installed, apt does nothing. Packages that a killed run left half-configured, which block apt, are configured first.
+ * installed, apt does nothing. Packages that a killed run left half-configured block apt, so they are
+ * configured first.
  */
 export function installPackages(names: readonly string[], held: readonly string[]): Command {
   const install = to("/dev/null", apt("install", "--no-install-recommends", "--allow-change-held-packages", ...names));
   return and(
     to("/dev/null", apt("update")),
-    or(install, and(to("/dev/null", dpkg("--configure", "-a")), install)),
+    or(install, and(configureInterrupted, install)),
     ...(held.length > 0 ? [to("/dev/null", run("apt-mark", "hold", ...held))] : []),
   );
 }
@@ -46,7 +53,7 @@ export const fetchUpgrade = (wanted: readonly PackageVersion[]): Command =>
 export function upgradePackages(wanted: readonly PackageVersion[], held: readonly string[]): Command {
   const install = to("/dev/null", apt("install", "--no-remove", ...upgradeOptions, ...versions(wanted)));
   return and(
-    or(install, and(to("/dev/null", dpkg("--configure", "-a")), install)),
+    or(install, and(configureInterrupted, install)),
     ...(held.length > 0 ? [to("/dev/null", run("apt-mark", "hold", ...held))] : []),
   );
 }
