@@ -58,7 +58,7 @@ beforeAll(async () => {
   const config = {
     "warren:ssh": { user: "root", privateKeyFile: `.warren/labs/${lab}/id_ed25519` },
     "warren:hosts": {
-      // The host behind comes first: a connection through a jump host may reach it before it is queried itself.
+      // The host behind the jump host is listed first: a connection through a jump host may need its key before it is queried itself.
       [behind]: { address: address(11), roles: ["urp"], ssh: { via: jump } },
       [jump]: { address: address(21), roles: ["bunny"] },
     },

@@ -60,15 +60,15 @@ export function ldap({ all }: { readonly all: boolean }): void {
       expect(Number(/Overall exposure level for .*: ([\d.]+)/.exec(answer)?.[1])).toBeLessThanOrEqual(3);
     });
 
-    it.each<[what: string, who: Person, password: string | undefined, wanted: "accepted" | "refused"]>([
+    it.each<[what: string, kind: Person, password: string | undefined, wanted: "accepted" | "refused"]>([
       ["LDAP user, right password", "person", undefined, "accepted"],
       ["LDAP user, wrong password", "person", wrong, "refused"],
       ["LDAP user, empty password", "person", "", "refused"],
       ["internal user, right password", "own", undefined, "accepted"],
       ["internal user, wrong password", "own", wrong, "refused"],
       ["in the directory, but no user of the broker", "stranger", undefined, "refused"],
-    ])("logs in over AMQP: %s", async (what, who, password, wanted) => {
-      const login = subject[who];
+    ])("logs in over AMQP: %s", async (what, kind, password, wanted) => {
+      const login = subject[kind];
       await expectLogin(what, password === undefined ? login : { ...login, password }, wanted);
     });
 
@@ -80,12 +80,12 @@ export function ldap({ all }: { readonly all: boolean }): void {
       });
     });
 
-    it.each<[what: string, who: Person, change: LdapChange, wanted: number]>([
+    it.each<[what: string, kind: Person, change: LdapChange, wanted: number]>([
       ["management API, LDAP user without tags", "person", {}, 401],
       ["management API, LDAP user with the broker's tag", "tagged", {}, 200],
       ["management API, `tags: {management: true}`", "person", { tags: { management: true } }, 200],
-    ])("grants the expected tags: %s", async (_, who, change, wanted) => {
-      const ask = async () => expect(await managementStatus(subject, subject[who])).toBe(wanted);
+    ])("grants the expected tags: %s", async (_, kind, change, wanted) => {
+      const ask = async () => expect(await managementStatus(subject, subject[kind])).toBe(wanted);
       await (Object.keys(change).length === 0 ? ask() : withLdap(subject, change, ask));
     });
 

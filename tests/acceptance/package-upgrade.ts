@@ -39,7 +39,7 @@ export function packagesUpgraded(): void {
       expect(plan.output).toContain(`rabbitmq-server ${otherSeries} is available, in another series`);
       let turns: { host: string; outcome: string; packages: PackageStep[]; seconds?: number }[] = [];
       const act = async () => {
-        await killHalfWay(["upgrade"], upgradeWithinMs, (said) => said.includes("  upgrades "));
+        await killHalfWay(["upgrade"], upgradeWithinMs, (output) => output.includes("  upgrades "));
         const { answer, stderr } = await answerOf<{ turns: typeof turns }>(["upgrade"], upgradeWithinMs);
         expect(stderr).toContain("continues the upgrade of");
         ({ turns } = answer);

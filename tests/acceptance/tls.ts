@@ -26,7 +26,7 @@ export function certificates(): void {
       const { config, members } = await brokerSubject();
       for (const address of [...members.map((member) => member.address), brokerVirtualIp(config).address]) {
         const connection = await connectAmqps(address);
-        // amqplib can't decode the nesting that fits into a frame of the default size, so the broker limits it.
+        // Nesting that crashes the broker fits into a frame of the default size, but not into this one.
         expect(connection.connection).toMatchObject({ frameMax: 32_768 });
         await connection.close();
       }

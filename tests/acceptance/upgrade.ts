@@ -42,8 +42,8 @@ function moves(): void {
       await clientAt(clusters.old);
       const { counted, pauseMs } = await whileProductsFlow(async () => {
         // At the worst moment: the old dispatchers have stopped, and the new ones have not started.
-        await killHalfWay(["upgrade", "--to", clusters.new], moveWithinMs, (said) =>
-          said.includes("has the virtual IP"),
+        await killHalfWay(["upgrade", "--to", clusters.new], moveWithinMs, (output) =>
+          output.includes("has the virtual IP"),
         );
         const { exitCode, all } = await runVerb(["upgrade", "--to", clusters.new], moveWithinMs);
         expect(exitCode, all).toBe(0);
