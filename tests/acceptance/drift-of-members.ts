@@ -9,7 +9,7 @@ import { on, preview, stackConfig, stackTrace, until, up, type WarrenResult } fr
 
 /** Slow repairs: a lost member, a dead API, an agent's missing object. */
 export function driftOfMembers(): void {
-  part("what somebody changed by hand in brokers", () => {
+  part("a manual change in brokers", () => {
     it("is found if a binding of the agents is gone and no agent has bound it again yet", async () => {
       let seen: WarrenResult | undefined;
       await until("a preview finds it gone", 60_000, async () => {

@@ -7,7 +7,7 @@ import { changedResources, preview, until, up, type WarrenResult } from "./subje
 import { propertyOf, restartedBy, stackUnits } from "./units.ts";
 
 export function drift(): void {
-  part("what somebody changed by hand", () => {
+  part("a manual change", () => {
     it("is reported by the preview with host or cluster, thing and difference, and nothing else would change", async () => {
       await strangers.change();
       const changes = await doAll(rows);

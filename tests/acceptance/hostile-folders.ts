@@ -151,7 +151,7 @@ interface Race {
   readonly host: string;
   readonly account: string;
   readonly step: string;
-  /** The path that is swapped. */
+  /** The path to swap. */
   readonly at: string;
   /** The target of the link there. */
   readonly victim: string;

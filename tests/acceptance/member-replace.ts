@@ -22,7 +22,7 @@ const testWithinMs = 1_800_000;
  * with another host key. Doesn't prove the same for another address.
  */
 export function memberIsReplaced(): void {
-  part("a member whose disk is lost, with the virtual IP on it", () => {
+  part("a member with the virtual IP whose disk is lost", () => {
     it("is replaced by a bare host while products flow: none lost, none twice", { timeout: testWithinMs }, async () => {
       let seconds = 0;
       const act = async () => {

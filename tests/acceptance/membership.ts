@@ -6,8 +6,8 @@ import { withChangedStack } from "./stack-file.ts";
 import { on, preview, send, stackConfig, textOf, until, up } from "./subject.ts";
 
 /**
- * For two runs of `up` and the checks after them, each with its own timeout. A test that kept running behind the next ones would change their
- * cluster.
+ * For two runs of `up` and the checks after them, each with its own timeout. A test that outlived its timeout would change the cluster
+ * under the next ones.
  */
 const testWithinMs = 720_000;
 

@@ -7,7 +7,7 @@ import { answerOf, expectAllOnce, runVerb, type Work, whileFlowing } from "./flo
 import { part } from "./one-lab.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
-/** Twelve hosts one after the other, each waited for: two minutes on two idle cores. */
+/** Twelve hosts, one after the other: two minutes on two idle cores. */
 const restartWithinMs = 900_000;
 const drillWithinMs = 300_000;
 const testWithinMs = 1_200_000;
@@ -55,7 +55,7 @@ export function rollingRestart({ perSecond, hosts }: Rolling = {}): void {
 
 /** Each kind of `./warren drill`, run as a person runs it while products flow: none is lost, none is dispatched twice. */
 export function drills(): void {
-  part("things broken on purpose while products flow", () => {
+  part("drills while products flow", () => {
     it("each kind of drill runs, and the system is healthy again", { timeout: testWithinMs }, async () => {
       const verbs = drillKinds.map(({ name }) => ["drill", name, "--hold", String(drillHoldSeconds)]);
       const { answers, account } = await whileProductsFlow<DrillReport>(verbs, drillWithinMs);

@@ -68,7 +68,7 @@ export function rotation(): void {
   });
 }
 
-/** Enough products for the whole rotation, at `sendPublic`'s twenty a second. */
+/** Enough products for the complete rotation, at `sendPublic`'s twenty a second. */
 const delivered = 1200;
 
 async function deliveryIsRotated(): Promise<void> {

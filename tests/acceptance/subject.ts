@@ -17,7 +17,7 @@ import type { RunResult } from "../../scripts/traffic/run.ts";
 const givenLab = process.env.WARREN_TEST_LAB;
 export const isGivenLab = givenLab !== undefined;
 
-/** The lab that the whole suite of a test file shares, and its stack. */
+/** The lab and stack that all tests of a test file share. */
 export let lab = givenLab ?? "acceptance";
 /** The committed stack that the lab is made from. */
 export let base: LabStack = "lab";
@@ -41,7 +41,7 @@ export const stackFile = (): string => stackConfigFile(lab);
 /** Waits have no fixed time: each polls its condition this often, and fails at its own deadline. */
 const pollEveryMs = 200;
 
-/** Toolchain and bare hosts: on a clean machine the engine is built and the base image made here. */
+/** Provides the toolchain and bare hosts: on a clean machine this builds the engine and the base image. */
 export async function bringSubject(): Promise<void> {
   if (isGivenLab) {
     await needRecord(lab);

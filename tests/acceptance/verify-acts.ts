@@ -22,7 +22,7 @@ const everyMs = 500;
 const filterTable = "verify-fault";
 
 export interface Trickle {
-  /** Hosts whose products are left out. */
+  /** Hosts that get no products. */
   readonly withheld: Set<string>;
   stop(): Promise<void>;
 }

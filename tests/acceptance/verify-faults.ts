@@ -46,7 +46,7 @@ const faultOfEachKind: readonly LabFault[] = Object.values(
  * @param all makes every fault; otherwise one for each kind of host
  */
 export function verifyNamesFaults({ all }: { readonly all: boolean }): void {
-  part("verify names the first broken link where", () => {
+  part("verify names the first broken link", () => {
     const faults = all ? allFaults : faultOfEachKind;
     let observer: Observer;
     let trickle: Trickle;

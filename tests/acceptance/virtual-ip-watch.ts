@@ -9,9 +9,9 @@ const connectTimeoutMs = 300;
 const sampleEveryMs = 5;
 
 export interface Move {
-  /** Milliseconds between two good handshakes of a client, at the longest. */
+  /** Longest time between two successful handshakes of a client, in milliseconds. */
   readonly gapMs: number;
-  /** Milliseconds for which both hosts had the address, at the longest. */
+  /** Longest time for which both hosts had the address, in milliseconds. */
   readonly twoHoldersMs: number;
 }
 

@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import fc from "fast-check";
 import type { FuzzOptions } from "./subject.ts";
 
-/** Seeds that every run of the tests uses. Add the seed of each finding that was repaired. */
+/** Seeds that every run of the tests uses. Add the seed of each fixed finding. */
 export const fixedSeeds: readonly number[] = [1];
 export const seedMax = 0x7fff_ffff;
 /** One input in this many is valid, to show that the agent still works. */

@@ -8,7 +8,7 @@ import { oddPieces, weighted } from "../values/texts.ts";
 import { changing, files, never, type Place } from "./kinds.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** One input as it was made. */
+/** An input that was made. */
 export interface Input {
   readonly index: number;
   readonly what: string;

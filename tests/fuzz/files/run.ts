@@ -5,7 +5,7 @@ import type { FuzzOptions, FuzzReport } from "../subject.ts";
 import { type Input, makeInputs } from "./inputs.ts";
 import { Surroundings, unprivileged } from "./surroundings.ts";
 
-/** The agent's progress and results. */
+/** An agent's progress and results. */
 export interface Outcome {
   /** The number of files that the agent has not processed yet. */
   waiting(inputs: readonly Input[]): number;

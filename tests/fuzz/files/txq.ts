@@ -107,7 +107,7 @@ function entriesOf(folder: string): Dirent[] {
 /** Names of files that were set aside with a reason. */
 function asideNames(txq: string): ReadonlySet<string> {
   const folder = join(txq, ".aside");
-  // A note is written before its file moves, and removed where that fails.
+  // A note is written before its file moves, and removed if the move fails.
   const files = readdirSync(folder).filter((name) => name.endsWith(".file"));
   const notes = files.map((name) => JSON.parse(readFileSync(join(folder, name.replace(/file$/, "json")), "utf8")));
   return new Set(notes.flatMap(({ name, reason }) => (reason ? [name] : [])));

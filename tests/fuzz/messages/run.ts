@@ -16,7 +16,7 @@ export interface Expected {
   readonly outs: readonly string[];
   /** An output that may replace `outs`, besides dead letters. */
   readonly instead?: string;
-  /** The most that may come out for `count` equal messages of which `refused` were refused; undefined: no limit. */
+  /** The most that may come out for `count` equal messages, with `refused` of them refused; undefined: no limit. */
   outMax?(count: number, refused: number): number;
   /** The agent may drop it without a log line. */
   readonly mayVanish?: boolean;

@@ -46,7 +46,7 @@ const pxExamples = path.join(checkout, "scripts/migrate/import-px/examples");
 const pxFiles = globSync("*/*.conf", { cwd: pxExamples }).sort();
 const pxTexts = new Map(pxFiles.map((file) => path.join(pxExamples, file)).map((file) => [file, readFileSync(file)]));
 
-/** A file that includes others may include itself. */
+/** Samples with includes: a changed file may include itself. */
 const pxReader: TextReader = {
   name: "px",
   summary: "Sundew's senders and receivers, as ./warren import-px reads them",

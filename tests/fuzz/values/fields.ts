@@ -78,7 +78,7 @@ const { tree } = fc.letrec<{ tree: Field }>((tie) => ({
 /** Values of every type that aren't large. */
 export const smallFields = weighted([2, plainField], [1, tree]);
 
-/** Deep, but within what RabbitMQ 3.10 takes in a binding: from about 12,000 tables on its Erlang VM ends with a segmentation fault. */
+/** Deep, but within RabbitMQ 3.10's limit for a binding: about 12,000 nested tables crash its Erlang VM with a segmentation fault. */
 export const deepForBindings: fc.Arbitrary<Field> = fc
   .tuple(fc.constantFrom<"F" | "A">("F", "A"), fc.constantFrom(2, 100, 1000, 4000))
   .map(([tag, levels]) => nestedField(tag, levels));
