@@ -19,7 +19,7 @@ export class Publishing {
     this.#signal = signal;
   }
 
-  /** Resolves when another message may be sent. A risky message, over which the broker may close the connection, has its own and is sent alone. */
+  /** Resolves when another message may be sent. The broker may close the connection over a risky message, so that is sent alone on its own connection. */
   async send(index: number, message: RawMessage, isRisky = false): Promise<void> {
     this.#signal.throwIfAborted();
     if (isRisky) {

@@ -74,7 +74,7 @@ export class Surroundings {
   }
 
   /**
-   * Alternates, until the cleanup, a folder of `root` between a real folder with a file and a link to the secret folder with a file of the same
+   * Alternates a folder of `root`, until the cleanup, between a real folder with a file and a link to the secret folder with a file of the same
    * name: a reader that checks first and opens later may open the wrong file.
    */
   flip(root: string): void {
