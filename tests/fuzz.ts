@@ -20,19 +20,19 @@ const progressEveryMs = 1000;
 /** `./warren fuzz AGENT…`: generated hostile input for agents and parsers. */
 export function define(command: Command): void {
   command
-    .argument("<agent...>", "what gets the input, see below; `all`, or the first word of several", collectSubject)
-    .option("--count <N>", "inputs for each", number("inputs", 1, countMax), countDefault)
+    .argument("<agent...>", "subjects to test, listed below; `all`, or the first word of several names", collectSubject)
+    .option("--count <N>", "number of inputs for each subject", number("inputs", 1, countMax), countDefault)
     .option("--seed <S>", "the same seed gives the same inputs (default: random)", number("a seed", 0, seedMax))
-    .option("--only <INDEX>", "one input alone, to replay a finding; needs --seed", number("an index", 0, countMax))
+    .option("--only <INDEX>", "only this input, to replay a finding; needs --seed", number("an index", 0, countMax))
     .option("--json", "print the reports as JSON")
     .addHelpText("after", helpText)
     .action(async (subjects: readonly FuzzSubject[], flags: Flags) => {
       if (flags.only !== undefined && flags.seed === undefined) {
-        command.error("error: --only replays an input of a seed: add --seed S", { exitCode: 2 });
+        command.error("error: --only needs the seed of the input: add --seed S", { exitCode: 2 });
       }
-      const second = (): string => "ended at once; temporary folders warren-* may be left in TMPDIR";
+      const second = (): string => "stopped at once; temporary folders warren-* may be left in TMPDIR";
       await interruptibleTwice(
-        { verb: "fuzz", first: "stopping and cleaning up; once more ends at once", second },
+        { verb: "fuzz", first: "stopping and cleaning up; press Ctrl-C again to stop at once", second },
         (signal) => runSubjects(subjects, flags, signal),
       );
     });
@@ -51,7 +51,7 @@ async function runSubjects(subjects: readonly FuzzSubject[], flags: Flags, signa
   if (reports.some(({ findings }) => findings.length > 0)) process.exitCode = 1;
 }
 
-/** On a terminal one line that changes; none elsewhere. */
+/** One line that is updated in place on a terminal; nothing elsewhere. */
 function progressLine(name: string, count: number): { show(done: number): void; clear(): void } {
   if (!process.stderr.isTTY) return { show: () => {}, clear: () => {} };
   let shownMs = 0;
@@ -84,12 +84,12 @@ function number(what: string, min: number, max: number): (text: string) => numbe
 const helpText = `
 ${fuzzSubjects.map(({ name, summary }) => `${name.padEnd(22)} ${summary}`).join("\n")}
 
-Each agent runs as a process of its own, with a broker and folders of its own where it needs them; nothing leaves this
-machine. Inputs are made from valid ones; every fiftieth is left valid. The agent must not end, every valid input must come
-out exactly once, and every other one must come out or be refused with a reason. What did not hold is printed with the
-command that replays it.
+Each agent runs in its own process, with its own broker and folders if it needs them; nothing leaves this machine. Inputs
+are changed copies of valid ones; every fiftieth stays valid. The agent must keep running, every valid input must come out
+exactly once, and every other one must come out or be refused with a reason. Each failure is printed with the command that
+replays it.
 
-Exit code: 0 all held, 1 something did not, 2 wrong options, 130 Ctrl-C.
+Exit code: 0 no failure, 1 a failure was found, 2 wrong options, 130 Ctrl-C.
 
 Examples:
   ./warren fuzz puller --count 1000000

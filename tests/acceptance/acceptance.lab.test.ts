@@ -13,8 +13,8 @@ import { troubledUp } from "./trouble.ts";
 import { verifyNamesFaults } from "./verify-faults.ts";
 import { virtualIp } from "./virtual-ip.ts";
 
-// One lab with both paths for all parts, from bare hosts to none. Each part starts with the hosts as the previous one left them.
-// What takes minutes and is seldom touched is in acceptance.long.test.ts.
+// All parts share one lab with both paths, from bare hosts to none. Each part starts with the hosts as the previous one left them.
+// Slow tests of code that seldom changes are in acceptance.long.test.ts.
 oneLab();
 
 provisioning({ upAgain: true });

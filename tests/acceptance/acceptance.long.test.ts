@@ -12,7 +12,7 @@ import { verifyNamesFaults } from "./verify-faults.ts";
 import { virtualIpSlowly } from "./virtual-ip.ts";
 import { virtualIpMoves } from "./virtual-ip-moves.ts";
 
-// Beside acceptance.lab.test.ts, on the same stack: what takes minutes.
+// The slow tests that acceptance.lab.test.ts leaves out, on the same stack.
 useSubject("long", "lab");
 oneLab();
 
@@ -26,7 +26,7 @@ ldap({ all: true });
 virtualIpSlowly();
 virtualIpMoves();
 chaos({
-  // A broker that is stopped for longer than its node's timeout is parted from the other one as well.
+  // Stopping a broker for longer than its node's timeout causes a partition as well.
   mayRepeatAfter: ["link-cut", "partition", "broker-stopped"],
   mayDeliverTwice: true,
   madeElsewhere: [

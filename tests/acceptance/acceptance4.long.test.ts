@@ -11,7 +11,7 @@ import { drills, rollingRestart } from "./rolling.ts";
 import { rotation } from "./rotation.ts";
 import { useSubject } from "./subject.ts";
 
-// Beside acceptance4.lab.test.ts, on the same stack: what takes minutes.
+// The slow tests that acceptance4.lab.test.ts leaves out, on the same stack.
 useSubject("long4", "lab4");
 oneLab();
 
@@ -26,4 +26,4 @@ packagesUpgraded();
 memberIsReplaced();
 // Drills kill a broker and a dispatcher, and move the address.
 chaos({ madeElsewhere: ["dispatcher-killed", "node-stop", "broker-killed", "vip-moved"] });
-membership({ mended: false });
+membership({ withDamage: false });

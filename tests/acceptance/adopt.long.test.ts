@@ -17,7 +17,7 @@ import {
 } from "../../scripts/lab/index.ts";
 import { checkoutDirectory } from "../../scripts/lab/paths.ts";
 
-/** Lab and stack have one name: the stack's file is in the lab's folder. */
+/** The lab and the stack share this name: the stack's file is in the lab's folder. */
 const name = "test-adopt";
 const passwords = {
   anonymous: "anonymous-by-hand",
@@ -53,7 +53,7 @@ const adopt = (addresses: readonly string[], ...more: string[]) =>
 
 const on = (host: LabHost, script: string) => hostExec(name, host.name, ["sh", "-c", script], { timeoutMs: 60_000 });
 
-/** Everything by which a host would show that somebody had touched it. */
+/** Everything on a host that would show a change: file times, units, users, broker definitions. */
 async function traces(): Promise<Record<string, string>> {
   const script = `
     find /etc /usr /opt /var/lib/warren /root /var/lib/rabbitmq/.erlang.cookie /var/lib/dpkg -type f -printf '%T@ %C@ %m %u %p\\n' 2>/dev/null | sort | sha256sum
@@ -89,11 +89,11 @@ afterAll(async () => {
   await Promise.all([stackFile, stateFile, `${stateFile}.bak`, passwordsFile].map((file) => rm(file, { force: true })));
 });
 
-describe("a broker pair built by hand, as the installation notes have it", () => {
+describe("a broker pair built by hand according to the installation notes", () => {
   let before: Record<string, string>;
   const addresses = () => hosts.map(({ address }) => address);
 
-  it("is refused with the reason and the remedy while a member or a right password is missing, and nothing is written", async () => {
+  it("is refused, with reason and remedy, while a member is missing or a password is wrong; nothing is written", async () => {
     before = await traces();
     const wrong = join(labDirectory(name), "wrong.json");
     await writeFile(wrong, JSON.stringify({ ...passwords, feeder: "a guess, and no more" }), { mode: 0o600 });
@@ -110,7 +110,7 @@ describe("a broker pair built by hand, as the installation notes have it", () =>
     expect(() => readFileSync(stackFile)).toThrow(/ENOENT/);
   });
 
-  it("becomes a stack that changes nothing, with a list of what has no place in it", async () => {
+  it("becomes a stack that changes nothing, with a list of settings that the stack can't express", async () => {
     const { exitCode, stdout, output } = await adopt(addresses(), "--passwords", passwordsFile, "--json");
     expect(exitCode, output).toBe(0);
     const { counts, unexpressed, recorded } = JSON.parse(stdout);
@@ -139,16 +139,16 @@ describe("a broker pair built by hand, as the installation notes have it", () =>
     expect(again.exitCode, again.output).toBe(0);
   });
 
-  it("is not touched by that: no file, no unit, no object, no password's hash", async () => {
+  it("is not changed by that: no file, no unit, no object, no password hash", async () => {
     expect(await traces()).toEqual(before);
   });
 
-  it("has none of its secrets in the clear in the stack's file or state", () => {
+  it("has no unencrypted secret in the stack's file or state", () => {
     const text = readFileSync(stackFile, "utf8") + readFileSync(stateFile, "utf8");
     for (const secret of [...Object.values(passwords), handCookie, "bunop"]) expect(text).not.toContain(secret);
   });
 
-  it("shows what is changed by hand from then on as drift, and up repairs that and nothing else", async () => {
+  it("reports later manual changes as drift, and up repairs only those", async () => {
     const [first, second] = hosts;
     await on(second, "sed -i 's/priority 100/priority 90/' /etc/keepalived/keepalived.conf");
     await on(first, `${ctl} set_permissions -p / username '.*' '.*' '.*'; ${ctl} clear_policy ha-all`);
@@ -177,7 +177,7 @@ describe("a broker pair built by hand, as the installation notes have it", () =>
     expect(again.exitCode, again.output).toBe(0);
   });
 
-  it("stays when the stack is destroyed: warren put nothing there", async () => {
+  it("stays when the stack is destroyed: warren installed nothing there", async () => {
     const { exitCode, output } = await warren("destroy", "-s", name, "--yes");
     expect(exitCode, output).toBe(0);
     const { stdout } = await on(

@@ -17,7 +17,7 @@ import { killHalfWay } from "./flowing.ts";
 import { part } from "./one-lab.ts";
 import { expectNothingToChange, lab, send, stackConfig, warren } from "./subject.ts";
 
-/** A backup, two restores, and products on the way. */
+/** For a backup, two restores and some products. */
 const testWithinMs = 600_000;
 const halfWayWithinMs = 120_000;
 const queue = "q_anonymous.drill";
@@ -29,13 +29,13 @@ const handMade = [
 ];
 
 /**
- * The drill: hosts are taken away with all that was on them, and come back bare; one command, killed half way with its engine and given once more,
- * brings them to products that flow.
+ * The drill: all hosts are lost with their data and replaced by bare ones. One command, killed half way together with its engine and then run
+ * again, restores them until products flow.
  */
 export function backupAndRestore(): void {
   part("a backup", () => {
     it(
-      "brings bare hosts to flowing products by one command, which was killed half way and given again",
+      "restores bare hosts until products flow, with one command that is killed half way and run again",
       async () => {
         const kept = await mkdtemp(join(tmpdir(), "warren-drill-"));
         const file = join(kept, "lab.backup");
@@ -60,17 +60,17 @@ export function backupAndRestore(): void {
           await bringHosts(lab, AbortSignal.timeout(300_000));
           await killHalfWay(["restore", "--from", file], halfWayWithinMs, isHalfWay);
           const restored = await warren(["restore", "-s", lab, "--from", file, "--yes"]);
-          noteSeconds("restore on bare hosts, the second half of it", restored.seconds, 90);
+          noteSeconds("restore on bare hosts, second half", restored.seconds, 90);
           expect(restored.exitCode, restored.output).toBe(0);
           expect(restored.output).toContain("restored, products can flow");
           expect(restored.output).toContain("took over the lock of");
           expect(restored.output).toContain("done: state, journals");
 
           expect(await definedObjects()).toEqual(expect.arrayContaining(handMade));
-          // Outside clients keep the CA that they trust.
+          // External clients still trust the CA that they have.
           expect(await readOperatorCa(lab)).toEqual(ca);
           await expectProducts();
-          // The dispatchers remember by the journal that was put back: the product is announced again, and not dispatched.
+          // The restored journal lets dispatchers recognise the product: it is announced again, but not dispatched.
           const again = await send({ files: [product], stallMs: 5000 });
           expect(again.account).toMatchObject({ announced: { "urp-1": 1, "urp-2": 1 }, dispatched: 0 });
           await expectNothingToChange();
@@ -83,7 +83,7 @@ export function backupAndRestore(): void {
   });
 }
 
-/** What clients have on a broker, and no config knows. */
+/** Makes objects that clients have on a broker and no config mentions. */
 async function makeByHand(): Promise<void> {
   await callBroker("PUT", "users/partner", { password: "partner-of-the-drill", tags: "" });
   const rights = { configure: "^q_partner", write: "^q_partner", read: ".*" };
@@ -98,7 +98,7 @@ async function definedObjects(): Promise<string[]> {
   return objectNames(found.answer.parsed);
 }
 
-/** In the middle of `up`. */
+/** Whether the restore is in the middle of `up`. */
 async function isHalfWay(): Promise<boolean> {
   const progress = recordFile("restore", lab);
   if (!existsSync(progress)) return false;

@@ -11,18 +11,20 @@ interface Resource {
 }
 
 /**
- * Everything that the stack's state says is there. Decrypted: each time it is written, it is encrypted again. Without the engine's own notes on
- * order and dependencies, which it writes again where it has read a broker's objects before a run.
+ * Every resource in the stack's state. Decrypted, because each write encrypts the secrets differently. Without the engine's own notes on order
+ * and dependencies, which it rewrites when it has read a broker's objects before a run.
  */
 async function registered(): Promise<string> {
   const { exitCode, output } = await warren(["pulumi", "stack", "export", "--show-secrets", "-s", lab]);
   expect(exitCode).toBe(0);
   const { deployment } = JSON.parse(output) as { readonly deployment: { readonly resources: readonly Resource[] } };
-  const said = deployment.resources.map(({ urn, id, inputs, outputs }) => JSON.stringify({ urn, id, inputs, outputs }));
-  return said.sort().join("\n");
+  const lines = deployment.resources.map(({ urn, id, inputs, outputs }) =>
+    JSON.stringify({ urn, id, inputs, outputs }),
+  );
+  return lines.sort().join("\n");
 }
 
-/** What each mistake is called is shown beside the rules; here, that the engine's run ends by them. */
+/** The tests beside the rules check each message; this one checks that a mistake stops the engine's run. */
 export function badConfig(): void {
   part("mistakes in a stack's config", () => {
     it("are reported all at once, in one error without a stack trace, and nothing is registered", async () => {
@@ -38,10 +40,10 @@ export function badConfig(): void {
       expect(refused.output).toMatch(/hosts\.pds-2\.address/);
       expect(refused.output).toMatch(/logLevell/);
       expect(refused.output).not.toMatch(stackTrace);
-      // The engine's progress says the first line of an error too; what a person is left with is below `Diagnostics:`.
-      const said = refused.output.slice(Math.max(0, refused.output.indexOf("\nDiagnostics:")));
-      expect(said.match(/\berror: /g), refused.output).toHaveLength(1);
-      // Compared so that a difference doesn't print secrets.
+      // The engine's progress prints an error's first line too; the final report is below `Diagnostics:`.
+      const diagnostics = refused.output.slice(Math.max(0, refused.output.indexOf("\nDiagnostics:")));
+      expect(diagnostics.match(/\berror: /g), refused.output).toHaveLength(1);
+      // Compared as a boolean, so that a failure doesn't print secrets.
       expect((await registered()) === before).toBe(true);
     });
   });

@@ -10,8 +10,8 @@ import { part } from "./one-lab.ts";
 import { on, stackConfig, textOf } from "./subject.ts";
 
 /**
- * Names of settings that the running broker has otherwise than these terms. Lists are compared without their order, and of `log`, to which
- * `rabbitmq.conf`'s reader adds much, the categories' levels alone.
+ * Erlang that names the settings whose value in the running broker differs from these terms. The order of lists is ignored. Of `log`, to which
+ * the parser of `rabbitmq.conf` adds much, only the levels of the categories are compared.
  */
 const differing = (terms: string) =>
   `
@@ -26,10 +26,10 @@ const differing = (terms: string) =>
     .replace(/\s+/g, " ")
     .trim();
 
-/** What every broker of the stack has read of its configuration. */
+/** Compares every broker of the stack with its configuration. */
 export function brokerConfig(): void {
   part("the configuration of a broker", () => {
-    it("is accepted by the broker's own reader, which was not there yet when the file came", async () => {
+    it("is accepted by the broker's own parser, which was not installed yet when the file was written", async () => {
       for (const { cluster, broker, member, nodeTimeoutMs } of await members()) {
         for (const { path, validate = [] } of brokerConfigFiles(cluster, broker, nodeTimeoutMs)) {
           expect(validate.length, path).toBeGreaterThan(0);
@@ -38,7 +38,7 @@ export function brokerConfig(): void {
       }
     });
 
-    it("is what the running broker works by, to the last setting, in either form", async () => {
+    it("matches every setting of the running broker, in either format", async () => {
       for (const { cluster, broker, member, nodeTimeoutMs } of await members()) {
         const terms = formatTerm(configTerms(brokerSettings(cluster, broker, nodeTimeoutMs)));
         expect(await textOf(member, render(rabbitmqctl("eval", differing(terms)))), `${cluster} on ${member}`).toBe(

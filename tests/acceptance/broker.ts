@@ -9,24 +9,24 @@ import { awaitHealed } from "../chaos/healed.ts";
 import { closeScene, openScene } from "../chaos/scene.ts";
 import { lab, stackConfig } from "./subject.ts";
 
-/** A killed broker waits some seconds, boots, joins, and its replicas are filled; then the virtual IP comes back. */
+/** A killed broker waits some seconds, boots, joins and fills its replicas; then the virtual IP returns. */
 const healthyTimeoutMs = 90_000;
-/** No question and no change takes a broker longer, or is answered with more. */
+/** No request to a broker takes longer or has a larger answer. */
 const bounds = { timeoutMs: 60_000, answerBytesMax: 1 << 20 };
 
-/** Waits until the cluster is healthy, so that the next fault meets what the first one met. */
+/** Waits until the cluster is healthy, so that the next fault starts from the same state. */
 export async function untilHealthy(): Promise<void> {
   const scene = await openScene(lab, await stackConfig());
   try {
     const missing = await awaitHealed(scene, { withinMs: healthyTimeoutMs });
     if (missing !== undefined)
-      throw new Error(`the cluster is not healthy in ${healthyTimeoutMs / 1000} s: ${missing}`);
+      throw new Error(`the cluster is not healthy after ${healthyTimeoutMs / 1000} s: ${missing}`);
   } finally {
     closeScene(scene);
   }
 }
 
-/** A cluster of the lab as the model has it. @param named that of the announcements unless given */
+/** A cluster of the lab's model. @param named default: the cluster of the announcements */
 export async function labCluster(named?: string): Promise<ClusterModel> {
   const config = await stackConfig();
   const cluster = clusterModels(config).find(({ name }) => name === (named ?? config.announcements.broker));
@@ -35,10 +35,10 @@ export async function labCluster(named?: string): Promise<ClusterModel> {
 }
 
 /**
- * Asks or changes a cluster of the lab as somebody does by hand: past warren, by the management API of its first member.
+ * Reads or changes a cluster of the lab by hand, without warren: through the management API of its first member.
  *
- * @param cluster that of the announcements unless given
- * @returns the JSON of the answer; undefined where it is empty
+ * @param cluster default: the cluster of the announcements
+ * @returns the answer's JSON; undefined if it is empty
  */
 export async function callBroker<Answer>(
   method: "GET" | "PUT" | "POST" | "DELETE",
@@ -60,7 +60,7 @@ export async function callBroker<Answer>(
   }
 }
 
-/** A channel to the broker at its virtual IP, for the time of some work. */
+/** Does some work with a channel to the broker's virtual IP. */
 export async function withChannel<T>(work: (channel: ConfirmChannel) => Promise<T>): Promise<T> {
   const config = await stackConfig();
   const connection = await connect(brokerUrl(config), await brokerTrust(lab, config));

@@ -9,29 +9,29 @@ import { part } from "./one-lab.ts";
 import { lab, stackConfig } from "./subject.ts";
 
 const seed = 4;
-/** Lets two cores catch up: after a fault an unconfirmed product costs pullers several times as much as another one. */
+/** Slow enough for two cores: after a fault an unconfirmed product costs pullers several times as much as another one. */
 const perSecond = 30;
-/** No round begins after this; each fault of a stack's set once takes about three minutes on two idle cores. */
+/** No round begins after this. One round of each of a stack's faults takes about three minutes on two idle cores. */
 const roundsWithinMs = 600_000;
 const testWithinMs = 960_000;
-/** By then it is broken off, so that it ends in order, with its counts, and what comes after it meets no fault of it. */
+/** Stops the run early enough to print its counts and heal its faults before the next part begins. */
 const brokenOffAfterMs = 780_000;
-/** Left to `./warren chaos`: a broker takes two minutes to be itself again after a full disk, and packets lost make nothing but delays. */
+/** Only `./warren chaos` makes these: a broker needs two minutes to recover from a full disk, and lost packets only cause delays. */
 const leftOut: readonly string[] = ["disk-full", "line-loss", "broker-member-killed"];
 
-/** What a stack can't promise, and why, and what of it another one shows. */
+/** Guarantees that a stack can't give, and faults that another stack's tests cover. */
 interface Limits {
-  /** Faults that are made in the other stack's acceptance: of them little depends on the broker's generation, and that has tests of its own. */
+  /** Faults that the other stack's acceptance tests make: little of their effect depends on the broker's generation, and that has its own tests. */
   readonly madeElsewhere?: readonly string[];
-  /** After these, products may be dispatched twice: a cluster that heals itself throws away what one side has confirmed. */
+  /** After these faults products may be dispatched twice: autoheal discards messages that the losing members have confirmed. */
   readonly mayRepeatAfter?: readonly string[];
-  /** Products may be delivered twice, which is noted: two halves of a mirrored pair give out the same message, each for the first time. */
+  /** Products may be delivered twice, which is noted: two halves of a mirrored pair each deliver the same message once. */
   readonly mayDeliverTwice?: boolean;
 }
 
-/** Faults of many kinds while products flow: what `./warren chaos` does, each fault once. Doesn't prove what it leaves out. */
+/** Runs `./warren chaos` with each fault once while products flow. Proves nothing about the faults that it leaves out. */
 export function chaos({ mayRepeatAfter = [], mayDeliverTwice = false, madeElsewhere = [] }: Limits = {}): void {
-  part("while products flow and one thing after the other breaks", () => {
+  part("while products flow and faults follow one another", () => {
     it(
       mayDeliverTwice
         ? "every product arrives, and none is dispatched twice"
@@ -59,8 +59,8 @@ export function chaos({ mayRepeatAfter = [], mayDeliverTwice = false, madeElsewh
           const twice = account.findings.filter(({ record }) => deliveries(record) > 1);
           if (!mayDeliverTwice) expect(twice).toEqual([]);
           expect({ lost: account.lost, wrong: account.wrong }).toEqual({ lost: 0, wrong: 0 });
-          const notWhole = rounds.filter(({ missing }) => missing !== undefined);
-          expect(notWhole.map(({ fault, missing, notes }) => [fault, missing, ...notes].join("\n"))).toEqual([]);
+          const unhealthy = rounds.filter(({ missing }) => missing !== undefined);
+          expect(unhealthy.map(({ fault, missing, notes }) => [fault, missing, ...notes].join("\n"))).toEqual([]);
           expect(rounds.map(({ fault }) => fault).toSorted()).toEqual(faults.map(({ name }) => name).toSorted());
         } finally {
           closeScene(scene);
@@ -71,7 +71,7 @@ export function chaos({ mayRepeatAfter = [], mayDeliverTwice = false, madeElsewh
   });
 }
 
-/** Publishes of a product. One that is not in hand any more came again long after. */
+/** Publishes of a product. A product without a record was dispatched again long afterwards. */
 const dispatches = (record: ProductRecord | undefined): number => record?.dispatched.length ?? 2;
 
 /** Files of a product, on all hosts. */
@@ -82,10 +82,10 @@ function noteFigures(faults: readonly Fault[], { account, rounds }: Awaited<Retu
   note("  … dispatched twice", String(account.repeatedAnnounced), "0");
   note("  … delivered twice", String(account.repeatedDelivered), "0");
   note("  … dispatched unconfirmed", String(account.doubted));
-  note("  … lost by the broker half way, and made good", String(account.madeGood));
+  note("  … lost by the broker half way and recovered", String(account.madeGood));
   for (const { name, takeOverWithinMs } of faults) {
     const tookMs = rounds.find(({ fault }) => fault === name)?.takeOverMs;
     if (takeOverWithinMs === undefined || tookMs === undefined) continue;
-    note(`  … ${name}: another dispatcher went on after`, `${tookMs} ms`, `${takeOverWithinMs} ms`);
+    note(`  … ${name}: another dispatcher continued after`, `${tookMs} ms`, `${takeOverWithinMs} ms`);
   }
 }

@@ -5,7 +5,7 @@ import { withChangedStack } from "./stack-file.ts";
 import { expectNothingToChange, on, textOf, untilPrints, up } from "./subject.ts";
 import { certificates } from "./tls.ts";
 
-/** epmd, Erlang distribution, the first port that a command line takes. */
+/** epmd, Erlang distribution, the first port that a command-line tool uses. */
 const clusterPorts = [4369, 25_672, 35_672];
 const listener = "warren-test-listener";
 
@@ -22,10 +22,10 @@ function ports(): void {
       await Promise.all(members.map(({ name }) => on(name, `systemctl stop ${listener} 2>/dev/null; true`)));
     });
 
-    it("for the cluster's own business are open to members and to the host itself, and to nobody else", async () => {
+    it("for cluster traffic are open only to members and to the host itself", async () => {
       const { members, outsider } = await brokerSubject();
-      // A command line listens for as long as it runs: something has to, or a refusal would prove nothing. Should one run just now, this
-      // listener comes after it.
+      // A refusal proves nothing unless something listens, and command-line tools listen only while they run. If one is running now, this
+      // listener waits for it.
       const bind =
         "my $s; select undef, undef, undef, 0.1 until $s = IO::Socket::INET->new(LocalPort => 35672, Listen => 5, ReuseAddr => 1);";
       const listen = `use IO::Socket::INET; ${bind} close $_ while $_ = $s->accept`;
@@ -45,7 +45,7 @@ function ports(): void {
       }
     });
 
-    it("for AMQP and management are what the config says", async () => {
+    it("for AMQP and management match the config", async () => {
       const { broker, members, outsider } = await brokerSubject();
       for (const { name, address } of members) {
         const { management } = broker;
@@ -58,7 +58,7 @@ function ports(): void {
       }
     });
 
-    it("are closed again when nftables.service has emptied the ruleset, and it shows where they aren't", async () => {
+    it("are closed again when nftables.service has emptied the ruleset, and the firewall unit is inactive while they are open", async () => {
       const { first, outsider } = await brokerSubject();
       const epmd = () => dialFrom(outsider, first.address, 4369);
       try {
@@ -77,10 +77,10 @@ function ports(): void {
   });
 }
 
-/** Two runs of `up`; in one stack, as the rules that come of it are the same text for every generation, which each one's nftables checks. */
+/** Takes two runs of `up`. One stack is enough: the rules are the same text for every generation, and each generation's nftables checks them. */
 export function managementFrom(): void {
   part("a broker's ports", () => {
-    it("for management can be for some networks alone, and rules of others stay", async () => {
+    it("for management can be limited to some networks, and other programs' rules stay", async () => {
       const { config, broker, first, second, outsider } = await brokerSubject();
       const own = await textOf(first.name, "ip -4 route show default | cut -d' ' -f3");
       const { port } = broker.management;
@@ -111,7 +111,7 @@ export function managementFrom(): void {
 
 function sandbox(): void {
   part("the broker's unit", () => {
-    it("is exposed to 4.0 at most, and understood by systemd", async () => {
+    it("has an exposure of at most 4.0 and is accepted by systemd", async () => {
       const { members } = await brokerSubject();
       for (const { name } of members) {
         const answer = await textOf(name, "systemd-analyze security --no-pager rabbitmq-server.service");
@@ -122,7 +122,7 @@ function sandbox(): void {
       }
     });
 
-    it("has the firewall before it, from the first start on", async () => {
+    it("starts after the firewall, from the first start on", async () => {
       const { members } = await brokerSubject();
       const words = "Finished warren-firewall|Starting rabbitmq-server";
       for (const { name } of members) {
@@ -131,7 +131,7 @@ function sandbox(): void {
       }
     });
 
-    it("lets its command line work", async () => {
+    it("allows its command-line tools to work", async () => {
       const { first } = await brokerSubject();
       const cli = (words: string) => on(first.name, `cd /var/lib/rabbitmq && ${words}`);
       await cli("rabbitmqctl --quiet status");
@@ -139,7 +139,7 @@ function sandbox(): void {
       await cli("rabbitmq-diagnostics --quiet check_running");
       await cli("rabbitmqctl --quiet list_feature_flags");
       expect((await cli("rabbitmq-plugins --quiet list --enabled --minimal")).stdout).toContain("rabbitmq_management");
-      // It writes the file in which plugins are, and the broker takes it up. As the broker's user: root's would be root's.
+      // This rewrites the plugins file, and the broker reads it. Run as the broker's user: root would make the file root's.
       const plugins = "runuser -u rabbitmq -- /usr/sbin/rabbitmq-plugins --quiet";
       await cli(`${plugins} enable rabbitmq_top`);
       await cli(`${plugins} disable rabbitmq_top`);

@@ -6,7 +6,7 @@ import { lab, until, warren } from "./subject.ts";
 
 const dead = (...words: readonly string[]) => warren(["dead", ...words, "-s", lab]);
 
-/** The dispatcher dead-letters what it can't read: at once, also what comes a second time. */
+/** The dispatcher dead-letters an unreadable message at once, a replayed one too. */
 const untilThere = (count: number) =>
   until(`${count} dead letters`, 30_000, async () => {
     const { output } = await dead("list", "--json");
@@ -16,7 +16,7 @@ const untilThere = (count: number) =>
 
 export function deadLetters(): void {
   part("dead letters", () => {
-    it("are counted, shown, replayed to their agent, and dropped, over ssh", { timeout: 180_000 }, async () => {
+    it("are counted, shown, replayed to their agent and dropped, through ssh", { timeout: 180_000 }, async () => {
       const announcement = `no announcement ${Date.now()} \u001b[31m`;
       await withChannel(async (channel) => {
         await channel.purgeQueue(deadLetterQueue);
@@ -32,7 +32,7 @@ export function deadLetters(): void {
       expect(shown.output).not.toContain("\u001b");
       const replayed = await dead("replay", "--all", "--yes");
       expect(replayed).toMatchObject({ exitCode: 2, output: expect.stringMatching(/replayed: 1\nstays: /) });
-      // It is no better than before.
+      // The replayed message is still unreadable.
       await untilThere(2);
       const dropped = await dead("drop", "--all", "--yes");
       expect(dropped).toMatchObject({ exitCode: 0, output: expect.stringContaining("dropped: 2\n") });

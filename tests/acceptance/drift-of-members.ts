@@ -1,32 +1,32 @@
 import { expect, it } from "vitest";
 import { brokerVirtualIp } from "../../scripts/lab/virtual-ip.ts";
 import { untilHealthy } from "./broker.ts";
-import { changedObjects, doAll, expectSaid, mendsOf, untilClean } from "./drift.ts";
+import { changedObjects, doAll, expectReported, repairsOf, untilClean } from "./drift.ts";
 import { bindingGone, ctl, type DriftRow, furtherRows } from "./drift-rows.ts";
 import { noteSeconds } from "./figures.ts";
 import { part } from "./one-lab.ts";
 import { on, preview, stackConfig, stackTrace, until, up, type WarrenResult } from "./subject.ts";
 
-/** What takes a member, the API or an agent's object away, for minutes. */
+/** Slow repairs: a lost member, a dead API, an agent's missing object. */
 export function driftOfMembers(): void {
-  part("what somebody changed by hand in brokers", () => {
-    it("is found where a binding of the agents is gone and none of them has bound it again yet", async () => {
+  part("a manual change in brokers", () => {
+    it("is found if a binding of the agents is gone and no agent has bound it again yet", async () => {
       let seen: WarrenResult | undefined;
       await until("a preview finds it gone", 60_000, async () => {
-        await bindingGone.does();
+        await bindingGone.change();
         seen = await preview();
-        return seen.output.includes(bindingGone.says.join(": "));
+        return seen.output.includes(bindingGone.reported.join(": "));
       });
       if (!seen) throw new TypeError("nothing was previewed");
-      expectSaid(seen, [bindingGone]);
-      expect(changedObjects(seen)).toEqual(bindingGone.mends);
+      expectReported(seen, [bindingGone]);
+      expect(changedObjects(seen)).toEqual(bindingGone.repairedBy);
       const repaired = await up();
       expect(repaired.exitCode, repaired.output).toBe(0);
-      expect(bindingGone.mends).toEqual(expect.arrayContaining(changedObjects(repaired)));
+      expect(bindingGone.repairedBy).toEqual(expect.arrayContaining(changedObjects(repaired)));
       await untilClean();
     });
 
-    it("is named where two hosts hold the virtual IP", async () => {
+    it("is reported if two hosts hold the virtual IP", async () => {
       const { address } = brokerVirtualIp(await stackConfig());
       await on("bunny2", `ip address add ${address}/32 dev eth0`);
       const seen = await preview();
@@ -34,40 +34,40 @@ export function driftOfMembers(): void {
       expect(seen.output).toContain(`warning: ${address} (bunny-op) is on 2 hosts: bunny1 and bunny2`);
     });
 
-    it("is found and repaired where a member has left, an exchange is another, and nobody holds the virtual IP", async () => {
+    it("is found and repaired: a member has left, an exchange has another type, no host holds the virtual IP", async () => {
       await untilHealthy();
-      const there = await doAll(furtherRows(brokerVirtualIp(await stackConfig()).address));
+      const changes = await doAll(furtherRows(brokerVirtualIp(await stackConfig()).address));
       const seen = await preview();
       expect(seen.exitCode, seen.output).toBe(0);
-      expectSaid(seen, there);
-      expect(changedObjects(seen)).toEqual(mendsOf(there));
+      expectReported(seen, changes);
+      expect(changedObjects(seen)).toEqual(repairsOf(changes));
       const repaired = await up();
       noteSeconds("member, virtual IP, policy, exchange repaired", repaired.seconds);
       expect(repaired.exitCode, repaired.output).toBe(0);
-      expect(changedObjects(repaired)).toEqual(mendsOf(there));
+      expect(changedObjects(repaired)).toEqual(repairsOf(changes));
       await on("bunny2", "systemctl kill --signal=CONT keepalived.service");
       await untilHealthy();
       await untilClean();
     });
 
-    it("is a warning where a broker's API is dead, and stops neither preview nor up of the rest", async () => {
+    it("is a warning if a broker's API is dead; preview and up continue with the rest", async () => {
       await ctl("bunny1", "stop_app");
       await on("urp-1", "chmod 0600 /etc/hosts");
       const row: DriftRow = {
         where: "bunny1",
-        does: async () => {},
-        says: ["rabbitmq-server.service", "its node is down"],
-        mends: ["bunny1 rabbitmq-server.service", "bunny1 member of bunny"],
+        change: async () => {},
+        reported: ["rabbitmq-server.service", "its node is down"],
+        repairedBy: ["bunny1 rabbitmq-server.service", "bunny1 member of bunny"],
       };
       const seen = await preview();
       noteSeconds("preview with one broker dead", seen.seconds);
       expect(seen.exitCode, seen.output).toBe(0);
       expect(seen.output).not.toMatch(stackTrace);
       expect(seen.output).toMatch(/warning: bunny1: the management API of bunny can't be used: /);
-      expectSaid(seen, [row]);
+      expectReported(seen, [row]);
       const repaired = await up();
       expect(repaired.exitCode, repaired.output).toBe(0);
-      expect(changedObjects(repaired)).toEqual([...row.mends, "urp-1 /etc/hosts"].sort());
+      expect(changedObjects(repaired)).toEqual([...row.repairedBy, "urp-1 /etc/hosts"].sort());
       await untilHealthy();
       await untilClean();
     });

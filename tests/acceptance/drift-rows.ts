@@ -2,35 +2,40 @@ import { passwordOf } from "../../infra/config/index.ts";
 import { callBroker } from "./broker.ts";
 import { on, stackConfig } from "./subject.ts";
 
-/** A manual change, what the preview reports, and what it would change to repair it. */
+/** A manual change, the preview's report of it, and the resources that repair it. */
 export interface DriftRow {
   /** Host or cluster. */
   readonly where: string;
-  readonly does: () => Promise<unknown>;
-  /** `THING`, and what of its difference is said. */
-  readonly says: Said;
-  /** Names of the resources that repair it. */
-  readonly mends: readonly string[];
-  /** Only where queues are mirrored by policy: elsewhere there is no policy. */
+  readonly change: () => Promise<unknown>;
+  /** The thing that has drifted, and the difference or a part of it. */
+  readonly reported: Reported;
+  /** Names of the resources that up changes for it. */
+  readonly repairedBy: readonly string[];
+  /** Only for clusters that mirror queues by policy: others have no policy. */
   readonly mirrored?: boolean;
 }
 
-type Said = readonly [thing: string, difference: string | RegExp];
+type Reported = readonly [thing: string, difference: string | RegExp];
 
 const cli = "runuser -u rabbitmq -- env --chdir=/var/lib/rabbitmq HOME=/var/lib/rabbitmq /usr/lib/rabbitmq/bin";
 export const ctl = (host: string, ...orders: readonly string[]): Promise<unknown> =>
   on(host, orders.map((order) => `${cli}/rabbitmqctl --quiet ${order}`).join(" && "));
 
-/** @param also what is repaired with the thing itself */
-const row = (where: string, does: () => Promise<unknown>, says: Said, ...also: readonly string[]): DriftRow => ({
-  ...{ where, does, says },
-  mends: [says[0], ...also].map((thing) => `${where} ${thing}`),
+/** @param also other resources that up changes with the thing itself */
+const row = (
+  where: string,
+  change: () => Promise<unknown>,
+  reported: Reported,
+  ...also: readonly string[]
+): DriftRow => ({
+  ...{ where, change, reported },
+  repairedBy: [reported[0], ...also].map((thing) => `${where} ${thing}`),
 });
-const onHost = (host: string, script: string, says: Said, ...also: readonly string[]) =>
-  row(host, () => on(host, script), says, ...also);
+const onHost = (host: string, script: string, reported: Reported, ...also: readonly string[]) =>
+  row(host, () => on(host, script), reported, ...also);
 const inBroker = (...[method, path, ...rest]: Parameters<typeof callBroker>) => ({
-  says: (...[says, ...also]: [Said, ...string[]]) =>
-    row(rest[1] ?? "bunny", () => callBroker(method, path, ...rest), says, ...also),
+  reported: (...[reported, ...also]: [Reported, ...string[]]) =>
+    row(rest[1] ?? "bunny", () => callBroker(method, path, ...rest), reported, ...also),
 });
 
 const oldVersion = "/^Package: keepalived$/,/^$/s/^Version: .*/Version: 1:2.0.0-1/";
@@ -44,7 +49,7 @@ const setFeeder = async () => {
   return callBroker("PUT", "users/feeder", { password, tags: "management" });
 };
 
-/** All that can be there at the same time. */
+/** Changes that can be combined. */
 export const rows: readonly DriftRow[] = [
   onHost(
     "bunny2",
@@ -96,46 +101,52 @@ export const rows: readonly DriftRow[] = [
     "is inactive instead of active",
   ]),
   row("bunny", setFeeder, ["user feeder", "tags [management] instead of []"]),
-  inBroker("PUT", "users/guest", { password: "somebody-elses", tags: "" }).says(["user guest", "the password differs"]),
-  inBroker("DELETE", "users/anonymous").says(["user anonymous", "is gone"], "permissions of anonymous"),
-  inBroker("PUT", "permissions/%2F/feeder", { configure: ".*", write: ".*", read: ".*|x" }).says([
+  inBroker("PUT", "users/guest", { password: "somebody-elses", tags: "" }).reported([
+    "user guest",
+    "the password differs",
+  ]),
+  inBroker("DELETE", "users/anonymous").reported(["user anonymous", "is gone"], "permissions of anonymous"),
+  inBroker("PUT", "permissions/%2F/feeder", { configure: ".*", write: ".*", read: ".*|x" }).reported([
     "permissions of feeder",
     'read ".*|x" instead of ".*"',
   ]),
-  inBroker("DELETE", "exchanges/%2F/xpublic").says(["exchange xpublic", "is gone"]),
+  inBroker("DELETE", "exchanges/%2F/xpublic").reported(["exchange xpublic", "is gone"]),
   {
-    ...inBroker("PUT", "policies/%2F/ha-all", { ...mirroring, priority: 3 }).says([
+    ...inBroker("PUT", "policies/%2F/ha-all", { ...mirroring, priority: 3 }).reported([
       "policy ha-all",
       "priority 3 instead of 0",
     ]),
     mirrored: true,
   },
-  inBroker("DELETE", "operator-policies/%2F/clients", undefined, "wxo-b1").says(["operator policy clients", "is gone"]),
+  inBroker("DELETE", "operator-policies/%2F/clients", undefined, "wxo-b1").reported([
+    "operator policy clients",
+    "is gone",
+  ]),
 ];
 
-/** By itself: agents bind their queues again when they look at them, every half minute each. */
+/** Made alone: each agent checks its queues every half minute and binds them again. */
 export const bindingGone: DriftRow = {
   where: "bunny1",
-  does: () => callBroker("DELETE", "bindings/%2F/e/cmc/q/cmc.urp.pull/v00.urp.notify.%23"),
-  says: ["warren-dispatcher.service", "binding of cmc.urp.pull to cmc: key v00.urp.notify.# is gone"],
-  mends: ["bunny1 warren-dispatcher.service"],
+  change: () => callBroker("DELETE", "bindings/%2F/e/cmc/q/cmc.urp.pull/v00.urp.notify.%23"),
+  reported: ["warren-dispatcher.service", "binding of cmc.urp.pull to cmc: key v00.urp.notify.# is gone"],
+  repairedBy: ["bunny1 warren-dispatcher.service"],
 };
 
-/** What can't be there together with those. */
+/** Changes that can't be combined with `rows`. */
 export const furtherRows = (address: string): readonly DriftRow[] => [
-  // Started again it would find its way back by itself.
+  // Not followed by start_app: the member would rejoin without a repair.
   row(
     "bunny2",
     () => ctl("bunny2", "stop_app", "reset"),
     ["member of bunny", "is not a member"],
     "rabbitmq-server.service",
   ),
-  { ...inBroker("DELETE", "policies/%2F/ha-all").says(["policy ha-all", "is gone"]), mirrored: true },
+  { ...inBroker("DELETE", "policies/%2F/ha-all").reported(["policy ha-all", "is gone"]), mirrored: true },
   row("bunny", async () => {
     await callBroker("DELETE", "exchanges/%2F/xpublic");
     await callBroker("PUT", "exchanges/%2F/xpublic", { type: "fanout", durable: true });
   }, ["exchange xpublic", "type fanout instead of topic"]),
-  // Hung, not ended: a keepalived that works takes the address back by itself.
+  // Stopped by a signal, not ended: a working keepalived would add the address again.
   row("bunny1", async () => {
     for (const host of ["bunny1", "bunny2"]) await on(host, "systemctl kill --signal=STOP keepalived.service");
     for (const host of ["bunny1", "bunny2"])
@@ -143,22 +154,22 @@ export const furtherRows = (address: string): readonly DriftRow[] => [
   }, ["keepalived.service", `${address} is on no host`]),
 ];
 
-/** What is there and not of the model: said, and left alone. */
+/** Objects that are not in the model: reported, but not changed. */
 export const strangers = {
-  does: () =>
+  change: () =>
     Promise.all([
       callBroker("PUT", "users/stranger", { password: "of-a-stranger", tags: "monitoring" }),
       callBroker("PUT", "policies/%2F/by-hand", { pattern: "^by-hand", definition: { "max-length": 9 } }),
       callBroker("PUT", "queues/%2F/cmc.by.hand", { durable: true }),
       on("bunny2", "ip address add 192.0.2.7/32 dev eth0"),
     ]),
-  are: [
+  reported: [
     "user stranger [monitoring]",
     "policy by-hand on all ^by-hand",
     "queue cmc.by.hand",
     "address 192.0.2.7 on bunny2",
   ],
-  go: () =>
+  remove: () =>
     Promise.all([
       callBroker("DELETE", "users/stranger"),
       callBroker("DELETE", "policies/%2F/by-hand"),

@@ -7,39 +7,39 @@ import { changedResources, preview, until, up, type WarrenResult } from "./subje
 import { propertyOf, restartedBy, stackUnits } from "./units.ts";
 
 export function drift(): void {
-  part("what somebody changed by hand", () => {
-    it("is named by the preview with host or cluster, thing and difference, and nothing else would be changed", async () => {
-      await strangers.does();
-      const there = await doAll(rows);
+  part("a manual change", () => {
+    it("is reported by the preview with host or cluster, thing and difference, and nothing else would change", async () => {
+      await strangers.change();
+      const changes = await doAll(rows);
       const seen = await preview("--expect-no-changes");
       expect(seen.exitCode, seen.output).not.toBe(0);
-      expectSaid(seen, there);
-      expect(changedObjects(seen)).toEqual(mendsOf(there));
-      for (const stranger of strangers.are) expect(seen.output).toMatch(listed(stranger));
+      expectReported(seen, changes);
+      expect(changedObjects(seen)).toEqual(repairsOf(changes));
+      for (const stranger of strangers.reported) expect(seen.output).toMatch(listed(stranger));
     });
 
-    it("is repaired by up, and nothing else is touched; what is not managed stays", async () => {
-      const there = await applying(rows);
+    it("is repaired by up, which changes nothing else; unmanaged objects stay", async () => {
+      const changes = await applying(rows);
       const units = await stackUnits();
       const touched = await restartedBy(units, async () => {
         const repaired = await up();
-        noteSeconds(`${there.length} kinds of drift repaired`, repaired.seconds);
+        noteSeconds(`${changes.length} kinds of drift repaired`, repaired.seconds);
         expect(repaired.exitCode, repaired.output).toBe(0);
-        expect(changedObjects(repaired)).toEqual(mendsOf(there));
+        expect(changedObjects(repaired)).toEqual(repairsOf(changes));
       });
       // An upgrade of keepalived restarts it.
-      expect([...mendsOf(there), "bunny2 keepalived.service"]).toEqual(expect.arrayContaining(touched));
+      expect([...repairsOf(changes), "bunny2 keepalived.service"]).toEqual(expect.arrayContaining(touched));
       expect(new Set((await propertyOf("ActiveState", units)).values())).toEqual(new Set(["active"]));
       const clean = await untilClean();
-      for (const stranger of strangers.are) expect(clean.output).toMatch(listed(stranger));
-      await strangers.go();
+      for (const stranger of strangers.reported) expect(clean.output).toMatch(listed(stranger));
+      await strangers.remove();
     });
   });
 }
 
-export const mendsOf = (there: readonly DriftRow[]): string[] =>
-  [...new Set(there.flatMap(({ mends }) => mends))].sort();
-/** Without the provider: it changes where the engine speaks to another member now, because the one of the last run is silent. */
+export const repairsOf = (changes: readonly DriftRow[]): string[] =>
+  [...new Set(changes.flatMap(({ repairedBy }) => repairedBy))].sort();
+/** Without the provider: it changes if the engine now uses another member because the previous one doesn't answer. */
 export const changedObjects = ({ output }: WarrenResult): string[] =>
   changedResources(output).filter((name) => name !== "bunny");
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
@@ -50,27 +50,27 @@ async function applying(all: readonly DriftRow[]): Promise<DriftRow[]> {
   return all.filter((row) => !row.mirrored || policies.length > 0);
 }
 
-/** One place after the other is changed in the order of its rows, all places at the same time. */
+/** Makes the changes of one host or cluster in order, and those of different ones at the same time. */
 export async function doAll(all: readonly DriftRow[]): Promise<DriftRow[]> {
-  const there = await applying(all);
-  const places = Map.groupBy(there, ({ where }) => where);
+  const changes = await applying(all);
+  const places = Map.groupBy(changes, ({ where }) => where);
   await Promise.all(
     [...places.values()].map(async (ofPlace) => {
-      for (const row of ofPlace) await row.does();
+      for (const row of ofPlace) await row.change();
     }),
   );
-  return there;
+  return changes;
 }
 
-export function expectSaid({ output }: WarrenResult, there: readonly DriftRow[]): void {
-  for (const { where, says } of there) {
-    const [thing, difference] = says;
-    const said = typeof difference === "string" ? escaped(difference) : difference.source;
-    expect(output).toMatch(new RegExp(`warning: ${where} has drifted: ${escaped(thing)}: .*${said}`));
+export function expectReported({ output }: WarrenResult, changes: readonly DriftRow[]): void {
+  for (const { where, reported } of changes) {
+    const [thing, difference] = reported;
+    const expression = typeof difference === "string" ? escaped(difference) : difference.source;
+    expect(output).toMatch(new RegExp(`warning: ${where} has drifted: ${escaped(thing)}: .*${expression}`));
   }
 }
 
-/** Agents that reconnect need a moment to declare what was missing. */
+/** Agents that reconnect need a moment to declare their missing objects. */
 export async function untilClean(): Promise<WarrenResult> {
   let last: WarrenResult | undefined;
   const isClean = async () => {

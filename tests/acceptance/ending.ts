@@ -12,14 +12,14 @@ import { lab, send, stackConfig, stackTrace, textOf, up, warren } from "./subjec
 
 const upWithinMs = 240_000;
 
-/** @param upAgain also that the hosts, and the checkout, are left so that `up` makes all of it once more */
+/** @param upAgain also tests that `up` works again on the hosts and checkout that `destroy` left */
 export function ending({ upAgain }: { readonly upAgain: boolean }): void {
   part("at the end", () => {
-    it("no secret is in the state or in any log, after all that has happened", async () => {
+    it("the state and all logs contain no secret after all previous parts", async () => {
       expectHidden(await secretPlaces(), secretsOf(await stackConfig()));
     });
 
-    it("destroy leaves hosts without units, packages and secrets of warren's", async () => {
+    it("destroy leaves no units, held packages or secrets of warren on hosts", async () => {
       const destroyed = await warren(["destroy", "-s", lab, "--yes"]);
       noteSeconds("destroy", destroyed.seconds);
       expect(destroyed.exitCode, destroyed.output).toBe(0);
@@ -34,9 +34,9 @@ export function ending({ upAgain }: { readonly upAgain: boolean }): void {
       expect(await Promise.all(hosts.map((host) => textOf(host, left)))).toEqual(hosts.map(() => ""));
     });
 
-    if (upAgain) comesAgain();
+    if (upAgain) worksAgain();
 
-    it("down leaves nothing of the lab on the machine", async () => {
+    it("down removes every trace of the lab from the machine", async () => {
       const index = await allocateLabIndex(lab);
       expect(traces(index).length).toBeGreaterThan(0);
       const began = performance.now();
@@ -48,7 +48,7 @@ export function ending({ upAgain }: { readonly upAgain: boolean }): void {
   });
 }
 
-/** What the machine shows of a lab, asked without the lab's own code. */
+/** A lab's links, namespaces, rules, mounts, processes and cgroups on this machine, found without the lab's own code. */
 function traces(index: number): string[] {
   const ask = (program: string, ...argv: string[]) => execFileSync(program, argv).toString().split("\n");
   const processes = readdirSync("/proc").flatMap((pid) => (/^\d+$/.test(pid) ? [argumentsOf(pid)] : []));
@@ -68,24 +68,24 @@ function argumentsOf(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
   } catch {
-    // It has ended.
+    // The process has exited.
     return "";
   }
 }
 
-function comesAgain(): void {
-  it("up on the same hosts, killed half way, works again, and products go down both paths at the same time", async () => {
-    // The brokers have certificates of a CA that the state doesn't know yet.
+function worksAgain(): void {
+  it("up works again on the same hosts after being killed half way, and products take both paths at the same time", async () => {
+    // At this moment the brokers have certificates of a CA that is not in the state yet.
     const serves = "systemctl is-active rabbitmq-server && ss -Hltn 'sport = :15671'";
     await killHalfWay(["up"], upWithinMs, async () =>
       /^active\nLISTEN/.test(await textOf("bunny1", `${serves} || true`)),
     );
     const again = await up();
-    noteSeconds("up after destroy, and after one that was killed", again.seconds);
+    noteSeconds("up after destroy and a killed up", again.seconds);
     expect(again.exitCode, again.output).toBe(0);
-    const [radar, toPublic] = await Promise.all([send({ count: 40 }), sendPublic(40)]);
-    const whole = { lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 };
-    expect(radar).toMatchObject({ outcome: "complete", account: { dispatched: 40, ...whole } });
-    expect(toPublic).toMatchObject({ outcome: "complete", account: { fetched: { "client-1": 40 }, ...whole } });
+    const [radarResult, publicResult] = await Promise.all([send({ count: 40 }), sendPublic(40)]);
+    const intact = { lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 };
+    expect(radarResult).toMatchObject({ outcome: "complete", account: { dispatched: 40, ...intact } });
+    expect(publicResult).toMatchObject({ outcome: "complete", account: { fetched: { "client-1": 40 }, ...intact } });
   });
 }

@@ -8,7 +8,7 @@ interface Figure {
 
 const figures: Figure[] = [];
 
-/** Notes a figure for the table at the end. What is wanted holds on two idle cores; tests assert wider bounds. */
+/** Notes a figure for the table at the end. `wanted` applies to two idle cores; tests assert wider bounds. */
 export function note(what: string, measured: string, wanted = ""): void {
   figures.push({ what, measured, wanted });
 }

@@ -10,9 +10,9 @@ import { note } from "./figures.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
 const seed = 5;
-/** Products while planned work is done: the requirement's figure. */
+/** Product rate during planned work: the requirement's figure. */
 export const productsPerSecond = 50;
-/** The same where two cores that also run thirteen hosts have to keep up: what comes by is proof, how much of it is not. */
+/** The rate for two cores that also run thirteen hosts: the tests need a steady flow, not a high rate. */
 export const fewPerSecond = 10;
 
 export interface Work {
@@ -20,7 +20,7 @@ export interface Work {
   act(scene: Scene): Promise<void>;
 }
 
-/** Does work in the place of faults: products come before, meanwhile and afterwards, all is whole after each, and each product is counted. */
+/** Does work in place of faults: products flow before, during and after it, the system is healthy after each work, and each product is counted. */
 export async function whileFlowing(
   works: readonly Work[],
   withinMs: number,
@@ -55,7 +55,7 @@ export async function whileFlowing(
   }
 }
 
-/** A verb as a person runs it, in a process group of its own: it can be killed with all that it has started. */
+/** Runs a verb as a person does, in its own process group, so that it can be killed with all its children. */
 export function runVerb(words: readonly string[], timeoutMs: number) {
   return execa("./warren", [...words, "-s", lab, "--yes"], {
     ...{ cwd: checkoutDirectory, stdin: "ignore", reject: false, all: true, detached: true, timeout: timeoutMs },
@@ -63,35 +63,35 @@ export function runVerb(words: readonly string[], timeoutMs: number) {
   });
 }
 
-/** What a verb answers by `--json`, and what it says beside it. @throws where it fails */
+/** Runs a verb with `--json`. @returns its answer and standard error @throws if it fails */
 export async function answerOf<Answer>(
   words: readonly string[],
   timeoutMs: number,
 ): Promise<{ readonly answer: Answer; readonly stderr: string }> {
   const { exitCode, stdout, stderr } = await runVerb([...words, "--json"], timeoutMs);
   process.stderr.write(`${stderr}\n${stdout}\n`);
-  if (exitCode !== 0) throw new Error(`./warren ${words.join(" ")} ended with ${exitCode}: ${stderr}${stdout}`);
+  if (exitCode !== 0) throw new Error(`./warren ${words.join(" ")} exited with ${exitCode}: ${stderr}${stdout}`);
   return { answer: JSON.parse(stdout) as Answer, stderr };
 }
 
-/** As a power cut would end it, half way: the verb, its engine, and all that the engine has started. */
+/** Kills a verb half way, with its engine and everything that the engine has started, as a power cut would. */
 export async function killHalfWay(
   words: readonly string[],
   timeoutMs: number,
-  isHalfWay: (said: string) => boolean | Promise<boolean>,
+  isHalfWay: (output: string) => boolean | Promise<boolean>,
 ): Promise<void> {
   const child = runVerb(words, timeoutMs);
-  let said = "";
-  child.all?.on("data", (text: Buffer) => (said += text.toString()));
-  let hasEnded = false;
-  const end = child.finally(() => (hasEnded = true));
+  let output = "";
+  child.all?.on("data", (text: Buffer) => (output += text.toString()));
+  let hasExited = false;
+  const end = child.finally(() => (hasExited = true));
   try {
     await until(`${words.join(" ")} is half way`, timeoutMs, async () => {
-      if (hasEnded) throw new Error(`it ended before it was killed: ${said}`);
-      return isHalfWay(said);
+      if (hasExited) throw new Error(`it exited before it was killed: ${output}`);
+      return isHalfWay(output);
     });
   } finally {
-    if (child.pid !== undefined && !hasEnded) process.kill(-child.pid, "SIGKILL");
+    if (child.pid !== undefined && !hasExited) process.kill(-child.pid, "SIGKILL");
   }
   await end;
 }
@@ -99,14 +99,14 @@ export async function killHalfWay(
 interface Wanted {
   /** For the table of figures. */
   readonly called?: string;
-  /** Noted, not held: two halves of a mirrored pair may give out the same message, each for the first time. */
+  /** Only noted then: two halves of a mirrored pair may each deliver the same message once. */
   readonly mayDeliverTwice?: boolean;
 }
 
-/** No product was lost, wrong, dispatched twice or delivered twice. */
+/** Expects that no product was lost, wrong, dispatched twice or delivered twice. */
 export function expectAllOnce(
   account: Account,
-  { called = "  … products meanwhile", mayDeliverTwice = false }: Wanted = {},
+  { called = "  … products during it", mayDeliverTwice = false }: Wanted = {},
 ): void {
   note(`${called}: lost`, String(account.lost), "0");
   note("  … dispatched twice", String(account.repeatedAnnounced), "0");

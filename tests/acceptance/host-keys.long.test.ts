@@ -10,7 +10,7 @@ import { allocateLabIndex, hostExec, labDirectory, labDown, labUp } from "../../
 import { checkoutDirectory } from "../../scripts/lab/paths.ts";
 import { changedResources, resourceCounts, stackTrace, type WarrenResult, warren } from "./subject.ts";
 
-// A stack whose file names no known_hosts: a broker, and a radar server behind it. Each test continues from the one before.
+// A stack whose file names no known_hosts: a broker and a radar server behind it. Each test continues from the previous one.
 
 const lab = "host-keys";
 const jump = "bunny1";
@@ -23,7 +23,7 @@ const sh = (host: string, script: string) => hostExec(lab, host, ["sh", "-ec", s
 const preview = () => warren(["preview", "-s", lab]);
 const up = () => warren(["up", "-s", lab, "--yes"]);
 
-/** A host's public key, `TYPE BASE64`, as the host itself has it. */
+/** A host's public key, `TYPE BASE64`, read on the host itself. */
 async function keyOf(host: string): Promise<string> {
   const { stdout } = await sh(host, `cat ${newKey}.pub`);
   return stdout.trim().split(" ").slice(0, 2).join(" ");
@@ -34,7 +34,7 @@ async function recorded(): Promise<unknown> {
   return (JSON.parse(output) as { hostKeys?: unknown }).hostKeys;
 }
 
-/** Connections that the observer shares were made with the key before; two idle minutes end them too. */
+/** Ends the observer's shared connections, which were made with the previous key; two idle minutes would end them too. */
 async function endSharedConnections(): Promise<void> {
   for (const host of [behind, jump]) {
     await execa("ssh", ["-F", `.warren/ssh/${lab}.config`, "-O", "exit", host], {
@@ -58,7 +58,7 @@ beforeAll(async () => {
   const config = {
     "warren:ssh": { user: "root", privateKeyFile: `.warren/labs/${lab}/id_ed25519` },
     "warren:hosts": {
-      // The host behind comes first: a connection through a jump host may reach it before it is queried itself.
+      // The host behind the jump host is listed first: a connection through a jump host may need its key before it is queried itself.
       [behind]: { address: address(11), roles: ["urp"], ssh: { via: jump } },
       [jump]: { address: address(21), roles: ["bunny"] },
     },
@@ -80,7 +80,7 @@ function expectGood(result: WarrenResult): void {
   expect(result.output).not.toMatch(stackTrace);
 }
 
-describe("hosts whose keys nobody has given", () => {
+describe("hosts without a configured host key", () => {
   it("are pinned by the first preview, which shows each fingerprint and how to compare it", async () => {
     const seen = await preview();
     expectGood(seen);
@@ -98,7 +98,7 @@ describe("hosts whose keys nobody has given", () => {
     expect(await recorded()).toEqual({ [behind]: await keyOf(behind), [jump]: await keyOf(jump) });
   });
 
-  it("are held to what is recorded, also from a checkout that has never met them", async () => {
+  it("must have the recorded key, also for a checkout that has never connected to them", async () => {
     await rm(firstContact);
     const seen = await preview();
     expectGood(seen);
@@ -108,11 +108,11 @@ describe("hosts whose keys nobody has given", () => {
   });
 });
 
-describe("a host that has another key", () => {
+describe("a host whose key has changed", () => {
   let before: string;
   let after: string;
 
-  it("is refused by name at preview, with both fingerprints and what to do; the other is asked", async () => {
+  it("is refused by preview with its name, both fingerprints and the remedy; the other host is observed", async () => {
     before = await keyOf(behind);
     await sh(behind, `rm ${newKey} ${newKey}.pub; ssh-keygen -q -t ed25519 -N '' -f ${newKey}; systemctl restart ssh`);
     after = await keyOf(behind);
@@ -132,7 +132,7 @@ describe("a host that has another key", () => {
     expect(seen.output).not.toMatch(stackTrace);
   });
 
-  it("is refused at up, which does the other host, and keeps the old key on record", async () => {
+  it("is refused by up, which repairs the other host; the old key stays recorded", async () => {
     const tried = await up();
     expect(tried.exitCode, tried.output).not.toBe(0);
     expect(tried.output).toContain(`${behind}: its host key is ${fingerprintOf(after)}`);
@@ -142,7 +142,7 @@ describe("a host that has another key", () => {
     expect(await recorded()).toMatchObject({ [behind]: before });
   });
 
-  it("is let in by the command that was shown, and recorded: then the config need not say it", async () => {
+  it("is accepted after the printed command, and its key is recorded: then the config doesn't need it", async () => {
     const key = [`warren:hosts.${behind}.ssh.hostKey`, "-s", lab, "--path"];
     const set = await warren(["pulumi", "config", "set", ...key, `${after} root@${behind}`]);
     expect(set.exitCode, set.output).toBe(0);

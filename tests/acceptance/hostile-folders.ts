@@ -21,12 +21,12 @@ const settings = "/etc/rabbitmq/rabbitmq.config";
 const cookie = "/var/lib/rabbitmq/.erlang.cookie";
 
 /**
- * What accounts of services do in their own folders to lead root elsewhere. It doesn't prove that no race is lost ever: each name is
- * swapped as fast as the host can while its step runs some dozens of times. Commands that root ran by these names lost in the first few.
- * That `up` refuses such a link is `troubledUp`'s.
+ * Service accounts try to redirect root by swapping names in their own folders. It doesn't prove that root never loses a race: each name is
+ * swapped as fast as the host can while its step runs some dozens of times. Commands that used plain path names lost within the first few.
+ * `troubledUp` tests that `up` refuses such a link.
  */
 export function hostileFolders(): void {
-  part("a folder that somebody else than root can write to", () => {
+  part("a folder that another user than root can write to", () => {
     let model: EnvironmentModel;
     let before: readonly string[];
     const guarded = () => Promise.all([puller, broker].map(guardOf));
@@ -48,7 +48,7 @@ export function hostileFolders(): void {
         `/opt/warren/node/bin/node -e 'require("net").createServer().listen("${queue}", () => process.exit())'`,
       ],
     ])(
-      "is inspected without waiting: %s in place of a folder is reported as such, and no step changes it",
+      "is inspected without blocking: %s in place of a folder is reported, and no step changes it",
       async (kind, make) => {
         await as(puller, "px", `mv -T ${queue} ${queue}.was; ${make}; true`);
         expect(await obstacles(model, puller)).toEqual(
@@ -62,20 +62,20 @@ export function hostileFolders(): void {
       },
     );
 
-    it("has its files reported if they have another name, too", async () => {
+    it("has a file reported if the file has a second hard link", async () => {
       await as(broker, "rabbitmq", `ln -f ${cookie} ${cookie}.too`);
       expect(await obstacles(model, broker)).toEqual(new Map([[cookie, [`${cookie} has 2 hard links, not one`]]]));
       await as(broker, "rabbitmq", `rm ${cookie}.too`);
     });
 
-    it("keeps root on its way, whatever an account swaps for a link while a step makes it", async () => {
+    it("can't redirect root: an account swaps it for a link while a step makes it", async () => {
       const races: readonly Race[] = [
         { host: puller, account: "px", step: accountsName, at: queue, victim: "/etc/warren", tries: 25 },
         { host: puller, account: "px", step: accountsName, at: "/apps/px/rxq", victim: "/etc", tries: 25 },
         { host: broker, account: "rabbitmq", step: accountsName, at: "/etc/rabbitmq/tls", victim: "/root", tries: 25 },
         { host: broker, account: "rabbitmq", step: cookie, at: cookie, victim: "/etc/shadow", tries: 25 },
         { host: broker, account: "rabbitmq", step: cookie, at: temporary(cookie), victim: "/etc/shadow", tries: 25 },
-        // Erlang judges it each time, which takes a second.
+        // Erlang validates it each time, which takes a second.
         { host: broker, account: "rabbitmq", step: settings, at: settings, victim: "/etc/shadow", tries: 2 },
       ];
       const ofHosts = [...Map.groupBy(races, ({ host }) => host).values()].map(async (ofHost) => {
@@ -89,23 +89,23 @@ export function hostileFolders(): void {
       for (const host of [puller, broker]) expect(await obstacles(model, host)).toEqual(new Map());
     });
 
-    it("of root's among an account's, as earlier versions made them, becomes the account's", async () => {
+    it("that earlier versions made as root among an account's folders becomes the account's", async () => {
       await on(puller, "chown root:root /apps/px/rxq");
       expect(await runStep(model, puller, accountsName)).toBe(0);
       expect(await textOf(puller, "stat -c %U:%G:%a /apps/px/rxq")).toBe("px:px:755");
     });
 
-    it("on the public data server lets the account that delivers make folders, and take no watched tree away", async () => {
+    it("on the public data server: the delivering account can make folders, but not move or remove a watched tree", async () => {
       const root = "/apps/dd/public";
       const make = `mkdir ${root}/new && rmdir ${root}/new && echo made`;
       const take = `mv ${root}/citypage_weather ${root}/mine 2>&1 || rmdir ${root}/citypage_weather 2>&1 || true`;
-      const said = (await as(server, "wxofeed", `${make}; ${take}`)).stdout.trim();
-      expect(said).toMatch(/^made\nmv: .*not permitted\nrmdir: .*(not permitted|not empty)$/);
+      const output = (await as(server, "wxofeed", `${make}; ${take}`)).stdout.trim();
+      expect(output).toMatch(/^made\nmv: .*not permitted\nrmdir: .*(not permitted|not empty)$/);
     });
   });
 }
 
-/** All that a wrong owner, mode, content or time would show in: also a change that was taken back. */
+/** Owners, modes, contents and times of root's files: shows every change, even one that was undone. */
 export const guardOf = (host: string): Promise<string> =>
   textOf(
     host,
@@ -122,15 +122,15 @@ function hostModel(model: EnvironmentModel, name: string) {
   return host;
 }
 
-/** What is in the way of the steps of a host now. */
+/** The obstacles to a host's steps at this moment. */
 async function obstacles(model: EnvironmentModel, name: string): Promise<Map<string, string[]>> {
   const host = hostModel(model, name);
   const observed = parseObservation(await textOf(name, `cd /root\n${observationScript(host)}`));
-  if (!observed) throw new Error(`${name} has given no whole answer`);
+  if (!observed) throw new Error(`${name}: the answer is incomplete`);
   return hostObstacles(host, observed);
 }
 
-/** A step's first command as `up` renders it, and what goes to its standard input. */
+/** A step's first command as `up` renders it, and its standard input. */
 function stepOf(model: EnvironmentModel, host: string, name: string) {
   const step = hostSteps(hostModel(model, host), model.clusters).find((one) => one.name === name);
   if (!step) throw new TypeError(`no step ${name} on ${host}`);
@@ -143,7 +143,7 @@ async function runStep(model: EnvironmentModel, host: string, name: string): Pro
   return (await hostExec(lab, host, ["sh", "-c", script], { input, reject: false, timeoutMs: 60_000 })).exitCode;
 }
 
-/** Thousands of times a second, until it is ended; then it says how often. What the step has made meanwhile in the place of the thing goes. */
+/** Swaps thousands of times a second until SIGTERM, then prints the count. Removes whatever the step has made at the path in between. */
 const swap = `my ($at, $was, $to) = @ARGV; my $swaps = 0; $SIG{TERM} = sub { print $swaps; exit };
 while (1) { rename($at, $was) or !-e $at or system("rm", "-rf", $at); symlink($to, $at) and $swaps++; unlink $at; rename($was, $at) }`;
 
@@ -151,17 +151,17 @@ interface Race {
   readonly host: string;
   readonly account: string;
   readonly step: string;
-  /** The path that is swapped. */
+  /** The path to swap. */
   readonly at: string;
-  /** What a link there points to. */
+  /** The target of the link there. */
   readonly victim: string;
   /** How often the step runs. */
   readonly tries: number;
 }
 
 /**
- * Runs a step again and again while its path is one moment what it was and the next a link.
- * @returns how often it was swapped
+ * Runs a step repeatedly while its path alternates between the original and a link.
+ * @returns the number of swaps
  */
 async function swapsDuring(model: EnvironmentModel, { host, account, step, at, victim, tries }: Race): Promise<number> {
   const { script, input } = stepOf(model, host, step);
@@ -173,7 +173,7 @@ async function swapsDuring(model: EnvironmentModel, { host, account, step, at, v
     `${swapper} perl -e ${quote(swap)} ${at} ${was} ${victim} > ${counted} 2>/dev/null & swapper=$!`,
     `for try in $(seq ${tries}); do printf %s "\${input%.}" | ( ${script} ) > /dev/null 2>&1; done`,
     "kill $swapper; wait $swapper",
-    // What was left half way.
+    // Restores the original if the swap was interrupted.
     `test ! -e ${was} || ${swapper} sh -c ${quote(`rm -rf ${at}; mv -T ${was} ${at}`)}`,
     `test ! -L ${at} || ${swapper} rm ${at}`,
     `cat ${counted}`,

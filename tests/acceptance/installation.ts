@@ -11,10 +11,10 @@ import { callBroker } from "./broker.ts";
 import { part } from "./one-lab.ts";
 import { lab, stackConfig, textOf } from "./subject.ts";
 
-/** What the requirement's chapters on installation and cluster ask for, as the brokers themselves tell it, on either generation. */
+/** The requirement's chapters on installation and cluster, checked on the brokers themselves, for either generation. */
 export function installation(): void {
   part("the requirement's installation, read from the brokers", () => {
-    it("has the series' package and Erlang on every member, held", async () => {
+    it("has the series' package, held, and Erlang on every member", async () => {
       const { broker, onMembers } = await subject();
       const series = broker.series.replace(".", "\\.");
       for (const packages of await onMembers("dpkg-query -W rabbitmq-server erlang-base")) {
@@ -24,13 +24,13 @@ export function installation(): void {
       for (const held of await onMembers("apt-mark showhold")) expect(held).toContain("rabbitmq-server");
     });
 
-    it("has users root with the administrator's tag, feeder, anonymous, and guest without any", async () => {
+    it("has user root with the administrator tag, and feeder, anonymous and guest without tags", async () => {
       const users = await callBroker<{ name: string; tags: string[] }[]>("GET", "users");
       const tags = Object.fromEntries(users.map((user) => [user.name, user.tags]));
       expect(tags).toMatchObject({ root: ["administrator"], feeder: [], anonymous: [], guest: [] });
     });
 
-    it("has permissions as the stack's setting writes them, and none for guest", async () => {
+    it("has the permissions of the stack's setting, and none for guest", async () => {
       const { broker } = await subject();
       const listed = await callBroker<{ user: string }[]>("GET", "permissions");
       const of = (name: string) => listed.find(({ user }) => user === name);
@@ -40,28 +40,28 @@ export function installation(): void {
       expect(of("guest")).toBeUndefined();
     });
 
-    it("takes the passwords of the config from every user, and guest's own no more", async () => {
+    it("accepts the config's password for every user, and not the default one for guest", async () => {
       const { config, first } = await subject();
       for (const user of ["root", "feeder", "anonymous"]) await withUser(config, user, async () => {});
-      // guest may log in on the broker's own host alone: its hash says what its password is.
+      // guest may only log in on the broker's own host: its hash is compared with the password.
       const { password_hash: hash } = await callBroker<{ password_hash: string }>("GET", "users/guest");
       expect(isHashOf(hash, passwordOf(config, "guest"))).toBe(true);
-      const born = ["rabbitmqctl", "-q", "authenticate_user", "guest", "guest"];
-      expect((await hostExec(lab, first, born, { reject: false })).exitCode).not.toBe(0);
+      const defaultLogin = ["rabbitmqctl", "-q", "authenticate_user", "guest", "guest"];
+      expect((await hostExec(lab, first, defaultLogin, { reject: false })).exitCode).not.toBe(0);
     });
 
-    it("refuses guest from another host, with the right password too", async () => {
+    it("refuses guest from another host, even with the right password", async () => {
       const { config } = await subject();
       await expect(connectAs(config, "guest")).rejects.toThrow(/ACCESS_REFUSED/);
     });
 
     it("has the management plugin enabled and answering on every member", async () => {
       const { broker, onMembers } = await subject();
-      const asked = `rabbitmq-plugins list -q -E -m; ss -Hltn sport = ${broker.management.port}`;
-      for (const said of await onMembers(asked)) expect(said).toMatch(/^rabbitmq_management$[\s\S]*^LISTEN/m);
+      const question = `rabbitmq-plugins list -q -E -m; ss -Hltn sport = ${broker.management.port}`;
+      for (const answer of await onMembers(question)) expect(answer).toMatch(/^rabbitmq_management$[\s\S]*^LISTEN/m);
     });
 
-    it("has one cookie on all members, that of the config, for nobody's eyes but the broker's", async () => {
+    it("has the config's cookie on all members, readable only by the broker", async () => {
       const { config, onMembers } = await subject();
       const digest = createHash("sha256").update(config.secrets.erlangCookie).digest("hex");
       const cookie = "/var/lib/rabbitmq/.erlang.cookie";
@@ -69,7 +69,7 @@ export function installation(): void {
       expect(new Set(found)).toEqual(new Set([`${digest}  -\nrabbitmq:400`]));
     });
 
-    it("is one cluster of which cluster_status names every member as running, with no partition", async () => {
+    it("is one cluster: cluster_status lists every member as running, with no partition", async () => {
       const { broker, first } = await subject();
       expect(nodesMissing(first, broker.members.length, await callBroker("GET", "nodes"))).toBeUndefined();
       const status = JSON.parse(await textOf(first, "rabbitmqctl -q cluster_status --formatter json"));
@@ -77,7 +77,7 @@ export function installation(): void {
       expect(status.partitions).toEqual({});
     });
 
-    it("has every queue whose name begins with cmc. on all members: mirrored by ha-all, or quorum queues", async () => {
+    it("has every queue cmc.* on all members: mirrored by ha-all, or a quorum queue", async () => {
       const { broker } = await subject();
       const listed = await callBroker<(QueueAnswer & { policy?: string })[]>("GET", "queues");
       const queues = listed.filter(({ name }) => name.startsWith("cmc."));
@@ -91,26 +91,26 @@ export function installation(): void {
   });
 
   part("anonymous, at the broker", () => {
-    it("hears what is published to xpublic, in a queue that the broker named", async () => {
+    it("receives messages published to xpublic in a queue that the broker named", async () => {
       const { config } = await subject();
       await withUser(config, "anonymous", async (channel) => {
         const { queue } = await channel.assertQueue("", { exclusive: true });
         await channel.bindQueue(queue, "xpublic", "v02.post.#");
-        const heard = new Promise((resolve) =>
+        const received = new Promise((resolve) =>
           channel.consume(queue, (message) => resolve(message?.content.toString())),
         );
         await withUser(config, "feeder", async (feeder) => {
-          feeder.publish("xpublic", "v02.post.acceptance", Buffer.from("heard"));
+          feeder.publish("xpublic", "v02.post.acceptance", Buffer.from("received"));
         });
-        expect(await heard).toBe("heard");
+        expect(await received).toBe("received");
       });
     });
 
-    it("publishes to cmc where the old permissions are, and is refused where the safe ones are", async () => {
+    it("may publish to cmc with the old permissions, and is refused with the safe ones", async () => {
       const { config, broker } = await subject();
       const published = withUser(config, "anonymous", async (channel) => {
         channel.publish("cmc", "acceptance.nobody", Buffer.from("from anonymous"));
-        // Answered after the publish: what the broker refuses closes the channel before.
+        // Answered after the publish: a refused publish closes the channel first.
         await channel.checkExchange("xpublic").catch(() => {});
         await channel.assertQueue("", { exclusive: true });
       });
@@ -129,7 +129,7 @@ async function subject() {
   return { config, broker, first, onMembers };
 }
 
-/** RabbitMQ's form: base64 of four bytes of salt, and SHA-256 of salt and password. */
+/** RabbitMQ's format: base64 of four bytes of salt and the SHA-256 of salt and password. */
 function isHashOf(hash: string, password: string): boolean {
   const [salt, digest] = [Buffer.from(hash, "base64").subarray(0, 4), Buffer.from(hash, "base64").subarray(4)];
   return createHash("sha256").update(salt).update(password).digest().equals(digest);
@@ -142,7 +142,7 @@ async function connectAs(config: StackConfig, user: string): Promise<ChannelMode
   return connect(url.href, await brokerTrust(lab, config));
 }
 
-/** A channel of a user at the virtual IP. @throws what the broker says where it closes the channel meanwhile */
+/** Does some work with a user's channel at the virtual IP. @throws the broker's reason if it closes the channel */
 async function withUser(config: StackConfig, user: string, work: (channel: Channel) => Promise<void>): Promise<void> {
   const connection = await connectAs(config, user);
   connection.on("error", () => {});

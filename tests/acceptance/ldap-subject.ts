@@ -14,7 +14,7 @@ import { lab, on, stackConfig, textOf, until } from "./subject.ts";
 /** Milliseconds for a login of any kind: longer than LDAP's own timeout. */
 const loginTimeoutMs = 15_000;
 
-/** A broker that asks LDAP, seen at its first member, and people of every kind. */
+/** A broker that authenticates with LDAP, seen at its first member, and one user of each kind. */
 export interface LdapSubject {
   readonly cluster: string;
   readonly broker: BrokerConfig;
@@ -22,19 +22,19 @@ export interface LdapSubject {
   /** The host with the directory. */
   readonly server: string;
   readonly ca: string;
-  /** A user of the broker whose password LDAP checks, and who has no tag. */
+  /** A user of the broker whose password LDAP checks; without tags. */
   readonly person: Login;
-  /** As `person`, with a tag of the broker's own that opens the management API. */
+  /** Like `person`, with a tag in the broker that gives access to the management API. */
   readonly tagged: Login;
-  /** Somebody in the directory who is no user of the broker. */
+  /** A person in the directory who is not a user of the broker. */
   readonly stranger: Login;
-  /** DN of a group that `person` is in, and `tagged` is not. */
+  /** DN of a group with `person` as a member, but not `tagged`. */
   readonly group: string;
-  /** A user whose password the broker keeps. */
+  /** An internal user: the broker has its password. */
   readonly own: Login;
 }
 
-/** What a change of the broker's `ldap` config would be. */
+/** A change of the broker's `ldap` config. */
 export type LdapChange = { readonly [Key in keyof LdapConfig]?: LdapConfig[Key] | undefined };
 
 export interface Login {
@@ -49,7 +49,7 @@ export async function ldapSubject(): Promise<LdapSubject> {
   const [member = ""] = broker?.members ?? [];
   const [server = ""] = broker?.ldap?.servers ?? [];
   const ca = await readOperatorCa(lab);
-  if (!broker || !config.hosts[server] || !ca) throw new TypeError(`${cluster} asks no LDAP server of the stack`);
+  if (!broker || !config.hosts[server] || !ca) throw new TypeError(`${cluster} uses no LDAP server of the stack`);
   const { directory } = config.secrets;
   const found = (what: string, isIt: (name: string) => boolean): Login => {
     const person = Object.keys(directory).find(isIt);
@@ -74,7 +74,7 @@ export async function ldapSubject(): Promise<LdapSubject> {
   };
 }
 
-/** What a broker says to an AMQP login over TLS: `accepted`, `refused`, or something else that went wrong. */
+/** Tries an AMQP login over TLS. @returns `accepted`, `refused`, or the message of another error */
 export async function amqpLogin({ broker, member, ca }: LdapSubject, { name, password }: Login): Promise<string> {
   const url = {
     protocol: "amqps",
@@ -84,7 +84,7 @@ export async function amqpLogin({ broker, member, ca }: LdapSubject, { name, pas
     password,
     vhost: "/",
   };
-  // A vhost that may not be entered is a refusal, too: amqplib says that it got a close.
+  // A refused vhost is a refusal too: amqplib reports an unexpected close.
   try {
     const connection = await connect(url, { ca: [Buffer.from(ca)], timeout: loginTimeoutMs });
     await connection.close();
@@ -95,7 +95,7 @@ export async function amqpLogin({ broker, member, ca }: LdapSubject, { name, pas
   }
 }
 
-/** The management API's status to who asks something, who he is unless said otherwise. */
+/** The HTTP status of the management API's answer to a user. */
 export async function managementStatus(
   { broker, member, ca }: LdapSubject,
   { name: user, password }: Login,
@@ -111,7 +111,7 @@ export async function managementStatus(
   }
 }
 
-/** The LDAP settings of a broker's config file as a change of its config would have them, as Erlang terms. */
+/** The settings of a broker's config file after a change of its `ldap` config, as Erlang terms. */
 function ldapTerms({ cluster, broker }: LdapSubject, ldap: LdapChange): Term {
   if (!broker.ldap) throw new TypeError("no ldap");
   const changed = { ...broker.ldap, ...ldap } as LdapConfig;
@@ -119,8 +119,8 @@ function ldapTerms({ cluster, broker }: LdapSubject, ldap: LdapChange): Term {
 }
 
 /**
- * Gives the running broker other LDAP settings while some work runs: those that its file would have after such a change, without the restart.
- * The directory is restarted, so that no old connection is used again.
+ * Gives the running broker other LDAP settings during some work: those of its config file after the change, but without the restart.
+ * Restarts the directory, so that no old connection is used again.
  *
  * @param serverName the name expected in the certificate, if it differs from the server's
  */
@@ -140,7 +140,7 @@ export async function withLdap<T>(
 
 async function setLdap(subject: LdapSubject, change: LdapChange, serverName?: string): Promise<void> {
   const expected = serverName === undefined ? [] : [setting("server_name_indication", serverName)];
-  // `ssl_options` of before must not stay where the change has none.
+  // Previous `ssl_options` must not stay if the change has none.
   const evaluated = `
     File = ${formatTerm(ldapTerms(subject, change))},
     Rabbit = proplists:get_value(rabbit, File),
@@ -150,15 +150,15 @@ async function setLdap(subject: LdapSubject, change: LdapChange, serverName?: st
     [application:set_env(rabbitmq_auth_backend_ldap, Key, Value) || {Key, Value} <- Own],
     application:set_env(rabbitmq_auth_backend_ldap, ssl_options, Tls).`;
   await on(subject.member.name, render(rabbitmqctl("eval", evaluated.replace(/\s*\n\s*/g, " ").trim())));
-  await on(subject.server, startAnew);
+  await on(subject.server, restartDirectory);
 }
 
 /** systemd counts starts, and refuses the sixth in ten seconds. */
-export const startAnew = "systemctl reset-failed slapd && systemctl restart slapd";
+export const restartDirectory = "systemctl reset-failed slapd && systemctl restart slapd";
 
 /**
- * What the broker logs while some work is done: lines are there when the answer is that is looked for. The LDAP user knocks again until it is:
- * the broker's pool may just have lost a connection, and then it says that instead. @throws where it never comes
+ * Waits until the broker has logged a line during some work. The LDAP user logs in repeatedly until then: the broker's pool may just have lost
+ * a connection, and then the broker logs that instead. @throws if the line never appears
  */
 export async function loggedDuring(subject: LdapSubject, expected: RegExp, work: () => Promise<void>): Promise<void> {
   const host = subject.member.name;
@@ -166,12 +166,12 @@ export async function loggedDuring(subject: LdapSubject, expected: RegExp, work:
   const size = await textOf(host, `stat -c %s ${log}`);
   await work();
   let text = "";
-  await until(`the broker's log says ${expected}`, 20_000, async () => {
+  await until(`the broker's log contains ${expected}`, 20_000, async () => {
     text = await textOf(host, `tail -c +${Number(size) + 1} ${log}`);
     if (expected.test(text)) return true;
     await amqpLogin(subject, subject.person);
     return false;
   }).catch((error: Error) => {
-    throw new Error(`${error.message}; it says:\n${text}`);
+    throw new Error(`${error.message}; the log:\n${text}`);
   });
 }

@@ -12,13 +12,13 @@ import {
   ldapSubject,
   loggedDuring,
   managementStatus,
-  startAnew,
+  restartDirectory,
   withLdap,
 } from "./ldap-subject.ts";
 import { part } from "./one-lab.ts";
 import { lab, on, textOf } from "./subject.ts";
 
-/** CA certificates that the directory's is none of; on the member, where its sandbox lets the broker read. */
+/** A file with another CA than the directory's; on the member, where its sandbox allows the broker to read. */
 const otherCaFile = "/etc/warren/tls/other.pem";
 const makeOtherCa =
   "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=other -keyout /dev/null " +
@@ -26,13 +26,13 @@ const makeOtherCa =
 
 type Person = "person" | "tagged" | "stranger" | "own";
 const wrong = "a password of nobody";
-const knocksForMs = 20_000;
+const loginWithinMs = 20_000;
 
 /**
- * Who gets in, and who doesn't, at the broker of the announcements, which has LDAP check passwords: real logins over AMQP with TLS and at the
+ * Tests who can log in to the broker of the announcements, which checks passwords with LDAP: real logins over AMQP with TLS and at the
  * management API.
  *
- * @param all also what an LDAP server does wrong: another's certificate, silence
+ * @param all also tests a faulty LDAP server: wrong certificate, no answer
  */
 export function ldap({ all }: { readonly all: boolean }): void {
   part("LDAP", () => {
@@ -43,36 +43,36 @@ export function ldap({ all }: { readonly all: boolean }): void {
     });
     afterAll(() => on(subject.member.name, `rm -f ${otherCaFile}`));
 
-    /** Who is to be let in knocks again: the broker's pool may just have lost a connection to the directory that was started again. */
-    async function expectLogin(what: string, who: Login, wanted: "accepted" | "refused"): Promise<void> {
-      let said = "";
+    /** Retries a login that must succeed: the broker's pool may just have lost a connection to the restarted directory. */
+    async function expectLogin(what: string, user: Login, wanted: "accepted" | "refused"): Promise<void> {
+      let outcome = "";
       const isDone = async () => {
-        said = await amqpLogin(subject, who);
-        return wanted === "refused" || said === wanted;
+        outcome = await amqpLogin(subject, user);
+        return wanted === "refused" || outcome === wanted;
       };
-      await poll(isDone, { everyMs: 100, withinMs: knocksForMs });
-      expect(said, what).toBe(wanted);
+      await poll(isDone, { everyMs: 100, withinMs: loginWithinMs });
+      expect(outcome, what).toBe(wanted);
     }
 
-    it("is asked of a server whose files it and systemd accept, in a sandbox", async () => {
+    it("is served by a sandboxed slapd, and slapd and systemd accept their files", async () => {
       await on(subject.server, "slaptest -u -f /etc/ldap/warren.conf && systemd-analyze verify slapd.service");
       const answer = await textOf(subject.server, "systemd-analyze security --no-pager slapd.service");
       expect(Number(/Overall exposure level for .*: ([\d.]+)/.exec(answer)?.[1])).toBeLessThanOrEqual(3);
     });
 
-    it.each<[what: string, who: Person, password: string | undefined, wanted: "accepted" | "refused"]>([
+    it.each<[what: string, kind: Person, password: string | undefined, wanted: "accepted" | "refused"]>([
       ["LDAP user, right password", "person", undefined, "accepted"],
       ["LDAP user, wrong password", "person", wrong, "refused"],
       ["LDAP user, empty password", "person", "", "refused"],
       ["internal user, right password", "own", undefined, "accepted"],
       ["internal user, wrong password", "own", wrong, "refused"],
-      ["in the directory, no user of the broker", "stranger", undefined, "refused"],
-    ])("logs in over AMQP: %s", async (what, who, password, wanted) => {
-      const login = subject[who];
+      ["in the directory, but no user of the broker", "stranger", undefined, "refused"],
+    ])("logs in over AMQP: %s", async (what, kind, password, wanted) => {
+      const login = subject[kind];
       await expectLogin(what, password === undefined ? login : { ...login, password }, wanted);
     });
 
-    it("keeps no password of an LDAP user, and says why it refuses a wrong one", async () => {
+    it("stores no password of an LDAP user, and logs why it refuses a wrong one", async () => {
       const { name } = subject.person;
       expect(await callBroker("GET", `users/${name}`)).toMatchObject({ password_hash: "" });
       await loggedDuring(subject, /LDAP bind returned "?invalid credentials/i, async () => {
@@ -80,12 +80,12 @@ export function ldap({ all }: { readonly all: boolean }): void {
       });
     });
 
-    it.each<[what: string, who: Person, change: LdapChange, wanted: number]>([
+    it.each<[what: string, kind: Person, change: LdapChange, wanted: number]>([
       ["management API, LDAP user without tags", "person", {}, 401],
       ["management API, LDAP user with the broker's tag", "tagged", {}, 200],
       ["management API, `tags: {management: true}`", "person", { tags: { management: true } }, 200],
-    ])("gives tags as meant: %s", async (_, who, change, wanted) => {
-      const ask = async () => expect(await managementStatus(subject, subject[who])).toBe(wanted);
+    ])("grants the expected tags: %s", async (_, kind, change, wanted) => {
+      const ask = async () => expect(await managementStatus(subject, subject[kind])).toBe(wanted);
       await (Object.keys(change).length === 0 ? ask() : withLdap(subject, change, ask));
     });
 
@@ -94,7 +94,7 @@ export function ldap({ all }: { readonly all: boolean }): void {
       ["LDAPS, verified", { encryption: "ldaps", port: undefined }],
       ["two servers, the first one unknown", { encryption: "ldaps", servers: ["nobody.invalid"] }],
       ["in the clear, LDAP first: the old text", { encryption: "none", first: "ldap" }],
-    ])("takes a right password and no wrong one: %s", async (what, change) => {
+    ])("accepts the right password and no wrong one: %s", async (what, change) => {
       const servers = [...(change.servers ?? []), subject.server];
       await withLdap(subject, { ...change, servers }, async () => {
         await expectLogin(`${what}: LDAP user`, subject.person, "accepted");
@@ -103,7 +103,7 @@ export function ldap({ all }: { readonly all: boolean }): void {
       });
     });
 
-    it("lets LDAP say what its users may do where the config has it so", async () => {
+    it("uses LDAP for authorization if the config says so", async () => {
       await withLdap(subject, { authorization: "ldap", vhostAccess: { inGroup: subject.group } }, async () => {
         await expectLogin("authorization by LDAP: member of the group", subject.person, "accepted");
         await expectLogin("authorization by LDAP: another", subject.tagged, "refused");
@@ -119,37 +119,37 @@ export function ldap({ all }: { readonly all: boolean }): void {
         );
         await expectLogin("LDAP down: internal user", subject.own, "accepted");
       } finally {
-        await on(subject.server, startAnew);
+        await on(subject.server, restartDirectory);
       }
       await expectLogin("LDAP up again: LDAP user", subject.person, "accepted");
     });
 
     if (!all) return;
 
-    it("gives a tag to a group's members alone where a query says so", async () => {
+    it("grants a tag only to a group's members if a query says so", async () => {
       await withLdap(subject, { tags: { administrator: { inGroup: subject.group } } }, async () => {
         expect(await managementStatus(subject, subject.person, "users"), "a member").toBe(200);
         expect(await managementStatus(subject, subject.tagged, "users"), "another").toBe(401);
       });
     });
 
-    it.each<[what: string, change: LdapChange, serverName: string | undefined, said: RegExp]>([
+    it.each<[what: string, change: LdapChange, serverName: string | undefined, logged: RegExp]>([
       ["StartTLS, another's CA", { encryption: "starttls", caFile: otherCaFile }, undefined, /Unknown CA/],
       ["LDAPS, another's CA", { encryption: "ldaps", caFile: otherCaFile }, undefined, /Unknown CA/],
       ["StartTLS, another's name", { encryption: "starttls", caFile }, "elsewhere.invalid", /hostname_check_failed/],
       ["LDAPS, another's name", { encryption: "ldaps", caFile }, "elsewhere.invalid", /hostname_check_failed/],
     ])(
-      "refuses LDAP users where the server's certificate isn't right, and logs why: %s",
-      async (what, change, serverName, said) => {
+      "refuses LDAP users if the server's certificate is wrong, and logs why: %s",
+      async (what, change, serverName, logged) => {
         const work = async () => {
-          await loggedDuring(subject, said, () => expectLogin(`${what}: LDAP user`, subject.person, "refused"));
+          await loggedDuring(subject, logged, () => expectLogin(`${what}: LDAP user`, subject.person, "refused"));
           await expectLogin(`${what}: internal user`, subject.own, "accepted");
         };
         await withLdap(subject, change, work, serverName);
       },
     );
 
-    it("keeps no internal user waiting for an LDAP server that says nothing at all", async () => {
+    it("doesn't keep internal users waiting if the LDAP server doesn't answer", async () => {
       await cutLink(lab, subject.server);
       try {
         const began = performance.now();

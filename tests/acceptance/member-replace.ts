@@ -18,28 +18,28 @@ const replaceWithinMs = 900_000;
 const testWithinMs = 1_800_000;
 
 /**
- * The host that has the virtual IP is lost with its disk, and a bare one with another host key takes its place by one command, which is killed half way
- * and given again, while products flow. Doesn't prove the same with another address.
+ * The host with the virtual IP is lost with its disk. One command, killed half way and run again while products flow, replaces it by a bare host
+ * with another host key. Doesn't prove the same for another address.
  */
 export function memberIsReplaced(): void {
-  part("a member whose disk is lost, with the virtual IP on it", () => {
+  part("a member with the virtual IP whose disk is lost", () => {
     it("is replaced by a bare host while products flow: none lost, none twice", { timeout: testWithinMs }, async () => {
       let seconds = 0;
       const act = async () => {
         seconds = await replaceHolder();
       };
       const account = await whileFlowing([{ name: "member replace", act }], testWithinMs);
-      noteSeconds("member replaced, from bare, killed half way once", seconds);
-      expectAllOnce(account, { called: `  … products meanwhile, ${productsPerSecond} a second` });
+      noteSeconds("member replaced by a bare host, killed half way once", seconds);
+      expectAllOnce(account, { called: `  … products during it, ${productsPerSecond} a second` });
       await expectNothingToChange();
     });
   });
 }
 
-/** @returns seconds that both runs of the command took */
+/** @returns seconds of both runs of the command together */
 async function replaceHolder(): Promise<number> {
   const [host = ""] = await virtualIpHolders(lab, await stackConfig());
-  const key = await makeAnew(host);
+  const key = await makeBare(host);
   const words = ["member", "replace", host, "--host-key", key];
   const beganMs = performance.now();
   await killHalfWay(words, replaceWithinMs, () => isHalfWay(host));
@@ -49,14 +49,14 @@ async function replaceHolder(): Promise<number> {
   expect(all).toContain("took over the lock of");
   expect(all).toContain("done: pin, forget, journal");
   expect(all).toContain("verify: no broken link");
-  // By its package, when all that it reads was there.
+  // Its package started it, after all files that it reads were written.
   const starts = await textOf(host, "journalctl --unit rabbitmq-server --output cat | grep --count '^Starting '");
   expect(starts).toBe("1");
   return (performance.now() - beganMs) / 1000;
 }
 
-/** The plug, then the disk; a bare host of the same name boots, with a key that the stack doesn't know. @returns that key */
-async function makeAnew(host: string): Promise<string> {
+/** Kills the host, removes its disk, and boots a bare host of the same name, with a key that is not in the stack. @returns that key */
+async function makeBare(host: string): Promise<string> {
   const { record, host: found } = await needHost(lab, host);
   await killHost(lab, host);
   await removeDisk(record, found);
@@ -65,12 +65,12 @@ async function makeAnew(host: string): Promise<string> {
   if (!spec) throw new Error(`no lab ${lab}`);
   const before = await readFile(knownHostsPath(lab), "utf8");
   await labUp(spec);
-  // The stack reads the first line of a host, so that it goes on to believe the old key; ssh takes any, so that this test gets in.
+  // The stack reads a host's first line, so it still expects the old key; ssh accepts any line, so this test can connect.
   await writeFile(knownHostsPath(lab), before + (await readFile(knownHostsPath(lab), "utf8")));
   return (await readFile(`${hostKeyPath(lab, host)}.pub`, "utf8")).trim();
 }
 
-/** In the middle of `up`. */
+/** Whether the replacement is in the middle of `up`. */
 async function isHalfWay(host: string): Promise<boolean> {
   const file = recordFile("member-replace", lab);
   if (!existsSync(file)) return false;

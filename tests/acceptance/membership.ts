@@ -6,8 +6,8 @@ import { withChangedStack } from "./stack-file.ts";
 import { on, preview, send, stackConfig, textOf, until, up } from "./subject.ts";
 
 /**
- * Of two runs of `up` and what comes after them, each with its own time. A test that kept running behind the next ones would change the cluster
- * under them.
+ * For two runs of `up` and the checks after them, each with its own timeout. A test that outlived its timeout would change the cluster
+ * under the next ones.
  */
 const testWithinMs = 720_000;
 
@@ -16,7 +16,7 @@ interface ClusterStatus {
   readonly running_nodes: readonly string[];
 }
 
-/** What `cluster_status` of a host says. */
+/** The answer of `cluster_status` on a host. */
 async function clusterStatus(host: string): Promise<{ members: string[]; running: string[] }> {
   const status = JSON.parse(await textOf(host, "rabbitmqctl -q cluster_status --formatter json")) as ClusterStatus;
   return { members: status.disk_nodes.toSorted(), running: status.running_nodes.toSorted() };
@@ -32,7 +32,7 @@ async function subject() {
   return { cluster, members, last, others: members.filter((host) => host !== last), first: members[0] ?? "" };
 }
 
-/** Every member, asked itself, knows all members and sees all of them running. */
+/** Expects that every member, asked itself, lists all members, all of them running. */
 async function expectCluster(hosts: readonly string[]): Promise<void> {
   for (const host of hosts) {
     expect(await clusterStatus(host), host).toEqual({ members: nodes(hosts), running: nodes(hosts) });
@@ -40,14 +40,14 @@ async function expectCluster(hosts: readonly string[]): Promise<void> {
 }
 
 interface Limits {
-  /** A member that the others have forgotten, and one whose data were lost, are repaired elsewhere, too. */
-  readonly mended?: boolean;
+  /** Also tests a member that the others have forgotten, and one whose data is lost. Other tests cover these as well. */
+  readonly withDamage?: boolean;
 }
 
-export function membership({ mended = true }: Limits = {}): void {
+export function membership({ withDamage = true }: Limits = {}): void {
   part("a member of the cluster", () => {
     it(
-      "leaves when it is taken out of the config, and the others forget it; taken in again it joins again",
+      "leaves when it is removed from the config, and the others forget it; added again it joins again",
       async () => {
         const { cluster, members, last, others } = await subject();
         await expectCluster(members);
@@ -59,14 +59,14 @@ export function membership({ mended = true }: Limits = {}): void {
           },
           async () => {
             const left = await up();
-            noteSeconds("up by which a member leaves", left.seconds);
+            noteSeconds("up that removes a member", left.seconds);
             expect(left.exitCode, left.output).toBe(0);
             await expectCluster(others);
             expect(await textOf(last, "systemctl is-active rabbitmq-server || true")).toBe("inactive");
           },
         );
         const joined = await up();
-        noteSeconds("up by which it joins again", joined.seconds);
+        noteSeconds("up that adds it again", joined.seconds);
         expect(joined.exitCode, joined.output).toBe(0);
         await expectCluster(members);
         await untilHealthy();
@@ -74,26 +74,26 @@ export function membership({ mended = true }: Limits = {}): void {
       testWithinMs,
     );
 
-    if (!mended) return;
+    if (!withDamage) return;
 
     it(
-      "joins again after the others have forgotten it while it was down; its old data are put beside",
+      "joins again after the others have forgotten it while it was down; its old data is set aside",
       async () => {
         const { members, last, first } = await subject();
         await on(last, "systemctl stop rabbitmq-server");
         await on(first, `rabbitmqctl -q forget_cluster_node rabbit@${last}`);
-        await mend(members);
+        await repair(members);
         expect(await textOf(last, "ls -d /var/lib/rabbitmq/mnesia.forgotten")).toContain("mnesia.forgotten");
       },
       testWithinMs,
     );
 
     it(
-      "joins again after its data were lost, though the others know it still, and be it the first of the list",
+      "joins again after its data is lost, although the others still list it, even as the first member",
       async () => {
         const { members, first } = await subject();
         await on(first, "systemctl stop rabbitmq-server && rm -r /var/lib/rabbitmq/mnesia");
-        await mend(members);
+        await repair(members);
         const { account, outcome } = await send({ count: 40 });
         expect(outcome).toBe("complete");
         expect(account).toMatchObject({ dispatched: 40, lost: 0 });
@@ -103,10 +103,10 @@ export function membership({ mended = true }: Limits = {}): void {
   });
 }
 
-/** `up` brings the cluster back to all its members, each queue with all its replicas, and has nothing more to do then. */
-async function mend(members: readonly string[]): Promise<void> {
-  const mended = await up();
-  expect(mended.exitCode, mended.output).toBe(0);
+/** Expects that `up` restores the cluster with all members and replicas, and that nothing is left to change then. */
+async function repair(members: readonly string[]): Promise<void> {
+  const repaired = await up();
+  expect(repaired.exitCode, repaired.output).toBe(0);
   await expectCluster(members);
   await untilHealthy();
   await until("nothing is left to do", 60_000, async () => (await preview("--expect-no-changes")).exitCode === 0);

@@ -3,7 +3,7 @@ import { labDown } from "../../scripts/lab/index.ts";
 import { figuresTable } from "./figures.ts";
 import { bringSubject, isGivenLab, lab, makeSubject } from "./subject.ts";
 
-/** One lab for all parts of a test file: it is made of bare hosts, and goes when their figures have been shown. A lab that was up before stays. */
+/** One lab for all parts of a test file: made of bare hosts, and removed after their figures are printed. A lab that was already up stays. */
 export function oneLab(): void {
   beforeAll(bringSubject);
   afterAll(async () => {
@@ -12,7 +12,7 @@ export function oneLab(): void {
   });
 }
 
-/** One part of a test file. It finds hosts that run what the stack says, also where it is the only part that runs. */
+/** One part of a test file. It starts with hosts after `up`, even if no other part runs. */
 export function part(name: string, tests: () => void): void {
   describe(name, () => {
     beforeAll(makeSubject);

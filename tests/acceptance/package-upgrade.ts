@@ -9,26 +9,26 @@ import { expectNothingToChange, lab, on, stackConfig, textOf, warren } from "./s
 
 const upgradeWithinMs = 900_000;
 const testWithinMs = 1_200_000;
-/** Newer than at an earlier run. */
+/** A version suffix that is higher in each run. */
 const newer = `+newer${Math.floor(Date.now() / 1000)}`;
-/** Of no series that there is. */
+/** A version of a series that doesn't exist. */
 const otherSeries = "99.0-1";
 const folder = "/srv/newer";
 const source = "/etc/apt/sources.list.d/newer.list";
 const pins = "/etc/apt/preferences.d/warren";
 
 /**
- * Packages within their series by `./warren upgrade`, as a person runs it, while products flow. What is newer is the same package with a higher version,
- * from an archive on each broker's host. Doesn't prove that a newer RabbitMQ gets on with an older one.
+ * `./warren upgrade` within the packages' series, run as a person runs it, while products flow. The newer package is the same one with a higher
+ * version, from an archive on each broker's host. Doesn't prove that a newer RabbitMQ is compatible with an older one.
  */
 export function packagesUpgraded(): void {
   part("newer packages of the same series", () => {
-    it("are looked for, and there are none", async () => {
+    it("are searched for, and there are none", async () => {
       const { exitCode, output } = await warren(["upgrade", "-s", lab, "--yes"]);
       expect([exitCode, output]).toEqual([0, expect.stringContaining("nothing to upgrade")]);
     });
 
-    it("are taken in turn, killed half way: nothing is lost, nothing goes out twice", {
+    it("are installed host by host, killed half way: nothing is lost, nothing is dispatched twice", {
       timeout: testWithinMs,
     }, async () => {
       const members = membersOf(await stackConfig());
@@ -39,7 +39,7 @@ export function packagesUpgraded(): void {
       expect(plan.output).toContain(`rabbitmq-server ${otherSeries} is available, in another series`);
       let turns: { host: string; outcome: string; packages: PackageStep[]; seconds?: number }[] = [];
       const act = async () => {
-        await killHalfWay(["upgrade"], upgradeWithinMs, (said) => said.includes("  upgrades "));
+        await killHalfWay(["upgrade"], upgradeWithinMs, (output) => output.includes("  upgrades "));
         const { answer, stderr } = await answerOf<{ turns: typeof turns }>(["upgrade"], upgradeWithinMs);
         expect(stderr).toContain("continues the upgrade of");
         ({ turns } = answer);
@@ -53,19 +53,19 @@ export function packagesUpgraded(): void {
       const held = await Promise.all(members.map((host) => textOf(host, "apt-mark showhold")));
       expect(held).toEqual(members.map(() => "keepalived\nrabbitmq-server"));
       note(
-        "packages of the brokers upgraded in turn",
+        "packages of the brokers upgraded host by host",
         `${Math.round(turns.reduce((sum, { seconds = 0 }) => sum + seconds, 0))} s`,
       );
       expectAllOnce(account);
     });
 
-    it("are what the stack says: up has nothing to do, and a second upgrade has nothing to do", async () => {
+    it("leave nothing to do for up or a second upgrade", async () => {
       await expectNothingToChange();
       const again = await warren(["upgrade", "-s", lab, "--yes"]);
       expect([again.exitCode, again.output]).toEqual([0, expect.stringContaining("nothing to upgrade")]);
     });
 
-    it("are refused where they are of another series, with the reason and the way", async () => {
+    it("are refused if they are of another series, with the reason and the command for that", async () => {
       const [host = ""] = membersOf(await stackConfig());
       await on(host, `mv ${pins} /srv/`);
       try {
@@ -88,7 +88,7 @@ const versionsOn = async (host: string): Promise<string[]> =>
   // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg's own
   (await textOf(host, "dpkg-query --show --showformat='${Version}\\n' keepalived rabbitmq-server")).split("\n");
 
-/** An archive on the host: its packages once more, newer ones, and a RabbitMQ of another series, by name alone. */
+/** Makes an archive on the host: the same packages with newer versions, and a RabbitMQ of another series that is only listed. */
 const offerNewer = (host: string) =>
   on(
     host,

@@ -8,13 +8,13 @@ import { on, preview, resourceCounts, stackConfig, subjectIsMade, textOf, up } f
 import { isAgent, propertyOf, stackUnits } from "./units.ts";
 
 /**
- * Bounds are wide: a test machine is shared. What is wanted on two idle cores stands in the table of figures.
+ * Bounds are wide, because a test machine is shared. The table of figures shows the targets for two idle cores.
  *
- * @param upAgain also a preview of bare hosts, and a second `up`; of one stack, as little of it depends on the generation
+ * @param upAgain also tests a preview of bare hosts and a second `up`; one stack is enough, as little of that depends on the generation
  */
 export function provisioning({ upAgain }: { readonly upAgain: boolean }): void {
   describe("pulumi up on bare hosts", () => {
-    it("makes everything, with no secret in any process's arguments, in its output, in the state, in logs", async () => {
+    it("creates everything, with no secret in process arguments, its output, the state or logs", async () => {
       const secrets = secretsOf(await stackConfig());
       const previewed = upAgain ? await preview() : undefined;
       expect(previewed?.exitCode ?? 0, previewed?.output).toBe(0);
@@ -28,8 +28,8 @@ export function provisioning({ upAgain }: { readonly upAgain: boolean }): void {
       expect(resourceCounts(made.output), made.output).toEqual({ created: expect.any(Number) });
       expect(shown).toEqual([]);
       expect(samples).toBeGreaterThan(made.seconds);
-      const said = { up: made.output, ...(previewed ? { preview: previewed.output } : {}) };
-      expectHidden({ ...said, ...(await secretPlaces()) }, secrets);
+      const outputs = { up: made.output, ...(previewed ? { preview: previewed.output } : {}) };
+      expectHidden({ ...outputs, ...(await secretPlaces()) }, secrets);
     });
 
     it("has every unit of every host running", async () => {
@@ -37,7 +37,7 @@ export function provisioning({ upAgain }: { readonly upAgain: boolean }): void {
       expect([...states].filter(([, state]) => state !== "active")).toEqual([]);
     });
 
-    it("reached each host as its user, and through another host where the stack says so", async () => {
+    it("connected to each host as its user, and through a jump host if the stack has one", async () => {
       const { hosts, ssh } = await stackConfig();
       const others = Object.entries(hosts).filter(([, host]) => host.ssh.user !== undefined || host.ssh.via);
       for (const [host, { ssh: own }] of others) {
@@ -49,7 +49,7 @@ export function provisioning({ upAgain }: { readonly upAgain: boolean }): void {
     });
   });
 
-  part("pulumi up on hosts that are as they should be", () => {
+  part("pulumi up on hosts that match the stack", () => {
     if (upAgain) {
       it("changes nothing", async () => {
         const again = await up();
@@ -60,7 +60,7 @@ export function provisioning({ upAgain }: { readonly upAgain: boolean }): void {
       });
     }
 
-    it("is previewed as no changes", async () => {
+    it("has a preview without changes", async () => {
       const seen = await preview("--expect-no-changes");
       noteSeconds("preview --expect-no-changes", seen.seconds, 3);
       expect(seen.exitCode, seen.output).toBe(0);
@@ -68,8 +68,8 @@ export function provisioning({ upAgain }: { readonly upAgain: boolean }): void {
     });
   });
 
-  part("what is rendered", () => {
-    it("is accepted by systemd, with agents in a sandbox of exposure 2.0 at most, by apache and by keepalived", async () => {
+  part("rendered files", () => {
+    it("are accepted by systemd, apache and keepalived, and agents have an exposure of at most 2.0", async () => {
       const agents = Map.groupBy((await stackUnits()).filter(isAgent), ([host]) => host);
       const judged = [...agents].map(async ([host, units]) => {
         const names = units.map(([, unit]) => unit);

@@ -12,7 +12,7 @@ import { lab, on, stackConfig, textOf, until, untilPrints } from "./subject.ts";
 
 let seed = 300;
 
-/** Products down the public data server path as `./warren lab` sends them. */
+/** Sends products down the public data server path as `./warren lab` does. */
 export async function sendPublic(count: number, onFetched?: (fetched: number) => void): Promise<PublicResult> {
   seed += 1;
   const result = await sendToPublic({
@@ -39,23 +39,23 @@ async function postV03(relPath: string): Promise<void> {
   }
 }
 
-/** From px by the public data server to a client. What all hosts have in common is driven with the others: `up`, drift, the end. */
+/** The path from px through the public data server to a client. Other parts test what all hosts have in common: `up`, drift, `destroy`. */
 export function publicRoad(): void {
-  part("the account that px delivers by", () => {
+  part("px's delivery account", () => {
     it("has SFTP below the document root, and nothing else", async () => {
       const key = "-i /etc/warren/secrets/delivery-key -o BatchMode=yes -o StrictHostKeyChecking=yes";
       const known = "-o UserKnownHostsFile=/etc/warren/delivery_known_hosts";
       const shell = await textOf("px-1", `ssh ${key} ${known} wxofeed@wxo-b1 id 2>&1 || true`);
       expect(shell).toBe("This service allows sftp connections only.");
       const outside = "printf 'put /etc/hostname /hostname\\nput /etc/hostname /public/hostname\\n'";
-      const said = await textOf("px-1", `${outside} | sftp -b - ${key} ${known} wxofeed@wxo-b1 2>&1 || true`);
-      expect(said).toMatch(/\/hostname.*Permission denied/s);
+      const output = await textOf("px-1", `${outside} | sftp -b - ${key} ${known} wxofeed@wxo-b1 2>&1 || true`);
+      expect(output).toMatch(/\/hostname.*Permission denied/s);
       expect(await textOf("wxo-b1", "ls /apps/dd /apps/dd/public | grep -c hostname || true")).toBe("0");
     });
   });
 
   part("the FTP server that px delivers to", () => {
-    // First words of a server, or why there are none; with a password that is wrong, where it may be sent in the clear.
+    // Prints the server's greeting, or the connection error; then sends these lines, here a wrong password if plain text is allowed.
     const greeting = (lines: readonly string[]) =>
       `/opt/warren/node/bin/node -e '
         const lines = ${JSON.stringify(lines)};
@@ -65,8 +65,10 @@ export function publicRoad(): void {
 
     it("is closed to hosts that don't deliver, and to wrong passwords", async () => {
       expect(await textOf("client-1", greeting([]))).toBe("ECONNREFUSED");
-      const said = await textOf("px-1", greeting(["USER wxofeed", "PASS not-the-password"]));
-      expect(said).toMatch(/^220 .*\n(331 .*\n530 Login incorrect\.|530 Non-anonymous sessions must use encryption\.)/);
+      const output = await textOf("px-1", greeting(["USER wxofeed", "PASS not-the-password"]));
+      expect(output).toMatch(
+        /^220 .*\n(331 .*\n530 Login incorrect\.|530 Non-anonymous sessions must use encryption\.)/,
+      );
     });
   });
 
@@ -80,7 +82,7 @@ export function publicRoad(): void {
       expect(account).toMatchObject({ wrongSize: 0, wrongContent: 0 });
     });
 
-    it("come through all where kill -9 hits the sender that delivers, the one that announces, and the client", async () => {
+    it("all arrive after kill -9 of the delivering sender, the announcing sender and the client", async () => {
       const faults = [
         ["px-1", "warren-delivery-sftp"],
         ["px-1", "warren-delivery-ftp"],
@@ -103,7 +105,7 @@ export function publicRoad(): void {
       expect(account).toMatchObject({ fetched: { "client-1": count }, lost: 0, wrongSize: 0, wrongContent: 0 });
     });
 
-    it("that sr3 posts come by the bridge, once, and their URLs into px's receiver queue", async () => {
+    it("that sr3 posts arrive once through the bridge, and their URLs in px's receiver queue", async () => {
       const config = await stackConfig();
       const tap = await openPublicTap({ name: lab, config, exchange: "cmc", topic: "exp.dd.notify.bridged" });
       try {
@@ -125,7 +127,7 @@ export function publicRoad(): void {
       }
     });
 
-    it("are announced by the watcher where nobody delivers them", async () => {
+    it("are announced by the watcher if no sender delivers them", async () => {
       const config = await stackConfig();
       const topic = "exp.dd.notify.citypage_weather";
       const tap = await openPublicTap({ name: lab, config, exchange: "xpublic", topic });

@@ -7,28 +7,30 @@ import { answerOf, expectAllOnce, runVerb, type Work, whileFlowing } from "./flo
 import { part } from "./one-lab.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
-/** Twelve hosts one after the other, each waited for: two minutes on two idle cores. */
+/** Twelve hosts, one after the other: two minutes on two idle cores. */
 const restartWithinMs = 900_000;
 const drillWithinMs = 300_000;
 const testWithinMs = 1_200_000;
-/** Beyond what is wanted, which the table of figures has: a test machine is shared. */
+/** Added to the target in the table of figures, because a test machine is shared. */
 const pauseMostMs = 3000;
-/** Long enough for products to come meanwhile. */
+/** Long enough for products to flow during it. */
 const drillHoldSeconds = 2;
 
 interface Rolling {
   readonly perSecond?: number;
-  /** All of them unless given. */
+  /** Default: all of them. */
   readonly hosts?: readonly string[];
 }
 
 /**
- * `./warren restart` of a sound system, run as a person runs it, while products flow: none is lost, none goes out twice. Doesn't prove what a restart does
- * to a system that breaks meanwhile.
+ * `./warren restart` of a healthy system, run as a person runs it, while products flow: none is lost, none is dispatched twice. Doesn't prove
+ * anything about a restart during which something fails.
  */
 export function rollingRestart({ perSecond, hosts }: Rolling = {}): void {
   part("planned work while products flow", () => {
-    it("restarts hosts in turn: nothing is lost, nothing goes out twice", { timeout: testWithinMs }, async () => {
+    it("restarts hosts one by one: nothing is lost, nothing is dispatched twice", {
+      timeout: testWithinMs,
+    }, async () => {
       const { answers, account } = await whileProductsFlow<{
         turns: { host: string; outcome: string; seconds: number }[];
       }>(
@@ -40,7 +42,7 @@ export function rollingRestart({ perSecond, hosts }: Rolling = {}): void {
       expect(turns).not.toEqual([]);
       expect(turns.map(({ outcome }) => outcome)).toEqual(turns.map(() => "restarted"));
       const { announcements, brokers } = await stackConfig();
-      // The one that had the virtual IP.
+      // The host that had the virtual IP comes last.
       expect(turns.at(-1)?.host).toBe(brokers[announcements.broker]?.members[0]);
       note(
         `rolling restart of ${turns.length} hosts`,
@@ -51,9 +53,9 @@ export function rollingRestart({ perSecond, hosts }: Rolling = {}): void {
   });
 }
 
-/** `./warren drill`, each kind of it, run as a person runs it while products flow: none is lost, none goes out twice. */
+/** Each kind of `./warren drill`, run as a person runs it while products flow: none is lost, none is dispatched twice. */
 export function drills(): void {
-  part("things broken on purpose while products flow", () => {
+  part("drills while products flow", () => {
     it("each kind of drill runs, and the system is healthy again", { timeout: testWithinMs }, async () => {
       const verbs = drillKinds.map(({ name }) => ["drill", name, "--hold", String(drillHoldSeconds)]);
       const { answers, account } = await whileProductsFlow<DrillReport>(verbs, drillWithinMs);
@@ -74,7 +76,7 @@ export function drills(): void {
       expectAllOnce(account);
     });
 
-    it("the virtual IP goes back when a drill is broken off by Ctrl-C", { timeout: testWithinMs }, async () => {
+    it("the virtual IP returns when Ctrl-C stops a drill", { timeout: testWithinMs }, async () => {
       const child = runVerb(["drill", "--hold", "600"], drillWithinMs);
       const holders = async () => virtualIpHolders(lab, await stackConfig());
       const [before] = await holders();
@@ -90,7 +92,7 @@ export function drills(): void {
   });
 }
 
-/** Verbs as a person runs them with `--json`, one after the other. Answers are by their second word. */
+/** Runs verbs with `--json` as a person does, one after the other. Keys of the answers are the verbs' second words. */
 async function whileProductsFlow<Answer>(verbs: readonly (readonly string[])[], timeoutMs: number, perSecond?: number) {
   const answers = new Map<string, Answer>();
   const works = verbs.map((words): Work => {

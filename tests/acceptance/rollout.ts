@@ -17,15 +17,17 @@ const testWithinMs = 1_800_000;
 const programOf = (agent: Agent): string => `/opt/warren/agents/${agent}.mjs`;
 
 /**
- * New agents are deployed while products flow: good ones, one that exits at its start, and one that exits some seconds after it was ready. The latter
- * two leave the previous one running everywhere, by `rollout` and by `up`. Does not prove what a healthy but faulty agent does to products.
+ * Deploys new agents while products flow: good ones, one that exits at its start, and one that exits some seconds after it was ready. After the
+ * two bad ones the previous agent runs everywhere, with `rollout` and with `up`. Proves nothing about an agent that is healthy but faulty.
  */
 export function rollout({ mayDeliverTwice }: { readonly mayDeliverTwice: boolean }): void {
   part("new agents", () => {
-    it("come one host at a time, and bad ones go back, while products flow", { timeout: testWithinMs }, async () => {
+    it("are deployed one host at a time, and bad ones are rolled back, while products flow", {
+      timeout: testWithinMs,
+    }, async () => {
       const { account, seconds } = await allKinds();
       note("rollout of dispatchers and pullers", `${seconds.toFixed(0)} s`);
-      const called = `rollouts, good and bad ones: products meanwhile, ${productsPerSecond} a second`;
+      const called = `rollouts, good and bad ones: products during them, ${productsPerSecond} a second`;
       expectAllOnce(account, { called, mayDeliverTwice });
       await expectNothingToChange();
     });
@@ -48,13 +50,13 @@ async function allKinds() {
       expect(await textOf(host, `tail -n 1 ${programOf("dispatcher")}`)).toBe("// another one");
     }
   };
-  const endsAtStart = () =>
+  const exitsAtStart = () =>
     expectBack("puller", pullers, "process.exit(7);", async () => {
       const { exitCode, all } = await rollOut(2);
       expect(exitCode, all).toBe(1);
       expect(all).toContain(`rolled back to the previous agents on ${pullers[0]}`);
     });
-  const endsLater = () =>
+  const exitsLater = () =>
     expectBack("dispatcher", members, "setTimeout(() => process.exit(7), 5000);", async () => {
       const { exitCode, all } = await rollOut(8);
       expect(exitCode, all).toBe(1);
@@ -70,9 +72,9 @@ async function allKinds() {
     const account = await whileFlowing(
       [
         { name: "rollout", act: good },
-        { name: "rollout of one that ends later", act: endsLater },
-        { name: "rollout of one that ends at its start", act: endsAtStart },
-        { name: "up with one that ends at its start", act: byUp },
+        { name: "rollout of one that exits later", act: exitsLater },
+        { name: "rollout of one that exits at its start", act: exitsAtStart },
+        { name: "up with one that exits at its start", act: byUp },
       ],
       testWithinMs,
     );
@@ -84,10 +86,10 @@ async function allKinds() {
   }
 }
 
-/** @param steadySeconds longer than what one that ends later lives, where it is to be found */
+/** @param steadySeconds longer than the life of an agent that exits later, if that agent is to be detected */
 const rollOut = (steadySeconds: number) => runVerb(["rollout", "--steady", String(steadySeconds)], verbWithinMs);
 
-/** A bad bundle comes, and afterwards each host runs what it ran before, and nothing has moved on the hosts behind the first. */
+/** Deploys a bad bundle; expects that each host then runs the same agent as before, and that nothing changed on the hosts after the first. */
 async function expectBack(
   agent: Agent,
   hosts: readonly string[],
@@ -99,14 +101,14 @@ async function expectBack(
       hosts.map((host) => textOf(host, `sha256sum <${programOf(agent)}; systemctl is-active warren-${agent}`)),
     );
   const before = await seen();
-  const former = await readFile(bundle(agent, "mjs"));
-  // Before the agent's own: that comes to its end when the agent does.
+  const previous = await readFile(bundle(agent, "mjs"));
+  // Before the agent's own code, which returns only when the agent stops.
   await plant(agent, (text) => `${line}\n${text}`);
   try {
     await work();
     expect(await seen()).toEqual(before);
   } finally {
-    await plant(agent, () => former.toString("utf8"));
+    await plant(agent, () => previous.toString("utf8"));
   }
 }
 
@@ -117,7 +119,7 @@ interface Note {
   readonly artifact: object;
 }
 
-/** What was bundled before is taken for it again, as long as its note says so. */
+/** Changes a bundle and its note: a run uses an existing bundle as long as its note matches. */
 async function plant(agent: Agent, change: (text: string) => string): Promise<void> {
   const content = change(await readFile(bundle(agent, "mjs"), "utf8"));
   const made = JSON.parse(await readFile(bundle(agent, "json"), "utf8")) as Note;
@@ -127,5 +129,5 @@ async function plant(agent: Agent, change: (text: string) => string): Promise<vo
   await writeFile(bundle(agent, "json"), JSON.stringify({ ...made, artifact }));
 }
 
-/** The next run bundles the checkout's own. */
+/** Makes the next run bundle the checkout's own agent. */
 const forget = (agent: Agent): Promise<void> => rm(bundle(agent, "json"), { force: true });

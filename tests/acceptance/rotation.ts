@@ -25,19 +25,19 @@ interface Answer {
 }
 
 /**
- * New secrets while products flow: the agents' password and warren's own login, each with the verb killed half way and given again, the cookie, the CA.
- * None is lost, none goes out twice. Doesn't prove what a host that is away means for any.
+ * New secrets while products flow: the agents' password and warren's own login, each with the verb killed half way and run again, the cookie, the
+ * CA. None is lost, none is dispatched twice. Proves nothing about a host that is unreachable.
  */
 export function rotation(): void {
   part("new secrets while products flow", () => {
-    it("are taken up without a lost product, and the former ones refused", { timeout: testWithinMs }, async () => {
+    it("are used without a lost product, and the previous ones are refused", { timeout: testWithinMs }, async () => {
       const before = await stackConfig();
-      const former = before.announcements.user;
+      const previous = before.announcements.user;
       const nodes = () => runsOf(before);
       let [nodesBefore, nodesAfter]: string[][] = [[], []];
       const act = async (scene: Scene) => {
-        await killedIn("move", ["password", former]);
-        const password = await rotate(["password", former]);
+        await killedIn("move", ["password", previous]);
+        const password = await rotate(["password", previous]);
         expect(password.phases.map(({ outcome }) => outcome)).toEqual(["done before", "done", "done"]);
         nodesBefore = await nodes();
         await rotate(["cookie"]);
@@ -45,7 +45,7 @@ export function rotation(): void {
         await loginKeyIsRotated(before);
         nodesAfter = await nodes();
         await renewManagement(scene);
-        // Who comes later has the new cookie, or is no member.
+        // A member that starts later must have the new cookie to join.
         const again = ["sh", "-c", "systemctl restart rabbitmq-server && rabbitmqctl -q await_startup"];
         await hostExec(lab, scene.members.at(-1) ?? "", again, { timeoutMs: restartWithinMs });
       };
@@ -61,14 +61,14 @@ export function rotation(): void {
     });
 
     it(
-      "are taken up by px and by the public data server, each product delivered once",
+      "are used by px and by the public data server, each product delivered once",
       { timeout: testWithinMs },
       deliveryIsRotated,
     );
   });
 }
 
-/** Products for as long as both sides take, at `sendPublic`'s twenty a second. */
+/** Enough products for the complete rotation, at `sendPublic`'s twenty a second. */
 const delivered = 1200;
 
 async function deliveryIsRotated(): Promise<void> {
@@ -77,7 +77,7 @@ async function deliveryIsRotated(): Promise<void> {
   const { account, outcome } = await sendPublic(delivered, (fetched) => {
     if (fetched <= 20 || rotated) return;
     rotated = killedIn("change", ["delivery"]).then(() => rotate(["delivery"]));
-    // Told below.
+    // Awaited below.
     rotated.catch(() => {});
   });
   expect((await rotated)?.phases.map((phase) => phase.outcome)).toEqual(["done"]);
@@ -94,8 +94,8 @@ async function deliveryIsRotated(): Promise<void> {
 }
 
 /**
- * Another key for warren itself, killed half way when the new one has just taken the former one's place: every host lets the new one in, root, users with
- * sudo and what is behind a jump host, and refuses the former one.
+ * A new key for warren itself. The verb is killed just after the new key has replaced the previous one. Every host then accepts the new key, as
+ * root, as users with sudo and behind a jump host, and refuses the previous one.
  */
 export async function loginKeyIsRotated(config: StackConfig): Promise<void> {
   const file = join(checkoutDirectory, config.ssh.privateKeyFile);
@@ -107,15 +107,15 @@ export async function loginKeyIsRotated(config: StackConfig): Promise<void> {
     expect(phases.map(({ outcome }) => outcome)).toEqual(["done before", "done", "done"]);
     expect(existsSync(`${file}.former`)).toBe(false);
     const hosts = Object.keys(config.hosts);
-    expect(await Promise.all(hosts.map((host) => login(config, host, file)))).toEqual(hosts.map(() => "let in"));
-    const former = await Promise.all(hosts.map((host) => login(config, host, kept)));
-    for (const answer of former) expect(answer).toMatch(/Permission denied/);
+    expect(await Promise.all(hosts.map((host) => login(config, host, file)))).toEqual(hosts.map(() => "accepted"));
+    const withPrevious = await Promise.all(hosts.map((host) => login(config, host, kept)));
+    for (const answer of withPrevious) expect(answer).toMatch(/Permission denied/);
   } finally {
     await rm(kept, { force: true });
   }
 }
 
-/** By this key and nothing else, from this machine, which is on the hosts' own network. */
+/** Tries a login with only this key, from this machine, which is on the hosts' own network. */
 async function login({ hosts, ssh }: StackConfig, host: string, file: string): Promise<string> {
   const { address = host, ssh: own } = hosts[host] ?? {};
   const options = [
@@ -127,26 +127,26 @@ async function login({ hosts, ssh }: StackConfig, host: string, file: string): P
   const given = options.flatMap((option) => ["-o", option]);
   const argv = ["-F", "none", "-i", file, ...given, `${own?.user ?? ssh.user}@${address}`, "true"];
   const { exitCode, stderr } = await execa("ssh", argv, { cwd: checkoutDirectory, reject: false, stdin: "ignore" });
-  return exitCode === 0 ? "let in" : stderr;
+  return exitCode === 0 ? "accepted" : stderr;
 }
 
-/** What the verb has said of logins, seen by other means; and that agents are the other user. */
+/** Checks logins without the verb: only the new secrets are accepted, and agents use the new user. */
 async function expectOnlyNew(before: StackConfig, now: StackConfig): Promise<void> {
-  const former = before.announcements.user;
-  expect(now.announcements.user).not.toBe(former);
+  const previous = before.announcements.user;
+  expect(now.announcements.user).not.toBe(previous);
   expect(now.secrets.erlangCookie).not.toBe(before.secrets.erlangCookie);
   expect(now.tls.generation).toBe(before.tls.generation + 1);
   const trust = await brokerTrust(lab, now);
-  for (const user of [former, now.announcements.user]) await (await connect(brokerUrl(now, user), trust)).close();
-  await expect(connect(brokerUrl(before, former), trust)).rejects.toThrow(/ACCESS.REFUSED/);
+  for (const user of [previous, now.announcements.user]) await (await connect(brokerUrl(now, user), trust)).close();
+  await expect(connect(brokerUrl(before, previous), trust)).rejects.toThrow(/ACCESS.REFUSED/);
   const [member = ""] = now.brokers[now.announcements.broker]?.members ?? [];
   const users = await textOf(member, "rabbitmqctl -q list_connections user | sort -u");
   expect(users.split("\n")).toContain(now.announcements.user);
-  expect(users.split("\n")).not.toContain(former);
-  expect(passwordOf(now, former)).not.toBe(passwordOf(before, former));
+  expect(users.split("\n")).not.toContain(previous);
+  expect(passwordOf(now, previous)).not.toBe(passwordOf(before, previous));
 }
 
-/** Each start of a unit has an id. */
+/** The broker unit's invocation id on each member: it changes with each start. */
 const runsOf = ({ brokers, announcements }: StackConfig): Promise<string[]> =>
   Promise.all(
     (brokers[announcements.broker]?.members ?? []).map((host) =>
@@ -157,17 +157,17 @@ const runsOf = ({ brokers, announcements }: StackConfig): Promise<string[]> =>
 const rotate = async (words: readonly string[]): Promise<Answer> =>
   (await answerOf<Answer>(["rotate", ...words], verbWithinMs)).answer;
 
-/** Kills the verb as soon as it begins a step; the engine that it has started may continue. */
+/** Kills the verb as soon as it begins a step; the engine that it has started may still run. */
 async function killedIn(step: string, words: readonly string[]): Promise<void> {
   const child = runVerb(["rotate", ...words, "--json"], verbWithinMs);
   child.stderr?.on("data", (data: Buffer) => {
     if (data.toString().includes(`warren: ${step}:`)) child.kill("SIGKILL");
   });
   const { signal, stderr } = await child;
-  if (signal !== "SIGKILL") throw new Error(`rotate ${words.join(" ")} never came to ${step}: ${stderr}`);
+  if (signal !== "SIGKILL") throw new Error(`rotate ${words.join(" ")} never reached ${step}: ${stderr}`);
 }
 
-/** The verbs trust the previous CA, which no server uses any more. */
+/** Reopens the scene's management connections: they trust the previous CA, which no server uses any more. */
 async function renewManagement(scene: Scene): Promise<void> {
   const renewed = await openScene(lab, await stackConfig());
   for (const api of scene.management.values()) api.close();

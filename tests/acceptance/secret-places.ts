@@ -5,7 +5,7 @@ import { ownFolder } from "../../scripts/engine/places.ts";
 import { shownSecrets } from "./secrets.ts";
 import { lab, on, stackConfig, warren } from "./subject.ts";
 
-/** Texts in which secrets must not show, by where they are: the state, what this machine logs, what every host logs. */
+/** Texts that must not contain secrets, by place: the state, this machine's logs, every host's logs. */
 export async function secretPlaces(): Promise<Record<string, string>> {
   const { output: state } = await warren(["pulumi", "stack", "export", "-s", lab]);
   const { hosts } = await stackConfig();
@@ -27,7 +27,7 @@ export async function secretPlaces(): Promise<Record<string, string>> {
 /** Fails with the names of places and secrets, never with a secret. */
 export function expectHidden(places: Readonly<Record<string, string>>, secrets: ReadonlyMap<string, string>): void {
   const empty = Object.keys(places).filter((place) => place !== ".warren/logs" && places[place] === "");
-  expect(empty, "places that say nothing prove nothing").toEqual([]);
+  expect(empty, "empty places prove nothing").toEqual([]);
   const shown = Object.entries(places).flatMap(([place, text]) =>
     shownSecrets(text, secrets).map((secret) => `${secret} in ${place}`),
   );

@@ -11,12 +11,12 @@ it.each(["", "a", "ab", "abc"])("a secret after %j in base64 is found", (before)
   expect(shownSecrets(text, secrets)).toEqual(["feeder"]);
 });
 
-it("a secret in the clear is found, and its name said instead", () => {
+it("a secret in plain text is found and reported by its name", () => {
   expect(shownSecrets("password=s3cret-of-feeder", secrets)).toEqual(["feeder"]);
   expect(shownSecrets("password=s3cret-of", secrets)).toEqual([]);
 });
 
-it("a private key is found by what is its own of it, wherever its lines end", () => {
+it("a private key is found by its unique lines, however line ends are written", () => {
   const config = fixtureConfig();
   const [kind, own, end] = ["KIND", "OWN", "END"].map((word) => word.repeat(20));
   const deliveryKey = `-----BEGIN OPENSSH PRIVATE KEY-----\n${kind}\n${own}\n${end}\n-----END OPENSSH PRIVATE KEY-----\n`;

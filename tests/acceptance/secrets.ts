@@ -14,8 +14,8 @@ export function secretsOf(config: StackConfig): Map<string, string> {
 }
 
 /**
- * The lines of a private key that are its own, each for itself: what quotes it writes the ends of lines otherwise. The first line says the kind
- * of key and no more, the last one may be a few letters.
+ * The unique lines of a private key, one by one, because a quoted key has other line ends. The first line only tells the kind of key, and the last
+ * one may have only a few letters.
  */
 const keyLines = (key: string): string[] =>
   key
@@ -23,12 +23,12 @@ const keyLines = (key: string): string[] =>
     .filter((line) => line !== "" && !line.startsWith("-----"))
     .slice(1, -1);
 
-/** Names of the secrets that a text shows, in the clear or anywhere inside something that is written in base64. */
+/** Names of the secrets that a text contains, in plain text or anywhere inside base64. */
 export function shownSecrets(text: string, secrets: ReadonlyMap<string, string>): string[] {
   return [...secrets].flatMap(([name, secret]) => (formsOf(secret).some((form) => text.includes(form)) ? [name] : []));
 }
 
-/** The secret itself, and what stays the same of its base64 whatever stands before and after it. */
+/** The secret itself, and the part of its base64 that doesn't depend on the bytes before and after it. */
 export function formsOf(secret: string): string[] {
   const inBase64 = [0, 1, 2].map((before) => {
     const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(secret)]);
@@ -42,13 +42,13 @@ export function formsOf(secret: string): string[] {
 const sampleEveryMs = 50;
 
 /**
- * Reads the arguments of every process of the machine, including those of all hosts, until it is stopped. Not proved: a
- * process that lives for less than the time between two samples may be missed.
+ * Reads the arguments of every process on the machine, including those of all hosts, until it is stopped. May miss a process that lives for less
+ * than the time between two samples.
  */
 export function watchArguments(secrets: ReadonlyMap<string, string>): { stop(): { samples: number; shown: string[] } } {
   const shown = new Set<string>();
   let samples = 0;
-  const look = () => {
+  const sample = () => {
     samples += 1;
     for (const pid of readdirSync("/proc")) {
       if (!/^\d+$/.test(pid)) continue;
@@ -56,11 +56,11 @@ export function watchArguments(secrets: ReadonlyMap<string, string>): { stop(): 
       for (const name of shownSecrets(line, secrets)) shown.add(`${name} in the arguments of ${line.split("\0")[0]}`);
     }
   };
-  const timer = setInterval(look, sampleEveryMs);
+  const timer = setInterval(sample, sampleEveryMs);
   return {
     stop() {
       clearInterval(timer);
-      look();
+      sample();
       return { samples, shown: [...shown] };
     },
   };
@@ -70,7 +70,7 @@ function argumentsOf(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8");
   } catch {
-    // It has ended.
+    // The process has exited.
     return "";
   }
 }

@@ -9,7 +9,7 @@ export async function changeStack(edit: (stack: Document) => void): Promise<void
   await writeFile(stackFile(), stack.toString());
 }
 
-/** Edits the stack's config file for the time of some work, and puts it back as it was. */
+/** Edits the stack's config file during some work, and restores it afterwards. */
 export async function withChangedStack<T>(edit: (stack: Document) => void, work: () => Promise<T>): Promise<T> {
   const before = await readFile(stackFile(), "utf8");
   await changeStack(edit);
@@ -20,7 +20,7 @@ export async function withChangedStack<T>(edit: (stack: Document) => void, work:
   }
 }
 
-/** A lab's stack without the public data server, what delivers to it and what takes from it. */
+/** Removes the public data server, the senders that deliver to it and its clients from a lab's stack. */
 export function removePublicRoad(stack: Document): void {
   const paths = [
     ["warren:datamart"],
@@ -33,7 +33,7 @@ export function removePublicRoad(stack: Document): void {
   for (const path of paths) stack.deleteIn(["config", ...path]);
 }
 
-/** The text of a lab's stack with only these hosts, and so without the public data server path. */
+/** The text of a lab's stack with only these hosts, and without the public data server path. */
 export function withHosts(text: string, hosts: readonly string[]): string {
   const stack = parseDocument(text);
   const all = stack.toJS() as { readonly config: Readonly<Record<"warren:hosts", object>> };

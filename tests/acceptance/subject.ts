@@ -13,21 +13,21 @@ import { type SendOptions, sendProducts } from "../../scripts/lab/send-products.
 import { poll } from "../../scripts/lib/poll.ts";
 import type { RunResult } from "../../scripts/traffic/run.ts";
 
-/** A lab that is up already, which `./warren test --on LAB` names: it is taken as it is, and left. */
+/** The running lab that `./warren test --on LAB` names: it is used as it is, and kept. */
 const givenLab = process.env.WARREN_TEST_LAB;
 export const isGivenLab = givenLab !== undefined;
 
-/** The lab that the whole suite of a test file shares, and its stack. */
+/** The lab and stack that all tests of a test file share. */
 export let lab = givenLab ?? "acceptance";
-/** The committed stack that it is made from. */
+/** The committed stack that the lab is made from. */
 export let base: LabStack = "lab";
 
 let edit: ((text: string) => string) | undefined;
 
 /**
- * For the head of a test file whose suite is about a lab of its own. Each test file has this module for itself.
+ * Called at the top of a test file that has its own lab. Each test file has its own instance of this module.
  *
- * @param change what of the committed stack's text is otherwise
+ * @param change changes the committed stack's text
  */
 export function useSubject(name: string, stack: LabStack, change?: (text: string) => string): void {
   lab = givenLab ?? name;
@@ -35,19 +35,19 @@ export function useSubject(name: string, stack: LabStack, change?: (text: string
   edit = change;
 }
 
-/** The stack's config file, which the lab's verb derives from the committed one. */
+/** The stack's config file, which `./warren lab` derives from the committed one. */
 export const stackFile = (): string => stackConfigFile(lab);
 
-/** Nothing of a wait is a fixed time: each asks for what it waits for this often, and gives up at its own deadline. */
-const askEveryMs = 200;
+/** Waits have no fixed time: each polls its condition this often, and fails at its own deadline. */
+const pollEveryMs = 200;
 
-/** Toolchain and bare hosts: on a clean machine the engine is built and the base image made here. */
+/** Provides the toolchain and bare hosts: on a clean machine this builds the engine and the base image. */
 export async function bringSubject(): Promise<void> {
   if (isGivenLab) {
     await needRecord(lab);
     return;
   }
-  // Hosts of a run that was killed are not bare.
+  // After a killed run the hosts are not bare.
   await labDown(lab);
   await ensureToolchain();
   await bringHosts(lab, AbortSignal.timeout(800_000), base, edit);
@@ -55,15 +55,15 @@ export async function bringSubject(): Promise<void> {
 
 let made: Promise<void> | undefined;
 
-/** For the test that has run `up` itself. */
+/** Called by the test that has run `up` itself. */
 export function subjectIsMade(): void {
   made = Promise.resolve();
 }
 
-/** Runs `up` where no part before this one has. @throws where it fails */
+/** Runs `up` unless a previous part has. @throws if it fails */
 export function makeSubject(): Promise<void> {
   made ??= up().then(({ exitCode, output }) => {
-    if (exitCode !== 0) throw new Error(`up ended with ${exitCode}: ${output}`);
+    if (exitCode !== 0) throw new Error(`up exited with ${exitCode}: ${output}`);
   });
   return made;
 }
@@ -75,7 +75,7 @@ export interface WarrenResult {
   readonly seconds: number;
 }
 
-/** `./warren ARGS` as a person types it, with no terminal. It gets no time for ever: a command that hangs has failed. */
+/** Runs `./warren ARGS` as a person does, without a terminal. A command that hangs fails at the timeout. */
 export async function warren(args: readonly string[], env: Record<string, string> = {}): Promise<WarrenResult> {
   const began = performance.now();
   const result = await execa("./warren", [...args], {
@@ -96,7 +96,7 @@ export async function warren(args: readonly string[], env: Record<string, string
 export const up = (env?: Record<string, string>): Promise<WarrenResult> => warren(["up", "-s", lab, "--yes"], env);
 export const preview = (...more: string[]): Promise<WarrenResult> => warren(["preview", "-s", lab, ...more]);
 
-/** Hosts and brokers are what the stack says. */
+/** Expects that hosts and brokers match the stack. */
 export async function expectNothingToChange(): Promise<void> {
   const { exitCode, output } = await preview("--expect-no-changes");
   expect(exitCode, output).toBe(0);
@@ -108,7 +108,7 @@ export const on = (host: string, script: string): Promise<HostResult> =>
 
 export const textOf = async (host: string, script: string): Promise<string> => (await on(host, script)).stdout.trim();
 
-/** Waits for what a shell command on a host prints. */
+/** Waits until a shell command on a host prints the expected text. */
 export function untilPrints(host: string, script: string, expected: string | RegExp, withinMs: number) {
   return until(`${host}: \`${script}\` prints ${expected}`, withinMs, async () => {
     const { stdout } = await hostExec(lab, host, ["sh", "-c", script], { reject: false, timeoutMs: 60_000 });
@@ -116,15 +116,15 @@ export function untilPrints(host: string, script: string, expected: string | Reg
   });
 }
 
-/** Waits until the answer is true. @throws when the time is over, with what was waited for */
+/** Waits until the answer is true. @throws with `what` when the time is over */
 export async function until(what: string, withinMs: number, ask: () => Promise<boolean>): Promise<void> {
-  if (await poll(ask, { everyMs: askEveryMs, withinMs })) return;
+  if (await poll(ask, { everyMs: pollEveryMs, withinMs })) return;
   throw new Error(`not within ${withinMs / 1000} s: ${what}`);
 }
 
 let known: { readonly text: string; readonly config: StackConfig } | undefined;
 
-/** The stack's config with its secrets. The engine decrypts it, half a second each time: it is asked where the file has changed. */
+/** The stack's config with its secrets. The engine needs half a second to decrypt it, so it only does if the file has changed. */
 export async function stackConfig(): Promise<StackConfig> {
   const text = await readFile(stackFile(), "utf8");
   if (known?.text !== text) known = { text, config: await readStackConfig(lab) };
@@ -133,7 +133,7 @@ export async function stackConfig(): Promise<StackConfig> {
 
 let seed = 100;
 
-/** Products through the lab as `./warren lab` sends them. */
+/** Sends products through the lab as `./warren lab` does. */
 export async function send(
   options: Partial<Pick<SendOptions, "count" | "files" | "stallMs">> = {},
 ): Promise<RunResult> {
@@ -152,7 +152,7 @@ export async function send(
   });
 }
 
-/** How many resources a run says it has created, updated, replaced, left unchanged, …: what stands below `Resources:`. */
+/** How many resources a run reports as created, updated, replaced, unchanged, …: the lines below `Resources:`. */
 export function resourceCounts(output: string): Record<string, number> {
   const summary = output.slice(output.lastIndexOf("\nResources:"));
   const counts = summary.matchAll(/(\d+) (created|updated|replaced|deleted|unchanged)\b/g);
@@ -167,5 +167,5 @@ export function changedResources(output: string): string[] {
   return [...new Set([...lines].map(([, name]) => name ?? ""))].sort();
 }
 
-/** A line of a JavaScript or Python stack trace: nobody who runs warren should see one. */
+/** A line of a JavaScript or Python stack trace: users of warren must never see one. */
 export const stackTrace = /^\s+at .+[:(]\d+|Traceback \(most recent/m;

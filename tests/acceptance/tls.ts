@@ -11,45 +11,48 @@ import { expectHidden, secretPlaces } from "./secret-places.ts";
 import { withChangedStack } from "./stack-file.ts";
 import { expectNothingToChange, lab, on, textOf, until, up } from "./subject.ts";
 
-/** A client's login over TLS. */
+/** Connects a client over TLS. */
 async function connectAmqps(hostname: string): Promise<ChannelModel> {
   const { config, broker, ca } = await brokerSubject();
   const login = { username: "feeder", password: passwordOf(config, "feeder") };
-  // As large as RabbitMQ's own setting has it.
+  // RabbitMQ's default.
   const frameMax = 131_072;
   return connect({ protocol: "amqps", hostname, port: broker.tlsPort, frameMax, ...login }, { ca: [ca] });
 }
 
 export function certificates(): void {
   part("TLS", () => {
-    it("lets in a client that knows the CA, at every member and at the virtual address", async () => {
+    it("accepts a client that trusts the CA, at every member and at the virtual IP", async () => {
       const { config, members } = await brokerSubject();
       for (const address of [...members.map((member) => member.address), brokerVirtualIp(config).address]) {
         const connection = await connectAmqps(address);
-        // What may be nested in a frame of the broker's own size ends it.
+        // Nesting that crashes the broker fits into a frame of the default size, but not into this one.
         expect(connection.connection).toMatchObject({ frameMax: 32_768 });
         await connection.close();
       }
     });
 
-    it.each(["tlsPort", "management"] as const)("fails for a client that doesn't, on the %s", async (which) => {
-      const { broker, first, ca } = await brokerSubject();
-      const port = which === "tlsPort" ? broker.tlsPort : broker.management.port;
-      (await handshake(first.address, port, { ca })).destroy();
-      await expect(handshake(first.address, port, {})).rejects.toThrow(/self-signed|unable to (verify|get local)/);
-      await expect(handshake(first.address, port, { ca, servername: "elsewhere" })).rejects.toThrow(/does not match/);
-    });
+    it.each(["tlsPort", "management"] as const)(
+      "fails for a client that doesn't trust the CA, on the %s",
+      async (which) => {
+        const { broker, first, ca } = await brokerSubject();
+        const port = which === "tlsPort" ? broker.tlsPort : broker.management.port;
+        (await handshake(first.address, port, { ca })).destroy();
+        await expect(handshake(first.address, port, {})).rejects.toThrow(/self-signed|unable to (verify|get local)/);
+        await expect(handshake(first.address, port, { ca, servername: "elsewhere" })).rejects.toThrow(/does not match/);
+      },
+    );
 
-    it.each(["TLSv1", "TLSv1.1"] as const)("doesn't speak %s", async (version) => {
+    it.each(["TLSv1", "TLSv1.1"] as const)("doesn't support %s", async (version) => {
       const { broker, first, ca } = await brokerSubject();
-      // What the client would do without complaint: it is the server that says no.
+      // The client allows this version, so it is the server that refuses it.
       const old = { ca, minVersion: version, maxVersion: version, ciphers: "DEFAULT@SECLEVEL=0" } as const;
       for (const port of [broker.tlsPort, broker.management.port]) {
         await expect(handshake(first.address, port, old)).rejects.toThrow(/alert protocol version/);
       }
     });
 
-    it("shows no key to anybody but the broker: not to others on its host, not in the state, not in logs", async () => {
+    it("shows its keys only to the broker: not to other users of its host, not in the state, not in logs", async () => {
       const { members } = await brokerSubject();
       expectHidden(await secretPlaces(), new Map([["a key", "-----BEGIN PRIVATE KEY-----"]]));
       for (const { name } of members) {
@@ -61,9 +64,9 @@ export function certificates(): void {
   });
 }
 
-/** Not a restart, not a broken connection, not a refused one. */
+/** Without a restart, a broken connection or a refused one. */
 function rotation(): void {
-  it("changes to a new CA and new certificates while clients come, stay and go", async () => {
+  it("changes to a new CA and new certificates while clients connect, stay and leave", async () => {
     const { config, broker, members, first, outsider, ca } = await brokerSubject();
     const shown = async (trusted: string) => peerOf(first.address, broker.tlsPort, trusted);
     const now = async () => (await readOperatorCa(lab)) ?? "";
@@ -71,7 +74,7 @@ function rotation(): void {
       Promise.all(members.map(({ name }) => textOf(name, "systemctl show -p InvocationID --value rabbitmq-server")));
     const [before, peerBefore] = [await runs(), await shown(ca)];
     const guest = await stay(first.address);
-    // From here with the file that the operator's side has, from a host with the one that hosts have: each as it is at that moment.
+    // From this machine with the operator's CA file, from a host with the host's: each with its content at that moment.
     const visits = visit(async () => {
       await shown(await now());
       await on(outsider, opensslConnect(first.address, broker.tlsPort));
@@ -101,8 +104,8 @@ function rotation(): void {
     ).finally(() => visits.stop());
   });
 
-  // The file says the former generation again, which is another change; after it hosts and file are of one mind.
-  it("keeps the certificates that every host trusts while one host can't get the new CA", async () => {
+  // The config file has the previous generation again, which is another change; after it hosts and file match.
+  it("keeps the certificates that every host trusts while one host can't receive the new CA", async () => {
     const { config, broker, first } = await brokerSubject();
     const shown = async () => peerOf(first.address, broker.tlsPort, (await readOperatorCa(lab)) ?? "");
     const away = hostsOf(config, "pds").at(-1) ?? "";
@@ -126,7 +129,7 @@ function rotation(): void {
 const opensslConnect = (address: string, port: number): string =>
   `openssl s_client -connect ${address}:${port} -CAfile /etc/warren/tls/ca.pem -verify_return_error </dev/null >/dev/null`;
 
-/** Whose certificate a server shows, to somebody who trusts these CAs. */
+/** The certificate that a server shows to a client that trusts these CAs. */
 async function peerOf(address: string, port: number, ca: string): Promise<{ serial: string; issuer: string }> {
   const socket = await handshake(address, port, { ca });
   try {
@@ -137,7 +140,7 @@ async function peerOf(address: string, port: number, ca: string): Promise<{ seri
   }
 }
 
-/** A connection that lasts, and publishes confirmed messages to a queue of its own. */
+/** Opens a lasting connection that publishes confirmed messages to a queue of its own. */
 async function stay(address: string) {
   const connection = await connectAmqps(address);
   let error: unknown;
@@ -151,7 +154,7 @@ async function stay(address: string) {
       channel.sendToQueue(queue, Buffer.from("still here"));
       await channel.waitForConfirms();
     },
-    /** Says how many messages came to the queue, and what has happened to the connection. */
+    /** @returns the number of messages in the queue, and the connection's error */
     async leave(): Promise<{ received: number; error: unknown }> {
       const { messageCount } = await channel.checkQueue(queue);
       await connection.close();
@@ -160,13 +163,13 @@ async function stay(address: string) {
   };
 }
 
-/** Does something over and over until it is told to stop, and counts. */
+/** Repeats some work until it is stopped, and counts. */
 function visit(work: () => Promise<void>) {
   const failures: string[] = [];
   let times = 0;
-  let going = true;
+  let isRunning = true;
   const loop = async () => {
-    while (going) {
+    while (isRunning) {
       times += 1;
       await work().catch((error: Error) => failures.push(error.message));
     }
@@ -174,7 +177,7 @@ function visit(work: () => Promise<void>) {
   const done = loop();
   return {
     async stop(): Promise<{ times: number; failures: string[] }> {
-      going = false;
+      isRunning = false;
       await done;
       return { times, failures };
     },

@@ -32,7 +32,7 @@ export function products(): void {
       expect(account.latencyMs.p99).toBeLessThan(2000);
     });
 
-    it("come through by any name, with spaces, other letters and signs that URLs use, and with 0 bytes", async () => {
+    it("arrive whatever their names, with spaces, non-ASCII letters and URL characters, and with 0 bytes", async () => {
       const folder = await mkdtemp(join(tmpdir(), "warren-own-"));
       try {
         const names = ["two words", "précipité été", "雨量", "100% #2 + ?x=1&y", "empty"];
@@ -52,8 +52,8 @@ export function products(): void {
 const killsWithinMs = 400_000;
 
 /**
- * Agents are killed at the same time, then each broker node, one after the other, while what is dispatched waits in its queue: pullers take it when every
- * node has died.
+ * Kills agents at the same time, then each broker node, one after the other, while dispatched products wait in their queue: pullers fetch them
+ * after every node has died once.
  */
 const kills: readonly Work[] = [
   {
@@ -78,7 +78,7 @@ const kills: readonly Work[] = [
       try {
         for (const host of scene.members) {
           await on(host, "kill -9 $(pgrep -x beam.smp)");
-          // At once, not after the seconds that systemd lets pass.
+          // Without systemd's delay of some seconds.
           await startServices(scene, [host]);
           await untilHealthy();
         }
@@ -89,12 +89,12 @@ const kills: readonly Work[] = [
   },
 ];
 
-/** Agents and every node of the cluster by kill -9. Faults of other kinds, and more of them at the same time, are the chaos's. */
+/** Kills agents and every node of the cluster with kill -9. `chaos` makes other faults, and several at once. */
 export function killed(): void {
-  part("no product is lost when kill -9 hits, while products come,", () => {
+  part("no product is lost when kill -9 hits, while products flow,", () => {
     it("agents, then every node of the broker", { timeout: killsWithinMs }, async () => {
       const account = await whileFlowing(kills, killsWithinMs, fewPerSecond);
-      expectAllOnce(account, { called: "kill -9: products meanwhile", mayDeliverTwice: true });
+      expectAllOnce(account, { called: "kill -9: products during it", mayDeliverTwice: true });
     });
   });
 }

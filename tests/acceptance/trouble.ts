@@ -25,15 +25,15 @@ const hostile = "pds-5";
 const config = "/etc/warren/puller.json";
 const link = "/apps/px/rxq/pull_urp";
 
-/** One setting of announcers, dispatchers and pullers: each has it in a file of its own. */
+/** Changes one setting of announcers, dispatchers and pullers: each has it in its own file. */
 async function changeLogLevel(): Promise<void> {
   const level = (await stackConfig()).announcements.logLevel === "debug" ? "info" : "debug";
   await changeStack((stack) => stack.setIn(["config", "warren:announcements", "logLevel"], level));
 }
 
 /**
- * One setting is changed on all hosts that announcements come by, while three of them can't take it: one doesn't answer, on one the file can't be
- * written, and on one an account has put a link in root's way. The next `up` finds nothing in its way, and does what is left.
+ * Changes one setting on all hosts of the announcements while three of them can't accept it: one doesn't answer, on one the file can't be
+ * written, and on one an account has replaced a folder by a link. The next `up` finds these obstacles gone and finishes the change.
  */
 export function troubledUp(): void {
   part("one setting changed while three hosts are in trouble", () => {
@@ -42,10 +42,10 @@ export function troubledUp(): void {
     afterAll(async () => {
       await healLink(lab, away);
       await on(full, `mountpoint -q ${config} && umount ${config} || true`);
-      await as(hostile, "px", putBack);
+      await as(hostile, "px", restoreFolder);
     });
 
-    it("up does the other hosts alone, names each of the three and why, takes nothing away, and fails", async () => {
+    it("up changes only the other hosts, reports each of the three with the reason, deletes nothing, and fails", async () => {
       const units = await agentsOfAnnouncements();
       const others = units.filter(([host]) => !troubled.includes(host));
       const guarded = await guardOf(hostile);
@@ -54,13 +54,13 @@ export function troubledUp(): void {
         "px",
         "mv /apps/px/rxq /apps/px/rxq.old; mkdir /apps/px/rxq; ln -s /etc/warren /apps/px/rxq/pull_urp",
       );
-      // Nothing can be renamed onto it.
+      // A mount point can't be replaced by a rename.
       await on(full, `mount --bind ${config} ${config}`);
       await cutLink(lab, away);
       await changeLogLevel();
       const restarted = await restartedBy([...others, [full, "warren-puller.service"]], async () => {
         const tried = await up();
-        noteSeconds("up with one host out of reach", tried.seconds);
+        noteSeconds("up with one host unreachable", tried.seconds);
         expect(tried.exitCode, tried.output).not.toBe(0);
         expect(tried.seconds).toBeLessThan(120);
         expect(tried.output).toMatch(new RegExp(`warning: ${away} can't be observed: `));
@@ -79,15 +79,15 @@ export function troubledUp(): void {
       expect(await guardOf(hostile)).toBe(guarded);
     });
 
-    it("up finishes it once they are out of trouble, and then nothing is left to change", async () => {
+    it("up finishes the change when the three hosts have recovered, and then nothing is left to change", async () => {
       const units = await agentsOfAnnouncements();
       await on(full, `umount ${config}`);
-      await as(hostile, "px", putBack);
+      await as(hostile, "px", restoreFolder);
       await healLink(lab, away);
       await until(`${away} answers`, 30_000, async () => (await textOf(away, "echo back")) === "back");
       const restarted = await restartedBy(units, async () => {
         const finished = await up();
-        noteSeconds("up when it is back", finished.seconds);
+        noteSeconds("up after the three hosts have recovered", finished.seconds);
         expect(finished.exitCode, finished.output).toBe(0);
       });
       expect(restarted.toSorted()).toEqual(troubled.map((host) => `${host} warren-puller.service`).toSorted());
@@ -96,7 +96,7 @@ export function troubledUp(): void {
   });
 }
 
-const putBack =
+const restoreFolder =
   "test ! -d /apps/px/rxq.old || { rm -f /apps/px/rxq/pull_urp; rmdir /apps/px/rxq; mv /apps/px/rxq.old /apps/px/rxq; }";
 
 const configOf = (unit: string): string => `/etc/warren/${/warren-(.*)\.service/.exec(unit)?.[1]}.json`;

@@ -1,7 +1,7 @@
 import { parseDocument } from "yaml";
 import { removePublicRoad } from "./stack-file.ts";
 
-/** Names of the two clusters: the pair that works, and the three that take its place. */
+/** Names of the two clusters: the running pair, and the three members that replace it. */
 export const clusters = { old: "bunny", new: "heron" } as const;
 
 const places = [
@@ -14,7 +14,7 @@ const places = [
   ["pds-1", 31, "pds", "bookworm"],
 ] as const;
 
-/** A lab's text with hosts of both releases and two clusters: the least on which one can take the place of the other. */
+/** The text of a lab's stack with hosts of both releases and two clusters: the minimum for one cluster to replace the other. */
 export function upgradeStackText(text: string): string {
   const stack = parseDocument(text);
   const at = (...path: string[]) => ["config", ...path];

@@ -3,7 +3,7 @@ import { useSubject } from "./subject.ts";
 import { upgraded } from "./upgrade.ts";
 import { upgradeStackText } from "./upgrade-subject.ts";
 
-// Two clusters in a lab of their own.
+// Two clusters in their own lab.
 useSubject("upgrade", "lab", upgradeStackText);
 oneLab();
 

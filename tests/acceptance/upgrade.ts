@@ -19,37 +19,37 @@ import { clusters } from "./upgrade-subject.ts";
 const seed = 11;
 const testWithinMs = 900_000;
 const moveWithinMs = 600_000;
-const lookEveryMs = 100;
+const pollEveryMs = 100;
 
 /**
- * RabbitMQ 3.10 on Debian 12 to 4.0 on Debian 13 and back, while products flow. Two clusters take seven hosts, so it has a lab of its own. Doesn't prove
- * what becomes of it when a host of either cluster dies meanwhile.
+ * RabbitMQ 3.10 on Debian 12 to 4.0 on Debian 13 and back, while products flow. Two clusters need seven hosts, so it has its own lab. Proves nothing
+ * about a move during which a host of either cluster dies.
  */
 export function upgraded(): void {
-  part("the way from 3.10 to 4.0", moves);
+  part("the upgrade from 3.10 to 4.0", moves);
 }
 
 function moves(): void {
-  it("is refused in place, with the reason and the way", async () => {
+  it("is refused in place, with the reason and the command to use", async () => {
     const { exitCode, output } = await warren(["upgrade", "-s", lab, "--to", "wren", "--yes"]);
     expect(exitCode).toBe(1);
     expect(output).toContain("there is no second cluster wren beside bunny");
   });
 
   it(
-    "goes by a second cluster under load, killed half way: nothing is lost, nothing goes out or comes twice",
+    "moves to a second cluster under load, killed half way: nothing is lost, dispatched twice or delivered twice",
     async () => {
       await clientAt(clusters.old);
       const { counted, pauseMs } = await whileProductsFlow(async () => {
-        // In the worst moment: dispatchers have ended, and others have not begun.
-        await killHalfWay(["upgrade", "--to", clusters.new], moveWithinMs, (said) =>
-          said.includes("has the virtual IP"),
+        // At the worst moment: the old dispatchers have stopped, and the new ones have not started.
+        await killHalfWay(["upgrade", "--to", clusters.new], moveWithinMs, (output) =>
+          output.includes("has the virtual IP"),
         );
         const { exitCode, all } = await runVerb(["upgrade", "--to", clusters.new], moveWithinMs);
         expect(exitCode, all).toBe(0);
         expect(all).toContain("continues the move of");
       });
-      tell("3.10 to 4.0, killed in the middle of it", counted, pauseMs);
+      noteMove("3.10 to 4.0, killed in the middle of it", counted, pauseMs);
       expect(await virtualIpHolders(lab, await stackConfig())).toEqual(["heron1"]);
       await expectClient(clusters.new);
     },
@@ -57,20 +57,20 @@ function moves(): void {
   );
 
   it(
-    "goes back under load: nothing is lost, nothing goes out or comes twice",
+    "moves back under load: nothing is lost, dispatched twice or delivered twice",
     async () => {
       const { counted, pauseMs } = await whileProductsFlow(async () => {
         const { exitCode, all } = await runVerb(["upgrade", "--return"], moveWithinMs);
         expect(exitCode, all).toBe(0);
       });
-      tell("4.0 back to 3.10", counted, pauseMs);
+      noteMove("4.0 back to 3.10", counted, pauseMs);
       expect(await virtualIpHolders(lab, await stackConfig())).toEqual(["bunny1"]);
     },
     testWithinMs,
   );
 
   it(
-    "goes there for good under load: the old cluster is let go, nothing is left to change",
+    "moves for good under load: the old cluster is released, nothing is left to change",
     async () => {
       const holders = new Set<string>();
       const { counted, pauseMs } = await whileProductsFlow(async () => {
@@ -80,14 +80,14 @@ function moves(): void {
         const finished = await holdersWhile(holders, runVerb(["upgrade", "--finish"], moveWithinMs));
         expect(finished.exitCode, finished.all).toBe(0);
       });
-      tell("to 4.0 for good", counted, pauseMs);
+      noteMove("to 4.0 for good", counted, pauseMs);
       expect(await virtualIpHolders(lab, await stackConfig())).toEqual(["heron1"]);
-      // Nobody tells the old hosts any more that the address has its host.
+      // The old hosts no longer get adverts of the new holder: they must not claim the address.
       expect([...holders]).toContain("heron1");
       expect([...holders].filter((host) => host.startsWith(clusters.old))).toEqual([]);
       await expectNothingToChange();
-      for (const cluster of [clusters.old, clusters.new]) expect(await carried(cluster), cluster).toEqual([]);
-      // Nothing but the broker and its clients' queues is left there.
+      for (const cluster of [clusters.old, clusters.new]) expect(await leftOfMove(cluster), cluster).toEqual([]);
+      // Only the broker with its clients' queues is left there.
       expect(await textOf("bunny1", "systemctl is-active rabbitmq-server keepalived warren-dispatcher")).toBe(
         "active\ninactive\ninactive",
       );
@@ -101,7 +101,7 @@ function moves(): void {
   );
 }
 
-function tell(
+function noteMove(
   what: string,
   { lost, repeatedAnnounced, repeatedDelivered, wrong, attempted }: Account,
   pauseMs: number,
@@ -128,7 +128,7 @@ async function withSide<Result>(cluster: string, work: (side: Side) => Promise<R
 
 const waiting = 7;
 
-/** What a client has on the old cluster: a mirrored queue with messages, a binding, a user of his own. */
+/** Makes a client's objects on the old cluster: a mirrored queue with messages, a binding, a user. */
 async function clientAt(cluster: string): Promise<void> {
   await withSide(cluster, async (side) => {
     await side.put(["users", "partner"], { password: "partner-of-the-test", tags: "" });
@@ -144,10 +144,10 @@ async function clientAt(cluster: string): Promise<void> {
   });
 }
 
-/** The queue has come with its messages, replicated as it goes there, and the user with his password. */
+/** Expects the queue with its messages, replicated in the new cluster's way, and the user with its password. */
 async function expectClient(cluster: string): Promise<void> {
   await withSide(cluster, async (side) => {
-    // Statistics are some seconds late.
+    // The broker's statistics lag by some seconds.
     await expect
       .poll(() => side.get("queues", "/", "q_partner"), { timeout: 30_000 })
       .toMatchObject({ type: "quorum", messages: waiting });
@@ -159,17 +159,17 @@ async function expectClient(cluster: string): Promise<void> {
   });
 }
 
-/** Its queue is where it was when the address moves on, with what went out last: it would be taken for a client's. */
+/** Removes the tap's queue: it stays on the old cluster with the last messages when the address moves, and would pass for a client's. */
 async function forgetTap(cluster: string): Promise<void> {
   await withSide(cluster, (side) => side.remove("queues", "/", tapQueue));
 }
 
-/** Adds each host that has the virtual IP while something is done. */
+/** Collects each host that has the virtual IP during some work. */
 async function holdersWhile<Result>(holders: Set<string>, work: Promise<Result>): Promise<Result> {
   const config = await stackConfig();
   const controller = new AbortController();
   const watched = (async () => {
-    for await (const _ of setInterval(lookEveryMs, undefined, { signal: controller.signal })) {
+    for await (const _ of setInterval(pollEveryMs, undefined, { signal: controller.signal })) {
       for (const host of await virtualIpHolders(lab, config)) holders.add(host);
     }
   })().catch(() => {});
@@ -181,8 +181,8 @@ async function holdersWhile<Result>(holders: Set<string>, work: Promise<Result>)
   }
 }
 
-/** What a cluster has of the carrying, and of the old one's dispatchers: queues, exchanges, shovels. */
-async function carried(cluster: string): Promise<string[]> {
+/** Queues, exchanges and shovels on a cluster that belong to the move or to the old cluster's dispatchers. */
+async function leftOfMove(cluster: string): Promise<string[]> {
   return withSide(cluster, async (side) => {
     const found = await Promise.all(["queues", "exchanges"].map((kind) => side.get(kind, "/")));
     const shovels = (await side.get("parameters", "shovel")) ?? [];

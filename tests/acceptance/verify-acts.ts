@@ -16,18 +16,18 @@ import type { Act } from "../faults/fault.ts";
 import { withChannel } from "./broker.ts";
 import { lab, on } from "./subject.ts";
 
-// What faults for verify are made of, and the products that come meanwhile.
+// The actions that make faults for verify, and the products that flow during them.
 
 const everyMs = 500;
 const filterTable = "verify-fault";
 
 export interface Trickle {
-  /** Hosts whose products are left out. */
+  /** Hosts that get no products. */
   readonly withheld: Set<string>;
   stop(): Promise<void>;
 }
 
-/** A product on each radar server and one in px's txqs in turn, twice a second, until it is stopped. */
+/** Twice a second, until stopped: puts a product on each radar server, and one into the next of px's txqs. */
 export async function startTrickle(config: StackConfig): Promise<Trickle> {
   const { announcements, datamart } = config;
   const urps = hostsOf(config, "urp");
@@ -50,7 +50,7 @@ export async function startTrickle(config: StackConfig): Promise<Trickle> {
       const now = new Date();
       const { copies } = makeProduct(mark, number, { urps, observed: now, random });
       for (const copy of copies) if (!withheld.has(copy.urp)) await writeCopy(copy, { roots, samples: new Map() });
-      // Each of another minute: clients have one of a name.
+      // Each has another minute: clients keep one product per name.
       const { file } = publicNames(new Date(now.getTime() - number * 60_000 - 86_400_000), "XSS");
       const txq = txqs[number % txqs.length];
       if (txq) await putIntoQueue(txq, file, Buffer.from(`${file}\n`));
@@ -68,7 +68,7 @@ export async function startTrickle(config: StackConfig): Promise<Trickle> {
   };
 }
 
-/** Does one thing after the other. */
+/** Does the acts one after the other. */
 export async function perform(
   acts: readonly Act[],
   { config, withheld }: { config: StackConfig; withheld: Set<string> },
@@ -106,7 +106,7 @@ async function blocking({ to, ports, how }: Extract<Act, { block: string }>): Pr
 `;
 }
 
-/** In the host's network, from outside: not every host has the program. */
+/** Runs nft in the host's network namespace, from outside: not every host has nft. */
 async function filter(host: string, rules: string): Promise<void> {
   const { record } = await needHost(lab, host);
   await run(["ip", "netns", "exec", namespaceOf(record.index, host), "nft", "-f", "-"], { input: rules });

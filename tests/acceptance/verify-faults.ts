@@ -16,14 +16,14 @@ import { lab, on, stackConfig } from "./subject.ts";
 import { perform, startTrickle, type Trickle } from "./verify-acts.ts";
 
 const testWithinMs = 600_000;
-/** A broker boots, its members find each other again, mirrors catch up, the virtual IP comes back: seconds, but minutes on a machine with much to do. */
-const soundWithinMs = 360_000;
+/** A broker boots, its members reconnect, mirrors catch up, the virtual IP returns: seconds, but minutes on a busy machine. */
+const healthyWithinMs = 360_000;
 const namedWithinMs = 90_000;
 const everyMs = 100;
-/** On a machine with much to do; five are wanted. */
+/** On a busy machine; the target is five. */
 const answerWithinSeconds = 10;
 
-interface Said extends Verification {
+interface VerifyAnswer extends Verification {
   readonly seconds: number;
   readonly exitCode: number | undefined;
   readonly probes?: readonly ProbeResult[];
@@ -31,7 +31,7 @@ interface Said extends Verification {
 
 const allFaults: readonly LabFault[] = [...radarFaults, ...publicFaults];
 
-/** Of each kind of host, by the letters of its name, one that heals quickly. */
+/** One fault that heals quickly for each kind of host, by the letters of its name. */
 const faultOfEachKind: readonly LabFault[] = Object.values(
   Object.groupBy(
     allFaults.filter(({ isSlow }) => !isSlow),
@@ -40,13 +40,13 @@ const faultOfEachKind: readonly LabFault[] = Object.values(
 ).flatMap((faults) => faults?.[0] ?? []);
 
 /**
- * Faults of the table, made on the hosts while products come: `./warren verify --json`, run as a person runs it, names the host and step of each, and takes
- * ten seconds at most. Between faults, and at the end, it says nothing. Doesn't prove what it says of several faults at once.
+ * Makes the table's faults on the hosts while products flow. `./warren verify --json`, run as a person runs it, names the host and step of each within
+ * ten seconds. Between faults, and at the end, it reports no problem. Proves nothing about several faults at once.
  *
- * @param all each of them; otherwise one of each kind of host
+ * @param all makes every fault; otherwise one for each kind of host
  */
 export function verifyNamesFaults({ all }: { readonly all: boolean }): void {
-  part("verify names the first broken link where", () => {
+  part("verify names the first broken link", () => {
     const faults = all ? allFaults : faultOfEachKind;
     let observer: Observer;
     let trickle: Trickle;
@@ -57,35 +57,35 @@ export function verifyNamesFaults({ all }: { readonly all: boolean }): void {
       config = await stackConfig();
       trickle = await startTrickle(config);
       observer = await openObserver(lab);
-      await untilSound(observer);
-    }, soundWithinMs + 30_000);
+      await untilHealthy(observer);
+    }, healthyWithinMs + 30_000);
     afterAll(async () => {
       observer.close();
       await trickle.stop();
-      note("verify, the slowest of its answers to faults", `${Math.max(...slowest).toFixed(1)} s`, "5 s");
+      note("verify, its slowest report of a fault", `${Math.max(...slowest).toFixed(1)} s`, "5 s");
     });
 
     it.each(faults.map((fault) => [fault.name, fault] as const))("%s", { timeout: testWithinMs }, async (_, fault) => {
       const { withheld } = trickle;
       try {
         await perform(fault.inject, { config, withheld });
-        const said = await untilNamed(fault);
-        slowest.push(said.seconds);
-        expect(said.firstBroken).toMatchObject({ host: fault.host, id: fault.step });
-        expect(said.firstBroken?.remedy).toMatch(/\S/);
-        expect(said).toMatchObject({ ok: false, exitCode: 2 });
-        expect(said.seconds).toBeLessThan(answerWithinSeconds);
+        const answer = await untilNamed(fault);
+        slowest.push(answer.seconds);
+        expect(answer.firstBroken).toMatchObject({ host: fault.host, id: fault.step });
+        expect(answer.firstBroken?.remedy).toMatch(/\S/);
+        expect(answer).toMatchObject({ ok: false, exitCode: 2 });
+        expect(answer.seconds).toBeLessThan(answerWithinSeconds);
       } finally {
         await perform(fault.heal, { config, withheld });
-        await untilSound(observer);
+        await untilHealthy(observer);
       }
     });
 
-    it("nothing is broken: it says nothing", { timeout: testWithinMs }, async () => {
+    it("nothing is broken: it reports no problem", { timeout: testWithinMs }, async () => {
       const { ok, firstBroken, exitCode, steps, seconds } = await run();
       expect({ ok, firstBroken, exitCode }).toEqual({ ok: true, firstBroken: null, exitCode: 0 });
       expect(steps.filter(({ verdict }) => verdict !== "good")).toEqual([]);
-      note("verify on a sound lab", `${seconds.toFixed(1)} s`, "5 s");
+      note("verify on a healthy lab", `${seconds.toFixed(1)} s`, "5 s");
     });
 
     it("nothing is broken: a probe goes down both paths", { timeout: testWithinMs }, async () => {
@@ -99,7 +99,7 @@ export function verifyNamesFaults({ all }: { readonly all: boolean }): void {
       expect(hops).toEqual(probes.map(({ road }) => new Set(hopsOf[road])));
       expect(exitCode).toBe(0);
       for (const { road, sender, totalMs } of probes) {
-        note(`a probe on the ${road} road${sender === undefined ? "" : ` by ${sender}`}`, `${totalMs} ms`);
+        note(`a probe on the ${road} path${sender === undefined ? "" : ` by ${sender}`}`, `${totalMs} ms`);
       }
     });
 
@@ -119,25 +119,25 @@ export function verifyNamesFaults({ all }: { readonly all: boolean }): void {
         expect(exitCode).toBe(2);
       } finally {
         await all("--no-block start");
-        await untilSound(observer);
+        await untilHealthy(observer);
       }
     });
   });
 }
 
-async function run(...options: readonly string[]): Promise<Said> {
+async function run(...options: readonly string[]): Promise<VerifyAnswer> {
   const beganMs = performance.now();
   const { stdout, stderr, exitCode } = await execa("./warren", ["verify", "-s", lab, "--json", ...options], {
     ...{ cwd: checkoutDirectory, reject: false, stdin: "ignore", timeout: 60_000 },
   });
   const seconds = (performance.now() - beganMs) / 1000;
-  if (!stdout.startsWith("{")) throw new Error(`verify says no JSON (exit code ${exitCode}): ${stderr}`);
+  if (!stdout.startsWith("{")) throw new Error(`verify printed no JSON (exit code ${exitCode}): ${stderr}`);
   return { ...(JSON.parse(stdout) as Verification), seconds, exitCode };
 }
 
-/** The first answer that names the link in time, else the last one: some faults show only when a connection has ended or a product has come. */
-async function untilNamed({ host, step }: LabFault): Promise<Said> {
-  let last: Said | undefined;
+/** The first answer that names the link in time, otherwise the last one: some faults show only after a connection ends or a product arrives. */
+async function untilNamed({ host, step }: LabFault): Promise<VerifyAnswer> {
+  let last: VerifyAnswer | undefined;
   const named = await poll(
     async () => {
       last = await run();
@@ -146,20 +146,20 @@ async function untilNamed({ host, step }: LabFault): Promise<Said> {
     },
     { everyMs, withinMs: namedWithinMs },
   );
-  if (!named && !last) throw new Error("verify was not asked");
-  return named ?? (last as Said);
+  if (!named && !last) throw new Error("verify did not run");
+  return named ?? (last as VerifyAnswer);
 }
 
-async function untilSound(observer: Observer): Promise<void> {
+async function untilHealthy(observer: Observer): Promise<void> {
   let broken = "";
-  const sound = await poll(
+  const isHealthy = await poll(
     async () => {
       const evidence = await observer.snapshot({ withMetrics: false, withFetches: true });
       const { firstBroken, steps } = verify(evidence, { productAgeSeconds: observer.chain.silenceSeconds });
       broken = firstBroken ? `${firstBroken.host}, ${firstBroken.step}: ${firstBroken.evidence}` : "";
       return steps.every(({ verdict }) => verdict === "good");
     },
-    { everyMs, withinMs: soundWithinMs },
+    { everyMs, withinMs: healthyWithinMs },
   );
-  if (!sound) throw new Error(`not sound again within ${soundWithinMs / 1000} s: ${broken}`);
+  if (!isHealthy) throw new Error(`not healthy again within ${healthyWithinMs / 1000} s: ${broken}`);
 }

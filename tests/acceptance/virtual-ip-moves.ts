@@ -10,17 +10,17 @@ import { lab, on, stackConfig } from "./subject.ts";
 import { type Move, watchMove } from "./virtual-ip-watch.ts";
 
 const rounds = 4;
-/** Far above what is wanted: a round in which the address doesn't move at all must end. */
+/** Far above the target: only ends a round in which the address doesn't move at all. */
 const moveWithinMs = 20_000;
-/** The rounds take a minute or two on two idle cores; on a busy machine brokers take their time to start. */
+/** The rounds take a minute or two on two idle cores; brokers start more slowly on a busy machine. */
 const testWithinMs = 600_000;
 
 interface Fault {
   readonly title: string;
-  /** Milliseconds that the median may take. */
+  /** Target for the median, in milliseconds. */
   readonly wantedMs: number;
   readonly make: (host: string) => Promise<unknown>;
-  readonly mend: (host: string) => Promise<unknown>;
+  readonly repair: (host: string) => Promise<unknown>;
 }
 
 const faults: readonly Fault[] = [
@@ -28,16 +28,16 @@ const faults: readonly Fault[] = [
     title: "broker killed",
     wantedMs: 1500,
     make: (host) => on(host, "systemctl kill --signal=KILL rabbitmq-server"),
-    // Not after the seconds that systemd lets pass.
-    mend: (host) => on(host, "systemctl restart rabbitmq-server"),
+    // Without systemd's delay of some seconds.
+    repair: (host) => on(host, "systemctl restart rabbitmq-server"),
   },
-  { title: "link cut", wantedMs: 1000, make: (host) => cutLink(lab, host), mend: (host) => healLink(lab, host) },
+  { title: "link cut", wantedMs: 1000, make: (host) => cutLink(lab, host), repair: (host) => healLink(lab, host) },
   {
     title: "host stopped cleanly",
     wantedMs: 500,
     make: (host) => on(host, "systemctl --no-block poweroff"),
-    // The address has moved by then. What the host still does is RabbitMQ's own end, which takes 3.10 seven seconds.
-    mend: async (host) => {
+    // The address has already moved. The host still waits for RabbitMQ to stop, which takes 3.10 seven seconds.
+    repair: async (host) => {
       await killHost(lab, host);
       await bootHost(lab, host);
     },
@@ -45,9 +45,9 @@ const faults: readonly Fault[] = [
 ];
 
 /**
- * How long a client is without the broker while the virtual IP moves, medians of four. Each move begins with a healthy cluster:
- * partitioned members are one again, which takes a restart of one of them. Bounds are twice the target, since a test machine is shared; the table of
- * figures has both.
+ * Measures how long a client is without the broker while the virtual IP moves, as the median of four moves. Each move begins with a healthy
+ * cluster: after a partition one member has been restarted to rejoin. Bounds are twice the target, since a test machine is shared; the table of
+ * figures shows both.
  */
 export function virtualIpMoves(): void {
   part("a client of the virtual IP", () => {
@@ -67,7 +67,7 @@ export function virtualIpMoves(): void {
         `${Math.round(gap)} ms`,
         `${fault.wantedMs} ms`,
       );
-      note(`  … from the quickest to the slowest, all in ${seconds} s`, `${spread} ms`);
+      note(`  … fastest to slowest, all in ${seconds} s`, `${spread} ms`);
       note("  … two holders at the longest", `${Math.round(overlap)} ms`, `${fault.wantedMs} ms`);
       expect(gap).toBeLessThan(2 * fault.wantedMs);
       expect(overlap).toBeLessThan(fault.wantedMs);
@@ -76,22 +76,22 @@ export function virtualIpMoves(): void {
     it("works again within seconds of: broker hangs, its port still open", async () => {
       const signal = (name: string) => (host: string) =>
         on(host, `systemctl kill --signal=${name} --kill-whom=main rabbitmq-server`);
-      const { gapMs } = await moved(await stackConfig(), { make: signal("STOP"), mend: signal("CONT") });
+      const { gapMs } = await moved(await stackConfig(), { make: signal("STOP"), repair: signal("CONT") });
       note("broker hangs: client without broker", `${Math.round(gapMs)} ms`);
-      // A look every second that waits for a second, twice.
+      // Two checks, a second apart, with a timeout of a second each.
       expect(gapMs).toBeLessThan(5000);
     });
   });
 }
 
-/** One move, to the host that didn't have the address; all is as it was before. */
-async function moved(config: StackConfig, fault: Pick<Fault, "make" | "mend">): Promise<Move> {
+/** Makes one move, to the host without the address, and waits until the cluster is healthy again. */
+async function moved(config: StackConfig, fault: Pick<Fault, "make" | "repair">): Promise<Move> {
   const { address, port, hosts } = brokerVirtualIp(config);
   const [from = "", ...more] = await virtualIpHolders(lab, config);
   expect(more).toEqual([]);
   const to = hosts.find((host) => host !== from) ?? "";
   const move = await watchMove({ lab, address, port }, { from, to }, () => fault.make(from), moveWithinMs).finally(() =>
-    fault.mend(from),
+    fault.repair(from),
   );
   await untilHealthy();
   return move;

@@ -2,25 +2,25 @@ import { hasAddress, initOfHost } from "../../scripts/lab/host-addresses.ts";
 import { poll } from "../../scripts/lib/poll.ts";
 import { answersAmqp } from "../../scripts/traffic/amqp-probe.ts";
 
-/** A client that looks in this often; what it measures is no finer. */
+/** The interval of the client's connects, and so the resolution of the measurement. */
 const connectEveryMs = 10;
-/** A connect to a host that is gone is given up: the next ones have long begun. */
+/** Aborts a connect to a host that has left; later connects are already under way. */
 const connectTimeoutMs = 300;
 const sampleEveryMs = 5;
 
 export interface Move {
-  /** Milliseconds between two good handshakes of a client, at the longest. */
+  /** Longest time between two successful handshakes of a client, in milliseconds. */
   readonly gapMs: number;
-  /** Milliseconds for which both hosts had the address, at the longest. */
+  /** Longest time for which both hosts had the address, in milliseconds. */
   readonly twoHoldersMs: number;
 }
 
 /**
- * Watches an address move from one host to another, as a client does: a connect and an AMQP handshake every few milliseconds. At the same
- * time the kernels of both hosts are asked whether they have it.
+ * Watches an address move from one host to another, as a client sees it: a connect and an AMQP handshake every few milliseconds. At the same time
+ * samples the addresses in both hosts' kernels.
  *
- * @param fault makes it move; resolves when it has been done, or before
- * @throws where no broker answers at the address on the other host within the time
+ * @param fault makes the address move; may resolve before the move
+ * @throws if no broker answers at the address on the other host within the time
  */
 export async function watchMove(
   { lab, address, port }: { lab: string; address: string; port: number },
@@ -46,7 +46,7 @@ export async function watchMove(
   return { gapMs: client.longestGapMs(), twoHoldersMs: holders.longestOverlapMs() };
 }
 
-/** Connects begin at a steady pace, whether earlier ones have ended or not: one that hangs hides nothing. */
+/** Starts connects at a steady pace, even while earlier ones run, so that one that hangs hides nothing. */
 function watchConnects(address: string, port: number) {
   const good: { readonly beganMs: number; readonly endedMs: number }[] = [];
   const timer = setInterval(async () => {

@@ -7,16 +7,16 @@ const model = "infra/model/model.test.ts";
 const access = "infra/checks/access-cases.ts";
 const rows = "infra/checks/cases.ts";
 
-const users: Proof = [brokers, "has users root with the administrator's tag, feeder, anonymous, and guest without any"];
-const passwords: Proof = [brokers, "takes the passwords of the config from every user, and guest's own no more"];
-const granted: Proof = [brokers, "has permissions as the stack's setting writes them, and none for guest"];
-const cluster: Proof = [
+const users: Proof = [
   brokers,
-  "is one cluster of which cluster_status names every member as running, with no partition",
+  "has user root with the administrator tag, and feeder, anonymous and guest without tags",
 ];
+const passwords: Proof = [brokers, "accepts the config's password for every user, and not the default one for guest"];
+const granted: Proof = [brokers, "has the permissions of the stack's setting, and none for guest"];
+const cluster: Proof = [brokers, "is one cluster: cluster_status lists every member as running, with no partition"];
 const compared: Proof = [
   "tests/acceptance/drift.ts",
-  "is named by the preview with host or cluster, thing and difference, and nothing else would be changed",
+  "is reported by the preview with host or cluster, thing and difference, and nothing else would change",
 ];
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: that is how RabbitMQ writes it
@@ -28,13 +28,13 @@ export const installationChapters: readonly Chapter[] = [
       {
         line: "apt-get install erlang-nox",
         does: "the package brings the Erlang of its Debian release",
-        proofs: [[brokers, "has the series' package and Erlang on every member, held"]],
+        proofs: [[brokers, "has the series' package, held, and Erlang on every member"]],
       },
       {
         line: "dpkg -i /tmp/rabbitmq-server_3.3.5-1_all.deb",
         does: "Debian's own package, its series pinned and held: 3.10 on Debian 12, 4.0 on Debian 13",
         proofs: [
-          [brokers, "has the series' package and Erlang on every member, held"],
+          [brokers, "has the series' package, held, and Erlang on every member"],
           [model, "has its package pinned to the held series"],
         ],
       },
@@ -49,8 +49,8 @@ export const installationChapters: readonly Chapter[] = [
         proofs: [
           [permissions, "are the old expressions, byte for byte"],
           granted,
-          [brokers, "publishes to cmc where the old permissions are, and is refused where the safe ones are"],
-          [brokers, "hears what is published to xpublic, in a queue that the broker named"],
+          [brokers, "may publish to cmc with the old permissions, and is refused with the safe ones"],
+          [brokers, "receives messages published to xpublic in a queue that the broker named"],
         ],
       },
       {
@@ -83,7 +83,7 @@ export const installationChapters: readonly Chapter[] = [
       {
         line: "rabbitmqctl change_password guest *************",
         does: "a password from the stack; guest can't log in from other hosts at all",
-        proofs: [passwords, [brokers, "refuses guest from another host, with the right password too"]],
+        proofs: [passwords, [brokers, "refuses guest from another host, even with the right password"]],
       },
       { line: "rabbitmqctl list_users", does: "compared at every preview", proofs: [users, compared] },
       {
@@ -114,7 +114,7 @@ export const installationChapters: readonly Chapter[] = [
       {
         line: "/var/lib/rabbitmq/.erlang.cookie same on all nodes",
         does: "from the stack's secrets, mode 0400",
-        proofs: [[brokers, "has one cookie on all members, that of the config, for nobody's eyes but the broker's"]],
+        proofs: [[brokers, "has the config's cookie on all members, readable only by the broker"]],
       },
       {
         line: "on each node restart /etc/init.d/rabbitmq-server stop/start",
@@ -132,7 +132,7 @@ export const installationChapters: readonly Chapter[] = [
           cluster,
           [
             "tests/acceptance/drift-of-members.ts",
-            "is found and repaired where a member has left, an exchange is another, and nobody holds the virtual IP",
+            "is found and repaired: a member has left, an exchange has another type, no host holds the virtual IP",
           ],
         ],
       },
@@ -141,7 +141,7 @@ export const installationChapters: readonly Chapter[] = [
         line: 'rabbitmqctl set_policy ha-all "^cmc\\." \'{"ha-mode":"all"}\'',
         does: "on 3.10, with automatic synchronisation; 4.0 ignores this policy, so it gets quorum queues instead",
         proofs: [
-          [brokers, "has every queue whose name begins with cmc. on all members: mirrored by ha-all, or quorum queues"],
+          [brokers, "has every queue cmc.* on all members: mirrored by ha-all, or a quorum queue"],
           [rows, "the requirement's policy on 4.0"],
         ],
       },

@@ -26,7 +26,7 @@ export const loginChapters: readonly Chapter[] = [
         line: "rabbitmqctl add_user username aaa; clear_password username",
         does: "a user with `ldap: true` has no password in the broker, and none is ever set for it",
         proofs: [
-          [directory, "keeps no password of an LDAP user, and says why it refuses a wrong one"],
+          [directory, "stores no password of an LDAP user, and logs why it refuses a wrong one"],
           [
             "infra/plugins/rabbitmq/users.broker.test.ts",
             "without a password can't log in and has no drift; a password that somebody set is removed",
@@ -82,7 +82,7 @@ export const loginChapters: readonly Chapter[] = [
         line: "{resource_access_query, {for, [{permission, configure, …}, {permission, write, …}, {permission, read, …}]}}",
         does: "`ldap.resourceAccess`, likewise; it applies with `authorization: ldap`",
         proofs: [
-          [directory, "lets LDAP say what its users may do where the config has it so"],
+          [directory, "uses LDAP for authorization if the config says so"],
           oldLdap,
           [rendered, "lets LDAP authorize its users if configured"],
         ],
@@ -129,7 +129,7 @@ export const loginChapters: readonly Chapter[] = [
           ["tests/acceptance/virtual-ip-moves.ts", "works again within seconds of: $title"],
           [
             "tests/acceptance/virtual-ip.ts",
-            "is seen by the other host's dispatcher within a second of its move, and comes back",
+            "is noticed by the other host's dispatcher within a second of its move, and returns",
           ],
         ],
       },
@@ -149,7 +149,7 @@ export const loginChapters: readonly Chapter[] = [
         proofs: [
           [
             "tests/acceptance/virtual-ip.ts",
-            "is seen by the other host's dispatcher within a second of its move, and comes back",
+            "is noticed by the other host's dispatcher within a second of its move, and returns",
           ],
         ],
       },

@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Cleanup } from "../rigs/cleanup.ts";
 
-/** A server on loopback. @returns its base URL */
+/** Starts a server on loopback. @returns its base URL */
 export async function startLocalServer(cleanup: Cleanup, listener: RequestListener): Promise<URL> {
   const server = createServer(listener);
   server.listen(0, "127.0.0.1");

@@ -1,10 +1,10 @@
 import { painter } from "../../scripts/lib/table.ts";
 import type { FuzzReport } from "./subject.ts";
 
-/** So many findings are printed of each subject; `--json` has them all. */
+/** Number of findings printed for each subject; `--json` has all. */
 const findingsShown = 10;
 
-/** How a finding is replayed. */
+/** The command that replays a finding. */
 export function replayCommand(subject: string, seed: number, index: number): string {
   return `./warren fuzz ${subject} --seed ${seed} --only ${index}`;
 }
@@ -13,8 +13,8 @@ export function replayCommand(subject: string, seed: number, index: number): str
 export function formatFuzzReport(report: FuzzReport, color: boolean): string {
   const { subject, seed, count, valid, cameOut, refused, seconds, findings } = report;
   const paint = painter(color);
-  const sound = findings.length === 0;
-  const verdict = sound ? paint("green", "all held") : paint("red", `${findings.length} did not hold`);
+  const hasPassed = findings.length === 0;
+  const verdict = hasPassed ? paint("green", "no failure") : paint("red", `${findings.length} failed`);
   const counts = `${count} inputs, ${valid} of them valid: ${cameOut} came out, ${refused} refused with a reason`;
   const lines = [`${subject}: ${counts}; ${verdict}; seed ${seed}, ${seconds.toFixed(1)} s`];
   for (const finding of findings.slice(0, findingsShown)) lines.push(`  ${paint("red", "✗")} ${finding}`);

@@ -11,12 +11,12 @@ import { type LogLine, TestedAgent } from "../rigs/tested-agent.ts";
 import { Publishing } from "./amqp/publishing.ts";
 import { RawConnection } from "./amqp/raw-connection.ts";
 
-/** Nothing moves for so long: it stands still. On a busy machine an agent may take seconds for one message, or for one scan of its folder. */
+/** Without any change for this long, the agent is stuck. On a busy machine one message, or one scan of a folder, may take seconds. */
 const standstillMs = 30_000;
-/** Lines of a log may come for ever: after so long without any progress it stands still as well. */
+/** An agent may log for ever: without progress for this long it is stuck as well. */
 const progressMsMax = 100_000;
 const pollMs = 50;
-/** What an agent may take at its peak, all in all: Node itself takes a tenth of it. */
+/** Limit of an agent's peak memory: Node itself needs a tenth of it. */
 const memoryBytesMax = 768 * 1024 * 1024;
 const linesKept = 1000;
 const lostEvents: readonly unknown[] = [logEvents.brokerLost, logEvents.channelFailed] satisfies LogEvent[];
@@ -24,15 +24,15 @@ const lostEvents: readonly unknown[] = [logEvents.brokerLost, logEvents.channelF
 export type Owner = { readonly uid: number; readonly gid: number };
 
 interface RigOptions {
-  /** Undefined where the agent needs none. */
+  /** Undefined if the agent needs none. */
   readonly broker: LocalBroker | undefined;
   readonly name: string;
   readonly signal: AbortSignal;
-  /** Who runs the agent, and owns its folders; undefined: the user of this process. */
+  /** The user that runs the agent and owns its folders; undefined: the user of this process. */
   readonly owner?: Owner | undefined;
 }
 
-/** A folder, a vhost on a broker, an agent as a process, and what goes to it and comes from it. */
+/** A folder, a vhost on a broker, an agent's process, and its input and output. */
 export class Rig {
   readonly folder: string;
   readonly vhost: string;
@@ -46,18 +46,18 @@ export class Rig {
   #wasKilled = false;
   readonly #lost: string[] = [];
 
-  /** `cleanup` is the caller's to run, also where `open` rejects. */
+  /** The caller must run `cleanup`, even if `open` rejects. */
   constructor(options: RigOptions) {
     this.#options = options;
     this.vhost = `fuzz-${options.name}`;
     this.publishing = new Publishing(() => this.connect(), options.signal);
     this.folder = mkdtempSync(join(tmpdir(), `warren-${this.vhost}-`));
     this.give(this.folder);
-    // It may be deeper than PATH_MAX: what goes by paths can't remove it.
+    // It may be deeper than PATH_MAX: Node's rm uses paths and can't remove it.
     this.cleanup.add(() => execFileSync("rm", ["-rf", this.folder]));
   }
 
-  /** Resolves when the vhost is there, with a connection to it. */
+  /** Makes the vhost and connects to it. */
   async open(): Promise<void> {
     const password = join(this.folder, "password");
     writeFileSync(password, this.broker.adminPassword, { mode: 0o600 });
@@ -77,20 +77,20 @@ export class Rig {
     return this.#agent;
   }
 
-  /** An agent's `broker`. */
+  /** An agent's `broker` setting. */
   get brokerSettings() {
     const { amqpPort, adminUser: user } = this.broker;
     const passwordFile = join(this.folder, "password");
     return { hosts: [`127.0.0.1:${amqpPort}`], vhost: this.vhost, user, passwordFile, reconnectDelayMaxMs: 300 };
   }
 
-  /** To the user who runs the agent. */
+  /** Makes the agent's user the owner of a path. */
   give(path: string): void {
     const { owner } = this.#options;
     if (owner) chownSync(path, owner.uid, owner.gid);
   }
 
-  /** A folder below the rig's, made and given to that user. */
+  /** Makes a folder below the rig's, owned by the agent's user. @returns its path */
   makeFolder(...names: readonly string[]): string {
     let path = this.folder;
     for (const name of names) {
@@ -108,7 +108,7 @@ export class Rig {
     return connection;
   }
 
-  /** Declares an exchange, and a queue that has what comes under these patterns; all of it comes to `onMessage`. */
+  /** Declares an exchange and a queue bound with these patterns, and consumes the queue. */
   async collect(
     queue: string,
     exchange: string,
@@ -116,7 +116,7 @@ export class Rig {
     onMessage: (message: ConsumeMessage) => void,
   ): Promise<void> {
     const reader = this.#reader;
-    if (!reader) throw new Error(`${this.#options.name} has no connection: open() comes first`);
+    if (!reader) throw new Error(`${this.#options.name} has no connection: call open() first`);
     await reader.channel.assertExchange(exchange, "topic");
     await reader.channel.assertQueue(queue);
     for (const pattern of patterns) await reader.channel.bindQueue(queue, exchange, pattern);
@@ -126,7 +126,7 @@ export class Rig {
     });
   }
 
-  /** Resolves when the agent is ready. */
+  /** Starts the agent and waits until it is ready. */
   async start(agent: string, config: object): Promise<void> {
     const configFile = join(this.folder, `${agent}.json`);
     writeFileSync(configFile, JSON.stringify({ ...config, metrics: { port: 0 } }));
@@ -138,7 +138,7 @@ export class Rig {
     await process.logged({ event: "ready" });
   }
 
-  /** Waits until `waiting` is 0. @returns why not, where nothing changes any more: neither that, nor `moves`, nor messages that come; else undefined */
+  /** Waits until `waiting` is 0, or until it, `moves` and the collected messages stop changing. @returns the reason in the second case */
   async until(waiting: () => number | Promise<number>, moves: () => unknown = () => ""): Promise<string | undefined> {
     let [countBefore, before] = [-1, ""];
     let [countMs, movedMs] = [0, 0];
@@ -154,7 +154,7 @@ export class Rig {
       [before, countBefore] = [now, count];
       if (nowMs - movedMs <= standstillMs && nowMs - countMs <= progressMsMax) return undefined;
       return {
-        stopped: `nothing moved for ${Math.round((nowMs - countMs) / 1000)} s, ${count} left; ${this.#lastLines}`,
+        stopped: `no progress for ${Math.round((nowMs - countMs) / 1000)} s, ${count} left; ${this.#lastLines}`,
       };
     };
     const stopped = (await poll(ask, { everyMs: pollMs, signal: this.#options.signal }))?.stopped;
@@ -162,7 +162,7 @@ export class Rig {
     return stopped;
   }
 
-  /** How many messages are in a queue, or in the agent's hands, once all that was sent is there. */
+  /** The number of messages in a queue, with unacknowledged ones, after the broker has confirmed all messages sent. */
   async messagesIn(queue: string): Promise<number> {
     await this.publishing.sent();
     const lookup = `rabbit_amqqueue:lookup(rabbit_misc:r(<<"${this.vhost}">>, queue, <<"${queue}">>))`;
@@ -170,11 +170,11 @@ export class Rig {
       `begin {ok, Q} = ${lookup}, [{messages, N}] = rabbit_amqqueue:info(Q, [messages]), N end`,
     );
     const count = /^\{ok,(\d+)\}$/.exec(answer)?.[1];
-    if (count === undefined) throw new Error(`queue ${queue}: the broker answers ${answer}`);
+    if (count === undefined) throw new Error(`queue ${queue}: the broker answered ${answer}`);
     return Number(count);
   }
 
-  /** Kills the agent. @returns what it left in the queue: what it had in hand is marked as given out again */
+  /** Kills the agent. @returns the messages left in the queue: those that it had not acknowledged are marked as redelivered */
   async leftIn(queue: string): Promise<readonly ConsumeMessage[]> {
     this.#wasKilled = true;
     await this.agent.kill();
@@ -186,36 +186,36 @@ export class Rig {
     return left;
   }
 
-  /** What is wrong with the agent's process now that all is settled: its end, memory, lost connections. */
+  /** Problems of the agent's process after all inputs are settled: exit, memory, lost connections. */
   faults(): string[] {
-    // Why it had to be killed is a finding already.
+    // The reason for the kill is already a finding.
     if (this.#wasKilled) return [];
     if (this.#failure !== undefined) return [this.#failure];
     const status = readFileSync(`/proc/${this.agent.pid}/status`, "utf8");
     const peakBytes = Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
     this.#readLines();
     return [
-      ...(peakBytes > memoryBytesMax ? [`the agent took ${Math.round(peakBytes / 1e6)} MB of memory`] : []),
+      ...(peakBytes > memoryBytesMax ? [`the agent used ${Math.round(peakBytes / 1e6)} MB of memory`] : []),
       ...this.#lost.slice(0, 1).map((line) => `the agent lost its connection ${this.#lost.length} times: ${line}`),
     ];
   }
 
-  /** Asks the broker's management API about the vhost, or makes or removes it. @throws Error where it refuses */
+  /** Reads, makes or removes the vhost through the broker's management API. @throws Error if the API refuses */
   async management(method: "GET" | "PUT" | "DELETE", path = "vhosts", query = ""): Promise<unknown> {
     const { managementUrl, adminUser, adminPassword } = this.broker;
     const authorization = `Basic ${Buffer.from(`${adminUser}:${adminPassword}`).toString("base64")}`;
     const url = `${managementUrl}/api/${path}/${encodeURIComponent(this.vhost)}${query}`;
     const answer = await fetch(url, { method, headers: { authorization, "content-type": "application/json" } });
-    if (!answer.ok) throw new Error(`${url}: the broker answers ${answer.status}`);
+    if (!answer.ok) throw new Error(`${url}: the broker answered ${answer.status}`);
     return method === "GET" ? answer.json() : undefined;
   }
 
-  /** Lines that the agent has logged until the last poll. */
+  /** Number of lines that the agent had logged at the last poll. */
   linesSeen = 0;
-  /** Called with each of them. */
+  /** Called with each line. */
   onLine: (line: LogLine) => void = () => {};
 
-  /** Of a million messages not all lines can be kept. */
+  /** Drops old lines: a million messages would log too many to keep. */
   #readLines(): void {
     const { lines } = this.agent;
     for (const line of lines.slice(this.#linesRead)) {
@@ -229,7 +229,7 @@ export class Rig {
 
   get #failure(): string | undefined {
     const { exitCode } = this.agent;
-    return exitCode === undefined ? undefined : `the agent ended (${exitCode}); ${this.#lastLines}`;
+    return exitCode === undefined ? undefined : `the agent exited (${exitCode}); ${this.#lastLines}`;
   }
 
   get #lastLines(): string {

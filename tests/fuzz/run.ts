@@ -4,14 +4,14 @@ import { type Owner, Rig } from "./rig.ts";
 import { validCount } from "./seeds.ts";
 import type { FuzzOptions, FuzzReport } from "./subject.ts";
 
-/** What a run counted. */
+/** The counts of a run. */
 export interface Counts {
   readonly cameOut: number;
   readonly refused: number;
   readonly findings: readonly string[];
 }
 
-/** Times a run, and makes its report; findings that name no input get the seed. */
+/** Measures a run and makes its report. Adds the seed to findings without an input. */
 export async function reported(
   subject: string,
   options: FuzzOptions,
@@ -27,7 +27,7 @@ export async function reported(
   };
 }
 
-/** A run with a rig, which is gone when this resolves or rejects. */
+/** Runs with a rig, which is removed before this resolves or rejects. */
 export function inRig(
   name: string,
   broker: LocalBroker | undefined,
@@ -47,7 +47,7 @@ export function inRig(
   });
 }
 
-/** An input in one line, with what replays it. */
+/** An input on one line, with the command that replays it. */
 export function describe(subject: string, seed: number, { index, what }: { index: number; what: string }): string {
   return `${what} — ${replayCommand(subject, seed, index)}`;
 }

@@ -2,10 +2,10 @@ import { randomInt } from "node:crypto";
 import fc from "fast-check";
 import type { FuzzOptions } from "./subject.ts";
 
-/** Seeds that every run of the tests uses. Add the seed of each finding that was repaired. */
+/** Seeds that every run of the tests uses. Add the seed of each fixed finding. */
 export const fixedSeeds: readonly number[] = [1];
 export const seedMax = 0x7fff_ffff;
-/** One input in so many is valid: it shows that the agent still works. */
+/** One input in this many is valid, to show that the agent still works. */
 const validEvery = 50;
 
 export function randomSeed(): number {
@@ -14,30 +14,30 @@ export function randomSeed(): number {
 
 type Run = Pick<FuzzOptions, "count" | "only">;
 
-/** Whether the input of this index is left as it should be. */
-export function isValidTurn(index: number): boolean {
+/** Whether the input of this index stays valid. */
+export function isValidIndex(index: number): boolean {
   return index % validEvery === 0;
 }
 
-/** How many of the inputs of a run are valid. */
+/** The number of valid inputs in a run. */
 export function validCount({ count, only }: Run): number {
-  if (only !== undefined) return isValidTurn(only) ? 1 : 0;
+  if (only !== undefined) return isValidIndex(only) ? 1 : 0;
   return Math.ceil(count / validEvery);
 }
 
-/** The indices of a run: all, or the one that is replayed. */
+/** The indices of a run: all, or only the replayed one. */
 export function* indicesOf({ count, only }: Run): Generator<number> {
   if (only !== undefined) yield only;
   else for (let index = 0; index < count; index++) yield index;
 }
 
-/** The value of one index. It depends on seed and index alone, so that one input can be replayed without those before it. */
+/** The value of one index. It depends only on seed and index, so that one input can be replayed without the previous ones. */
 export function draw<T>(arbitrary: fc.Arbitrary<T>, seed: number, index: number): T {
   const [value] = fc.sample(arbitrary, { seed: mix(seed, index), numRuns: 1 });
   return value as T;
 }
 
-/** Neighbours must differ in all bits, or their values would resemble each other (the finaliser of MurmurHash3). */
+/** Spreads adjacent indices over all bits, or their values would be similar (the finaliser of MurmurHash3). */
 function mix(seed: number, index: number): number {
   let hash = Math.imul(seed, 0x9e37_79b1) ^ Math.imul(index + 1, 0x85eb_ca6b);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);

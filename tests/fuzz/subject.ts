@@ -16,25 +16,25 @@ export interface FuzzReport {
   readonly subject: string;
   readonly seed: number;
   readonly count: number;
-  /** Inputs that were left as they should be. Each of them came out. */
+  /** Number of inputs that stayed valid. */
   readonly valid: number;
   readonly cameOut: number;
-  /** Dead letters with a reason; of files, those left or kept aside with a reason. */
+  /** Number of inputs refused with a reason: dead letters, or files that were skipped or set aside. */
   readonly refused: number;
   readonly seconds: number;
-  /** What did not hold, each with what replays it; empty where all held. */
+  /** Failures, each with the command that replays it; empty if there are none. */
   readonly findings: readonly string[];
 }
 
-/** One agent or parser, and the hostile input that is made for it. */
+/** An agent or parser with its hostile inputs. */
 export interface FuzzSubject {
   readonly name: string;
   readonly summary: string;
-  /** Sends the inputs and counts what comes out. What it made is gone when it resolves or rejects. */
+  /** Sends the inputs and counts the outputs. Removes everything that it made before it resolves or rejects. */
   run(options: FuzzOptions): Promise<FuzzReport>;
 }
 
-/** One that needs a broker: several of them may share one that is there. */
+/** A subject that needs a broker; several may share one. */
 export interface BrokerRunner {
   readonly name: string;
   readonly summary: string;

@@ -14,7 +14,7 @@ import { receiverRunner } from "./messages/receiver.ts";
 import type { BrokerRunner, FuzzSubject } from "./subject.ts";
 import { textSubjects } from "./texts/subjects.ts";
 
-/** Agents that read messages; each run is given a broker. */
+/** Agents that read messages; each run gets a broker. */
 export const messageRunners: readonly BrokerRunner[] = [
   ...[dispatcherInputRunner, dispatcherLedgerRunner, pullerQueueRunner, pullerPeersRunner, receiverRunner],
   ...[...bridgeRunners, queueManagerAnswersRunner, queueManagerNamesRunner],
@@ -26,13 +26,13 @@ export const fileRunners: readonly BrokerRunner[] = [announcerTree, watcherTree,
   run: (broker, options) => runFiles(reader, broker, options),
 }));
 
-/** Those that need no broker. */
+/** Senders that need no broker. */
 export const deliverySubjects: readonly FuzzSubject[] = [txqOf("sftp"), txqOf("ftp")].map((reader) => ({
   ...reader,
   run: (options) => runFiles(reader, undefined, options),
 }));
 
-/** The same with a broker of its own. */
+/** The same subject with its own broker. */
 function withOwnBroker({ name, summary, run }: BrokerRunner): FuzzSubject {
   return {
     name,
@@ -47,7 +47,7 @@ function withOwnBroker({ name, summary, run }: BrokerRunner): FuzzSubject {
   };
 }
 
-/** Everything that can be fuzzed, in the order in which a run of all takes them. */
+/** All subjects, in the order of `./warren fuzz all`. */
 export const fuzzSubjects: readonly FuzzSubject[] = [
   ...[...messageRunners, ...fileRunners].map(withOwnBroker),
   ...deliverySubjects,

@@ -3,7 +3,7 @@ import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-
 import { formatFuzzReport } from "./report.ts";
 import type { BrokerRunner, FuzzOptions, FuzzReport } from "./subject.ts";
 
-/** Its report must be without findings: what is valid comes out, all else comes out or is refused with a reason. */
+/** Its report must have no findings: valid inputs come out, all others come out or are refused with a reason. */
 export interface TestedSubject {
   readonly name: string;
   run(options: FuzzOptions): Promise<FuzzReport>;
@@ -11,8 +11,8 @@ export interface TestedSubject {
 
 /**
  * One test for each subject and seed.
- * @param countOf inputs of one subject
- * @param timeout milliseconds on a machine with other work to do; it takes seconds elsewhere
+ * @param countOf number of inputs for one subject
+ * @param timeout milliseconds, for a busy machine; an idle one needs seconds
  */
 export function testRuns(
   subjects: readonly TestedSubject[],
@@ -29,13 +29,13 @@ export function testRuns(
   });
 }
 
-/** The same count for each agent: one with several inputs, as the bridge, shares it among them. */
+/** The same count for each agent: an agent with several subjects, like the bridge, divides it among them. */
 export function perAgent(count: number, subjects: readonly TestedSubject[]): (name: string) => number {
   const agentOf = (name: string) => name.split("-")[0];
   return (name) => Math.ceil(count / subjects.filter((one) => agentOf(one.name) === agentOf(name)).length);
 }
 
-/** To be called once in a file of tests. @returns the same runners with one broker for all of them */
+/** Call it once in a test file. @returns the same runners, with one broker for all of them */
 export function onOneBroker(runners: readonly BrokerRunner[]): TestedSubject[] {
   let broker: LocalBroker;
   beforeAll(async () => {

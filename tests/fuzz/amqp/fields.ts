@@ -8,7 +8,7 @@ export type Table = readonly (readonly [name: Buffer, value: Field])[];
 const tableLevelBytes = 7;
 const arrayLevelBytes = 5;
 
-/** One byte of length, then the bytes: the most that fit. */
+/** One byte of length, then the bytes, cut to 255. */
 export function shortString(text: Buffer | string): Buffer {
   const bytes = Buffer.from(text).subarray(0, 255);
   return Buffer.concat([Buffer.from([bytes.length]), bytes]);
@@ -26,7 +26,7 @@ export function uint64(value: bigint): Buffer {
   return bytes;
 }
 
-/** A table with its length before it. Names of more than 255 bytes can't be written. */
+/** A table after its length. Names are cut to 255 bytes. */
 export function encodeTable(table: Table): Buffer {
   const entries = Buffer.concat(table.flatMap(([name, { bytes }]) => [shortString(name), bytes]));
   return Buffer.concat([uint32(entries.length), entries]);
@@ -50,7 +50,7 @@ export function shownTable(table: Table): string {
   return `{${entries.join(", ")}}`;
 }
 
-/** Tables or arrays, each with the next one as its only value: too many for a writer that calls itself. */
+/** Tables or arrays, each with the next one as its only value: too many for a recursive encoder. */
 export function nestedField(tag: "F" | "A", levels: number): Field {
   const levelBytes = tag === "F" ? tableLevelBytes : arrayLevelBytes;
   const bytes = Buffer.alloc(arrayLevelBytes + (levels - 1) * levelBytes);
@@ -59,5 +59,5 @@ export function nestedField(tag: "F" | "A", levels: number): Field {
     at += bytes.write(tag, at, "latin1");
     at = bytes.writeUInt32BE(bytes.length - at - 4, at);
   }
-  return { shown: `${levels} ${tag === "F" ? "tables" : "arrays"} one in the other`, bytes };
+  return { shown: `${levels} ${tag === "F" ? "tables" : "arrays"} nested in each other`, bytes };
 }

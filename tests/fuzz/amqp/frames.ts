@@ -1,6 +1,6 @@
 import { encodeTable, shortString, type Table, uint32, uint64 } from "./fields.ts";
 
-/** One message as it is published. */
+/** A message to publish. */
 export interface RawMessage {
   readonly exchange: string;
   readonly routingKey: Buffer;
@@ -9,18 +9,18 @@ export interface RawMessage {
 }
 
 const classBasic = 60;
-/** In the order in which AMQP writes them; their flags begin with the highest bit. */
+/** In AMQP's order; the first one has the highest flag bit. */
 const order = [
   ...(["contentType", "contentEncoding", "headers", "deliveryMode", "priority", "correlationId", "replyTo"] as const),
   ...(["expiration", "messageId", "timestamp", "type", "userId", "appId"] as const),
 ];
 
-/** The properties of one message, in bytes where peers may write any. */
+/** The properties of a message; as bytes where peers may write any. */
 export type Properties = Readonly<Partial<Record<(typeof order)[number], Buffer | number | bigint | Table>>>;
 
 const frameOverheadBytes = 8;
 export const frameMax = 131_072;
-/** Header frames can't be split: this much fits into one. */
+/** Header frames can't be split: the limit of their payload. */
 export const framePayloadMax = frameMax - frameOverheadBytes;
 
 /** The payload of a content header frame. */

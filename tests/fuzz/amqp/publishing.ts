@@ -3,15 +3,15 @@ import type { RawConnection } from "./raw-connection.ts";
 
 const inFlightMax = 400;
 
-/** Sends messages, some hundred at once. */
+/** Publishes messages, with some hundred in flight. */
 export class Publishing {
-  /** The broker's reasons for what it did not accept, by index of the message. */
+  /** The broker's reasons for refused messages, by index of the message. */
   readonly refused = new Map<number, string>();
   readonly #connect: () => Promise<RawConnection>;
   readonly #signal: AbortSignal;
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #inFlight = new Set<Promise<void>>();
   #connection: RawConnection | undefined;
-  #careful: RawConnection | undefined;
+  #risky: RawConnection | undefined;
   #fault: string | undefined;
 
   constructor(connect: () => Promise<RawConnection>, signal: AbortSignal) {
@@ -19,32 +19,33 @@ export class Publishing {
     this.#signal = signal;
   }
 
-  /** Resolves when another one may be sent. What the broker may close a connection over goes by one of its own, and alone. */
+  /** Resolves when another message may be sent. The broker may close the connection over a risky message, so that is sent alone on its own connection. */
   async send(index: number, message: RawMessage, isRisky = false): Promise<void> {
     this.#signal.throwIfAborted();
     if (isRisky) {
-      if (this.#careful === undefined || this.#careful.closedBy !== undefined) this.#careful = await this.#connect();
-      const outcome = await this.#careful.publish(message);
+      if (this.#risky === undefined || this.#risky.closedBy !== undefined) this.#risky = await this.#connect();
+      const outcome = await this.#risky.publish(message);
       if (outcome !== "confirmed") this.refused.set(index, outcome.refused);
       return;
     }
     this.#connection ??= await this.#connect();
     const sending: Promise<void> = this.#connection.publish(message).then((outcome) => {
-      this.#underWay.delete(sending);
+      this.#inFlight.delete(sending);
       if (outcome !== "confirmed") this.#fault ??= `message ${index}: ${outcome.refused}`;
     });
-    this.#underWay.add(sending);
-    while (this.#underWay.size >= inFlightMax) await Promise.race(this.#underWay);
+    this.#inFlight.add(sending);
+    while (this.#inFlight.size >= inFlightMax) await Promise.race(this.#inFlight);
     this.#check();
   }
 
-  /** Resolves when the broker has confirmed all that was sent. */
+  /** Resolves when the broker has confirmed all messages sent. */
   async sent(): Promise<void> {
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#inFlight);
     this.#check();
   }
 
   #check(): void {
-    if (this.#fault !== undefined) throw new Error(`the broker refuses what is not marked as risky: ${this.#fault}`);
+    if (this.#fault !== undefined)
+      throw new Error(`the broker refused a message that is not marked as risky: ${this.#fault}`);
   }
 }

@@ -12,7 +12,7 @@ interface RawConnectionOptions {
 
 type Outcome = "confirmed" | { readonly refused: string };
 
-/** What amqplib's types don't name. */
+/** Members that amqplib's types don't declare. */
 interface Inner {
   readonly ch: number;
   readonly connection: { sendBytes(bytes: Buffer): void };
@@ -20,8 +20,8 @@ interface Inner {
 }
 
 /**
- * A connection of amqplib that publishes and declares bytes which amqplib wouldn't encode. The broker closes it over what it refuses; it is not opened
- * again.
+ * An amqplib connection that publishes and declares bytes which amqplib wouldn't encode. The broker closes it if it refuses them; it is not
+ * reopened.
  */
 export class RawConnection {
   readonly #model: ChannelModel;
@@ -40,7 +40,7 @@ export class RawConnection {
     channel.on("error", onError).on("close", () => onError(new Error("the channel was closed")));
   }
 
-  /** Resolves when the channel is there and confirms publishes. */
+  /** Connects and opens a channel with publisher confirms. */
   static async open({ port, vhost, user, password }: RawConnectionOptions): Promise<RawConnection> {
     const address = { hostname: "127.0.0.1", port, username: user, password, vhost: encodeURIComponent(vhost) };
     const model = await connect({ ...address, heartbeat: 0, frameMax }, { noDelay: true });
@@ -48,17 +48,17 @@ export class RawConnection {
     return new RawConnection(model, await model.createConfirmChannel());
   }
 
-  /** Amqplib's own, for what it does encode. */
+  /** amqplib's channel, for requests that amqplib can encode. */
   get channel(): ConfirmChannel {
     return this.#channel;
   }
 
-  /** What the broker closed it with; undefined while it is open. */
+  /** The broker's reason for closing it; undefined while it is open. */
   get closedBy(): string | undefined {
     return this.#closedBy;
   }
 
-  /** Resolves to what became of it. Mandatory is not set: what no queue takes is confirmed. */
+  /** Resolves to the outcome. Not mandatory: a message that no queue matches is confirmed. */
   publish({ exchange, routingKey, properties, body }: RawMessage): Promise<Outcome> {
     const outcome = Promise.withResolvers<Outcome>();
     if (this.#closedBy !== undefined) return Promise.resolve({ refused: this.#closedBy });
@@ -76,14 +76,14 @@ export class RawConnection {
     return outcome.promise;
   }
 
-  /** Durable. Sent without asking for an answer: what is published next is refused where the broker refuses this. */
+  /** Declares a durable queue without waiting for an answer: if the broker refuses it, it refuses the next message too. */
   declareQueue(name: Buffer, table: Table): void {
     const durableNoWait = Buffer.from([0b1_0010]);
     const args = [Buffer.alloc(2), shortString(name), durableNoWait, encodeTable(table)];
     this.#inner.connection.sendBytes(method(this.#inner.ch, 50, 10, ...args));
   }
 
-  /** See `declareQueue`. */
+  /** Binds a queue without waiting for an answer; see `declareQueue`. */
   bindQueue(queue: Buffer, exchange: string, key: Buffer, table: Table): void {
     const noWait = Buffer.from([1]);
     const names = [shortString(queue), shortString(exchange), shortString(key)];
@@ -92,12 +92,12 @@ export class RawConnection {
     );
   }
 
-  /** Messages come to `onMessage`, acked by being sent. */
+  /** Consumes a queue without acknowledgements. */
   async consume(queue: string, onMessage: (message: ConsumeMessage) => void): Promise<void> {
     await this.#channel.consume(queue, (message) => message && onMessage(message), { noAck: true });
   }
 
-  /** Resolves when all that the broker had sent before has come. */
+  /** Resolves after all messages that the broker had already sent have arrived. */
   async roundTrip(): Promise<void> {
     await this.#channel.prefetch(0);
   }

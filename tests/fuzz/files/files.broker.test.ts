@@ -2,7 +2,7 @@ import { fixedSeeds } from "../seeds.ts";
 import { deliverySubjects, fileRunners } from "../subjects.ts";
 import { onOneBroker, testRuns } from "../tests.ts";
 
-// A file costs a hundred times what a message costs, and one that is delivered ten times that: fewer are tried here than of messages.
-// `./warren fuzz announcer --count 100000` tries as many as there is time for.
+// A file takes a hundred times as long as a message, and a delivered file ten times as long as that, so these runs are shorter.
+// `./warren fuzz announcer --count 100000` makes a long run.
 testRuns(onOneBroker(fileRunners), fixedSeeds, () => 500);
 testRuns(deliverySubjects, fixedSeeds, () => 100);

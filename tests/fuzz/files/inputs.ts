@@ -2,35 +2,35 @@ import { chownSync, lchownSync, readdirSync, renameSync, utimesSync, writeFileSy
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
-import { draw, indicesOf, isValidTurn } from "../seeds.ts";
+import { draw, indicesOf, isValidIndex } from "../seeds.ts";
 import type { FuzzOptions } from "../subject.ts";
 import { oddPieces, weighted } from "../values/texts.ts";
 import { changing, files, never, type Place } from "./kinds.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** One input as it was made. */
+/** An input that was made. */
 export interface Input {
   readonly index: number;
   readonly what: string;
   readonly isValid: boolean;
-  /** Below the root, with replacement characters where it is not UTF-8. */
+  /** Relative to the root, with replacement characters for bytes that are not UTF-8. */
   readonly path: string;
   readonly name: string;
   readonly content: Buffer;
-  /** Seen under its name at the very end: `file`, it is one and stays as it is. */
+  /** `file`: it is a file and doesn't change. `changing`: an agent may see several states. `never`: it must not be read. */
   readonly made: "file" | "changing" | "never";
 }
 
 export interface Folders {
   readonly root: string;
-  /** Below it. */
+  /** Relative to `root`. */
   readonly folders: readonly string[];
   readonly around: Surroundings;
 }
 
 const inputsPerTurn = 20;
 const nameBytesMax = 255;
-/** The input's number is in its content, which distinguishes it from all others. */
+/** Enough for the input's number, which makes its content unique. */
 const contentBytesMin = 32;
 
 const piece = weighted<Buffer>(
@@ -41,7 +41,7 @@ const piece = weighted<Buffer>(
   [1, fc.constantFrom("a", "é", "%", " ", "\u0001").map((sign) => Buffer.from(sign.repeat(nameBytesMax)))],
 );
 
-/** Before 1970, at the ends of what 32 bits count, and in years of more than four digits. */
+/** Before 1970, at the limits of 32 bits, and in years of more than four digits. */
 const times = [-62_135_596_800, -1, 0, 1, 2 ** 31, 2 ** 32, 6.3e9, 2.5e11, 9.5e12];
 const kinds = { ...files, ...changing, ...never };
 const hostile = fc.record({
@@ -52,18 +52,18 @@ const hostile = fc.record({
   folderAt: fc.nat(1000),
 });
 
-/** A name that a folder takes, with the input's number in it: hardly ever that of another one. */
+/** A valid file name with the input's number in it, so that it is almost always unique. */
 function nameOf([first = Buffer.alloc(0), ...rest]: readonly Buffer[], index: number): Buffer {
   const number = Buffer.from(`${index}`);
   const joined = Buffer.concat([first.subarray(0, nameBytesMax - number.length), number, ...rest]);
   return Buffer.from(joined.filter((byte) => byte !== 0 && byte !== 0x2f)).subarray(0, nameBytesMax);
 }
 
-/** Makes all inputs of a run, one after the other, and a valid one behind them; the agent reads meanwhile. */
+/** Makes all inputs of a run, one after the other, and a last valid one, while the agent reads. */
 export async function makeInputs(into: Folders, options: FuzzOptions): Promise<Input[]> {
   const inputs: Input[] = [];
   for (const index of indicesOf(options)) {
-    inputs.push(isValidTurn(index) ? putValid(into, index) : putHostile(into, options.seed, index));
+    inputs.push(isValidIndex(index) ? putValid(into, index) : putHostile(into, options.seed, index));
     if (inputs.length % inputsPerTurn !== 0) continue;
     options.progress(inputs.length);
     options.signal.throwIfAborted();
@@ -73,7 +73,7 @@ export async function makeInputs(into: Folders, options: FuzzOptions): Promise<I
   return inputs;
 }
 
-/** As producers put files there: written under a name with a dot, then renamed. */
+/** Makes a file as producers do: written under a name with a dot, then renamed. */
 function putValid({ root, folders, around: { owner } }: Folders, index: number): Input {
   const folder = folders[index % folders.length] ?? "";
   const name = `valid-${index}:URP:XSS:RADAR:GIF::20130606144709`;
@@ -105,14 +105,14 @@ function putHostile({ root, folders, around }: Folders, seed: number, index: num
     own(place);
     return { ...input, made: kind in files ? "file" : kind in never ? "never" : "changing" };
   } catch (error) {
-    // Two inputs of one name, or the agent has taken it away meanwhile: as it is then.
+    // Another input has the same name, or the agent has already removed this one.
     const { code = "" } = error as NodeJS.ErrnoException;
     if (!["EEXIST", "ENOENT", "EISDIR", "ENOTDIR", "ENOTEMPTY", "EACCES", "ELOOP"].includes(code)) throw error;
     return { ...input, made: "changing" };
   }
 }
 
-/** Node takes numbers below zero for none, and dates end before some of these. */
+/** Node ignores negative numbers, and the range of dates is too small for some of these. */
 function setTime(path: Buffer, seconds: number): void {
   const time = seconds < 0 ? new Date(seconds * 1000) : seconds;
   utimesSync(path, time, time);
@@ -125,6 +125,6 @@ function own({ path, around: { owner } }: Place): void {
       lchownSync(Buffer.concat([path, Buffer.from("/"), name]), owner.uid, owner.gid);
     }
   } catch {
-    // Gone by now, or no folder.
+    // Already gone, or not a folder.
   }
 }

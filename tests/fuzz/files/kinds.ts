@@ -15,20 +15,20 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Surroundings } from "./surroundings.ts";
 
-/** One entry that is made. */
+/** A folder entry to make. */
 export interface Place {
   readonly folder: string;
-  /** In `folder`; its name may be no text. */
+  /** A path in `folder`; the name may not be valid text. */
   readonly path: Buffer;
   readonly content: Buffer;
   readonly around: Surroundings;
 }
 
-/** A name in `outside` for what is made there first, and then moved. */
+/** A path in `outside` for entries that are made there first and then moved. */
 const elsewhere = ({ around }: Place): string => join(around.outside, "made");
 const inside = ({ path }: Place, name: string): Buffer => Buffer.concat([path, Buffer.from(`/${name}`)]);
 
-/** Never into what is there: that may be a pipe of another input. */
+/** Never writes to an existing entry, which may be another input's pipe. */
 const put = ({ path, content }: Place): void => writeFileSync(path, content, { flag: "wx" });
 
 function replace(place: Place, make: (at: string) => void): void {
@@ -43,7 +43,7 @@ function folder(place: Place, mode: number): void {
   chmodSync(place.path, mode);
 }
 
-/** A name that is not UTF-8 is no argument of a command here. */
+/** Made elsewhere and renamed, because Node can't pass a name that is not UTF-8 to a command. */
 function special(place: Place, ...options: readonly string[]): void {
   execFileSync("mknod", [elsewhere(place), ...options]);
   renameSync(elsewhere(place), place.path);
@@ -59,7 +59,7 @@ function socket(place: Place): void {
 const deepNames = 30;
 const deepName = "d".repeat(180);
 
-/** Deeper than PATH_MAX: each folder is made elsewhere around the one below it. */
+/** Deeper than PATH_MAX: each folder is made elsewhere and the previous one moved into it. */
 function nest(place: Place): void {
   const { outside, owner } = place.around;
   const [at, wrap] = [join(outside, "nest"), join(outside, "wrap")];
@@ -81,7 +81,7 @@ function moveFolder(place: Place): void {
   renameSync(place.path, at);
 }
 
-/** Its file has the name of one outside: a reader that follows the link mistakes that one for it. */
+/** The folder's file has the same name as one outside, so a reader that follows the link reads the wrong file. */
 function folderBecomesLink(place: Place): void {
   mkdirSync(place.path);
   writeFileSync(inside(place, place.around.secretName), place.content);
@@ -91,7 +91,7 @@ function folderBecomesLink(place: Place): void {
 
 type Make = (place: Place) => void;
 
-/** Files that stay as they are. */
+/** Files that don't change. */
 export const files: Readonly<Record<string, Make>> = {
   file: put,
   "hard-link": (place) => {
@@ -101,7 +101,7 @@ export const files: Readonly<Record<string, Make>> = {
   },
 };
 
-/** What may be seen in one of several states. */
+/** Entries that an agent may see in one of several states. */
 export const changing: Readonly<Record<string, Make>> = {
   empty: ({ path }) => writeFileSync(path, "", { flag: "wx" }),
   sparse: (place) => [put(place), truncateSync(place.path, place.around.largeBytes)],
@@ -124,7 +124,7 @@ export const changing: Readonly<Record<string, Make>> = {
   "folder-becomes-link": folderBecomesLink,
 };
 
-/** What must not be read. */
+/** Entries that must not be read. */
 export const never: Readonly<Record<string, Make>> = {
   "link-to-secret": ({ path, around }) => symlinkSync(around.secretFile, path),
   "link-to-folder": ({ path, around }) => symlinkSync(around.secretFolder, path),

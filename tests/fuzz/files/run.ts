@@ -5,22 +5,22 @@ import type { FuzzOptions, FuzzReport } from "../subject.ts";
 import { type Input, makeInputs } from "./inputs.ts";
 import { Surroundings, unprivileged } from "./surroundings.ts";
 
-/** What an agent has made of the files. */
+/** An agent's progress and results. */
 export interface Outcome {
-  /** How many files the agent still has to deal with. */
+  /** The number of files that the agent has not processed yet. */
   waiting(inputs: readonly Input[]): number;
-  /** What changes while it works, beside that number and the messages that come. */
+  /** Changes while the agent works, besides that number and the collected messages. */
   moves?(): unknown;
-  /** As it is now. */
+  /** The results so far. */
   judgement(): Judgement;
 }
 
 export interface Judgement {
-  /** How often a file came out; of one that must be right, 0 where it isn't. */
+  /** How often a file came out; 0 if it came out wrong although it must be right. */
   countOf(input: Input): number;
-  /** Whether there is a reason why it didn't come out. */
+  /** Whether the agent gave a reason why it didn't come out. */
   isRefused(input: Input): boolean;
-  /** What is wrong, of no input in particular. */
+  /** Problems without a particular input. */
   readonly faults: readonly string[];
 }
 
@@ -28,26 +28,26 @@ export interface Judgement {
 export interface FileReader {
   readonly name: string;
   readonly summary: string;
-  /** The folder that it reads, below the rig's. */
+  /** The folder that the agent reads, below the rig's. */
   readonly root: readonly string[];
-  /** Below the root: where files are put. */
+  /** Folders below the root for the input files. */
   readonly folders: readonly string[];
-  /** How large sparse files are: an agent that reads them reads so much. */
+  /** Size of sparse files: an agent that reads contents reads this much. */
   readonly largeBytes: number;
   /** Starts the agent. */
   start(rig: Rig, root: string, around: Surroundings): Promise<Outcome>;
 }
 
-/** Names of files that are in work: they are passed over, as the config says. */
-export const isInWork = (name: string): boolean => name.startsWith(".") || name.endsWith(".tmp");
+/** Names of files that are still being written: the agents' configs skip them. */
+export const isTemporary = (name: string): boolean => name.startsWith(".") || name.endsWith(".tmp");
 
-/** Makes hostile files in the agent's folder, and judges what comes of them. */
+/** Makes hostile files in the agent's folder, and judges the results. */
 export function runFiles(
   { name, root: names, folders, largeBytes, start }: FileReader,
   broker: LocalBroker | undefined,
   options: FuzzOptions,
 ): Promise<FuzzReport> {
-  // A server by SFTP or FTP is this user's.
+  // The SFTP and FTP servers run as this user.
   const owner = broker ? unprivileged() : undefined;
   const work = async (rig: Rig) => {
     const around = new Surroundings(rig, owner, largeBytes);
@@ -59,13 +59,13 @@ export function runFiles(
     const stopped = await rig.until(() => outcome.waiting(inputs), outcome.moves);
     const judgement = outcome.judgement();
     const findings = [...(stopped === undefined ? [] : [stopped]), ...judgement.faults];
-    if (!around.isSecretKept) findings.push("takes away a file outside its folder");
+    if (!around.isSecretKept) findings.push("removed a file outside its folder");
     for (const input of inputs) {
       const fault = faultOf(judgement, input);
       if (fault !== undefined) findings.push(`${fault}: ${describe(name, options.seed, input)}`);
     }
     const others = inputs.filter((input) => judgement.countOf(input) === 0);
-    // One valid file more than the inputs of the run is behind them.
+    // The last valid file is not an input of the run.
     const cameOut = inputs.length - others.length - 1;
     return { cameOut, refused: others.filter(judgement.isRefused).length, findings };
   };
@@ -75,8 +75,8 @@ export function runFiles(
 function faultOf({ countOf, isRefused }: Judgement, input: Input): string | undefined {
   const count = countOf(input);
   if (input.made === "changing") return undefined;
-  if (input.made === "never") return count > 0 ? "comes out" : undefined;
-  if (input.isValid) return count === 1 ? undefined : `comes out ${count} times`;
-  if (count > 0 || isInWork(input.name) || isRefused(input)) return undefined;
-  return "neither comes out nor is refused";
+  if (input.made === "never") return count > 0 ? "came out" : undefined;
+  if (input.isValid) return count === 1 ? undefined : `came out ${count} times`;
+  if (count > 0 || isTemporary(input.name) || isRefused(input)) return undefined;
+  return "neither came out nor was refused";
 }

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { checkout } from "../../../scripts/engine/places.ts";
 import type { Owner, Rig } from "../rig.ts";
 
-/** A user that owns nothing: permissions apply to it, as to the user of the agents. */
+/** A user without files: permissions apply to it, as to the agents' user. */
 const nobody: Owner = { uid: 65_534, gid: 65_534 };
 export const flipName = "flip";
-/** Makes again whatever the agent has removed meanwhile. */
+/** Makes everything again that the agent removes. */
 const flipper = `
 const { mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } = require("node:fs");
 const [folder, away, target] = process.argv.slice(1);
@@ -21,32 +21,32 @@ const steps = [
 for (;;) for (const step of steps) try { step(); } catch {}
 `;
 const secretBytes = 7777;
-/** Of files outside; no input has so many bytes. */
+/** Content of files outside; no input has this size. */
 export const secret = Buffer.alloc(secretBytes, "secret ");
 
-/** Nobody, where this process may become that user, and that user may read the agents' programs. */
+/** @returns nobody, if this process may become that user and that user may read the agents' programs */
 export function unprivileged(): Owner | undefined {
   const test = ["test", "-r", join(checkout, "agents/lib/scan.ts")];
   const argv = [`--reuid=${nobody.uid}`, `--regid=${nobody.gid}`, "--clear-groups", "--", ...test];
   return process.getuid?.() === 0 && spawnSync("setpriv", argv).status === 0 ? nobody : undefined;
 }
 
-/** What lies around the folder that an agent reads, on the same disk. */
+/** The surroundings of the folder that an agent reads, on the same disk. */
 export class Surroundings {
-  /** Outside of all that the agent is to read. */
+  /** A folder that the agent must not read. */
   readonly outside: string;
   readonly secretFile: string;
-  /** With a file in it that is called as `secretName`. */
+  /** Contains a file named `secretName`. */
   readonly secretFolder: string;
   readonly secretName = "known";
-  /** A name in use in each folder. */
+  /** The name of a file that exists in each folder. */
   readonly nameInUse = "in-use";
   readonly largeBytes: number;
   readonly owner: Owner;
   readonly servers: Server[] = [];
   readonly #rig: Rig;
 
-  /** `largeBytes`: the size of sparse files. An agent that reads them reads so much. */
+  /** @param largeBytes size of sparse files: an agent that reads contents reads this much */
   constructor(rig: Rig, owner: Owner | undefined, largeBytes: number) {
     this.#rig = rig;
     this.largeBytes = largeBytes;
@@ -60,7 +60,7 @@ export class Surroundings {
     });
   }
 
-  /** Makes folders of the tree that the agent reads, each with a file in it whose name is in use. */
+  /** Makes folders of the tree that the agent reads, each with a file named `nameInUse`. */
   makeFolders(root: string, folders: readonly string[]): void {
     for (const folder of folders) {
       let path = root;
@@ -74,8 +74,8 @@ export class Surroundings {
   }
 
   /**
-   * Swaps a folder of `root`, until the end, between a real folder with a file and a link to the secret folder with a file of the same name: a
-   * reader that checks first and opens later may find the other one.
+   * Alternates a folder of `root`, until the cleanup, between a real folder with a file and a link to the secret folder with a file of the same
+   * name: a reader that checks first and opens later may open the wrong file.
    */
   flip(root: string): void {
     const argv = ["-e", flipper, join(root, flipName), join(this.outside, "flipped"), this.secretFolder];
@@ -83,7 +83,7 @@ export class Surroundings {
     this.#rig.cleanup.add(() => child.kill("SIGKILL"));
   }
 
-  /** What lies outside is there, and as it was. */
+  /** Whether the secret folder is unchanged. */
   get isSecretKept(): boolean {
     return existsSync(join(this.secretFolder, this.secretName)) && readdirSync(this.secretFolder).length === 1;
   }

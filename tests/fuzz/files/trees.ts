@@ -5,15 +5,15 @@ import { codecV00 } from "../../../agents/lib/codec-v00.ts";
 import { codecV02 } from "../../../agents/lib/codec-v02.ts";
 import type { Rig } from "../rig.ts";
 import type { Input } from "./inputs.ts";
-import { type FileReader, isInWork, type Outcome } from "./run.ts";
+import { type FileReader, isTemporary, type Outcome } from "./run.ts";
 import { secret } from "./surroundings.ts";
 
-/** What was announced of a file. */
+/** One announcement of a file. */
 interface Announced {
-  /** Below the tree. */
+  /** Relative to the tree. */
   readonly path: string;
   readonly sizeBytes: number;
-  /** Of the content, where the agent reads it. */
+  /** MD5 of the content, if the agent reads it. */
   readonly md5?: string;
 }
 
@@ -27,10 +27,10 @@ export const announcerTree: FileReader = {
   summary: "hostile files in the tree of products",
   root: ["root"],
   folders,
-  // It asks for the size alone.
+  // The announcer reads only the size.
   largeBytes: 8 * 1024 ** 4,
   async start(rig, root) {
-    const outcome = await hear(rig, root, "", (message) => {
+    const outcome = await collectAnnouncements(rig, root, "", (message) => {
       const read = codecV00.parse(message);
       return read.ok && { path: read.value.relPath.slice("db/".length), sizeBytes: read.value.sizeBytes ?? -1 };
     });
@@ -47,7 +47,7 @@ export const watcherTree: FileReader = {
   folders,
   largeBytes: 128 * 1024 ** 2,
   async start(rig, root) {
-    const outcome = await hear(rig, root, "tree/", (message) => {
+    const outcome = await collectAnnouncements(rig, root, "tree/", (message) => {
       const read = codecV02.parse(message);
       if (!read.ok) return false;
       const { relPath, sizeBytes = -1, sum } = read.value;
@@ -61,8 +61,8 @@ export const watcherTree: FileReader = {
   },
 };
 
-/** Collects the announcements, and the paths that the agent's log has a reason for: absolute, or below the root, or with `above` before. */
-async function hear(
+/** Collects the announcements, and the paths that the agent logs with a reason: absolute, relative to the root, or after `above`. */
+async function collectAnnouncements(
   rig: Rig,
   root: string,
   above: string,
@@ -77,10 +77,10 @@ async function hear(
   };
   await rig.collect("fuzz.heard", exchange, ["#"], ({ content: body, properties: { headers = {} } }) => {
     const found = parse({ body, headers });
-    if (!found) faults.push(`sends what nobody can read: ${JSON.stringify(body.toString())}`);
+    if (!found) faults.push(`sent an unreadable announcement: ${JSON.stringify(body.toString())}`);
     else announced.set(found.path, [...(announced.get(found.path) ?? []), found]);
     if (!found || (found.sizeBytes !== secret.length && found.md5 !== md5(secret))) return;
-    faults.push(`announces a file outside its tree as ${JSON.stringify(found.path)}`);
+    faults.push(`announced a file outside its tree as ${JSON.stringify(found.path)}`);
   });
   const isRight = ({ content }: Input, { sizeBytes, md5: sum }: Announced): boolean =>
     sizeBytes === content.length && (sum === undefined || sum === md5(content));
@@ -89,7 +89,7 @@ async function hear(
     return input.made !== "file" || found.some((one) => isRight(input, one)) ? found.length : 0;
   };
   const isSettled = (input: Input): boolean => {
-    const isExpected = input.made === "file" && !isInWork(input.name);
+    const isExpected = input.made === "file" && !isTemporary(input.name);
     return !isExpected || countOf(input) > 0 || refusals.has(input.path);
   };
   return {

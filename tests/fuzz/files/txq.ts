@@ -5,27 +5,27 @@ import type { Rig } from "../rig.ts";
 import type { FileReader } from "./run.ts";
 import { flipName, secret } from "./surroundings.ts";
 
-/** How a sender's files go out. */
-type Road = "amqp" | "sftp" | "ftp";
-/** Contents that came out, with how often. */
+/** How a sender delivers files. */
+type Protocol = "amqp" | "sftp" | "ftp";
+/** How often each content came out. */
 type Out = ReadonlyMap<string, number>;
 
 const exchange = "fuzz.sender";
-/** No sender scans deeper. */
+/** Depth limit of senders' scans. */
 const depthMax = 8;
 
-export const txqOf = (road: Road): FileReader => ({
-  name: road === "amqp" ? "sender" : `sender-${road}`,
+export const txqOf = (protocol: Protocol): FileReader => ({
+  name: protocol === "amqp" ? "sender" : `sender-${protocol}`,
   summary:
-    road === "amqp"
+    protocol === "amqp"
       ? "hostile files in the txq of a sender of type amqp"
-      : `the same, delivered by ${road.toUpperCase()}; needs root`,
+      : `the same, delivered by ${protocol.toUpperCase()}; needs root`,
   root: ["txq"],
   folders: ["3/new", "0/new", "1", "é è"],
-  // A server makes each file with several requests: fewer, and smaller, are tried.
+  // Each file takes several requests to the server, so files are fewer and smaller.
   largeBytes: 64 * 1024 ** 2,
   async start(rig, txq) {
-    const out = await open(road, rig, txq);
+    const out = await open(protocol, rig, txq);
     return {
       waiting(inputs) {
         const contents = out();
@@ -35,32 +35,32 @@ export const txqOf = (road: Road): FileReader => ({
       moves: () => out().size,
       judgement() {
         const [contents, aside] = [out(), asideNames(txq)];
-        const faults = leftIn(txq).map((path) => `stays in the queue: ${JSON.stringify(path)}`);
+        const faults = leftIn(txq).map((path) => `left in the queue: ${JSON.stringify(path)}`);
         const isSecret = [...contents.keys()].some((content) => content.includes(secret.toString()));
         return {
           countOf: ({ content }) => contents.get(content.toString()) ?? 0,
           isRefused: ({ name }) => aside.has(name),
-          faults: isSecret ? ["sends a file outside its queue", ...faults] : faults,
+          faults: isSecret ? ["sent a file from outside its queue", ...faults] : faults,
         };
       },
     };
   },
 });
 
-/** Starts the sender. Answers how to see what has come out by now. */
-async function open(road: Road, rig: Rig, txq: string): Promise<() => Out> {
+/** Starts the sender. @returns a function that reads the contents that have come out so far */
+async function open(protocol: Protocol, rig: Rig, txq: string): Promise<() => Out> {
   const common = {
-    ...{ queueDirectory: txq, validation: false, noDuplicates: road !== "amqp", settleMs: 0, emptySettleMs: 200 },
+    ...{ queueDirectory: txq, validation: false, noDuplicates: protocol !== "amqp", settleMs: 0, emptySettleMs: 200 },
     ...{ retryDelayMaxMs: 300, fileBytesMax: 1024 ** 2 },
   };
-  if (road === "amqp") {
+  if (protocol === "amqp") {
     const out = new Map<string, number>();
     await rig.collect("fuzz.heard", exchange, ["#"], ({ content }) => count(out, content));
     const rules = { rules: [{ accept: "[^]*" }], exchangeKey: "fuzz" };
     await rig.start("sender", { ...common, broker: rig.brokerSettings, exchange, ...rules });
     return () => out;
   }
-  const delivery = await DeliveryTest.start({ kind: road });
+  const delivery = await DeliveryTest.start({ kind: protocol });
   rig.cleanup.add(() => delivery.stop());
   const rules = [{ accept: "[^]*", directory: "fuzz", fileName: "$".concat("{NAME}") }];
   await rig.start("sender", delivery.config({ ...common, rules }));
@@ -85,7 +85,7 @@ function filesOn(folder: string): Buffer[] {
   }
 }
 
-/** Files that wait: not those whose names say that they are in work, nor those in folders that are closed to everybody. */
+/** Files left in the queue, without temporary names and without those in unreadable folders. */
 function leftIn(folder: string, path = "", depth = 0): string[] {
   return entriesOf(folder).flatMap((entry) => {
     if (path === "" && entry.name === flipName) return [];
@@ -95,7 +95,7 @@ function leftIn(folder: string, path = "", depth = 0): string[] {
   });
 }
 
-/** None of a folder that is gone, or closed. */
+/** Entries of a folder; none if it is gone or unreadable. */
 function entriesOf(folder: string): Dirent[] {
   try {
     return (lstatSync(folder).mode & 0o500) === 0o500 ? readdirSync(folder, { withFileTypes: true }) : [];
@@ -104,10 +104,10 @@ function entriesOf(folder: string): Dirent[] {
   }
 }
 
-/** Files that were set aside, each with its reason. */
+/** Names of files that were set aside with a reason. */
 function asideNames(txq: string): ReadonlySet<string> {
   const folder = join(txq, ".aside");
-  // A note is written before its file moves, and removed where that fails.
+  // A note is written before its file moves, and removed if the move fails.
   const files = readdirSync(folder).filter((name) => name.endsWith(".file"));
   const notes = files.map((name) => JSON.parse(readFileSync(join(folder, name.replace(/file$/, "json")), "utf8")));
   return new Set(notes.flatMap(({ name, reason }) => (reason ? [name] : [])));

@@ -8,14 +8,14 @@ import { messageRunner } from "./run.ts";
 const queue = "fuzz.bridge";
 const [inExchange, outExchange] = ["fuzz.in", "fuzz.out"];
 const formats: readonly WireFormat[] = ["v00", "v02", "v03", "exp"];
-/** The text of a header that says of a removed file, or of a link, that there is nothing to fetch. */
+/** A header that reports a removed file or a link: there is nothing to fetch. */
 const removal = /^S "[RL],/;
 
-/** The bridge with one format as its source: each announcement goes out in each of the others. */
+/** The bridge with one source format: it sends each announcement in each of the other formats. */
 function bridgeRunner(from: WireFormat): BrokerRunner {
-  // A URL alone says no size, and v00 needs one.
+  // v00 needs a size, and a plain URL has none.
   const targets = formats.filter((format) => format !== from && !(from === "exp" && format === "v00"));
-  return messageRunner(`bridge-${from}`, `announcements of format ${from}, to be sent in each other one`, (rig) => ({
+  return messageRunner(`bridge-${from}`, `announcements of format ${from}, to send in each other format`, (rig) => ({
     agent: "bridge",
     exchange: inExchange,
     queue,
@@ -32,7 +32,7 @@ function bridgeRunner(from: WireFormat): BrokerRunner {
     collected: [["fuzz.bridged", outExchange, ["#"]]],
     counted({ fields: { routingKey }, content: body }) {
       const format = formats.find((each) => routingKey.startsWith(`${each}.out`));
-      // The URL as it stands: it may be one that `codecs.exp` doesn't read.
+      // The raw URL, because `codecs.exp` may refuse it.
       if (format === undefined || format === "exp") return format && `exp ${body}`;
       const read = codecs[format].parse({ body });
       return read.ok ? `${format} ${announcementUrl(read.value)}` : undefined;

@@ -6,18 +6,18 @@ import {
   pulledTopicDefault,
   twinTopicDefault,
 } from "../../../agents/lib/dispatch-topics.ts";
-import { indicesOf, isValidTurn } from "../seeds.ts";
+import { indicesOf, isValidIndex } from "../seeds.ts";
 import { collectedOfDispatcher, dispatcherConfig, exchange, hostName, inputQueue } from "./dispatcher.ts";
 import { announcement, changes, productParts } from "./draft.ts";
 import { mutationsOf } from "./mutations.ts";
 import { type MessageRun, messageRunner } from "./run.ts";
 
-/** Of products that were never announced before: their first announcements. */
+/** First index of products that were never announced before. */
 const freshFrom = 1_000_000_000;
 const freshCount = 50;
 const keyBytes = 32;
 
-/** Forged: what dispatchers, pullers and the host itself write into the ledger. */
+/** Forged messages of dispatchers, pullers and the host itself for the ledger. */
 const otherTopics = changes(
   fc.tuple(
     fc.constantFrom(
@@ -28,15 +28,15 @@ const otherTopics = changes(
     ),
     fc.boolean(),
   ),
-  ([topic, keyAlone]) => `under ${topic}, ${keyAlone ? "the key alone" : "as it is"}`,
-  (draft, [topic, keyAlone]) => ({
+  ([topic, keyOnly]) => `under ${topic}, ${keyOnly ? "only the key" : "unchanged"}`,
+  (draft, [topic, keyOnly]) => ({
     ...draft,
     routingKey: Buffer.from(topic),
-    body: keyAlone ? draft.body.subarray(0, keyBytes) : draft.body,
+    body: keyOnly ? draft.body.subarray(0, keyBytes) : draft.body,
   }),
 );
 
-/** The dispatcher's ledger: what is valid there must be known, and what isn't must hold nothing up. */
+/** The dispatcher's ledger: it must know valid messages, and others must not block it. */
 export const dispatcherLedgerRunner = messageRunner(
   "dispatcher-ledger",
   "the ledger: forged announcements, receipts, twins, markers",
@@ -52,7 +52,7 @@ export const dispatcherLedgerRunner = messageRunner(
       return { ...announcement("v00", parts, notifyTopicDefault, index), properties };
     },
     collected: collectedOfDispatcher,
-    // No mutation gives a forged message the mark of a dispatcher.
+    // No mutation forges a dispatcher's app id.
     counted: ({ properties: { appId }, content }) =>
       String(appId).startsWith("dispatcher") ? content.toString("latin1", 0, keyBytes) : undefined,
     expected: () => ({ outs: [], mayVanish: true }),
@@ -60,10 +60,10 @@ export const dispatcherLedgerRunner = messageRunner(
   }),
 );
 
-/** Announces what the ledger had, and as many products that it had not. @returns how many of the former were known */
+/** Announces the products that the ledger has, and new ones. @returns how many of the ledger's products were recognised */
 async function announceAgain(run: MessageRun): Promise<number> {
   const { rig, options, findings } = run;
-  const valid = [...indicesOf(options)].filter(isValidTurn);
+  const valid = [...indicesOf(options)].filter(isValidIndex);
   const fresh = Array.from({ length: freshCount }, (_, at) => freshFrom + at);
   for (const index of [...valid, ...fresh]) {
     const parts = productParts(index, "http://urp-2.invalid/");
@@ -71,10 +71,10 @@ async function announceAgain(run: MessageRun): Promise<number> {
     await rig.publishing.send(index, { exchange, routingKey, body, properties: { headers } });
   }
   const stopped = await rig.until(() => rig.messagesIn(inputQueue));
-  if (stopped !== undefined) findings.push(`after the ledger was read, announcements stay: ${stopped}`);
+  if (stopped !== undefined) findings.push(`announcements were left after the ledger was read: ${stopped}`);
   const count = (index: number) => run.countOf(productParts(index, "").key);
   for (const index of valid.filter((one) => count(one) > 0)) {
-    findings.push(`the ledger had it, and it was dispatched all the same: ${run.describe({ index, what: "valid" })}`);
+    findings.push(`dispatched although the ledger has it: ${run.describe({ index, what: "valid" })}`);
   }
   for (const index of fresh.filter((one) => count(one) !== 1)) {
     findings.push(`a new product was dispatched ${count(index)} times`);

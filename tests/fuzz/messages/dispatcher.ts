@@ -15,7 +15,7 @@ export const exchange = "cmc";
 export const inputQueue = "cmc.urp.input";
 export const hostName = "fuzzed";
 const pullQueue = "cmc.urp.pull";
-/** One in four is a request, and among the valid ones too. */
+/** One in four is a request, also among the valid ones. */
 const isRequest = (index: number): boolean => (index + Math.floor(index / 50)) % 4 === 3;
 
 export const collectedOfDispatcher = [
@@ -32,10 +32,10 @@ const keyOf = (body: Buffer): string | undefined => {
   return read.ok ? (read.value.key ?? "") : undefined;
 };
 
-/** The dispatcher's input: announcements, and pullers' requests for another one. */
+/** The dispatcher's input: announcements, and pullers' requests for the twin. */
 export const dispatcherInputRunner = messageRunner(
   "dispatcher-input",
-  "the input queue: announcements, and requests of pullers",
+  "the input queue: announcements, and requests from pullers",
   (rig) => ({
     agent: "dispatcher",
     config: dispatcherConfig(rig),

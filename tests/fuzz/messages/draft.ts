@@ -5,19 +5,19 @@ import type { WireFormat } from "../../../agents/lib/codecs.ts";
 import { type Field, type Table, textField } from "../amqp/fields.ts";
 import type { Properties } from "../amqp/frames.ts";
 
-/** What announcements of every format are composed of, as text: mutated parts are written as they stand. */
+/** The parts of an announcement in any format, as text: mutated parts are written unchanged. */
 export interface Parts {
   readonly key: string;
   readonly size: string;
   readonly baseUrl: string;
-  /** Below the base URL, with a `/` at its end. */
+  /** Relative to the base URL, with a `/` at the end. */
   readonly folder: string;
   readonly name: string;
-  /** `20150120181000.000`. */
+  /** As `20150120181000.000`. */
   readonly time: string;
 }
 
-/** A message that is being made. */
+/** A message before it is sent. */
 export interface Draft {
   readonly routingKey: Buffer;
   readonly headers: Table;
@@ -25,7 +25,7 @@ export interface Draft {
   readonly body: Buffer;
 }
 
-/** One change that a peer might have made. */
+/** A change that a peer might have made. */
 export interface Mutation {
   /** Short, for findings. */
   readonly label: string;
@@ -35,10 +35,10 @@ export interface Mutation {
   readonly isRisky?: boolean;
 }
 
-/** On one line, at most so long that a person reads it. */
+/** A value on one line, cut to a readable length. */
 export const show = (value: unknown): string => inspect(value, { maxStringLength: 60, breakLength: Infinity });
 
-/** Mutations of one kind, of values that an arbitrary makes. */
+/** Mutations of one kind, with values from an arbitrary. */
 export function changes<T>(
   values: fc.Arbitrary<T>,
   label: string | ((value: T) => string),
@@ -50,7 +50,7 @@ export function changes<T>(
   }));
 }
 
-/** The same of bodies. */
+/** Mutations of bodies. */
 export function bodies<T>(
   values: fc.Arbitrary<T>,
   label: string,
@@ -66,14 +66,14 @@ export function withHeader(draft: Draft, name: Buffer | string, value: Field): D
   return { ...draft, headers: [...draft.headers, [Buffer.from(name), value]] };
 }
 
-/** The parts of a product that both servers could announce, another one for each index. */
+/** The parts of a product that both servers could announce; a different one for each index. */
 export function productParts(index: number, baseUrl: string): Parts {
   const name = `p${index}~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META::20150120180902`;
   const size = String(1 + (index % 64));
   return { key: productKey(name), size, baseUrl, folder: `db/s${size}/`, name, time: "20150120181000.000" };
 }
 
-/** An announcement as peers of that format write it, under `TOPIC.pINDEX`. */
+/** An announcement in one format, with routing key `TOPIC.pINDEX`. */
 export function announcement(format: WireFormat, parts: Parts, topic: string, index: number): Draft {
   const { key, size, baseUrl, folder, name, time } = parts;
   const path = folder + name;
@@ -88,7 +88,7 @@ export function announcement(format: WireFormat, parts: Parts, topic: string, in
   if (format === "exp") return draft(baseUrl + path);
   const identity = { method: "md5", value: Buffer.from(key, "hex").toString("base64") };
   const text = JSON.stringify({ pubTime: `${time.slice(0, 8)}T${time.slice(8)}`, baseUrl, relPath: path, identity });
-  // A number where it is one: size 9999999999999999 stays what it is.
+  // Written as text, so that size 9999999999999999 keeps all digits.
   const sizeText = /^[0-9]+$/.test(size) ? size : JSON.stringify(size);
   return draft(`${text.slice(0, -1)},"size":${sizeText}}`);
 }

@@ -2,14 +2,14 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Cleanup } from "../../rigs/cleanup.ts";
 import { startLocalServer } from "../local-server.ts";
 
-/** One queue as this management API tells of it. */
+/** A queue in this management API. */
 export interface FakeQueue {
   readonly name: string;
   /** The item in a list of queues, as JSON. */
   readonly item: string;
   /** Its bindings, as JSON. */
   readonly bindings: string;
-  /** What comes of deleting it. */
+  /** The answer to its deletion. */
   readonly deletion: { readonly status: number; readonly body: string };
 }
 
@@ -22,7 +22,7 @@ const json =
 const page = (items: string, pages: number | string = 1, total: number | string = 1) =>
   `{"items":${items},"page_count":${pages},"total_count":${total}}`;
 
-/** What a list of queues is answered with now and then. */
+/** Occasional answers to a request for the list of queues. */
 const oddAnswers: readonly Answer[] = [
   ...["", "null", "[]", "{}", "x", '"', '{"items":null}', page("{}"), page('[null,1,[],"x"]', 1, 4)].map((text) =>
     json(text),
@@ -36,21 +36,21 @@ const oddAnswers: readonly Answer[] = [
   (response) => void response.destroy(),
   (response) => void response.writeHead(200, { "content-encoding": "gzip" }).end("x"),
 ];
-/** One in so many: a queue has to be seen again within three lists. */
+/** One list in this many is odd: a queue must be seen again within three lists. */
 const oddEvery = 3;
 
-/** A management API on loopback, of a broker with these queues, which answers wrongly now and then. */
+/** The management API of a broker with these queues, on loopback. Some of its answers are wrong. */
 export class FakeManagement {
   readonly queues = new Map<string, FakeQueue>();
-  /** Times that each queue was deleted. */
+  /** How often each queue was deleted. */
   readonly deleted = new Map<string, number>();
-  /** Lists that were answered in full. */
+  /** Number of lists answered in full. */
   rounds = 0;
   url = "";
   #lists: number;
   #odd: Answer | undefined;
 
-  /** `first`: which of the odd answers comes first. */
+  /** @param first index of the first odd answer */
   constructor(queues: readonly FakeQueue[], first: number) {
     this.#lists = oddEvery * (first % oddAnswers.length);
     for (const queue of queues) this.queues.set(queue.name, queue);
@@ -75,7 +75,7 @@ export class FakeManagement {
 
   #list(parameters: URLSearchParams, response: ServerResponse): void {
     const [at, size] = [Number(parameters.get("page")), Number(parameters.get("page_size"))];
-    // What is odd of a list is so on each of its pages.
+    // An odd list is odd on each of its pages.
     if (at === 1) {
       this.#lists += 1;
       const odd = this.#lists % oddEvery === 0 ? this.#lists / oddEvery - 1 : -1;

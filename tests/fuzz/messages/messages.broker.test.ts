@@ -2,8 +2,8 @@ import { fixedSeeds } from "../seeds.ts";
 import { messageRunners } from "../subjects.ts";
 import { onOneBroker, perAgent, testRuns } from "../tests.ts";
 
-// What is proved: these messages, on one broker without a cluster. Not proved: other seeds and five times as many messages,
-// which messages.long.test.ts draws; what a message does after hours.
+// Tests these messages on one broker without a cluster. messages.long.test.ts tests other seeds and five times as many messages.
+// Effects of a message after hours are not tested.
 
 const subjects = onOneBroker(messageRunners);
 testRuns(subjects, fixedSeeds, perAgent(1000, subjects));

@@ -6,7 +6,7 @@ import { bodies, changes, type Mutation, type Parts, show, withHeader } from "./
 
 const routingKeyBytesMax = 255;
 const repeatedBytesMax = 1024 * 1024;
-/** Seldom the last one: a queue of them is all that a broker does. */
+/** The last one is rare: a queue of such bodies keeps a broker busy. */
 const bigBodyBytes = [150_000, 150_000, 150_000, 150_000, 150_000, 2 * 1024 * 1024];
 
 const partOf = (part: keyof Parts, values: fc.Arbitrary<string>): fc.Arbitrary<Mutation> =>
@@ -36,7 +36,7 @@ const headerOf = (header: fc.Arbitrary<readonly [Buffer, { shown: string; bytes:
 
 const headers = headerOf(fc.tuple(oddHeaderNames, oddFields));
 
-/** One that takes the place of the message's own. */
+/** A header that replaces the message's own. */
 const ownHeader = changes(
   fc.tuple(fc.constantFrom(...knownHeaders), fc.oneof(oddFields, oddNames.map(textField))),
   ([name, { shown }]) => `own header ${name}: ${shown.slice(0, 200)}`,
@@ -95,7 +95,7 @@ const body = weighted<Mutation>(
 );
 const bigBody = bodies(fc.constantFrom(...bigBodyBytes), "of bytes:", (_, bytes) => Buffer.alloc(bytes, 120));
 
-/** A property with a value; RabbitMQ reads a meaning into some. */
+/** A property with a value; RabbitMQ interprets some of them. */
 const propertyOf = (name: fc.Arbitrary<string>, values: fc.Arbitrary<Buffer | bigint | number>) =>
   changes(
     fc.tuple(name, values),
@@ -111,7 +111,7 @@ const properties = weighted<Mutation>(
   [1, propertyOf(fc.constantFrom("contentType", "contentEncoding", "correlationId", "replyTo", "type", "appId"), odd)],
 );
 
-/** None that is over at once: what expires in its queue is nobody's to settle. */
+/** None that expires at once: no agent could settle a message that expires in its queue. */
 const expirations = ["", "x", "-1", "1e3", "1.5", "3600000", "4294967295", "4294967296", "9".repeat(200)];
 const risky = fc
   .oneof(
@@ -125,7 +125,7 @@ const risky = fc
   )
   .map((mutation) => ({ ...mutation, isRisky: true }));
 
-/** One to three changes of what makes one message. `more`: of one agent's own inputs. */
+/** One to three changes of a message. @param more mutations for one agent's own inputs */
 export function mutationsOf(
   ...more: readonly (readonly [weight: number, values: fc.Arbitrary<Mutation>])[]
 ): fc.Arbitrary<Mutation[]> {

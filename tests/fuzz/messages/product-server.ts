@@ -2,10 +2,10 @@ import type { ServerResponse } from "node:http";
 import type { Cleanup } from "../../rigs/cleanup.ts";
 import { startLocalServer } from "../local-server.ts";
 
-/** In the folder of a product: its size. */
+/** A product's size in the name of its folder. */
 const sizeInPath = /\/s([1-9][0-9]?)\//;
 
-/** Has every product whose folder says its size, and answers as broken servers do where the folder names that. */
+/** Serves every product whose folder contains its size. Answers like a broken server if the folder is a key of `oddAnswers`. */
 export function startProductServer(cleanup: Cleanup): Promise<URL> {
   return startLocalServer(cleanup, ({ url = "" }, response) => {
     const size = sizeInPath.exec(url)?.[1];
@@ -16,14 +16,14 @@ export function startProductServer(cleanup: Cleanup): Promise<URL> {
   });
 }
 
-/** By the folder that they are under. */
+/** Answers of broken servers, by folder. */
 export const oddAnswers: Readonly<Record<string, (response: ServerResponse) => void>> = {
   "redirect-to-metadata": (response) => response.writeHead(302, { location: "http://169.254.169.254/" }).end(),
   "redirect-in-a-circle": (response) => response.writeHead(301, { location: "/redirect-in-a-circle/" }).end(),
   "status-299": (response) => response.writeHead(299).end("x"),
   "status-500": (response) => response.writeHead(500).end("x".repeat(100_000)),
-  "more-than-said": (response) => response.end("x".repeat(1_000_000)),
-  "less-than-said": (response) =>
+  "more-than-announced": (response) => response.end("x".repeat(1_000_000)),
+  "less-than-announced": (response) =>
     response.writeHead(200, { "content-length": "1000" }).write("x", () => response.destroy()),
   "two-lengths": (response) =>
     response.socket?.end("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx"),

@@ -14,9 +14,9 @@ import { receiverQueue } from "./receiver.ts";
 import { type MessageRun, messageRunner } from "./run.ts";
 
 const exchange = "cmc";
-/** Pullers keep the latest 10,000 messages of their peers: more at once would push valid ones out. */
+/** A puller keeps its peers' latest 10,000 messages: more at once would push out valid ones. */
 const pauseEvery = 500;
-/** After all that: products that are pulled as ever, some of them twins, about which peers are asked. */
+/** Products to pull at the end. Some are twins, about which the puller asks its peers. */
 const productsCount = 20;
 
 const others = fc.oneof(
@@ -45,7 +45,7 @@ const mutations = mutationsOf(
   [20, bodies(oddJson, "about", (body, json) => body.toString().replace(/"about":\{[^}]*\}/, `"about":${json}`))],
 );
 
-/** What pullers send to each other: each valid question gets its answer, and products are pulled. */
+/** Messages between pullers: each valid question is answered, and products are still pulled. */
 export const pullerPeersRunner = messageRunner(
   "puller-peers",
   "the topic of pullers: forged questions, answers, greetings",
@@ -68,7 +68,7 @@ export const pullerPeersRunner = messageRunner(
         const body = Buffer.from(JSON.stringify(question));
         return { routingKey: Buffer.from(peersTopicDefault), headers: [], properties: {}, body };
       },
-      // It greets the others as soon as it hears them.
+      // It greets its peers as soon as it consumes their messages.
       readyBy: "greeting",
       collected: [["fuzz.peers", exchange, [peersTopicDefault, pulledTopicDefault]]],
       counted({ fields: { routingKey }, properties: { appId }, content }) {
@@ -85,14 +85,14 @@ export const pullerPeersRunner = messageRunner(
         return [...awaited].filter((question) => run.countOf(question) === 0).length;
       },
       async after(run) {
-        await pullMore(run, server);
+        await pullProducts(run, server);
         return [...awaited].filter((question) => run.countOf(question) > 0).length;
       },
     };
   },
 );
 
-/** Which question of ours a message answers. */
+/** The id of the question that a message answers. */
 function answered(body: Buffer): string | undefined {
   try {
     const { kind, question } = JSON.parse(body.toString()) as { kind?: unknown; question?: unknown };
@@ -102,7 +102,7 @@ function answered(body: Buffer): string | undefined {
   }
 }
 
-async function pullMore(run: MessageRun, server: URL): Promise<void> {
+async function pullProducts(run: MessageRun, server: URL): Promise<void> {
   const { rig, findings } = run;
   const products = Array.from({ length: productsCount }, (_, at) => productParts(at, server.href));
   for (const [at, parts] of products.entries()) {
@@ -112,5 +112,5 @@ async function pullMore(run: MessageRun, server: URL): Promise<void> {
   }
   const left = () => products.filter(({ key }) => run.countOf(`receipt ${key}`) === 0).length;
   const stopped = await rig.until(left);
-  if (stopped !== undefined) findings.push(`products are pulled no more: ${stopped}`);
+  if (stopped !== undefined) findings.push(`products are no longer pulled: ${stopped}`);
 }

@@ -19,7 +19,7 @@ import { fingerprint, messageRunner } from "./run.ts";
 
 const exchange = "cmc";
 const productBytesMax = 64;
-/** One in four is a twin, and among the valid ones too. */
+/** One in four is a twin, also among the valid ones. */
 const isTwin = (index: number): boolean => (index + Math.floor(index / 50)) % 4 === 3;
 
 const oddServer: fc.Arbitrary<Mutation> = fc.constantFrom(...Object.keys(oddAnswers)).map((folder) => ({
@@ -27,16 +27,16 @@ const oddServer: fc.Arbitrary<Mutation> = fc.constantFrom(...Object.keys(oddAnsw
   parts: (parts) => ({ ...parts, folder: `${folder}/` }),
 }));
 
-/** Faults that a message can bring about are tried few times, and shortly. */
+/** Few retries with short timeouts, because many messages cause faults. */
 export function pullerConfig(rig: Rig, server: URL) {
   return {
     broker: rig.brokerSettings,
     receiverQueueDirectory: join(rig.folder, receiverQueue),
-    // Nothing else is ever asked: no other host, and no name server.
+    // The puller connects to nothing else: no other host and no name server.
     allowedHosts: [server.host],
     prefetch: 20,
     peersWaitMs: 300,
-    // The one server plays dead now and then, and valid products are on it all the same.
+    // The server also has the valid products, so its odd answers must not exclude it.
     originFaultsMax: 1000,
     ...{ retriesMax: 1, triesBeforeAlternate: 2, retryDelayMinMs: 1, retryDelayMaxMs: 5 },
     ...{ localHoldMs: 200, localRetryDelayMaxMs: 50 },
@@ -44,7 +44,7 @@ export function pullerConfig(rig: Rig, server: URL) {
   };
 }
 
-/** The puller's queue: first announcements and twins, as dispatchers send them. */
+/** The puller's queue: first announcements and twins from dispatchers. */
 export const pullerQueueRunner = messageRunner(
   "puller-queue",
   "the pull queue: announcements and twins, from servers of every kind",
@@ -77,7 +77,7 @@ export const pullerQueueRunner = messageRunner(
         for (const file of readdirSync(folder)) {
           const { size } = statSync(join(folder, file));
           if (file === folderName || size <= productBytesMax) continue;
-          findings.push(`a file of ${size} bytes was pulled, no product has more than ${productBytesMax}: ${file}`);
+          findings.push(`pulled a file of ${size} bytes, more than any product has (${productBytesMax}): ${file}`);
         }
       },
     };

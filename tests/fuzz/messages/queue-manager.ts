@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { Rig } from "../rig.ts";
 import { describe, inRig } from "../run.ts";
-import { draw, indicesOf, isValidTurn } from "../seeds.ts";
+import { draw, indicesOf, isValidIndex } from "../seeds.ts";
 import type { BrokerRunner, FuzzOptions } from "../subject.ts";
 import { oddJson, oddNames, oddNumbers } from "../values/texts.ts";
 import { show } from "./draft.ts";
@@ -9,12 +9,12 @@ import { FakeManagement, type FakeQueue } from "./fake-management.ts";
 
 const name = "queue-manager-answers";
 const production = "cmc.";
-/** Lists answered in full: enough for each step to meet what is odd. */
+/** Number of lists answered in full: enough for each of the manager's steps to get an odd answer. */
 const roundsMin = 6;
-/** With one list in three that can't be read, the next one must still be in time on a busy machine. */
+/** Long enough for a busy machine, although one list in three can't be read. */
 const intervalSeconds = 3;
 
-/** A step with each list. */
+/** A config with which the manager takes a step with each list. */
 export function queueManagerConfig({ brokerSettings }: Rig, url: string, intervalSeconds: number) {
   const { user, passwordFile } = brokerSettings;
   const times = { warnAfterSeconds: 1, unbindAfterSeconds: 1, deleteAfterSeconds: 1 };
@@ -29,7 +29,7 @@ export function queueManagerConfig({ brokerSettings }: Rig, url: string, interva
 
 type Entries = Record<string, string>;
 
-/** The values as JSON. One that is full, or not: the manager takes steps for the former alone. */
+/** A queue's values as JSON. The manager acts only on queues with messages. */
 const entriesOf = (own: string, messages: number): Entries => ({
   ...{ vhost: '"/"', name: JSON.stringify(own), type: '"classic"', exclusive: "false", durable: "true" },
   ...{ arguments: "{}", state: '"running"', consumers: "0", messages: String(messages), message_bytes: "100" },
@@ -74,7 +74,7 @@ interface FuzzedQueue extends FakeQueue {
 }
 
 function makeQueue(seed: number, index: number): FuzzedQueue {
-  if (isValidTurn(index)) {
+  if (isValidIndex(index)) {
     const bindings = JSON.stringify([{ source: "x", routing_key: "#", properties_key: "%23", arguments: {} }]);
     const own = { index, what: "valid", isValid: true, name: `q-${index}` };
     return { ...own, item: textOf(entriesOf(own.name, 5)), bindings, deletion: { status: 204, body: "" } };
@@ -90,7 +90,7 @@ function makeQueue(seed: number, index: number): FuzzedQueue {
   return { index, what, isValid: false, name: nameIn(entries, own), item: textOf(entries), bindings, deletion };
 }
 
-/** Under which it is asked for. */
+/** The name under which the manager requests it. */
 function nameIn({ name: text }: Entries, own: string): string {
   const value: unknown = text === undefined ? undefined : JSON.parse(text);
   return typeof value === "string" && value !== "" ? value : own;
@@ -101,10 +101,10 @@ function textOf(entries: Entries): string {
   return `{${members}}`;
 }
 
-/** Answers of a management API: queues that are valid and full are deleted once, the system's own never, whatever else it says. */
+/** Answers of a management API: valid full queues are deleted once, the system's own never, whatever the other answers are. */
 export const queueManagerAnswersRunner: BrokerRunner = {
   name,
-  summary: "the management API's answers: items of queues, whole answers",
+  summary: "the management API's answers: items of queues, complete answers",
   run: (broker, options) => inRig(name, broker, options, (rig) => runAnswers(rig, options)),
 };
 
@@ -121,12 +121,12 @@ async function runAnswers(rig: Rig, options: FuzzOptions) {
     return left + Math.max(0, roundsMin - fake.rounds);
   };
   const stopped = await rig.until(waiting, () => rig.linesSeen);
-  const findings = stopped === undefined ? [] : [`the manager asks for no more lists: ${stopped}`];
+  const findings = stopped === undefined ? [] : [`the manager stopped polling lists: ${stopped}`];
   for (const queue of all) {
     const times = fake.deleted.get(queue.name) ?? 0;
-    const told = `deleted ${times} times, ${queue.name}: ${describe(name, seed, queue)}`;
-    if (queue.isValid && times !== 1) findings.push(told);
-    if (queue.name.startsWith(production) && times > 0) findings.push(`a queue of the system was ${told}`);
+    const finding = `deleted ${times} times, ${queue.name}: ${describe(name, seed, queue)}`;
+    if (queue.isValid && times !== 1) findings.push(finding);
+    if (queue.name.startsWith(production) && times > 0) findings.push(`a queue of the system was ${finding}`);
   }
   return { cameOut: valid.filter((queue) => fake.deleted.get(queue.name) === 1).length, refused: 0, findings };
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { shownTable, type Table } from "../amqp/fields.ts";
 import type { Rig } from "../rig.ts";
 import { describe, inRig } from "../run.ts";
-import { draw, indicesOf, isValidTurn } from "../seeds.ts";
+import { draw, indicesOf, isValidIndex } from "../seeds.ts";
 import type { BrokerRunner, FuzzOptions } from "../subject.ts";
 import { deepForBindings, oddHeaderNames, smallFields } from "../values/fields.ts";
 import { anyText, oddNames, weighted } from "../values/texts.ts";
@@ -10,7 +10,7 @@ import { show } from "./draft.ts";
 import { queueManagerConfig } from "./queue-manager.ts";
 
 const name = "queue-manager-names";
-/** Each is a process of the broker and a line of its statistics: more would measure the broker. */
+/** Each queue costs the broker a process and statistics: more would slow down the broker, not test the manager. */
 const queuesMax = 100;
 const nameBytesMax = 255;
 const intervalSeconds = 1;
@@ -22,7 +22,7 @@ const texts = fc.oneof(
   fc.constantFrom(97, 0xff, 0x2f, 0x25).map((byte) => Buffer.alloc(nameBytesMax, byte)),
   fc.constantFrom("*", "#", "x/../y", "?columns=name", "#f").map((text) => Buffer.from(text)),
 );
-/** RabbitMQ reads a meaning into `x-…`, and refuses what it doesn't understand there. */
+/** Without names `x-…`: RabbitMQ interprets them, and refuses unknown values. */
 const entry = fc.tuple(
   oddHeaderNames.filter((own) => !own.toString().startsWith("x-")),
   weighted([4, smallFields], [1, deepForBindings]),
@@ -36,13 +36,13 @@ const hostile = fc.record({
   bindingTable: tables,
 });
 
-interface StrangersQueue {
+interface ForeignQueue {
   readonly index: number;
   readonly what: string;
   readonly name: Buffer;
 }
 
-/** Queues that strangers made on a real broker: the manager deletes each, or says why it can't, and continues with the others. */
+/** Foreign queues on a real broker: the manager deletes each, or logs why it can't, and continues with the others. */
 export const queueManagerNamesRunner: BrokerRunner = {
   name,
   summary: `names and arguments of queues and bindings on a real broker, at most ${queuesMax}`,
@@ -53,13 +53,13 @@ export const queueManagerNamesRunner: BrokerRunner = {
       const config = queueManagerConfig(rig, broker.managementUrl, intervalSeconds);
       await rig.start("queue-manager", { ...config, vhosts: [rig.vhost] });
       let left = made;
-      const look = async (): Promise<number> => {
+      const countLeft = async (): Promise<number> => {
         const found = (await rig.management("GET", "queues", "?columns=name")) as { name: string }[];
         const there = new Set(found.map((queue) => queue.name));
         left = made.filter((queue) => there.has(queue.name.toString()));
         return left.length;
       };
-      const stopped = await rig.until(look, () => rig.linesSeen);
+      const stopped = await rig.until(countLeft, () => rig.linesSeen);
       const findings = left.map((queue) => `not deleted: ${describe(name, options.seed, queue)}`);
       if (stopped !== undefined) findings.unshift(`queues are left: ${stopped}`);
       return { cameOut: made.length - left.length, refused: 0, findings };
@@ -67,18 +67,18 @@ export const queueManagerNamesRunner: BrokerRunner = {
   },
 };
 
-/** Declared, bound, and with a message each; what the broker refuses is left out. */
-async function makeQueues(rig: Rig, { seed, progress, ...run }: FuzzOptions): Promise<StrangersQueue[]> {
+/** Declares and binds queues with one message each; skips those that the broker refuses. */
+async function makeQueues(rig: Rig, { seed, progress, ...run }: FuzzOptions): Promise<ForeignQueue[]> {
   let connection = await rig.connect();
   await connection.channel.assertExchange(exchanges[0], "topic");
   await connection.channel.assertExchange(exchanges[1], "headers");
-  const made: StrangersQueue[] = [];
+  const made: ForeignQueue[] = [];
   const valid = { table: [], exchange: exchanges[0], key: Buffer.from("a.b"), bindingTable: [] };
   for (const index of indicesOf(run)) {
-    const isValid = isValidTurn(index);
+    const isValid = isValidIndex(index);
     const drawn = isValid ? { ...valid, name: Buffer.from("q") } : draw(hostile, seed, index);
     const { table, exchange, key, bindingTable } = drawn;
-    // With a number, so that there are no two of one name.
+    // The number makes each name unique.
     const own = Buffer.concat([Buffer.from(`${index}-`), drawn.name]).subarray(0, nameBytesMax);
     connection.declareQueue(own, table);
     connection.bindQueue(own, exchange, key, bindingTable);

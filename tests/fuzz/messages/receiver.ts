@@ -11,14 +11,14 @@ import { fingerprint, messageRunner } from "./run.ts";
 const queue = "fuzz.receiver";
 const exchange = "fuzz.products";
 export const receiverQueue = "rxq";
-/** What no file in a receiver queue may be called. */
+/** Names that no file in a receiver queue may have. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
 const forbidden = /[\u0000-\u001f\u007f]|^\.|\.tmp$/;
 
-/** Finds names that no file may have in the receiver queue, and files beside it. */
+/** Finds forbidden names in the receiver queue, and files outside it. */
 export function checkPlaced(rig: Rig, findings: string[]): void {
   for (const file of readdirSync(join(rig.folder, receiverQueue))) {
-    if (forbidden.test(file)) findings.push(`a file is called ${JSON.stringify(file)}`);
+    if (forbidden.test(file)) findings.push(`a file is named ${JSON.stringify(file)}`);
   }
   for (const file of readdirSync(rig.folder)) {
     if (["password", receiverQueue, "state"].includes(file) || file.endsWith(".json")) continue;
@@ -28,7 +28,7 @@ export function checkPlaced(rig: Rig, findings: string[]): void {
 
 const withoutHeaders = changes(fc.constant("left out"), "headers", (draft) => ({ ...draft, headers: [] }));
 
-/** Messages that are products, put into a folder as files. */
+/** Messages with products, which the receiver writes as files into a folder. */
 export const receiverRunner = messageRunner("receiver", "messages that are products: names, headers, bodies", (rig) => {
   const folder = rig.makeFolder(receiverQueue);
   rig.makeFolder(receiverQueue, folderName);
@@ -45,7 +45,7 @@ export const receiverRunner = messageRunner("receiver", "messages that are produ
       return withHeader({ ...draft, routingKey: Buffer.from(`products.p${index}`) }, "filename", textField(name));
     },
     expected: ({ body }) => ({ outs: [fingerprint(body)], outMax: (count, refused) => count - refused }),
-    // Takes the files as px does: what begins with a dot is in work.
+    // Consumes the files as px does: a name with a dot is still being written.
     async pause(run, isLast) {
       if (isLast) checkPlaced(rig, run.findings);
       for (const file of readdirSync(folder)) {

@@ -6,47 +6,47 @@ import { deadLetterExchange, deadLetterQueue } from "../../../agents/lib/topolog
 import { encodeContentHeader, framePayloadMax, type RawMessage } from "../amqp/frames.ts";
 import type { Rig } from "../rig.ts";
 import { type Counts, describe, inRig } from "../run.ts";
-import { draw, indicesOf, isValidTurn } from "../seeds.ts";
+import { draw, indicesOf, isValidIndex } from "../seeds.ts";
 import type { BrokerRunner, FuzzOptions } from "../subject.ts";
 import type { Draft, Mutation, Parts } from "./draft.ts";
 
-/** What a message comes out as. */
+/** The expected outputs of a message. */
 export interface Expected {
-  /** What must be counted once for each of these if it is valid, and all of it if it is not refused. */
+  /** Each of these must be counted exactly once for a valid message, and at least once for another one unless it is refused. */
   readonly outs: readonly string[];
-  /** What may be counted instead, beside dead letters. */
+  /** An output that may replace `outs`, besides dead letters. */
   readonly instead?: string;
-  /** At most so often for `count` equal messages, with `refused` of them refused; undefined: whatever else comes out as that. */
+  /** The most that may come out for `count` equal messages, with `refused` of them refused; undefined: no limit. */
   outMax?(count: number, refused: number): number;
-  /** It may be passed over without a word. */
+  /** The agent may drop it without a log line. */
   readonly mayVanish?: boolean;
 }
 
-/** An agent's input: the messages that are made, and how they are counted. */
+/** An agent's input: how messages are made and counted. */
 export interface MessageKind {
   readonly agent: string;
   readonly config: object;
   readonly exchange: string;
-  /** The agent's, which has to become empty. */
+  /** The agent's queue, which must become empty. */
   readonly queue: string;
   readonly mutations: fc.Arbitrary<Mutation[]>;
-  /** Of the valid message that mutations begin with. */
+  /** Parts of the valid message to which mutations are applied. */
   partsOf(index: number): Parts;
   compose(parts: Parts, index: number): Draft;
-  /** What is collected to be counted: queue, exchange, patterns. */
+  /** Queues to count: queue, exchange, patterns. */
   readonly collected?: readonly (readonly [queue: string, exchange: string, patterns: readonly string[]])[];
-  /** What has to be counted before anything is sent. */
+  /** An output that must be counted before anything is sent. */
   readonly readyBy?: string;
-  /** As what a collected message counts; undefined: not at all. */
+  /** The output for which a collected message counts; undefined: none. */
   counted?(message: ConsumeMessage): string | undefined;
   expected(message: FuzzMessage): Expected;
-  /** How many messages the agent still has to settle; by default those in its queue and in its hands. */
+  /** How many messages the agent still has to settle; default: those in its queue and the unacknowledged ones. */
   waiting?(run: MessageRun): number | Promise<number>;
   /** Messages between two waits. */
   readonly pauseEvery?: number;
-  /** After each wait. */
+  /** Called after each wait. */
   pause?(run: MessageRun, isLast: boolean): Promise<void>;
-  /** After all is settled. @returns how many came out; by default all that was counted */
+  /** Called after all messages are settled. @returns how many came out; default: all counted ones */
   after?(run: MessageRun): Promise<number>;
 }
 
@@ -59,7 +59,7 @@ export interface FuzzMessage extends Draft {
   readonly isRisky: boolean;
 }
 
-/** Of all messages with one body that are expected to come out as the same: they can't be told apart. */
+/** Messages with the same body and the same expected outputs, which can't be distinguished. */
 interface Sent {
   readonly first: Pick<FuzzMessage, "index" | "what" | "isValid">;
   readonly bodyId: string;
@@ -67,21 +67,21 @@ interface Sent {
   count: number;
 }
 
-/** So many messages wait for the agent at the most: it is to work, and not the broker's memory. */
+/** The most messages that may wait for the agent: the run tests the agent, not the broker's memory. */
 const waitingMax = 2000;
 const leftShown = 5;
-/** Inputs before the event loop may go round. */
+/** Inputs between two turns of the event loop. */
 const inputsPerTurn = 20;
 const messageIdBytesMax = 20;
-/** Some have no id of their own. */
+/** One message in this many has no message id. */
 const withoutIdEvery = 7;
 
-/** Tells one body from another. */
+/** Identifies a body. */
 export const fingerprint = (body: Buffer): string => createHash("sha1").update(body).digest("base64");
 
-/** The message of one index: valid, or one to three changes away from that. */
+/** The message of one index: valid, or with one to three changes. */
 function makeMessage(kind: MessageKind, seed: number, index: number): FuzzMessage {
-  const isValid = isValidTurn(index);
+  const isValid = isValidIndex(index);
   const mutations = isValid ? [] : draw(kind.mutations, seed, index);
   const parts = mutations.reduce((before, { parts: change }) => change?.(before) ?? before, kind.partsOf(index));
   const draft = mutations.reduce((before, { draft: change }) => change?.(before) ?? before, kind.compose(parts, index));
@@ -90,7 +90,7 @@ function makeMessage(kind: MessageKind, seed: number, index: number): FuzzMessag
   return fitted({ ...draft, index, isValid, what, isRisky });
 }
 
-/** Headers that don't fit into a frame together are none that a peer could send: the last ones go. */
+/** Drops the last headers if all together don't fit into a frame: no peer could send them. */
 function fitted(message: FuzzMessage): FuzzMessage {
   const { properties, body } = message;
   let { headers } = message;
@@ -104,7 +104,7 @@ function rawOf({ exchange }: MessageKind, { index, routingKey, headers, properti
   return { exchange, routingKey, body, properties: { ...properties, headers, ...messageId } };
 }
 
-/** Messages of one input, sent to an agent and counted when they come out. */
+/** Sends the messages of one input to an agent and counts the outputs. */
 export class MessageRun {
   readonly rig: Rig;
   readonly options: FuzzOptions;
@@ -114,7 +114,7 @@ export class MessageRun {
   readonly #name: string;
   readonly #counts = new Map<string, number>();
   readonly #sent = new Map<string, Sent>();
-  /** All that has come out. */
+  /** Number of all outputs. */
   total = 0;
 
   constructor(name: string, rig: Rig, options: FuzzOptions) {
@@ -123,7 +123,7 @@ export class MessageRun {
     this.options = options;
   }
 
-  /** How often that has come out. */
+  /** How often an output has been counted. */
   countOf(what: string): number {
     return this.#counts.get(what) ?? 0;
   }
@@ -147,7 +147,7 @@ export class MessageRun {
     await rig.start(kind.agent, kind.config);
     const { readyBy } = kind;
     if (readyBy !== undefined) await rig.until(() => (this.countOf(readyBy) === 0 ? 1 : 0));
-    const isSettled = await this.#pour(kind);
+    const isSettled = await this.#sendAll(kind);
     const cameOut = isSettled ? await kind.after?.(this) : undefined;
     for (const sent of isSettled ? this.#sent.values() : []) this.#judge(sent);
     return { cameOut: cameOut ?? this.total, refused: this.refused, findings };
@@ -160,16 +160,16 @@ export class MessageRun {
     this.findings.push(`a dead letter has no reason: ${content.toString("latin1", 0, 200)}`);
   }
 
-  /** Sends the messages of a run and waits until the agent has settled them; false where it never did, which is a finding. */
-  async #pour(kind: MessageKind): Promise<boolean> {
+  /** Sends the messages of a run and waits until the agent has settled them. @returns false, with a finding, if it never does */
+  async #sendAll(kind: MessageKind): Promise<boolean> {
     const { pauseEvery = waitingMax } = kind;
     let done = 0;
     for (const index of indicesOf(this.options)) {
       const message = makeMessage(kind, this.options.seed, index);
-      this.#note(message, kind.expected(message));
+      this.#record(message, kind.expected(message));
       await this.rig.publishing.send(index, rawOf(kind, message), message.isRisky);
       this.options.progress(++done);
-      // The servers that agents ask are in this process.
+      // The agents' servers run in this process.
       if (done % inputsPerTurn === 0) await turn();
       if (done % pauseEvery !== 0) continue;
       if (!(await this.#settles(kind, kind.waiting ? 0 : waitingMax))) return false;
@@ -185,15 +185,15 @@ export class MessageRun {
     const stopped = await this.rig.until(async () => Math.max(0, (await waiting(this)) - left));
     if (stopped === undefined) return true;
     const found = kind.waiting ? [] : await this.rig.leftIn(kind.queue);
-    const again = found.filter(({ fields }) => fields.redelivered);
-    this.findings.push(`${stopped}; ${found.length} messages were left, ${again.length} of them had been given out`);
-    const ids = new Set(again.map(({ content }) => fingerprint(content)));
-    const inHand = [...this.#sent.values()].filter(({ bodyId }) => ids.has(bodyId)).slice(0, leftShown);
-    for (const { first } of inHand) this.findings.push(`was in hand: ${this.describe(first)}`);
+    const redelivered = found.filter(({ fields }) => fields.redelivered);
+    this.findings.push(`${stopped}; ${found.length} messages were left, ${redelivered.length} of them redelivered`);
+    const ids = new Set(redelivered.map(({ content }) => fingerprint(content)));
+    const unacknowledged = [...this.#sent.values()].filter(({ bodyId }) => ids.has(bodyId)).slice(0, leftShown);
+    for (const { first } of unacknowledged) this.findings.push(`was unacknowledged: ${this.describe(first)}`);
     return false;
   }
 
-  #note({ index, what, isValid, body }: FuzzMessage, expected: Expected): void {
+  #record({ index, what, isValid, body }: FuzzMessage, expected: Expected): void {
     const bodyId = fingerprint(body);
     const id = `${bodyId} ${expected.outs}`;
     const known = this.#sent.get(id);
@@ -206,16 +206,16 @@ export class MessageRun {
     const { outs, instead, outMax, mayVanish = false } = expected;
     const came = outs.map((out) => this.countOf(out));
     const refused = this.countOf(`dead ${bodyId}`) + (instead === undefined ? 0 : this.countOf(instead));
-    const told = `${came.join(", ")} came out, ${refused} refused: ${this.describe(first)}`;
+    const outcome = `${came.join(", ")} came out, ${refused} refused: ${this.describe(first)}`;
     const fewest = came.length > 0 ? Math.min(...came) : 0;
-    if (first.isValid && (refused > 0 || came.some((out) => out !== 1))) this.findings.push(`valid, but ${told}`);
-    else if (!first.isValid && !mayVanish && fewest + refused === 0) this.findings.push(`lost: ${told}`);
-    else if (refused > count) this.findings.push(`refused more often than sent (${count}): ${told}`);
-    else if (outMax && Math.max(...came) > outMax(count, refused)) this.findings.push(`came out too often: ${told}`);
+    if (first.isValid && (refused > 0 || came.some((out) => out !== 1))) this.findings.push(`valid, but ${outcome}`);
+    else if (!first.isValid && !mayVanish && fewest + refused === 0) this.findings.push(`lost: ${outcome}`);
+    else if (refused > count) this.findings.push(`refused more often than sent (${count}): ${outcome}`);
+    else if (outMax && Math.max(...came) > outMax(count, refused)) this.findings.push(`came out too often: ${outcome}`);
   }
 }
 
-/** A subject whose messages are made by a kind; `open` makes what the agent needs: folders, servers. */
+/** A subject from a kind of message. @param open makes the folders and servers that the agent needs */
 export function messageRunner(
   name: string,
   summary: string,

@@ -26,10 +26,10 @@ const recorded = path.join(checkout, "scripts/inspect/verify/recorded/parted.jso
 const evidence = JSON.parse(readFileSync(recorded, "utf8")) as Evidence;
 const ok = 200;
 
-/** One kind of answer: a sample, its sections as `== NAME`, as they stay the same from run to run, and what reads it. */
+/** One kind of answer: a sample and its reader. Sections are `== NAME`, so that they are the same in every run. */
 interface Answer {
   readonly sample: string;
-  /** @returns why it counts as none; undefined where it counts */
+  /** @returns why the answer is refused; undefined if it is accepted */
   read(text: string): string | undefined;
 }
 
@@ -38,19 +38,19 @@ function isHarmless(texts: readonly string[]): undefined {
   if (found !== undefined) throw new Error(`shows control characters: ${JSON.stringify(found)}`);
 }
 
-/** What people get to see of what differs from the model. */
+/** Checks the reported drift of hosts and clusters. */
 function compared(...[hosts, clusters]: [Parameters<typeof findDrift>[1], Parameters<typeof findDrift>[2]]): undefined {
   const drift = findDrift(model, hosts, clusters);
   return isHarmless([...drift.warnings, ...[...drift.unmanaged.values()].flat(), ...drift.hosts.keys()]);
 }
 
-/** What people get to see of a system as it is now. */
+/** Checks the output of verify and status for a system. */
 function judged(now: Evidence): undefined {
   const shown = formatVerification(verify(now, { productAgeSeconds: 300 }), false);
   return isHarmless([shown, formatStatus(statusOf(now, evidence, new Date(0)), false, 100)]);
 }
 
-/** To `observationScript`. */
+/** An answer to `observationScript`. */
 function observed(host: HostModel): Answer {
   const more = [
     ...["== addresses", "2: eth0    inet 10.203.0.21/24 brd 10.203.0.255 scope global eth0"],
@@ -65,8 +65,8 @@ function observed(host: HostModel): Answer {
   };
 }
 
-/** To `hostQuestion`, as the recorded host answered it. */
-function looked(host: string): Answer {
+/** An answer to `hostQuestion`, from the recorded host. */
+function snapshotOf(host: string): Answer {
   const { nowMs, units, addresses, agents, newest, announcedAtMs, placedAtMs } = evidence.hosts[host] as HostEvidence;
   const http = (body: string) => ["HTTP/1.1 200 OK\r", "content-type: application/json\r", "\r", body];
   const seconds = (ms: number) => (ms / 1000).toFixed(9);
@@ -99,7 +99,7 @@ function looked(host: string): Answer {
   };
 }
 
-/** What a management API answers. An error of its readers has a message for people: another form, or no JSON. */
+/** An answer of a management API. Readers report a wrong form or invalid JSON by an error with a message. */
 function managed(sample: unknown, read: (answer: unknown) => undefined): Answer {
   return {
     sample: JSON.stringify(sample, null, 1),
@@ -135,7 +135,7 @@ const queues = Object.values(evidence.broker.queues ?? {}).map(({ name, state, m
   ...{ members: queue.replicas, online: queue.inStep, message_stats: { publish_details: { rate: queue.published } } },
 }));
 
-/** As all members of the cluster see it. */
+/** The same answer from all members of the cluster. */
 function seen(nodes: ReturnType<typeof parseNodes>, found: ReturnType<typeof parseObjects>): undefined {
   const views = (cluster?.members ?? []).map(({ host }) => [host, { nodes, objects: found }] as const);
   return compared(new Map(), new Map([[cluster?.name ?? "", new Map(views)]]));
@@ -146,7 +146,7 @@ const ofBroker = (found: Partial<Evidence["broker"]>): undefined =>
 
 const answers: readonly Answer[] = [
   ...model.hosts.filter(({ name }) => ["bunny1", "urp-1"].includes(name)).map(observed),
-  ...["urp-1", "bunny1", "pds-1"].map(looked),
+  ...["urp-1", "bunny1", "pds-1"].map(snapshotOf),
   managed(members, (answer) => seen(parseNodes(answer), objects)),
   managed(definitions, (answer) => seen(parseNodes(members), parseObjects(answer))),
   managed(members, (answer) => {
@@ -157,10 +157,10 @@ const answers: readonly Answer[] = [
   ),
 ];
 
-/** What hosts and brokers answer, read, compared and judged as `preview`, `verify` and `status` do: one that somebody has taken over may answer anything. */
+/** Reads and judges answers of hosts and brokers as `preview`, `verify` and `status` do: a compromised host may answer anything. */
 export const hostAnswerReader: TextReader = {
   name: "host-answer",
-  summary: "what hosts and brokers answer, as preview, verify and status read it",
+  summary: "answers of hosts and brokers, as preview, verify and status read them",
   samples: answers.map(({ sample }) => Buffer.from(sample)),
   read: (bytes, sample) => answers[sample]?.read(bytes.toString()),
 };

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { oddValues, weighted } from "../values/texts.ts";
 
-/** Brackets so deep that no reader's stack is enough. */
+/** Depth of brackets that exceeds every recursive reader's stack. */
 const deep = 20_000;
 
 type Mutation = (bytes: Buffer) => Buffer;
 
-/** Of a text, whatever its length: from 0 to below 1. */
+/** A position as a fraction of a text's length: from 0 to below 1. */
 const share = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
 const place = (text: { readonly length: number }, at: number): number => Math.floor(text.length * at);
 
@@ -21,7 +21,7 @@ function ofLines(change: (all: string[], from: number, to: number) => string[]):
   });
 }
 
-/** Puts a text in the place of one of the pieces that the expression finds. */
+/** Replaces one of the pieces that match the expression. */
 function replacePiece(text: string, expression: RegExp, at: number, by: string): string {
   const found = [...text.matchAll(expression)];
   const piece = found[place(found, at)];
@@ -29,7 +29,7 @@ function replacePiece(text: string, expression: RegExp, at: number, by: string):
 }
 
 const value = weighted([4, fc.constantFrom(...oddValues)], [1, fc.string({ unit: "binary", maxLength: 40 })]);
-/** Values behind a colon or a blank, keys before a colon, texts, lines, numbers. */
+/** Values after a colon or a blank, keys before a colon, quoted texts, lines, numbers. */
 const pieces = fc.constantFrom(
   /(?<=[:=] |- |\s)[^\s:,{}[\]]+(?=\s)/g,
   /[\w.@-]+(?=:)/g,

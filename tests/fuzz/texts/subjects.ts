@@ -28,7 +28,7 @@ const stackReader: TextReader = {
 };
 
 const agents = path.join(checkout, "agents");
-/** The agent's folder, then the file. */
+/** Paths of the form `AGENT/FILE`. */
 const examples = globSync("*/example*.json", { cwd: agents }).sort();
 
 const agentConfigReader: TextReader = {
@@ -46,7 +46,7 @@ const pxExamples = path.join(checkout, "scripts/migrate/import-px/examples");
 const pxFiles = globSync("*/*.conf", { cwd: pxExamples }).sort();
 const pxTexts = new Map(pxFiles.map((file) => path.join(pxExamples, file)).map((file) => [file, readFileSync(file)]));
 
-/** A file that includes others may include itself. */
+/** Samples with includes: a changed file may include itself. */
 const pxReader: TextReader = {
   name: "px",
   summary: "Sundew's senders and receivers, as ./warren import-px reads them",
@@ -65,13 +65,13 @@ const pxReader: TextReader = {
     JSON.stringify(jsonOf(imported));
     if (imported.config) configText(imported);
     const report = formatImport([imported]);
-    // Of those that can't be imported the golden file says why not.
-    const isAsItWas = pxTexts.get(file)?.equals(bytes);
-    return imported.faults.length > 0 && !isAsItWas ? report : undefined;
+    // Unchanged samples that can't be imported are in the golden file with the reason.
+    const isUnchanged = pxTexts.get(file)?.equals(bytes);
+    return imported.faults.length > 0 && !isUnchanged ? report : undefined;
   },
 };
 
-/** Hostile input for what reads texts: configs, stack files, answers of hosts. */
+/** Subjects that read texts: configs, stack files, answers of hosts. */
 export const textSubjects: readonly FuzzSubject[] = [stackReader, agentConfigReader, pxReader, hostAnswerReader].map(
   textSubject,
 );

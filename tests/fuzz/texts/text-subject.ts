@@ -2,29 +2,29 @@ import { setImmediate as turn } from "node:timers/promises";
 import { ConfigError } from "../../../agents/lib/errors.ts";
 import { replayCommand } from "../report.ts";
 import { reported } from "../run.ts";
-import { draw, indicesOf, isValidTurn } from "../seeds.ts";
+import { draw, indicesOf, isValidIndex } from "../seeds.ts";
 import type { FuzzSubject } from "../subject.ts";
 import { hostileChange } from "./mutations.ts";
 
-/** Something that reads foreign text. */
+/** A reader of foreign text. */
 export interface TextReader {
   readonly name: string;
   readonly summary: string;
-  /** Texts that it accepts as they are. */
+  /** Texts that it accepts unchanged. */
   readonly samples: readonly Buffer[];
   /**
    * Reads one text.
-   * @returns why it refuses it; undefined where it accepts it. @throws Error where it fails as a program does
+   * @returns why it refuses the text; undefined if it accepts it @throws Error if the program fails
    */
   read(bytes: Buffer, sample: number): Promise<string | undefined> | string | undefined;
 }
 
-/** A text of this size never takes a reader so long, on a machine with other work to do. */
+/** Limit for reading one text, for a busy machine. */
 const readMsMax = 5000;
-/** Inputs before the event loop may go round: a signal must be heard. */
+/** Inputs between two turns of the event loop, which handle signals. */
 const inputsPerTurn = 20;
 
-/** Texts are changed and read, one after the other in this process. */
+/** A subject that changes and reads texts in this process, one after the other. */
 export function textSubject(reader: TextReader): FuzzSubject {
   const { name, summary } = reader;
   return {
@@ -59,14 +59,14 @@ interface Read {
 async function readOne(reader: TextReader, seed: number, index: number): Promise<Read> {
   const sample = index % reader.samples.length;
   const original = reader.samples[sample] ?? Buffer.alloc(0);
-  const isValid = isValidTurn(index);
+  const isValid = isValidIndex(index);
   const bytes = isValid ? original : draw(hostileChange, seed, index)(original);
   const beganMs = performance.now();
   try {
     const refusal = await reader.read(bytes, sample);
     const tookMs = performance.now() - beganMs;
     const polluted = Object.keys(Object.prototype);
-    if (polluted.length > 0) return { finding: `changed what all objects have: ${polluted}` };
+    if (polluted.length > 0) return { finding: `changed Object.prototype: ${polluted}` };
     if (tookMs > readMsMax) return { finding: `took ${Math.round(tookMs)} ms for ${bytes.length} bytes` };
     return { finding: refusal === undefined ? undefined : formFault(refusal, isValid), refusal };
   } catch (error) {
@@ -74,19 +74,19 @@ async function readOne(reader: TextReader, seed: number, index: number): Promise
   }
 }
 
-/** What a terminal would obey. */
+/** Control characters that a terminal interprets. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
 export const steering = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
 
-/** What is wrong with a refusal; undefined where nothing is. */
+/** The problem of a refusal; undefined if there is none. */
 function formFault(refusal: string, isValid: boolean): string | undefined {
-  if (isValid) return `refuses a valid text: ${refusal}`;
-  if (refusal.trim() === "") return "refuses without a reason";
-  if (/^\s*at \S+ \(?(?:file|node):/m.test(refusal)) return `shows where the program failed: ${refusal}`;
-  return steering.test(refusal) ? `prints control characters: ${JSON.stringify(refusal.slice(0, 300))}` : undefined;
+  if (isValid) return `refused a valid text: ${refusal}`;
+  if (refusal.trim() === "") return "refused without a reason";
+  if (/^\s*at \S+ \(?(?:file|node):/m.test(refusal)) return `printed a stack trace: ${refusal}`;
+  return steering.test(refusal) ? `printed control characters: ${JSON.stringify(refusal.slice(0, 300))}` : undefined;
 }
 
-/** Reads by a function that throws a user's mistake as a `ConfigError`; anything else is a fault of the program. */
+/** Reads with a function that throws a `ConfigError` for a user's mistake; any other error is a fault of the program. */
 export function refusalOf(read: () => unknown): string | undefined {
   try {
     read();

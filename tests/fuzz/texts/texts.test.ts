@@ -8,16 +8,16 @@ import { fixedSeeds } from "../seeds.ts";
 import { testRuns } from "../tests.ts";
 import { textSubjects } from "./subjects.ts";
 
-// Texts of other seeds, and ten times as many of each: texts.long.test.ts.
+// texts.long.test.ts tests other seeds, and ten times as many texts of each.
 testRuns(textSubjects, fixedSeeds, (name) => (name === "stack" ? 50 : 1000));
 
 test.each([
-  ["a string without end", `{"a": "${'\\"'.repeat(500_000)}`],
+  ["an unterminated string", `{"a": "${'\\"'.repeat(500_000)}`],
   ["a megabyte of one string", `{"a": "${"a".repeat(1_000_000)}"}`],
-  ["comments that nothing closes", "/* ".repeat(500_000)],
-  ["depth", `{"a": ${"[".repeat(100_000)}${"]".repeat(100_000)}}`],
+  ["unterminated comments", "/* ".repeat(500_000)],
+  ["deep nesting", `{"a": ${"[".repeat(100_000)}${"]".repeat(100_000)}}`],
   ["bytes that are not UTF-8", Buffer.from([0x7b, 0xff, 0x7d])],
-])("an agent says of a config that is %s what is wrong with it, at once, and ends with 2", (_, text) => {
+])("an agent reports the problem of a config with %s at once, and exits with 2", (_, text) => {
   const folder = mkdtempSync(path.join(tmpdir(), "warren-texts-"));
   try {
     const file = path.join(folder, "config.json");

@@ -2,24 +2,24 @@ import fc from "fast-check";
 import { type Field, fieldOf, nestedField, type Table, tableField, uint32, uint64 } from "../amqp/fields.ts";
 import { anyText, weighted } from "./texts.ts";
 
-/** At the most one header frame has room for so many levels; amqplib decodes each by a call. */
+/** The most levels that fit into one header frame; amqplib decodes each level with a recursive call. */
 const tableLevelsMax = 18_000;
 const arrayLevelsMax = 26_000;
 const nameBytesMax = 255;
 
-/** Every header that agents, RabbitMQ's shovel or RabbitMQ itself give a meaning. */
+/** Headers with a meaning for agents, RabbitMQ's shovel or RabbitMQ itself. */
 export const knownHeaders: readonly string[] = [
   ...["x-warren-alternate", "x-warren-reason", "x-warren-again", "x-warren-doubt", "filename", "sum", "parts"],
   ...["x-dead-reason", "x-dead-agent", "x-dead-queue", "x-dead-exchange", "x-dead-headers", "x-shovelled", "x-death"],
   ...["x-first-death-queue", "x-delivery-count", "x-received-from", "x-match"],
 ];
-/** Names that objects of JavaScript, or amqplib, treat as something of their own. */
+/** Names with a special meaning for JavaScript objects or amqplib. */
 const objectNames = ["", "__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "then", "!", "\0", " "];
 
 const text = anyText(40);
 const bytes = fc.uint8Array({ maxLength: 40 }).map((array) => Buffer.from(array));
 
-/** Of headers and arguments; some are no text at all. */
+/** Names of headers and arguments; some are not text. */
 export const oddHeaderNames: fc.Arbitrary<Buffer> = weighted(
   [4, fc.constantFrom(...knownHeaders).map((name) => Buffer.from(name))],
   [2, fc.constantFrom(...objectNames).map((name) => Buffer.from(name))],
@@ -28,7 +28,7 @@ export const oddHeaderNames: fc.Arbitrary<Buffer> = weighted(
   [1, text.map((name) => Buffer.from(name).subarray(0, nameBytesMax))],
 );
 
-/** Tags of integers, with the bytes that each has. */
+/** Tags of integers, with their sizes in bytes. */
 const integers = { b: 1, B: 1, s: 2, u: 2, I: 4, i: 4, l: 8 } as const;
 const edges = [0n, 1n, -1n, 2n ** 31n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n), 2n ** 64n - 1n];
 const long = fc.oneof(fc.constantFrom(...edges), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }));
@@ -78,7 +78,7 @@ const { tree } = fc.letrec<{ tree: Field }>((tie) => ({
 /** Values of every type that aren't large. */
 export const smallFields = weighted([2, plainField], [1, tree]);
 
-/** Deep, but within what RabbitMQ 3.10 takes in a binding: from about 12,000 tables on its Erlang VM ends with a segmentation fault. */
+/** Deep, but within RabbitMQ 3.10's limit for a binding: about 12,000 nested tables crash its Erlang VM with a segmentation fault. */
 export const deepForBindings: fc.Arbitrary<Field> = fc
   .tuple(fc.constantFrom<"F" | "A">("F", "A"), fc.constantFrom(2, 100, 1000, 4000))
   .map(([tag, levels]) => nestedField(tag, levels));
@@ -100,10 +100,10 @@ const many = fc
     counted(`of ${count} numbers`, "A", Buffer.concat(Array(count).fill(Buffer.from("l\0\0\0\0\0\0\0a")))),
   );
 
-/** Values of every type, small ones mostly: big ones take time. */
+/** Values of every type; mostly small ones, because big ones take time. */
 export const oddFields = weighted([18, smallFields], [3, nested], [3, large], [1, many]);
 
-/** RabbitMQ can't read these, or reads a meaning of its own: it may close the connection. */
+/** RabbitMQ can't read these, or interprets them itself: it may close the connection. */
 export const riskyHeaders: fc.Arbitrary<Table[number]> = fc.oneof(
   fc.tuple(
     oddHeaderNames,

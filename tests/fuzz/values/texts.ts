@@ -1,25 +1,25 @@
 import fc from "fast-check";
 
-/** Separated by blanks and newlines. */
+/** Splits a text at blanks and newlines. */
 const words = (text: string): readonly string[] => text.split(/[ \n]+/).filter((word) => word !== "");
 
-/** One of several, each so often. */
+/** One of several arbitraries, chosen by weight. */
 export function weighted<T>(...choices: readonly (readonly [weight: number, values: fc.Arbitrary<T>])[]) {
   return fc.oneof(...choices.map(([weight, arbitrary]) => ({ weight, arbitrary })));
 }
 
-/** Text of any code points, halves of surrogate pairs too. (`fc.string({ unit: "binary" })` takes a second to be made.) */
+/** Text of any code points, including halves of surrogate pairs. (`fc.string({ unit: "binary" })` takes a second to create.) */
 export function anyText(maxLength: number): fc.Arbitrary<string> {
   const codes = fc.oneof(fc.nat(0x7f), fc.nat(0xffff), fc.nat(0x10_ffff));
   return fc.array(codes, { maxLength }).map((all) => String.fromCodePoint(...all));
 }
 
-/** A folder of this name is in the folders that agents put files into. */
+/** The folders into which agents put files contain a folder of this name. */
 export const folderName = "a-folder";
 
 const controls = Array.from({ length: 33 }, (_, code) => String.fromCharCode(code === 32 ? 127 : code));
 
-/** What names are made of that file systems, shells, URLs, terminals, objects or agents treat as something of their own. */
+/** Pieces of names with a special meaning for file systems, shells, URLs, terminals, JavaScript objects or agents. */
 export const oddPieces: readonly string[] = [
   ...words(`.. . ... ../x a/../../x /etc/passwd a//b \\..\\x %2e%2e %2e %2f a%2F..%2Fx %00 a%00b %0a % %zz %c3 %ff`),
   ...words(`%C3%A9 é 日本 😀 e\u0301 \ufeff \u202e \u2028 \u0085 a\u0085b \ud800 \u001b[2J \u007f \u0001`),
@@ -33,7 +33,7 @@ export const oddPieces: readonly string[] = [
 
 const nameBytesMax = 255;
 
-/** Names for files, as they stand in a message: escaped, or not. */
+/** File names as messages contain them, escaped or not. */
 export const oddNames = fc.oneof(
   fc
     .constantFrom(...controls)
@@ -46,21 +46,21 @@ export const oddNames = fc.oneof(
   anyText(60),
 );
 
-/** Numbers where digits are expected: at and beyond what readers take. */
+/** Values in place of digits: at and beyond the limits of readers. */
 export const oddNumbers = fc.constantFrom(
   "",
   ...words(`-1 +1 0 00 1e3 0x10 1.5 NaN Infinity null १२ 9007199254740991 9007199254740992 9999999999999999`),
   ...words(`99999999999999999999 1073741824 1073741825 2147483648 4294967296 ${"9".repeat(400)}`),
 );
 
-/** Keys where 32 hex digits are expected. */
+/** Values in place of 32 hex digits. */
 export const oddKeys = fc.oneof(
   fc.constantFrom("", "0", "\0".repeat(32), "__proto__"),
   fc.constantFrom("A".repeat(32), "g".repeat(32), "a".repeat(31), "a".repeat(33)),
   anyText(40),
 );
 
-/** None of these is ever connected to: agents may fetch from one address alone, and ask no name server. */
+/** No agent connects to any of these: agents may fetch only from one address, and use no name server. */
 export const oddBaseUrls = fc.oneof(
   fc.constantFrom(
     "",
@@ -77,14 +77,14 @@ export const oddBaseUrls = fc.oneof(
   anyText(60),
 );
 
-/** Times where fourteen digits and milliseconds are expected. */
+/** Values in place of fourteen digits and milliseconds. */
 export const oddTimes = fc.constantFrom(
   "",
   ...words(`0 20150120 20151301000000.000 20150120256161.999 99999999999999.999 00000000000000.000 now`),
   ...words(`20150229000000.000 20150120T181000.000 20150120181000 20150120181000. 20150120181000.0000000000000000001`),
 );
 
-/** JSON that is deep, long, or names what objects have already. */
+/** JSON that is deep, long, or uses names that objects already have. */
 export const oddJson = fc.oneof(
   fc.constantFrom(2000, 20_000).map((levels) => "[".repeat(levels) + "]".repeat(levels)),
   fc.constantFrom(1000, 20_000).map((levels) => `${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`),
@@ -95,7 +95,7 @@ export const oddJson = fc.oneof(
   fc.json({ maxDepth: 6 }),
 );
 
-/** Values in configs and answers: of YAML and JSON, at and beyond what readers take. */
+/** YAML and JSON values for configs and answers: at and beyond the limits of readers. */
 export const oddValues: readonly string[] = [
   ...oddPieces,
   ...words(`toString hasOwnProperty prototype null ~ true on 0 -0 -1 1e999 -1e999 .nan .inf NaN Infinity 0x7fffffff`),
