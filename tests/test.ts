@@ -11,7 +11,7 @@ import { resultTable, runVitest, type SuiteResult } from "./suite.ts";
 /** In the order in which they run: fast ones first. */
 const suiteNames = ["check", "broker", "lab", "long"] as const;
 type SuiteName = (typeof suiteNames)[number];
-/** The suites that a change must pass: about forty minutes on two cores. */
+/** The suites that a change must pass: about 23 minutes on two cores. */
 const everyday: readonly SuiteName[] = suiteNames.filter((name) => name !== "long");
 
 /** Programs that the agents' tests start. The local broker and the lab install their own requirements. */
@@ -38,7 +38,7 @@ export function define(command: Command): void {
     .addHelpText(
       "after",
       `
-check   format, lint, types, import rules (arrows), unit tests; the same as npm run check; 2.5 minutes on two cores
+check   format, lint, types, import rules (arrows), unit tests; the same as npm run check; 2 minutes on two cores
 broker  agents as processes with real brokers, sshd and vsftpd; the last two need root
 lab     real hosts on this machine, provisioned by the real engine; needs root on Debian or Ubuntu
 long    slow tests of brokers and hosts: upgrades, rotations, drills, chaos, every fault that verify names
