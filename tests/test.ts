@@ -38,7 +38,7 @@ export function define(command: Command): void {
     .addHelpText(
       "after",
       `
-check   format, lint, types, import rules (arrows), unit tests; the same as npm run check; 2 minutes on two cores
+check   format, lint, types, import rules (arrows), unit tests; the same as npm run check; about 100 seconds on two cores
 broker  agents as processes with real brokers, sshd and vsftpd; the last two need root
 lab     real hosts on this machine, provisioned by the real engine; needs root on Debian or Ubuntu
 long    slow tests of brokers and hosts: upgrades, rotations, drills, chaos, every fault that verify names
