@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isComplete, settleWaitMs, wantedPaths } from "../lib/arrivals.ts";
-import type { FileFacts, Scan, ScannedCounts, ScanRules } from "../lib/scan.ts";
+import { type FileFacts, isSame, type Scan, type ScannedCounts, type ScanRules } from "../lib/scan.ts";
 import { inspectOrLog, type PathState } from "../lib/tree.ts";
 import type { TreeJournal } from "../lib/tree-journal.ts";
 import { type ScanTask, TreeScans } from "../lib/tree-scans.ts";
@@ -224,8 +224,4 @@ export class Announcer implements TreeWatchHandlers {
     }, waitMs);
     this.#settling.set(path, timer);
   }
-}
-
-function isSame(a: FileFacts, b: FileFacts): boolean {
-  return a.inode === b.inode && a.size === b.size && a.modifiedMs === b.modifiedMs;
 }

@@ -155,6 +155,11 @@ export function factsOf(stats: {
   };
 }
 
+/** Whether a file is unchanged: the same inode, size and modification time. */
+export function isSame(a: FileFacts, b: FileFacts): boolean {
+  return a.inode === b.inode && a.size === b.size && a.modifiedMs === b.modifiedMs;
+}
+
 /** Gone meanwhile, or no longer a folder. */
 export function isGone(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code;

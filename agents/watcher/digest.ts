@@ -2,7 +2,7 @@ import { createHash, hash } from "node:crypto";
 import { closeSync, fstatSync, lstatSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { isOpenAt, openFlags } from "../lib/open-file.ts";
-import { type FileFacts, factsOf, isGone } from "../lib/scan.ts";
+import { type FileFacts, factsOf, isGone, isSame } from "../lib/scan.ts";
 
 /** The result of reading a file. `changed`: it is not, or no longer, the file that was to be read. */
 export type Digest =
@@ -14,10 +14,6 @@ export type Digest =
 /** Read synchronously: a trip to the thread pool takes longer than reading so little. */
 const smallBytesMax = 64 * 1024;
 const chunkBytes = 64 * 1024;
-
-export function isSame(a: FileFacts, b: FileFacts): boolean {
-  return a.inode === b.inode && a.size === b.size && a.modifiedMs === b.modifiedMs;
-}
 
 /**
  * The md5 of a file's content, provided that the file has these facts and this name before, during and after the read. Never

@@ -1,11 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { aborted } from "../lib/aborted.ts";
 import { isComplete, wantedPaths } from "../lib/arrivals.ts";
-import type { FileFacts } from "../lib/scan.ts";
+import { type FileFacts, isSame } from "../lib/scan.ts";
 import { inspectOrLog } from "../lib/tree.ts";
 import type { Arrival, TreeWatchHandlers } from "../lib/tree-watch.ts";
 import type { Config } from "./config.ts";
-import { isSame } from "./digest.ts";
 import { composeMessages } from "./messages.ts";
 import { Polls, treeOf } from "./polls.ts";
 import { notUtf8, type WatcherPorts } from "./ports.ts";
