@@ -1,6 +1,8 @@
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { StackConfig } from "../../infra/config/index.ts";
+import { awaitNoProblem, describeProblem, type Problem } from "../../scripts/inspect/health.ts";
+import type { Evidence } from "../../scripts/inspect/snapshot/evidence.ts";
 import { type Observer, openObserver } from "../../scripts/inspect/snapshot/snapshot.ts";
 import { type Verification, verify } from "../../scripts/inspect/verify/judge.ts";
 import { hopsOf, type ProbeResult } from "../../scripts/inspect/verify/probe/hops.ts";
@@ -156,18 +158,12 @@ const statisticsMs = 6_000;
 
 /** @param forMs how long without interruption, milliseconds */
 async function untilHealthy(observer: Observer, forMs = 0): Promise<void> {
-  let broken = "";
-  let sinceMs: number | undefined;
-  const isHealthy = await poll(
-    async () => {
-      const evidence = await observer.snapshot({ withMetrics: false, withFetches: true });
-      const { firstBroken, steps } = verify(evidence, { productAgeSeconds: observer.chain.silenceSeconds });
-      broken = firstBroken ? `${firstBroken.host}, ${firstBroken.step}: ${firstBroken.evidence}` : "";
-      const isGood = steps.every(({ verdict }) => verdict === "good");
-      sinceMs = isGood ? (sinceMs ?? performance.now()) : undefined;
-      return sinceMs !== undefined && performance.now() - sinceMs >= forMs;
-    },
-    { everyMs, withinMs: healthyWithinMs },
-  );
-  if (!isHealthy) throw new Error(`not healthy again within ${healthyWithinMs / 1000} s: ${broken}`);
+  const judge = (evidence: Evidence): Problem | undefined => {
+    const { steps } = verify(evidence, { productAgeSeconds: observer.chain.silenceSeconds });
+    const found = steps.find(({ verdict }) => verdict !== "good");
+    return found && { ...found, remedy: found.remedy ?? "" };
+  };
+  const snapshot = () => observer.snapshot({ withMetrics: false, withFetches: true });
+  const problem = await awaitNoProblem(snapshot, judge, { withinMs: healthyWithinMs, forMs, onProblem: () => {} });
+  if (problem) throw new Error(`not healthy again within ${healthyWithinMs / 1000} s: ${describeProblem(problem)}`);
 }
