@@ -51,7 +51,7 @@ function arrange(settings: Partial<Config> = {}, more: Partial<AnnouncerPorts> =
           .map(([path, facts]) => ({ path, ...facts }))
           .filter((f) => f.changedMs >= rules.changedSinceMs),
         folders: [],
-        unspeakable: [],
+        undecodable: [],
         unreadable: [],
         tooDeep: [],
         irregularCount: 0,

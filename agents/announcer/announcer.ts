@@ -98,7 +98,7 @@ export class Announcer implements TreeWatchHandlers {
     this.#scans.gap("", reason, sinceMs);
   }
 
-  unspeakable(name: string): void {
+  undecodable(name: string): void {
     this.#ports.events.rejected(name, "its name is not valid UTF-8, so no message or URL can contain it");
   }
 
@@ -207,7 +207,7 @@ export class Announcer implements TreeWatchHandlers {
       if (waitMs === 0) this.arrived(file.path, "found");
       else this.#settle(file.path, file, waitMs);
     }
-    for (const name of found.unspeakable) this.unspeakable(name);
+    for (const name of found.undecodable) this.undecodable(name);
     for (const { path, reason } of found.unreadable) events.unreadable(path, reason);
     const { irregularCount } = found;
     events.scanned(gap?.reason, { filesCount: found.files.length, newCount, irregularCount });

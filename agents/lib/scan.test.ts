@@ -48,7 +48,7 @@ test("symbolic links are not followed, and a folder that is gone is empty", asyn
 test("names that are not valid UTF-8 are listed separately", async () => {
   writeFileSync(Buffer.concat([Buffer.from(`${root}/a/bad-`), Buffer.from([0xff])]), "x");
   const found = await scan(root, "", { wanted: visible, changedSinceMs: 0 });
-  expect(found.unspeakable).toEqual(["a/bad-�"]);
+  expect(found.undecodable).toEqual(["a/bad-�"]);
   expect(found.files).toHaveLength(3);
 });
 

@@ -20,7 +20,7 @@ export interface Scan {
   /** Every folder that was scanned, including the start. */
   readonly folders: readonly { readonly path: string; readonly inode: bigint }[];
   /** Names that are not valid UTF-8, shown with replacement characters. */
-  readonly unspeakable: readonly string[];
+  readonly undecodable: readonly string[];
   /** Folders that can't be read, and why. */
   readonly unreadable: readonly UnreadableFolder[];
   /** Those of them that are too deep for any announcement. */
@@ -66,7 +66,7 @@ const lookupsAtOnce = 32;
 export async function scan(root: string, start: string, rules: ScanRules): Promise<Scan> {
   const files: (FileFacts & { path: string })[] = [];
   const folders: { path: string; inode: bigint }[] = [];
-  const unspeakable: string[] = [];
+  const undecodable: string[] = [];
   const unreadable: UnreadableFolder[] = [];
   const tooDeep: string[] = [];
   let irregularCount = 0;
@@ -85,7 +85,7 @@ export async function scan(root: string, start: string, rules: ScanRules): Promi
     for (const entry of found.entries) {
       const name = nameAsText(entry.name);
       const path = folder === "" ? (name ?? "") : `${folder}/${name}`;
-      if (name === undefined) unspeakable.push(join(folder, entry.name.toString()));
+      if (name === undefined) undecodable.push(join(folder, entry.name.toString()));
       else if (!rules.wanted(path)) continue;
       else if (entry.isDirectory()) waiting.push(path);
       else if (entry.isFile()) paths.push(path);
@@ -102,7 +102,7 @@ export async function scan(root: string, start: string, rules: ScanRules): Promi
     }
   }
   files.sort((a, b) => a.changedMs - b.changedMs);
-  return { files, folders, unspeakable, unreadable, tooDeep, irregularCount };
+  return { files, folders, undecodable, unreadable, tooDeep, irregularCount };
 }
 
 /** Errors of one inaccessible folder, which must not keep the rest from being scanned. */

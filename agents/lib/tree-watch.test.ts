@@ -26,7 +26,7 @@ class Told extends EventEmitter {
     arrived: (path: string, how: string) => this.#tell(`${how} ${path}`),
     appeared: (folder: string) => this.#tell(`appeared ${folder}`),
     gap: (reason: string) => this.#tell(`gap ${reason}`),
-    unspeakable: (name: string) => this.#tell(`unspeakable ${name}`),
+    undecodable: (name: string) => this.#tell(`undecodable ${name}`),
     trouble: (error: Error) => this.#tell(`trouble ${error instanceof UserError ? error.format() : error.message}`),
     recovered: () => this.#tell("recovered"),
   };
@@ -179,7 +179,7 @@ test("a folder that was found but is not watched leads to a new watch", async ()
 test("a name that is not valid UTF-8 is reported as such", async () => {
   await watchRoot();
   writeFileSync(Buffer.concat([Buffer.from(`${root}/bad-`), Buffer.from([0xff])]), "x");
-  expect(await told.line(/^unspeakable/)).toContain("bad-�");
+  expect(await told.line(/^undecodable/)).toContain("bad-�");
 });
 
 test("the removal and re-creation of the root is noticed", async () => {

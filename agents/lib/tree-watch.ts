@@ -18,7 +18,7 @@ export interface TreeWatchHandlers {
   /** Events may be missing for any part of the tree, which is now watched (again). */
   gap(reason: string): void;
   /** A name that is not valid UTF-8, shown with replacement characters. */
-  unspeakable(name: string): void;
+  undecodable(name: string): void;
   /** The watch is down or incomplete, and is retried until `recovered`; called once per kind of trouble. */
   trouble(error: Error): void;
   recovered(): void;
@@ -191,7 +191,7 @@ export class TreeWatch {
     const name = nameAsText(record.name);
     if (folder === undefined || name === undefined) {
       this.#countEvent();
-      handlers.unspeakable(Buffer.concat([record.folder, record.name]).toString());
+      handlers.undecodable(Buffer.concat([record.folder, record.name]).toString());
       return;
     }
     if (folder === `${barrierFolder}/`) {

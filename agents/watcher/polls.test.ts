@@ -99,7 +99,7 @@ test("a scan forgets missing files, except those in a folder that can't be read"
       scan: async () => ({
         files: [...files].map(([path, facts]) => ({ path, ...facts })),
         folders: [],
-        unspeakable: ["t/\ufffd"],
+        undecodable: ["t/\ufffd"],
         unreadable,
         tooDeep: [],
         irregularCount: 0,
@@ -133,7 +133,7 @@ test("a failed scan is reported and retried", async () => {
       scan: async () => {
         tries += 1;
         if (tries === 1) throw new Error("EIO");
-        return { files: [], folders: [], unspeakable: [], unreadable: [], tooDeep: [], irregularCount: 0 };
+        return { files: [], folders: [], undecodable: [], unreadable: [], tooDeep: [], irregularCount: 0 };
       },
     },
   );

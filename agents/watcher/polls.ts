@@ -87,7 +87,7 @@ export class Polls {
       found(path, waitMsOf("found", file, now(), config));
     }
     if (gap) this.#forgetGone(tree, scan);
-    for (const name of scan.unspeakable) events.rejected(name, notUtf8);
+    for (const name of scan.undecodable) events.rejected(name, notUtf8);
     for (const { path, reason } of scan.unreadable) events.unreadable(path, reason);
     const { irregularCount } = scan;
     events.scanned(folder, gap?.reason, { filesCount: scan.files.length, newCount, irregularCount });

@@ -74,7 +74,7 @@ export class Trees {
     return {
       files: found.files.map((file) => ({ ...file, path: prefix + file.path })),
       folders: found.folders,
-      unspeakable: found.unspeakable.map((name) => prefix + name),
+      undecodable: found.undecodable.map((name) => prefix + name),
       unreadable: found.unreadable.map(({ path, reason }) => ({ path: prefix + path, reason })),
       tooDeep: found.tooDeep.map((name) => prefix + name),
       irregularCount: found.irregularCount,
@@ -98,7 +98,7 @@ function below(tree: string, handlers: TreeWatchHandlers): TreeWatchHandlers {
     ...(modified ? { modified: (path: string) => modified(`${tree}/${path}`) } : {}),
     appeared: (folder) => handlers.appeared(`${tree}/${folder}`),
     gap: (reason) => handlers.gap(reason),
-    unspeakable: (name) => handlers.unspeakable(name),
+    undecodable: (name) => handlers.undecodable(name),
     trouble: (error) => handlers.trouble(error),
     recovered: () => handlers.recovered(),
   };

@@ -31,7 +31,7 @@ export function arrangeWatcher(journal: TreeJournal, settings: Partial<Config> =
         .map(([path, facts]) => ({ path, ...facts }))
         .filter(({ path }) => path.startsWith(`${folder}/`)),
       folders: [],
-      unspeakable: [],
+      undecodable: [],
       unreadable: [],
       tooDeep: [],
       irregularCount: 0,

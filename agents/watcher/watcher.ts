@@ -79,7 +79,7 @@ export class Watcher {
       modified: (path) => this.#modified(path),
       appeared: (folder) => this.#polls.appeared(folder),
       gap: (reason) => this.#polls.gap(tree, reason, now()),
-      unspeakable: (name) => events.rejected(name, notUtf8),
+      undecodable: (name) => events.rejected(name, notUtf8),
       trouble: (error) => events.trouble(tree, error),
       recovered: () => events.recovered(tree),
     };
