@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../agents/lib/errors.ts";
+import { isLabStack } from "../scripts/engine/lab-stacks.ts";
 import { lastSpec, needRecord } from "../scripts/lab/registry.ts";
 import { installMissing, type Requirement } from "../scripts/lib/packages.ts";
 import { runCheck } from "./check.ts";
@@ -123,6 +124,8 @@ async function filesOn(lab: string, pattern: RegExp | undefined): Promise<string
   await needRecord(lab);
   process.env.WARREN_TEST_LAB = lab;
   const { base = "lab" } = (await lastSpec(lab)) ?? {};
+  if (!isLabStack(base))
+    throw new UserError("test", `no test is for ${lab}, a lab of stack ${base}`, "use a lab of stack lab or lab4");
   return `tests/acceptance/acceptance${base.slice("lab".length)}.`;
 }
 

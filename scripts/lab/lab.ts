@@ -36,6 +36,8 @@ Needs root on Debian or Ubuntu. Exit code 0: every product arrived once and comp
 
   ./warren lab                        Debian 12, two brokers with RabbitMQ 3.10
   ./warren lab -s lab4                Debian 13, three brokers with RabbitMQ 4.0
+  ./warren lab -s op --name rehearsal
+                                      the hosts and settings of your own stack, with the lab's addresses and secrets
   ./warren lab --product storm.png    send your own file through the same hosts
   ./warren lab down                   remove the hosts`,
     )
