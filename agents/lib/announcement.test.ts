@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Announcement } from "./announcement.ts";
-import { announcementUrl, productKey, productName } from "./announcement.ts";
+import { announcementUrl, nothingToFetch, productKey, productName } from "./announcement.ts";
 import { codecs, type WireFormat } from "./codecs.ts";
 
 const sourceName = "201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META";
@@ -99,6 +99,20 @@ test("a documented v02 message is read", () => {
       sum: { method: "md5", value: "a985c32cbdee8af2ab5d7b8f6022e781" },
     },
   });
+});
+
+// As sr3 3.3.1 posts them.
+test.each([
+  ["a removed file", "R", { remove: "" }],
+  ["a link", "L", { link: "a.gif" }],
+  ["a new folder", "m", { directory: "" }],
+  ["a removed folder", "r", { remove: "", directory: "" }],
+])("%s is nothing to fetch, in v02 as in v03", (_, letter, fileOp) => {
+  const nothing = { ok: false, reason: nothingToFetch };
+  const stamp = "20150813161959.854";
+  const base = "http://dd.weather.gc.ca/";
+  expect(parse("v02", `${stamp} ${base} radar/b`, { sum: `${letter},${"0a".repeat(64)}` })).toEqual(nothing);
+  expect(parse("v03", JSON.stringify({ pubTime: stamp, baseUrl: base, relPath: "radar/b", fileOp }))).toEqual(nothing);
 });
 
 test("a v03 message with unknown keys is read", () => {

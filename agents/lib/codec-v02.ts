@@ -11,6 +11,8 @@ const letters: Readonly<Record<Sum["method"], string | undefined>> = {
   sha512: "s",
   cod: undefined,
 };
+/** v02's marks of a removed file, a link, a new folder and a removed one. */
+const sumWithoutFile = /^[RLmr],/;
 const hexDigits: Readonly<Record<string, number>> = { d: 32, n: 32, s: 128 };
 
 /** v02 peers unescape `%20` and `%23`. Beyond those, only what would break the line or the reversal is escaped. */
@@ -74,8 +76,7 @@ function parseParts(header: unknown): Result<{ sizeBytes?: number }> {
 
 function parseSum(header: unknown): Result<{ sum?: Sum }> {
   if (header === undefined) return good({});
-  // v02's marks of a removed file and of a link.
-  if (typeof header === "string" && /^[RL],/.test(header)) return bad(nothingToFetch);
+  if (typeof header === "string" && sumWithoutFile.test(header)) return bad(nothingToFetch);
   const match = typeof header === "string" ? /^([a-z0-9]),([0-9a-fA-F]+)$/.exec(header) : null;
   const [, letter, value] = match ?? [];
   if (!letter || !value) return bad("header sum is not <letter>,<hex>");
