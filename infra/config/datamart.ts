@@ -42,7 +42,7 @@ export const datamartSchema = z.strictObject({
     .string()
     .regex(/^(\/[\w.-]+){2,}$/, "expected a folder in a folder of its own, e.g. /apps/dd/public")
     .default("/apps/dd/public"),
-  /** URL of the document root; default: `http://HOST/`. */
+  /** URL of the document root; default: `http://FQDN/`, by the host's full name. */
   baseUrl: z
     .string()
     .regex(/^https?:\/\/[^/ ]+\/$/, "expected a URL that ends in /, e.g. http://dd1.weather.gc.ca/")

@@ -6,6 +6,7 @@ import { dispatcherKeys, twinUser } from "./announcements.ts";
 import { queueManagerUser } from "./datamart.ts";
 import { datamartIssues } from "./datamart-rules.ts";
 import { directoryIssues } from "./directory-rules.ts";
+import { namesOf } from "./full-names.ts";
 import { messageAgentIssues } from "./message-agents-rules.ts";
 import type { StackConfig } from "./schema.ts";
 import { missingSecret, standardUsers } from "./secrets.ts";
@@ -17,6 +18,7 @@ import { missingSecret, standardUsers } from "./secrets.ts";
 export function crossFieldIssues(config: StackConfig): ConfigIssue[] {
   return [
     ...addressIssues(config),
+    ...nameIssues(config),
     ...jumpIssues(config),
     ...clusterIssues(config),
     ...announcementIssues(config),
@@ -44,6 +46,22 @@ function addressIssues(config: StackConfig): ConfigIssue[] {
     else owners.set(address, path);
   }
   return issues;
+}
+
+/** Every name leads to one address. */
+function nameIssues(config: StackConfig): ConfigIssue[] {
+  const owners = new Map<string, string>();
+  return (["hosts", "virtualIps"] as const).flatMap((section) =>
+    Object.keys(config[section]).flatMap((name) =>
+      namesOf(config, name).flatMap((one) => {
+        const owner = owners.get(one);
+        owners.set(one, owner ?? `${section}.${name}`);
+        if (owner === undefined) return [];
+        const path = one === name ? `${section}.${name}` : `${section}.${name}.fqdn`;
+        return [{ path, message: `expected a name of its own, got ${one}, which is that of ${owner}` }];
+      }),
+    ),
+  );
 }
 
 function unknownHost(path: string, name: string): ConfigIssue {

@@ -53,7 +53,7 @@ export function watcherPart(context: PartContext): HostPart {
     exchange: datamart.publicExchange,
     rootDirectory: datamart.productRoot,
     trees: datamart.watchedTrees,
-    baseUrl: baseUrlOf(datamart, host),
+    baseUrl: baseUrlOf(config, host),
   };
   const part = agentPart(context, {
     name: "watcher",

@@ -3,8 +3,8 @@ import { type AmqpConfig, amqpConfig, type FtpConfig, type SftpConfig } from "..
 import { configSchema as watcherSchema } from "../../agents/watcher/config.ts";
 import { renderDeliveryAccount } from "../../templates/render.ts";
 import { candidate } from "../commands/files.ts";
-import type { DatamartConfig } from "../config/datamart.ts";
 import type { DeliverySender } from "../config/delivery.ts";
+import { fullNameOf, namesOf } from "../config/full-names.ts";
 import type { StackConfig } from "../config/index.ts";
 import {
   agentPart,
@@ -92,7 +92,7 @@ function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace)
   const dd = publicServer(config);
   if (!datamart?.delivery || !dd) return {};
   const { delivery } = datamart;
-  const login = sender.protocol === "sftp" ? sftpLogin(dd) : ftpLogin(config, sender);
+  const login = sender.protocol === "sftp" ? sftpLogin(config, dd) : ftpLogin(config, sender);
   const own = {
     type: sender.protocol,
     queueDirectory: sender.queueDirectory,
@@ -105,8 +105,8 @@ function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace)
     lock: "umask",
     chmod: "775",
     directoryChmod: "775",
-    server: { host: dd.name, user: delivery.user, ...login.server },
-    notify: { queueDirectory: delivery.notifyDirectory, baseUrl: baseUrlOf(datamart, dd.name) },
+    server: { host: dd.fullName, user: delivery.user, ...login.server },
+    notify: { queueDirectory: delivery.notifyDirectory, baseUrl: baseUrlOf(config, dd.name) },
   } satisfies OwnDelivery;
   const part = agentPart(context, {
     ...{ name, port, program: "sender" },
@@ -141,8 +141,9 @@ interface Login {
   readonly files: readonly FileModel[];
 }
 
-function sftpLogin({ name, port }: PublicServer): Login {
-  const known = port === 22 ? name : `[${name}]:${port}`;
+function sftpLogin(config: StackConfig, { name, port }: PublicServer): Login {
+  const names = namesOf(config, name);
+  const known = names.map((one) => (port === 22 ? one : `[${one}]:${port}`)).join(",");
   return {
     server: { port, keyFile: credentialFile(keyName), knownHostsFile: deliveryKnownHosts },
     files: [rootFile(deliveryKnownHosts, `${knownHostMark(known, name)}\n`)],
@@ -215,16 +216,21 @@ const queueFolders = (...queues: readonly string[]) =>
 
 interface PublicServer {
   readonly name: string;
+  readonly fullName: string;
   /** Port of its sshd. */
   readonly port: number;
 }
 
 /** The only member of the broker for public clients. */
-export function publicServer({ hosts, brokers, datamart, ssh }: StackConfig): PublicServer | undefined {
+export function publicServer(config: StackConfig): PublicServer | undefined {
+  const { hosts, brokers, datamart, ssh } = config;
   const name = datamart && brokers[datamart.broker]?.members[0];
   const host = name === undefined ? undefined : hosts[name];
-  return name === undefined || !host ? undefined : { name, port: host.ssh.port ?? ssh.port };
+  return name === undefined || !host
+    ? undefined
+    : { name, fullName: fullNameOf(config, name), port: host.ssh.port ?? ssh.port };
 }
 
 /** URL of the document root. */
-export const baseUrlOf = ({ baseUrl }: DatamartConfig, host: string): string => baseUrl ?? `http://${host}/`;
+export const baseUrlOf = (config: StackConfig, host: string): string =>
+  config.datamart?.baseUrl ?? `http://${fullNameOf(config, host)}/`;

@@ -20,7 +20,7 @@ export function subscriberPart({ config, host, artifacts }: PartContext): HostPa
   if (!datamart || !broker || !server) return {};
   const { directory, topic } = datamart.clients;
   const url = new URL(
-    broker.tls ? `amqps://${server.name}:${broker.tlsPort}/` : `amqp://${server.name}:${broker.port}/`,
+    broker.tls ? `amqps://${server.fullName}:${broker.tlsPort}/` : `amqp://${server.fullName}:${broker.port}/`,
   );
   url.username = publicUser;
   url.password = encodeURIComponent(passwordOf(config, publicUser, datamart.broker));

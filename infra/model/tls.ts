@@ -1,4 +1,5 @@
 import { deliversBy } from "../config/delivery.ts";
+import { namesOf } from "../config/full-names.ts";
 import type { StackConfig } from "../config/index.ts";
 
 /** CA certificates that every host of the stack trusts: the current CA first, then the previous one. Reread at each connect. */
@@ -55,7 +56,8 @@ export function certificateNeeds(config: StackConfig): CertificateNeed[] {
     if (!speaksTls && !roles.includes("ldap") && !(roles.includes("dd") && speaksFtps(config))) return [];
     // Clients of a virtual IP connect to whichever host holds it.
     const vips = Object.entries(config.virtualIps).filter(([, vip]) => vip.priorities[host] !== undefined);
-    const names = [host, address, ...vips.flatMap(([name, vip]) => [name, vip.address]), "localhost", "127.0.0.1"];
-    return [{ host, names: [...new Set(names)] }];
+    const own = [...namesOf(config, host).toReversed(), address];
+    const moving = vips.flatMap(([name, vip]) => [...namesOf(config, name).toReversed(), vip.address]);
+    return [{ host, names: [...new Set([...own, ...moving, "localhost", "127.0.0.1"])] }];
   });
 }
