@@ -285,7 +285,7 @@ describe("the agents' configs", () => {
   it("make the requirement's example of an announcement, byte for byte", () => {
     const name = "201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META::20150120180902";
     const config = announcerSchema.parse(readConfig(host("urp-1"), "announcer"));
-    const composed = composeAnnouncement(`20150120/RADAR/URP/IWA/${name}`, 498081, config);
+    const composed = composeAnnouncement(`20150120/RADAR/URP/IWA/${name}`, { size: 498081, changedMs: 0 }, config);
     expect(composed.ok && composed.value.message.body.toString()).toBe(
       `a985c32cbdee8af2ab5d7b8f6022e781 498081 http://urp-1.cmc.ec.gc.ca/ db/20150120/RADAR/URP/IWA/${name}`,
     );
