@@ -38,7 +38,7 @@ function issuesOf(change: (values: Values) => void): string[] {
 const other = { address: "10.203.0.99", roles: ["bunny"] };
 
 describe("the public data server", () => {
-  it("defaults to the requirement's trees and limits, and to a dry run of the queue manager", () => {
+  it("defaults to the requirement's trees and limits, and to a queue manager that deletes", () => {
     const { datamart } = parseStackConfig(
       changed((v) => delete v.datamart.queueManager),
       "stack public",
@@ -46,7 +46,7 @@ describe("the public data server", () => {
     expect(datamart).toMatchObject({
       productRoot: "/apps/dd/public",
       watchedTrees: ["citypage_weather", "marine_weather"],
-      queueManager: { dryRun: true, messagesMax: 25_000, bytesMax: 50_000_000 },
+      queueManager: { dryRun: false, exempt: [], messagesMax: 25_000, bytesMax: 50_000_000 },
     });
   });
 
@@ -93,7 +93,7 @@ describe("the public data server", () => {
     [
       "queues that are deleted before they are unbound",
       (v) => {
-        v.datamart.queueManager.deleteAfterSeconds = 60;
+        v.datamart.queueManager = { deleteAfterSeconds: 60 };
       },
       "warren:datamart.queueManager: expected warnAfterSeconds <= unbindAfterSeconds <= deleteAfterSeconds, got [600,3600,60]",
     ],
