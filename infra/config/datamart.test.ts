@@ -132,6 +132,32 @@ describe("the public data server", () => {
       "warren:datamart.delivery.senders: expected at least one sender, got {}",
     ],
     [
+      "a routing key that no subscriber binds to",
+      (v) => {
+        v.datamart.delivery.notify = { exchangeKey: "exp.dd.other.$".concat("{0}") };
+      },
+      "warren:datamart.delivery.notify.exchangeKey: expected a routing key below datamart.notifyTopic, exp.dd.notify, which subscribers bind to, got exp.dd.other.$".concat(
+        "{0}",
+      ),
+    ],
+    [
+      "a routing key with a capture that the rules don't have",
+      (v) => {
+        v.datamart.delivery.notify = { exchangeKey: "exp.dd.notify.$".concat("{1}"), rules: [{ accept: "(a)" }] };
+      },
+      "warren:datamart.delivery.notify.exchangeKey: $".concat(
+        '{1} is capture 2, but an accepting pattern has only 1, got "exp.dd.notify.$',
+        '{1}"',
+      ),
+    ],
+    [
+      "an exchange without routing keys",
+      (v) => {
+        v.brokers["wxo-b1"].exchanges = ["xpublic", { name: "cmc", type: "headers" }];
+      },
+      "warren:datamart.exchange: expected an exchange that routes by key (topic, direct, fanout), got cmc, of type headers",
+    ],
+    [
       "a port range whose end is below its start",
       (v) => {
         v.datamart.delivery.ftp.passivePorts = { from: 50_010, to: 50_000 };
