@@ -18,7 +18,7 @@ export const queueClass = z
       .default(600)
       .describe("unused and over its limit for so long (figures are up to 5 s old): a warning is logged"),
     unbindAfterSeconds: seconds.default(3600).describe("for so long: it is unbound, and keeps its messages"),
-    deleteAfterSeconds: seconds.default(86_400).describe("for so long: it is deleted, if still unused"),
+    deleteAfterSeconds: seconds.default(86_400).describe("the grace: for so long, and it is deleted, if still unused"),
   })
   .superRefine(checkTimes);
 export type QueueClass = z.infer<typeof queueClass>;
@@ -49,11 +49,11 @@ const management = z.strictObject({
 export const configSchema = commonConfig.omit({ broker: true }).extend({
   management,
   vhosts: z.array(z.string().min(1)).min(1).max(64).default(["/"]),
-  dryRun: z.boolean().default(true).describe("report the steps, but change nothing"),
+  dryRun: z.boolean().default(false).describe("report the steps, but change nothing"),
+  // Without a default: whoever runs this agent by hand must name the system's own queues, as a stack does.
   keep: z
     .array(regularExpression)
-    .default([])
-    .describe("names of queues to leave alone, besides those that start with cmc."),
+    .describe("names of queues to leave alone: the system's own, e.g. ^cmc\\.urp\\., and others"),
   classes: z
     .array(queueClass)
     .min(1)

@@ -49,21 +49,12 @@ test.each([
   ["at its limit of messages", full({ messages: 25_000, bytes: 50_000_000 }), []],
   ["over its limit of bytes", full({ messages: 1, bytes: 50_000_001 }), ["1 warn"]],
   ["with a consumer", full({ consumers: 1 }), []],
-  ["of the announcement system", full({ name: "cmc.urp.input" }), []],
+  ["with a name like the system's", full({ name: "cmc.urp.input" }), ["1 warn"]],
   ["that is to be kept", full({ name: "mine" }), []],
   ["of another class, below its limit", full({ name: "partner.x" }), []],
   ["of no class", full({ name: "other" }), []],
 ])("a queue %s", (_, queue, steps) => {
   expect(watch(1, () => queue).steps).toEqual(steps);
-});
-
-test("no pattern in a config matches a production queue", () => {
-  const classOf = classify({
-    keep: [],
-    classes: [{ ...(config.classes[1] as (typeof config.classes)[1]), pattern: "^cmc" }],
-  });
-  expect(classOf("cmc.urp.pull")).toBeUndefined();
-  expect(classOf("cmcx")?.name).toBe("clients");
 });
 
 test("a client that only gets messages, without subscribing, uses the queue", () => {

@@ -49,8 +49,6 @@ export interface Rules {
   readonly intervalSeconds: number;
 }
 
-/** Queues of the announcement system itself: never touched, whatever the config says. */
-const production = /^cmc\./;
 /** After so many intervals without a poll the time between does not count: nothing is known about it. */
 const intervalsUnseenMax = 3;
 
@@ -59,7 +57,7 @@ export function keyOf({ vhost, name }: { readonly vhost: string; readonly name: 
 }
 
 export function classify({ keep, classes }: Pick<Config, "keep" | "classes">): Classify {
-  const kept = [production, ...keep.map((pattern) => new RegExp(pattern, "u"))];
+  const kept = keep.map((pattern) => new RegExp(pattern, "u"));
   const patterns = classes.map((own) => ({ own, expression: new RegExp(own.pattern, "u") }));
   return (name) => {
     if (kept.some((expression) => expression.test(name))) return undefined;

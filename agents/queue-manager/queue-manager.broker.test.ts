@@ -23,7 +23,7 @@ let agents: TestedAgent[] = [];
 beforeAll(async () => {
   broker = await sharedBroker();
   await api("PUT", "/api/users/keeper", { password: "few rights", tags: "management" });
-  const rights = { configure: "^(?!cmc\\.)", write: "^(?!cmc\\.)", read: "^xpublic$" };
+  const rights = { configure: "^(?!cmc\\.urp\\.)", write: "^(?!cmc\\.urp\\.)", read: "^xpublic$" };
   await api("PUT", "/api/permissions/%2F/keeper", rights);
 });
 
@@ -75,7 +75,7 @@ function startManager(own: object = {}): TestedAgent {
       passwordFile: join(folder, "password"),
     },
     metrics: { port: 0 },
-    dryRun: false,
+    keep: ["^cmc\\.urp\\."],
     intervalSeconds: 1,
     classes: [{ ...small, ...times }],
     ...own,
@@ -221,7 +221,7 @@ test("a quorum queue, for which RabbitMQ has no if-unused deletion, is unbound, 
 });
 
 test("missing permissions and an unreachable broker are reported with the remedy, and the agent keeps running", async () => {
-  const rights = { configure: "^$", write: "^(?!cmc\\.)", read: "^xpublic$" };
+  const rights = { configure: "^$", write: "^(?!cmc\\.urp\\.)", read: "^xpublic$" };
   await api("PUT", "/api/users/reader", { password: "few rights", tags: "management" });
   await api("PUT", "/api/permissions/%2F/reader", rights);
   await leaveQueue("left", 30);

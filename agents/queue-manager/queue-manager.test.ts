@@ -8,7 +8,7 @@ import { QueueManager, type QueueManagerPorts } from "./queue-manager.ts";
 const config = configSchema.parse({
   management: { urls: ["http://b"], user: "u", passwordFile: "p" },
   metrics: { port: 1 },
-  dryRun: false,
+  keep: [],
   classes: [{ name: "c", pattern: "", warnAfterSeconds: 60, unbindAfterSeconds: 120, deleteAfterSeconds: 180 }],
 });
 const binding = { source: "x", routingKey: "a.#", arguments: {} };

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { commonConfig, exchangeName } from "../lib/config.ts";
 import { topicPrefix } from "../lib/dispatch-topics.ts";
-import { capturesOf, fileRule } from "../lib/file-rules.ts";
+import { capturesOf, type FileRule, fileRule } from "../lib/file-rules.ts";
 import { checkSftpServer, checkTemplates, deliveryKeys, ftpServer, sftpServer } from "./delivery-config.ts";
 import { keyFault } from "./exchange-key.ts";
 
@@ -113,12 +113,20 @@ const amqpObject = commonConfig.extend({
     .describe("folder on this host for the paths in the URLs, to read size and md5 for alsoFormats; required for v00"),
 });
 
-export const amqpConfig = amqpObject.superRefine((config, context) => {
-  const accepted = config.rules.flatMap(({ accept }) => (accept === undefined ? [] : [capturesOf(accept)]));
-  const fault = keyFault(config.exchangeKey, accepted.length === 0 ? 0 : Math.min(...accepted));
+/** Rule across keys: the routing key of every accepted file can be filled in. */
+export function checkExchangeKey(
+  { rules, exchangeKey }: { readonly rules: readonly FileRule[]; readonly exchangeKey?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  const accepted = rules.flatMap(({ accept }) => (accept === undefined ? [] : [capturesOf(accept)]));
+  const fault = keyFault(exchangeKey ?? "", accepted.length === 0 ? 0 : Math.min(...accepted));
   if (fault !== undefined) {
-    context.addIssue({ code: "custom", path: ["exchangeKey"], message: fault, input: config.exchangeKey });
+    context.addIssue({ code: "custom", path: ["exchangeKey"], message: fault, input: exchangeKey });
   }
+}
+
+export const amqpConfig = amqpObject.superRefine((config, context) => {
+  checkExchangeKey(config, context);
   const needsFacts = config.alsoFormats.findIndex(({ format }) => format === "v00");
   if (needsFacts >= 0 && config.productRootDirectory === undefined) {
     const message = "v00 contains size and md5: expected productRootDirectory, the folder of the products";

@@ -7,7 +7,7 @@ const sshPort = 22;
 const ftpPort = 21;
 
 /** Accept and reject as elsewhere, plus the place of an accepted file on the server. */
-const deliveryRule = fileRule.safeExtend({
+export const deliveryRule = fileRule.safeExtend({
   directory: z
     .string()
     .max(1000)

@@ -1,3 +1,5 @@
+import type { StackConfig } from "../config/index.ts";
+import { fixtureConfig } from "../model/fixture.ts";
 import { accessCases } from "./access-cases.ts";
 import {
   announcements,
@@ -209,5 +211,39 @@ const queueCases: readonly RuleCases[] = [
   },
 ];
 
+type Rules = NonNullable<NonNullable<StackConfig["datamart"]>["delivery"]>["notify"]["rules"];
+
+/** With the public data server of stack lab, and other rules for one of its senders, or for the one that announces. */
+function delivering(rules: Rules, notified?: Rules): StackConfig {
+  const { datamart } = fixtureConfig("lab");
+  const { senders, notify, ...delivery } = datamart?.delivery ?? {};
+  if (!datamart || !senders?.ftp || !notify) throw new Error("stack lab has no sender ftp");
+  const own = {
+    ...delivery,
+    senders: { ftp: { ...senders.ftp, rules } },
+    notify: { ...notify, rules: notified ?? notify.rules },
+  };
+  const changed = { ...datamart, broker: "bunny", delivery: own } as NonNullable<StackConfig["datamart"]>;
+  return withPassword("queue-manager", { ...sound, datamart: changed });
+}
+
+const senderCases: readonly RuleCases[] = [
+  {
+    rule: "sender-accepts-nothing",
+    fires: [
+      { on: "no rules", config: delivering([]) },
+      { on: "only reject", config: delivering([{ reject: "^a" }]) },
+      { on: "only reject for announcements", config: delivering([{ accept: "^a" }], [{ reject: "^a" }]) },
+    ],
+    quiet: [{ on: "reject and accept", config: delivering([{ reject: "^a" }, { accept: ".*" }]) }],
+  },
+];
+
 /** At least one row for each rule, in the order of the rules. */
-export const cases: readonly RuleCases[] = [...replicationCases, ...virtualIpCases, ...queueCases, ...accessCases];
+export const cases: readonly RuleCases[] = [
+  ...replicationCases,
+  ...virtualIpCases,
+  ...queueCases,
+  ...senderCases,
+  ...accessCases,
+];

@@ -15,6 +15,7 @@ import { policedProductionQueue } from "./policed-production-queue.ts";
 import { quorumOfTwo } from "./quorum-of-two.ts";
 import { releaseInPlace } from "./release-in-place.ts";
 import type { Rule } from "./rule.ts";
+import { senderAcceptsNothing } from "./sender-accepts-nothing.ts";
 import { seriesInPlace } from "./series-in-place.ts";
 import { seriesNotInRelease } from "./series-not-in-release.ts";
 import { sharedRouterId } from "./shared-router-id.ts";
@@ -45,6 +46,8 @@ export const rules: readonly Rule[] = [
   hiddenPolicy,
   unanchoredPolicy,
   unusableName,
+  // Senders
+  senderAcceptsNothing,
   // Permissions
   anonymousWritesShared,
   unanchoredPermission,

@@ -39,6 +39,10 @@ export function datamartIssues({ hosts, brokers, datamart, secrets }: StackConfi
     const path = `datamart.${key}`;
     issues.push({ path, message: `expected an exchange of broker ${datamart.broker}, got "${datamart[key]}"` });
   }
+  if (broker.exchanges.some(({ name, type }) => name === datamart.exchange && type === "headers")) {
+    const message = `expected an exchange that routes by key (topic, direct, fanout), got ${datamart.exchange}, of type headers`;
+    issues.push({ path: "datamart.exchange", message });
+  }
   issues.push(...deliveryIssues({ hosts, datamart, secrets }));
   return issues;
 }
@@ -68,6 +72,11 @@ function deliveryIssues({ hosts, datamart, secrets }: Pick<StackConfig, "hosts" 
   const { from, to } = delivery.ftp.passivePorts;
   if (from > to) {
     issues.push({ path: "datamart.delivery.ftp.passivePorts", message: `expected from <= to, got ${from}, ${to}` });
+  }
+  const { exchangeKey } = delivery.notify;
+  if (exchangeKey !== undefined && !`${exchangeKey}.`.startsWith(`${datamart.notifyTopic}.`)) {
+    const message = `expected a routing key below datamart.notifyTopic, ${datamart.notifyTopic}, which subscribers bind to, got ${exchangeKey}`;
+    issues.push({ path: "datamart.delivery.notify.exchangeKey", message });
   }
   return [...issues, ...queueIssues(delivery)];
 }

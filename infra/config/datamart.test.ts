@@ -38,7 +38,7 @@ function issuesOf(change: (values: Values) => void): string[] {
 const other = { address: "10.203.0.99", roles: ["bunny"] };
 
 describe("the public data server", () => {
-  it("defaults to the requirement's trees and limits, and to a dry run of the queue manager", () => {
+  it("defaults to the requirement's trees and limits, and to a queue manager that deletes", () => {
     const { datamart } = parseStackConfig(
       changed((v) => delete v.datamart.queueManager),
       "stack public",
@@ -46,7 +46,7 @@ describe("the public data server", () => {
     expect(datamart).toMatchObject({
       productRoot: "/apps/dd/public",
       watchedTrees: ["citypage_weather", "marine_weather"],
-      queueManager: { dryRun: true, messagesMax: 25_000, bytesMax: 50_000_000 },
+      queueManager: { dryRun: false, exempt: [], messagesMax: 25_000, bytesMax: 50_000_000 },
     });
   });
 
@@ -93,7 +93,7 @@ describe("the public data server", () => {
     [
       "queues that are deleted before they are unbound",
       (v) => {
-        v.datamart.queueManager.deleteAfterSeconds = 60;
+        v.datamart.queueManager = { deleteAfterSeconds: 60 };
       },
       "warren:datamart.queueManager: expected warnAfterSeconds <= unbindAfterSeconds <= deleteAfterSeconds, got [600,3600,60]",
     ],
@@ -130,6 +130,32 @@ describe("the public data server", () => {
         v.datamart.delivery.senders = {};
       },
       "warren:datamart.delivery.senders: expected at least one sender, got {}",
+    ],
+    [
+      "a routing key that no subscriber binds to",
+      (v) => {
+        v.datamart.delivery.notify = { exchangeKey: "exp.dd.other.$".concat("{0}") };
+      },
+      "warren:datamart.delivery.notify.exchangeKey: expected a routing key below datamart.notifyTopic, exp.dd.notify, which subscribers bind to, got exp.dd.other.$".concat(
+        "{0}",
+      ),
+    ],
+    [
+      "a routing key with a capture that the rules don't have",
+      (v) => {
+        v.datamart.delivery.notify = { exchangeKey: "exp.dd.notify.$".concat("{1}"), rules: [{ accept: "(a)" }] };
+      },
+      "warren:datamart.delivery.notify.exchangeKey: $".concat(
+        '{1} is capture 2, but an accepting pattern has only 1, got "exp.dd.notify.$',
+        '{1}"',
+      ),
+    ],
+    [
+      "an exchange without routing keys",
+      (v) => {
+        v.brokers["wxo-b1"].exchanges = ["xpublic", { name: "cmc", type: "headers" }];
+      },
+      "warren:datamart.exchange: expected an exchange that routes by key (topic, direct, fanout), got cmc, of type headers",
     ],
     [
       "a port range whose end is below its start",

@@ -10,12 +10,14 @@ const treeSchema = z
   .string()
   .regex(/^[a-z0-9_][\w-]*(\/[a-z0-9_][\w-]*)*$/, "expected a folder below productRoot, e.g. citypage_weather");
 
-const { dryRun, intervalSeconds } = queueManagerAgent.shape;
+const { dryRun, intervalSeconds, keep } = queueManagerAgent.shape;
 const { messagesMax, bytesMax, warnAfterSeconds, unbindAfterSeconds, deleteAfterSeconds } = queueClass.shape;
 
 /** Limits of abandoned client queues: a queue that is too full and unused is announced, then unbound, then deleted. */
 const queueManagerSchema = z
   .strictObject({
+    /** Names of queues to leave alone, besides those that the stack's agents and `warren:brokers` declare there. */
+    exempt: keep.default([]),
     ...{ dryRun, messagesMax, bytesMax, intervalSeconds },
     ...{ warnAfterSeconds, unbindAfterSeconds, deleteAfterSeconds },
   })

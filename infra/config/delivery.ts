@@ -1,11 +1,21 @@
 import { z } from "zod";
-import { checkTemplates, deliveryKeys, ftpServer } from "../../agents/sender/delivery-config.ts";
+import { amqpConfig, checkExchangeKey } from "../../agents/sender/config.ts";
+import { checkTemplates, deliveryKeys, deliveryRule, ftpServer } from "../../agents/sender/delivery-config.ts";
 import { byName } from "./by-name.ts";
 import { hostKeySchema } from "./host-key.ts";
 import { nameSchema } from "./hosts.ts";
 
 /** A path on a host. */
 export const absolute = z.string().regex(/^(\/[\w.-]+)+$/, "expected an absolute path");
+
+const { shape: sender } = amqpConfig;
+
+/** Settings of every sender of px, under the agent's names. A stack's defaults are those of the requirement's confs, not Sundew's own. */
+const senderKeys = {
+  validation: sender.validation.unwrap().prefault(false),
+  noDuplicates: sender.noDuplicates.unwrap().prefault(false),
+  batch: sender.batch,
+};
 
 /** One delivery path to the public data server: a sender on each host with the role px, with its own txq. */
 const senderSchema = z
@@ -15,9 +25,24 @@ const senderSchema = z
     queueDirectory: absolute.optional(),
     /** FTP only. */
     mode: ftpServer.shape.mode,
-    rules: deliveryKeys.rules,
+    ...senderKeys,
+    lock: deliveryKeys.lock.unwrap().prefault("umask"),
+    chmod: deliveryKeys.chmod.unwrap().prefault("775"),
+    /** A sender that accepts no file would remove them all: the check `sender-accepts-nothing` stops `up`. */
+    rules: z.array(deliveryRule).default([]),
   })
   .superRefine(checkTemplates);
+
+/** The sender that announces delivered files. Exchange, broker and user are those of `warren:datamart` and `warren:announcements`. */
+const notifySchema = z
+  .strictObject({
+    ...senderKeys,
+    /** Default: `NOTIFYTOPIC.${0}`. */
+    exchangeKey: sender.exchangeKey.unwrap().optional(),
+    /** Default: the rules of the requirement's dd-notify-wxo-b1.conf. */
+    rules: sender.rules.default([{ reject: "^ensemble.naefs.grib2.raw.*" }, { accept: "^(.*)\\+\\+.*" }]),
+  })
+  .superRefine(checkExchangeKey);
 
 const port = z.int().min(1024).max(65_535);
 
@@ -46,6 +71,7 @@ export const deliverySchema = z.strictObject({
     .transform((senders) => byName(Object.fromEntries(Object.entries(senders).map(withQueue)))),
   /** The txq of notifications, shared by all senders. */
   notifyDirectory: absolute.default("/apps/px/txq/dd-notify-wxo-b1"),
+  notify: notifySchema.prefault({}),
   /** Formats published in addition to the URL, to `publicExchange`, for clients of Sarracenia v2 and sr3. */
   alsoFormats: z.array(z.enum(["v02", "v03"])).default([]),
 });

@@ -51,6 +51,10 @@ export function agentQueues(config: StackConfig, cluster: string): AgentQueueMod
   return [...dispatchers, ...own, ...(needsDeadLetters ? [{ ...deadLetters, declaredBy: first.declaredBy }] : [])];
 }
 
+/** Names of the queues at a broker that a stack knows: its agents', and those under `warren:brokers`. A client host's queue is a client's. */
+export const knownQueues = (config: StackConfig, cluster: string): string[] =>
+  [...agentQueues(config, cluster), ...(config.brokers[cluster]?.queues ?? [])].map(({ name }) => name);
+
 const queue = (name: string, exchange: string, ...keys: string[]): AgentQueueModel => ({
   name,
   arguments: {},

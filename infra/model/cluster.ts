@@ -1,10 +1,10 @@
 import { twinUser } from "../config/announcements.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
-import { type DatamartConfig, queueManagerUser } from "../config/datamart.ts";
+import { queueManagerUser } from "../config/datamart.ts";
 import { hasPassword, passwordOf, type StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
-import { agentQueues } from "./agent-queues.ts";
-import { permissionsOf } from "./permissions.ts";
+import { agentQueues, knownQueues } from "./agent-queues.ts";
+import { permissionsOf, queueManagerPermissions } from "./permissions.ts";
 import type { ClusterModel, PolicyModel, UserModel } from "./types.ts";
 
 /** The clusters of a stack with their users, exchanges, queues and policies. */
@@ -35,7 +35,7 @@ function usersOf(config: StackConfig, cluster: string, broker: BrokerConfig): Us
     guest: { tags: [], ldap: false },
   };
   const { datamart } = config;
-  const manager = datamart?.broker === cluster ? { [queueManagerUser]: queueManagerSettings(datamart) } : {};
+  const manager = datamart?.broker === cluster ? { [queueManagerUser]: queueManagerSettings(config, cluster) } : {};
   const own: BrokerConfig["users"] = { ...(broker.standardObjects ? standard : {}), ...manager, ...broker.users };
   const users = withTwin(config, cluster, own);
   return Object.entries(users).map(([name, user]) => ({
@@ -72,13 +72,14 @@ function standardPolicies(broker: BrokerConfig): PolicyModel[] {
   ];
 }
 
-/** Permissions to list queues, and to unbind, rebind and delete those of clients, but not to delete or write to shared objects. */
-function queueManagerSettings({ exchange, publicExchange }: DatamartConfig): BrokerConfig["users"][string] {
-  const shared = `(${exchange}|${publicExchange})`.replaceAll(".", "\\.");
-  const others = `^(?!${shared}$|cmc\\.).*$`;
+/** A user that may list all queues, and unbind, rebind and delete those that the stack doesn't know. */
+function queueManagerSettings(config: StackConfig, cluster: string): BrokerConfig["users"][string] {
+  const bound = agentQueues(config, cluster).flatMap(({ bindings }) => bindings.map(({ exchange }) => exchange));
+  const declared = (config.brokers[cluster]?.exchanges ?? []).map(({ name }) => name);
+  const exchanges = [...new Set([...declared, ...bound])];
   return {
     tags: ["management"],
-    permissions: { configure: others, write: others, read: `^${shared}$` },
+    permissions: queueManagerPermissions(exchanges, knownQueues(config, cluster)),
     ldap: false,
   };
 }

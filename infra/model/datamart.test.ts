@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { configSchema as queueManagerSchema } from "../../agents/queue-manager/config.ts";
 import { configSchema as watcherSchema } from "../../agents/watcher/config.ts";
 import { matches } from "../checks/expressions.ts";
-import type { StackConfig } from "../config/index.ts";
-import { contentOf, fixtureConfig, fixtureModel, hostOf } from "./fixture.ts";
+import { parseStackConfig, type StackConfig } from "../config/index.ts";
+import { contentOf, fixtureConfig, fixtureModel, hostOf, stackValues } from "./fixture.ts";
 
 const config = fixtureConfig();
 const dd = (given: StackConfig = config) => hostOf("wxo-b1", given);
@@ -64,15 +64,37 @@ describe("its broker", () => {
     expect(may("read", names)).toEqual(["xpublic", "cmc", "q_anonymous.radar"]);
   });
 
-  it("allows the queue manager to delete and bind queues of clients, but not to change shared objects", () => {
+  it("allows the queue manager to unbind and delete any queue that the stack doesn't know, and nothing else", () => {
     const manager = permissionsOf("queue-manager");
     const may = (kind: "configure" | "write" | "read", names: string[]) =>
       names.filter((name) => matches(manager?.[kind] ?? "", name));
-    const names = ["xpublic", "cmc", "cmc.urp.pull", "q_anonymous.radar", "amq.gen-1", "cmcx"];
-    expect(may("configure", names)).toEqual(["q_anonymous.radar", "amq.gen-1", "cmcx"]);
-    expect(may("write", names)).toEqual(may("configure", names));
-    expect(may("read", names)).toEqual(["xpublic", "cmc"]);
+    const strangers = ["q_anonymous.radar", "amq.gen-1", "cmcx", "cmc.x", "cmc.urp.pull", "cmc.receiver.urls2"];
+    const known = ["cmc.receiver.urls", "cmc.bridge.sr3-posts", "cmc.urp.dead"];
+    const exchanges = ["xpublic", "cmc", "cmc.dead"];
+    const predeclared = ["amq.default", "amq.topic", "amq.direct"];
+    const names = [...strangers, ...known, ...exchanges, ...predeclared];
+    expect(may("configure", names)).toEqual(strangers);
+    expect(may("write", names)).toEqual(strangers);
+    expect(may("read", names)).toEqual([...strangers, ...exchanges, ...predeclared]);
     expect(cluster?.users.find(({ name }) => name === "queue-manager")?.tags).toEqual(["management"]);
+  });
+
+  it("keeps queues that the stack knows, by their exact names, and those that its patterns exempt", () => {
+    const values = stackValues("lab") as {
+      brokers: Record<string, object>;
+      datamart: { queueManager: Record<string, unknown> };
+    };
+    Object.assign(values.brokers["wxo-b1"] ?? {}, { queues: [{ name: "archive" }] });
+    values.datamart.queueManager = { exempt: ["^partner\\."] };
+    const given = parseStackConfig(values as Record<string, unknown>, "stack lab");
+    expect(readConfig("queue-manager", given)).toMatchObject({
+      dryRun: false,
+      keep: [
+        ...["^cmc\\.receiver\\.urls$", "^cmc\\.bridge\\.sr3-posts$", "^cmc\\.urp\\.dead$", "^archive$"],
+        "^partner\\.",
+      ],
+      classes: [{ pattern: "", messagesMax: 25_000, bytesMax: 50_000_000, deleteAfterSeconds: 86_400 }],
+    });
   });
 
   it("limits queues of clients, whatever they declare", () => {

@@ -4,7 +4,8 @@ import {
 } from "../../agents/queue-manager/config.ts";
 import type { Config as WatcherConfig } from "../../agents/watcher/config.ts";
 import { renderApacheProducts } from "../../templates/render.ts";
-import { queueManagerUser } from "../config/datamart.ts";
+import { type DatamartConfig, queueManagerUser } from "../config/datamart.ts";
+import type { StackConfig } from "../config/index.ts";
 import {
   agentPart,
   brokerHosts,
@@ -13,10 +14,12 @@ import {
   productAccount,
   serviceAccount,
 } from "./agent-part.ts";
+import { knownQueues } from "./agent-queues.ts";
 import { apacheServing } from "./apache.ts";
 import { baseUrlOf } from "./delivery.ts";
 import { brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
+import { literally } from "./permissions.ts";
 import { caFile } from "./tls.ts";
 
 /** The public data server's tree, at the root of its URLs. */
@@ -74,13 +77,19 @@ function besideBroker(context: PartContext, cluster: string): string[] {
   return broker?.members.includes(context.host) ? [`127.0.0.1:${broker.port}`] : brokerHosts(context, cluster);
 }
 
+/** Names of the queues that are not clients', as patterns: those that the stack knows, and those that it exempts. */
+export const keptQueues = (config: StackConfig, { broker, queueManager }: DatamartConfig): string[] => [
+  ...knownQueues(config, broker).map((name) => `^${literally(name)}$`),
+  ...queueManager.exempt,
+];
+
 /** Announces, unbinds and deletes abandoned client queues. */
 export function queueManagerPart(context: PartContext): HostPart {
   const { config } = context;
   const { datamart } = config;
   const broker = datamart && config.brokers[datamart.broker];
   if (!datamart || !broker) return {};
-  const { dryRun, intervalSeconds, ...limits } = datamart.queueManager;
+  const { dryRun, intervalSeconds, exempt: _, ...limits } = datamart.queueManager;
   const own: Partial<QueueManagerConfig> = {
     management: {
       urls: [`${broker.tls ? "https" : "http"}://127.0.0.1:${broker.management.port}`],
@@ -90,6 +99,7 @@ export function queueManagerPart(context: PartContext): HostPart {
       requestTimeoutMs: queueManagerSchema.shape.management.shape.requestTimeoutMs.parse(undefined),
     },
     dryRun,
+    keep: keptQueues(config, datamart),
     intervalSeconds,
     classes: [{ name: "clients", pattern: "", ...limits }],
   };

@@ -74,8 +74,23 @@ describe("a px host", () => {
       exchange: "cmc",
       // biome-ignore lint/suspicious/noTemplateCurlyInString: the sender fills it in
       exchangeKey: "exp.dd.notify.${0}",
-      rules: [{ reject: "^ensemble\\.naefs\\.grib2\\.raw.*" }, { accept: "^(.*)\\+\\+.*" }],
+      rules: [{ reject: "^ensemble.naefs.grib2.raw.*" }, { accept: "^(.*)\\+\\+.*" }],
     });
+  });
+
+  it("has no rule or option that a stack can't change", () => {
+    const values = stackValues("lab") as {
+      brokers: Record<string, object>;
+      datamart: { delivery: { senders: { ftp: object } } };
+    };
+    const common = { validation: true, noDuplicates: true, batch: 7, rules: [{ accept: "^(a)" }] };
+    Object.assign(values.datamart.delivery.senders.ftp, { ...common, lock: ".part", chmod: "640" });
+    const exchangeKey = "exp.dd.notify.x.$".concat("{0}");
+    Object.assign(values.datamart.delivery, { notify: { ...common, exchangeKey } });
+    Object.assign(values.brokers["wxo-b1"] ?? {}, { exchanges: [{ name: "cmc", type: "direct" }, "xpublic"] });
+    const other = parseStackConfig(values as unknown as Record<string, unknown>, "stack lab");
+    expect(readConfig("delivery-ftp", other)).toMatchObject({ ...common, lock: ".part", chmod: "640" });
+    expect(readConfig("dd-notify", other)).toMatchObject({ ...common, exchangeKey, exchangeType: "direct" });
   });
 
   it("also announces in sr3's formats if configured", () => {

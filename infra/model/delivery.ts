@@ -1,5 +1,5 @@
 import { basename, dirname } from "node:path/posix";
-import { type AmqpConfig, amqpConfig, type FtpConfig, type SftpConfig } from "../../agents/sender/config.ts";
+import type { AmqpConfig, FtpConfig, SftpConfig } from "../../agents/sender/config.ts";
 import { configSchema as watcherSchema } from "../../agents/watcher/config.ts";
 import { renderDeliveryAccount } from "../../templates/render.ts";
 import { candidate } from "../commands/files.ts";
@@ -97,13 +97,13 @@ function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace)
     type: sender.protocol,
     queueDirectory: sender.queueDirectory,
     rules: sender.rules,
-    validation: false,
-    noDuplicates: false,
-    batch: amqpConfig.shape.batch.parse(undefined),
+    validation: sender.validation,
+    noDuplicates: sender.noDuplicates,
+    batch: sender.batch,
     // As seen from the account's chroot, the parent folder.
     root: `/${basename(datamart.productRoot)}`,
-    lock: "umask",
-    chmod: "775",
+    lock: sender.lock,
+    chmod: sender.chmod,
     directoryChmod: "775",
     server: { host: dd.fullName, user: delivery.user, ...login.server },
     notify: { queueDirectory: delivery.notifyDirectory, baseUrl: baseUrlOf(config, dd.name) },
@@ -172,15 +172,14 @@ export function notifySenderPart(context: PartContext): HostPart {
   const { datamart } = config;
   if (!datamart?.delivery) return {};
   const { delivery, broker, exchange, notifyTopic } = datamart;
+  const { exchangeKey = `${notifyTopic}.\${0}`, ...notify } = delivery.notify;
   const own: Partial<AmqpConfig> = {
     type: "amqp",
     queueDirectory: delivery.notifyDirectory,
-    // The requirement's own dd-notify-wxo-b1.conf.
-    rules: [{ reject: "^ensemble\\.naefs\\.grib2\\.raw.*" }, { accept: "^(.*)\\+\\+.*" }],
-    validation: false,
-    noDuplicates: false,
+    ...notify,
     exchange,
-    exchangeKey: `${notifyTopic}.\${0}`,
+    ...exchangeTypeOf(config, broker, exchange),
+    exchangeKey,
     alsoFormats: delivery.alsoFormats.map((format) => ({
       format,
       exchange: datamart.publicExchange,
@@ -201,6 +200,16 @@ export function notifySenderPart(context: PartContext): HostPart {
     }),
     directories: queueFolders(delivery.notifyDirectory),
   };
+}
+
+/** The type with which `warren:brokers` declares the exchange; the sender declares it, too. The config's rules refuse headers. */
+function exchangeTypeOf(
+  { brokers }: StackConfig,
+  broker: string,
+  exchange: string,
+): Pick<Partial<AmqpConfig>, "exchangeType"> {
+  const type = brokers[broker]?.exchanges.find(({ name }) => name === exchange)?.type;
+  return type === undefined || type === "headers" ? {} : { exchangeType: type };
 }
 
 /** First words of routing keys, to which sr3 binds, from the watcher's defaults. */

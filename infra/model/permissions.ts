@@ -32,4 +32,21 @@ const settings: Readonly<Record<"safe" | "compatible", { anonymous: Permissions;
   },
 };
 
+/** A name as part of an expression that matches it literally, in JavaScript and in RabbitMQ (PCRE). */
+export const literally = (name: string): string => name.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+
+/** Any name but these. RabbitMQ removes line ends from names, so `.` and `$` are sufficient. */
+function allBut(names: readonly string[], alsoBut = ""): string {
+  return `^(?!${alsoBut}(${names.map(literally).join("|")})$).*$`;
+}
+
+/**
+ * What the queue manager needs: to unbind, rebind and delete any queue that the stack doesn't know. Unbinding needs read on the exchange,
+ * whatever it is called: clients may have their own. It can't write to RabbitMQ's own exchanges, so not to a queue by the default one either.
+ */
+export function queueManagerPermissions(exchanges: readonly string[], queues: readonly string[]): Permissions {
+  const others = allBut([...exchanges, ...queues], "amq\\.(?!gen-)|");
+  return { configure: others, write: others, read: allBut(queues) };
+}
+
 export const permissionsOf = (setting: keyof typeof settings) => settings[setting];

@@ -27,16 +27,25 @@ export function define(command: Command): void {
       "write FOLDER/NAME/AGENT.json, and the password beside it; by default print the configs",
     )
     .option("--force", "overwrite existing files")
-    .option("--json", "print JSON: configs, what is not expressed, faults; no passwords")
+    .addOption(
+      new Option("--stack", "print senders as sections of a stack file, instead of configs").conflicts([
+        "output",
+        "json",
+      ]),
+    )
+    .option("--json", "print JSON: configs, what is missing or not expressed, faults; no passwords")
     .addHelpText(
       "after",
       `
 Reads each file as pxSender and pxReceiver did: px.conf in the folder above comes first, \`include\` is followed, the last line of
-an option wins, defaults are Sundew's. Configs go to standard output, the list of what is not expressed to standard error: file and
-line, option, why, remedy. Nothing of the old installation is changed, and no broker is asked.
-Exit codes: 0 everything is expressed, 1 a file could not be imported, 2 imported, but something is not expressed.
+an option wins, defaults are Sundew's. Configs go to standard output, the list of what is missing or not expressed to standard error: file
+and line, option, why, remedy. A file of which only the beginning is known is imported as far as it goes. With --stack, give all senders of
+one server at once: those that deliver, and the one of type amqp that announces. Nothing of the old installation is changed, and no broker
+is asked.
+Exit codes: 0 everything is expressed, 1 a file could not be imported, 2 imported, but something is missing or not expressed.
 
   ./warren import-px /apps/px/etc/tx/dd-notify-wxo-b1.conf
+  ./warren import-px /apps/px/etc/tx/*wxo-b1*.conf --stack
   ./warren import-px /apps/px/etc/tx/*.conf --output agents.new
   ./warren agent sender --config agents.new/dd-notify-wxo-b1/sender.json --check-config`,
     )

@@ -6,6 +6,7 @@ import type { StackConfig } from "../../../infra/config/index.ts";
 import { type AgentName, type InstanceName, metricsPorts } from "../../../infra/model/agent-part.ts";
 import { messageQueueOf } from "../../../infra/model/agent-queues.ts";
 import { productUrlPath } from "../../../infra/model/apache.ts";
+import { keptQueues } from "../../../infra/model/datamart.ts";
 import { deliveryKeyFile, deliveryKnownHosts, deliveryPlaces, publicServer } from "../../../infra/model/delivery.ts";
 import { dispatcherHosts } from "../../../infra/model/dispatchers.ts";
 import { bridgePlaces, receiverPlaces } from "../../../infra/model/message-agents.ts";
@@ -90,6 +91,8 @@ export interface PublicRoad {
   readonly queues: Readonly<Record<string, string>>;
   /** The queue manager handles clients' queues that are longer. */
   readonly messagesMax: number;
+  /** Patterns of the queues that are not clients'. */
+  readonly keptQueues: readonly string[];
 }
 
 /** The agent that announces deliveries. */
@@ -173,6 +176,7 @@ function publicRoadOf(config: StackConfig, having: (role: Role) => string[]): Pi
       ...{ productRoot, watchedTrees, clientDirectory: outside.directory, clientsHearAll: outside.topic === "#" },
       queues: Object.fromEntries(clients.map((host) => [host, subscriberQueueOf(host)])),
       messagesMax: datamart.queueManager.messagesMax,
+      keptQueues: keptQueues(config, datamart),
     },
   };
 }

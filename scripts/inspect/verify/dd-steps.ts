@@ -90,8 +90,9 @@ function shortQueues({ chain, publicBroker }: Evidence, host: string): Verdict {
   const queues = publicBroker?.queues;
   if (!queues) return { verdict: "unknown", evidence: "the broker reports no queues" };
   const most = chain.publicRoad?.messagesMax ?? 0;
-  // Agents' own queues may have any length.
-  const clients = Object.values(queues).filter(({ name }) => !name.startsWith("cmc."));
+  // The system's own queues may have any length.
+  const kept = (chain.publicRoad?.keptQueues ?? []).map((pattern) => new RegExp(pattern, "u"));
+  const clients = Object.values(queues).filter(({ name }) => !kept.some((pattern) => pattern.test(name)));
   const all = clients.toSorted((a, b) => b.messages - a.messages);
   const published = all.reduce((sum, queue) => sum + queue.published, 0);
   const [deepest] = all;

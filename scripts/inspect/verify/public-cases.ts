@@ -200,13 +200,12 @@ export const publicCases: readonly Case[] = (
       title: "an external client's queue is too long",
       change: (evidence) => {
         const { queues } = evidence.publicBroker ?? {};
-        if (queues)
-          queues.q_anonymous_x = { ...queue(evidence), name: "q_anonymous_x", messages: 30_000, consumers: 0 };
+        if (queues) queues["cmc.x"] = { ...queue(evidence), name: "cmc.x", messages: 30_000, consumers: 0 };
       },
       ...{
         host: "wxo-b1",
         step: "client-queues-are-short",
-        says: /q_anonymous_x with 30000, more than 25000/,
+        says: /cmc\.x with 30000, more than 25000/,
         remedy: /--agent queue-manager/,
       },
     },

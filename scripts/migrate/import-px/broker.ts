@@ -16,30 +16,33 @@ export function brokerPart(draft: Draft, whole: Place, passwordFile: string): Br
   const host = draft.text("host");
   const port = draft.number("port", 1, portMax) ?? amqpPort;
   const user = draft.text("user");
-  if (host === undefined) draft.fault(whole, "has no host", "add the broker's: host NAME");
-  if (user === undefined) draft.fault(whole, "has no user", "add the broker's user: user NAME");
+  if (host === undefined) draft.miss(whole, "host", "it names no broker", "add it: host NAME");
+  if (user === undefined) draft.miss(whole, "user", "it names no user of the broker", "add it: user NAME");
   const protocol = draft.lineOf("protocol");
   if (protocol && protocol.words[0] !== "amqp") {
     draft.find(protocol, { kind: "noted", why: "type amqp always uses AMQP", remedy: "none is needed" });
   }
-  const password = draft.lineOf("password");
-  const isHidden = password !== undefined && /^\*+$/.test(password.words[0]);
-  if (password === undefined || isHidden) {
-    const why = password === undefined ? "has no password" : "is asterisks, not a password";
-    const remedy = `write only the user's password into the file ${passwordFile} beside the config, mode 0600`;
-    draft.find(password ?? { ...whole, option: "password", words: [""] }, { kind: "unexpressed", why, remedy });
-  }
   const address = host === undefined || host.includes(":") ? host : `${host}:${port}`;
   return {
-    broker: { hosts: [address], user, passwordFile },
-    password: isHidden ? undefined : password?.words[0],
+    broker: { hosts: address === undefined ? [] : [address], user, passwordFile },
+    password: passwordOf(draft, whole, passwordFile, `passwords.${user ?? "USER"}`),
   };
+}
+
+/** The password; undefined where the file has none, or asterisks in its place. @param secret its key below `warren:secrets` of a stack */
+export function passwordOf(draft: Draft, whole: Place, passwordFile: string, secret: string): string | undefined {
+  const line = draft.lineOf("password");
+  if (line && !/^\*+$/.test(line.words[0])) return line.words[0];
+  const why = line ? "it is asterisks, not a password" : "it has no password";
+  const remedy = `write only the user's password into the file ${passwordFile} beside the config, mode 0600; in a stack: warren:secrets.${secret}`;
+  draft.miss(line ?? whole, "password", why, remedy);
+  return undefined;
 }
 
 /** Exchange and type; a fault where it is missing, or no agent can declare it. */
 export function exchangePart(draft: Draft, whole: Place): Readonly<Record<string, unknown>> {
   const exchange = draft.text("exchange_name");
-  if (exchange === undefined) draft.fault(whole, "has no exchange_name", "add it: exchange_name cmc");
+  if (exchange === undefined) draft.miss(whole, "exchange_name", "it names no exchange", "add it: exchange_name cmc");
   const line = draft.lineOf("exchange_type");
   // Sundew's default.
   const exchangeType = line?.words[0] ?? "fanout";

@@ -47,7 +47,7 @@ test("the start quoted in the source, completed, gives its sender: active, lock 
   });
   // The source doesn't mention whether the script makes directories: the agent does.
   expect(made.config).not.toHaveProperty("makeDirectories");
-  expect(unexpressed(made)).toEqual(["2 send_script", "6 password"]);
+  expect(unexpressed(made)).toEqual(["2 send_script", "2 send_script"]);
   const [script] = made.findings.filter(({ option }) => option === "send_script");
   expect(script?.remedy).toContain('"queueDirectory": "/apps/px/txq/dd-notify-wxo-b1"');
 });
@@ -97,9 +97,29 @@ test("unsupported settings are listed", async () => {
   expect(made.config).toMatchObject({ chmod: "666", server: { connectTimeoutMs: 30_000 } });
 });
 
+test("where something is missing, the file is imported as far as it goes", async () => {
+  const made = await imported(["type single-file", "protocol ftp", "batch 7"]);
+  expect(made.faults).toEqual([]);
+  expect(made.config).toMatchObject({ type: "ftp", batch: 7, rules: [] });
+  const missing = made.findings.filter(({ kind }) => kind === "missing").map(({ option }) => option);
+  expect(missing).toEqual(["host", "user", "password", "accept"]);
+});
+
+test.each([
+  ["pull_amqp_wget.py", "role pds"],
+  ["amqp_expose_db.py", "role urp"],
+  ["other.py", "type single-file"],
+])(
+  "for a script that no sender replaces, %s, the fault says what takes its place and what to check",
+  async (script, place) => {
+    const made = await imported(["type script", `send_script ${script}`, "protocol ftp"]);
+    expect(made.config).toBeUndefined();
+    expect(made.faults[0]?.remedy).toContain(place);
+    expect(made.faults[0]?.remedy).toMatch(/check/);
+  },
+);
+
 test.each<[string, string[], string]>([
-  ["no host", least.filter((line) => !line.startsWith("host")), "has no host"],
-  ["nothing accepted", least.slice(0, -1), "accepts no file"],
   ["another protocol", ["type single-file", "protocol file", "accept .*"], "type single-file: no agent is a sender"],
   ["another script", [...least.slice(1), "type script", "send_script other.py"], "type script: no agent is a sender"],
   ["a name by a script", [...least, "filename DESTFNSCRIPT=x.py", "accept x"], "filename DESTFNSCRIPT=x.py: no agent"],

@@ -1,4 +1,5 @@
 import { configSchema } from "../../../agents/sender/config.ts";
+import { passwordOf } from "./broker.ts";
 import type { ConfLine } from "./conf.ts";
 import { deliveryRules } from "./delivery-rules.ts";
 import type { Draft } from "./draft.ts";
@@ -23,11 +24,8 @@ export function importDelivery(draft: Draft, whole: Place, target: Target): Made
   const { server, password } = serverPart(draft, whole, type);
   const { root, rules } = deliveryRules(draft, whole);
   if (!rules.some(({ accept }) => accept !== undefined)) {
-    draft.fault(
-      whole,
-      "accepts no file: it would delete all files",
-      "add rules: accept .*, after the directory they go to",
-    );
+    const remedy = "add its accept lines, each after the directory that its files go to";
+    draft.miss(whole, "accept", "it accepts no file, and would delete all of them", remedy);
   }
   const script = draft.lineOf("send_script");
   if (script) tellOfScript(draft, script, server.host, pxRoot);
@@ -64,18 +62,12 @@ export function importDelivery(draft: Draft, whole: Place, target: Target): Made
 function serverPart(draft: Draft, whole: Place, type: "sftp" | "ftp") {
   const host = draft.text("host");
   const user = draft.text("user");
-  if (host === undefined) draft.fault(whole, "has no host", "add the server's: host NAME");
-  if (user === undefined) draft.fault(whole, "has no user", "add the user: user NAME");
+  if (host === undefined) draft.miss(whole, "host", "it names no server", "add it: host NAME");
+  if (user === undefined) draft.miss(whole, "user", "it names no user of the server", "add it: user NAME");
   const seconds = draft.number("timeout", 1, connectSecondsMax);
   const keyFile = draft.text("ssh_keyfile");
-  const password = draft.lineOf("password");
-  const isHidden = password !== undefined && /^\*+$/.test(password.words[0]);
   const needsPassword = type === "ftp" || keyFile === undefined;
-  if (needsPassword && (password === undefined || isHidden)) {
-    const why = password === undefined ? "has no password" : "is asterisks, not a password";
-    const remedy = "write only the user's password into the file sender-password beside the config, mode 0600";
-    draft.find(password ?? { ...whole, option: "password", words: [""] }, { kind: "unexpressed", why, remedy });
-  }
+  const password = needsPassword ? passwordOf(draft, whole, "sender-password", "deliveryPassword") : undefined;
   const server = {
     host,
     port: draft.number("port", 1, portMax),
@@ -84,7 +76,7 @@ function serverPart(draft: Draft, whole: Place, type: "sftp" | "ftp") {
     passwordFile: needsPassword ? "sender-password" : undefined,
     ...(type === "sftp" ? sftpPart(draft, whole, host, keyFile) : { mode: modeOf(draft) }),
   };
-  return { server, password: needsPassword && !isHidden ? password?.words[0] : undefined };
+  return { server, password };
 }
 
 function sftpPart(draft: Draft, whole: Place, host: string | undefined, keyFile: string | undefined) {
@@ -123,12 +115,18 @@ function chmodOf(draft: Draft): string {
   return chmodUsual;
 }
 
-/** What sftp_amqp.py knew and its config does not contain. */
+/** What takes the place of sftp_amqp.py, and what to check: its config does not contain what the script knew. */
 function tellOfScript(draft: Draft, script: ConfLine, host: string | undefined, pxRoot: string): void {
   const txq = `${pxRoot}/txq/dd-notify-${host?.split(".")[0] ?? "HOST"}`;
   draft.find(script, {
     kind: "unexpressed",
-    why: "the script knew which txq gets the notice of a delivery, and with which URL; this file does not",
-    remedy: `add "notify": { "queueDirectory": "${txq}", "baseUrl": "http://PUBLIC-NAME/" }, the URL of what is \`root\` here`,
+    why: "the sender takes the place of the script: it delivers, then writes the URL of each product into the txq of a sender of type amqp",
+    remedy: `say which, as the script did: "notify": { "queueDirectory": "${txq}", "baseUrl": "http://PUBLIC-NAME/" }, the URL of what is \`root\` here; in a stack: datamart.delivery.notifyDirectory and datamart.baseUrl`,
+  });
+  draft.find(script, {
+    kind: "unexpressed",
+    why: "the script could place files elsewhere than directory and filename say, and make directories as it liked",
+    remedy:
+      "read it, and compare the first products' paths on the server with the old ones; say differences by the rules' directory and fileName",
   });
 }

@@ -1,6 +1,6 @@
 import { type FileRule, fileRule } from "../../../agents/lib/file-rules.ts";
 import type { ConfLine } from "./conf.ts";
-import type { Fault, Finding } from "./findings.ts";
+import type { Fault, Finding, Place } from "./findings.ts";
 import { type Left, unknownOption } from "./options.ts";
 import { globToPattern, toPattern } from "./python-pattern.ts";
 
@@ -113,6 +113,16 @@ export class Draft {
 
   find({ file, line, option }: ConfLine, { kind, why, remedy }: Left): void {
     this.findings.push({ file, line, option, kind, why, remedy });
+  }
+
+  /** The file does not say something that the agent must know. */
+  miss(place: Place, option: string, why: string, remedy: string): void {
+    this.findings.push({ file: place.file, line: place.line, option, kind: "missing", why, remedy });
+  }
+
+  /** Whether the agent refuses the config until something is added. A password is in a file of its own. */
+  get isIncomplete(): boolean {
+    return this.findings.some(({ kind, option }) => kind === "missing" && option !== "password");
   }
 
   fault({ file, line }: { readonly file: string; readonly line: number }, message: string, remedy: string): void {

@@ -8,8 +8,11 @@ export interface Place {
 /** What becomes of a line that has no equivalent in an agent's config. */
 export interface Finding extends Place {
   readonly option: string;
-  /** unexpressed: the agent does not do what the line asked for. noted: nothing is lost by the omission or change. */
-  readonly kind: "unexpressed" | "noted";
+  /**
+   * missing: the file doesn't say it, as where only its beginning is known; the agent refuses its config until it is added. unexpressed: the
+   * agent does not do what the line asked for. noted: nothing is lost by the omission or change.
+   */
+  readonly kind: "missing" | "unexpressed" | "noted";
   readonly why: string;
   readonly remedy: string;
 }

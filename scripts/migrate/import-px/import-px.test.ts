@@ -61,7 +61,7 @@ test("the source's dd-notify gives its sender: only the password, which is aster
     ...{ validation: false, noDuplicates: false },
     rules: [{ reject: "^ensemble.naefs.grib2.raw.*" }, { accept: "^(.*)\\+\\+.*" }],
   });
-  const left = made.findings.filter(({ kind }: { kind: string }) => kind === "unexpressed");
+  const left = made.findings.filter(({ kind }: { kind: string }) => kind !== "noted");
   expect(left).toMatchObject([{ file: notify, line: 9, option: "password" }]);
 });
 
@@ -88,6 +88,11 @@ test("existing files are overwritten only on request", async () => {
   expect((await imported([notify], { output: folder, force: true })).code).toBe(2);
 });
 
+test("no sections are printed where a file can't be imported", async () => {
+  const files = [notify, `${examples}/rx/pull_urp.conf`];
+  expect(await imported(files, { stack: true })).toMatchObject({ code: 1, stdout: "" });
+});
+
 test("a missing file and a repeated name give clear messages", async () => {
   const missing = await imported([`${examples}/tx/none.conf`]);
   expect(missing.code).toBe(1);
@@ -97,7 +102,17 @@ test("a missing file and a repeated name give clear messages", async () => {
 
 test("the commands in docs/agents.md work as described", async () => {
   const shown = shellLines("docs/agents.md").filter((line) => line.startsWith("./warren import-px"));
-  expect(shown).toEqual([`./warren import-px ${notify}`, `./warren import-px ${notify} --output /tmp/agents.new`]);
+  const delivering = `${examples}/tx/wxo-b1-oper-dd.conf`;
+  expect(shown).toEqual([
+    `./warren import-px ${notify}`,
+    `./warren import-px ${notify} --output /tmp/agents.new`,
+    `./warren import-px ${delivering} ${notify} --stack`,
+  ]);
+  const sections = await imported([delivering, notify], { stack: true });
+  expect(sections.code).toBe(2);
+  expect(sections.stdout).toMatch(
+    /^# From wxo-b1-oper-dd\.conf, dd-notify-wxo-b1\.conf\.[\s\S]*\n {2}warren:datamart:\n/,
+  );
   expect(shellLines("docs/agents.md")).toContain(
     "./warren agent sender --config /tmp/agents.new/dd-notify-wxo-b1/sender.json --check-config",
   );

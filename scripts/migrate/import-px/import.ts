@@ -48,7 +48,11 @@ export async function importFile(file: string, options: ImportOptions, read: Rea
   const make = makerOf(agent, type?.words[0], draft.text("protocol"), scripts);
   if (!make) {
     const what = type ? `type ${type.words[0]}` : "no type";
-    draft.fault(type ?? whole, `${what}: no agent is a ${agent} of it`, otherType(type?.words[0] ?? "", scripts));
+    draft.fault(
+      type ?? whole,
+      `${what}: no agent is a ${agent} of it`,
+      otherType(type?.words[0] ?? "", [...scripts, name]),
+    );
     return { ...nothing, faults: draft.faults };
   }
   const target = { name, root: options.root, metricsPort: options.metricsPort };

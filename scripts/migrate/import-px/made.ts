@@ -15,14 +15,14 @@ export interface Made {
   readonly password: string | undefined;
 }
 
-/** Errors of the agent's own schema, at the lines that they come from; none where those lines already have a fault. */
+/** Errors of the agent's own schema, at the lines that they come from; none where there are faults, or something is missing anyway. */
 export function tellIssues(
   draft: Draft,
   whole: Place,
   options: Readonly<Record<string, string>>,
   issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] = [],
 ): void {
-  if (draft.faults.length > 0) return;
+  if (draft.faults.length > 0 || draft.isIncomplete) return;
   for (const { path, message } of issues) {
     const option = options[String(path[0])];
     const line = option === undefined ? undefined : draft.lineOf(option);

@@ -1,6 +1,8 @@
+import type { Finding } from "./findings.ts";
+
 /** What becomes of options without an equivalent in an agent's config. */
 export interface Left {
-  readonly kind: "unexpressed" | "noted";
+  readonly kind: Finding["kind"];
   readonly why: string;
   readonly remedy: string;
 }
@@ -108,15 +110,27 @@ export const unknownOption: Left = {
   remedy: "if it is a typing mistake, correct it and import again; otherwise remove the line",
 };
 
-/** Why a type has no agent, and what does its work instead. */
-export function otherType(type: string, scripts: readonly string[]): string {
-  const script = scripts.join(" ");
-  if (script.includes("pull_amqp_wget")) {
-    return "agents/puller does its work: start from agents/puller/example.json, with this receiver's rxq as receiverQueueDirectory";
-  }
-  if (script.includes("amqp_expose_db")) {
-    return "agents/announcer does its work: start from agents/announcer/example.json";
-  }
+const pullerPlace = [
+  "the puller takes its place: in a stack a host with the role pds, alone agents/puller/example.json;",
+  "check that announcements.receiverDirectory (receiverQueueDirectory) is this receiver's rxq,",
+  "and keep its accept and reject lines in a receiver of type single-file that ingests from there",
+].join(" ");
+const announcerPlace = [
+  "the announcer takes its place: in a stack a host with the role urp, alone agents/announcer/example.json;",
+  "check that announcements.productRoot is the folder of products, and announcements.inputTopic the start of its exchange_key",
+].join(" ");
+const scriptPlace = [
+  "read the script: if it only delivers, write `type single-file`, check the directory and filename lines, and import again;",
+  "if it also writes each product's URL into a txq, write `send_script sftp_amqp.py`;",
+  "what else it does has to happen before files are in the txq",
+].join(" ");
+
+/** What takes the place of a file whose type has no agent, and what to check. @param names of its scripts, and of the file */
+export function otherType(type: string, names: readonly string[]): string {
+  const name = names.join(" ");
+  if (/pull_amqp_wget|pull_urp/.test(name)) return pullerPlace;
+  if (name.includes("amqp_expose_db")) return announcerPlace;
+  if (type === "script") return scriptPlace;
   if (["am", "amis", "wmo"].includes(type)) return "keep it: no agent speaks that bulletin protocol";
   return "keep it: senders of type amqp and those that deliver by FTP or SFTP can be imported, and receivers of type amqp";
 }

@@ -13,21 +13,24 @@ export function pathsOf({ name, agent }: Imported): { readonly config: string; r
   return { config: `${name}/${agent}.json`, password: `${name}/${agent}-password` };
 }
 
-/** The report for people: the result for each file, what is not expressed, and what is omitted or changed without loss. */
-export function formatImport(all: readonly Imported[]): string {
-  return printable(all.map(formatOne).join("\n"));
+/** The report for people: the result for each file, what is missing or not expressed, and what is omitted or changed without loss. @param more findings about all */
+export function formatImport(all: readonly Imported[], more: readonly Finding[] = []): string {
+  return printable(
+    all.map((one) => formatOne(one, [...one.findings, ...more.filter(({ file }) => file === one.file)])).join("\n"),
+  );
 }
 
-function formatOne(imported: Imported): string {
-  const { file, agent, faults, findings } = imported;
+function formatOne({ file, agent, faults }: Imported, findings: readonly Finding[]): string {
   if (faults.length > 0) {
     const lines = faults.flatMap((fault) => [`  ${placeText(fault)}: ${fault.message}`, `      -> ${fault.remedy}`]);
     return `${[`${file}: not imported`, ...lines].join("\n")}\n`;
   }
+  const missing = findings.filter(({ kind }) => kind === "missing");
   const unexpressed = findings.filter(({ kind }) => kind === "unexpressed");
   const noted = findings.filter(({ kind }) => kind === "noted");
   const head = `${file}: ${agent}`;
-  return `${[head, ...list("not expressed", unexpressed), ...list("good to know", noted)].join("\n")}\n`;
+  const lists = [...list("missing", missing), ...list("not expressed", unexpressed), ...list("good to know", noted)];
+  return `${[head, ...lists].join("\n")}\n`;
 }
 
 function list(title: string, findings: readonly Finding[]): string[] {
@@ -44,8 +47,8 @@ export function jsonOf({ file, name, agent, config, findings, faults }: Imported
   return { file, name, agent: agent ?? null, config: config ?? null, findings, faults };
 }
 
-/** 0: everything is expressed; 1: a file is not imported; 2: all are, but something is not expressed. */
-export function exitCodeOf(all: readonly Imported[]): 0 | 1 | 2 {
+/** 0: everything is expressed; 1: a file is not imported; 2: all are, but something is missing or not expressed. */
+export function exitCodeOf(all: readonly Imported[], more: readonly Finding[] = []): 0 | 1 | 2 {
   if (all.some(({ faults }) => faults.length > 0)) return 1;
-  return all.some(({ findings }) => findings.some(({ kind }) => kind === "unexpressed")) ? 2 : 0;
+  return [...more, ...all.flatMap(({ findings }) => findings)].some(({ kind }) => kind !== "noted") ? 2 : 0;
 }

@@ -4,6 +4,7 @@ import { UserError } from "../../../agents/lib/errors.ts";
 import { exists, writeFileAtomic } from "../../lib/files.ts";
 import { type Agent, type Imported, importFile } from "./import.ts";
 import { configText, exitCodeOf, formatImport, jsonOf, pathsOf } from "./report.ts";
+import { stackOf, stackText } from "./stack.ts";
 
 export interface ImportPxOptions {
   readonly as?: Agent;
@@ -12,6 +13,7 @@ export interface ImportPxOptions {
   readonly output?: string;
   readonly force?: true;
   readonly json?: true;
+  readonly stack?: true;
 }
 
 /** Standard output and standard error. */
@@ -22,7 +24,7 @@ export interface Print {
 
 /**
  * Imports files one by one, writes or prints the configs, and prints what was not expressed.
- * @returns the exit code: 0 everything is expressed, 1 a file could not be imported, 2 imported, but something is not expressed
+ * @returns the exit code: 0 everything is expressed, 1 a file could not be imported, 2 imported, but something is missing or not expressed
  * @throws UserError where a name is given twice, or a file would be overwritten
  */
 export async function importPx(files: readonly string[], options: ImportPxOptions, print: Print): Promise<0 | 1 | 2> {
@@ -32,11 +34,27 @@ export async function importPx(files: readonly string[], options: ImportPxOption
     all.push(await importFile(file, { agent: options.as, root: options.root, metricsPort }, readConfFile));
   }
   requireOwnNames(all);
+  if (options.stack) return printStack(all, print);
   if (options.output !== undefined) await writeAll(all, options.output, options.force ?? false, print);
   else if (!options.json) for (const each of all) if (each.config) print.out(configText(each));
   if (options.json) print.out(`${JSON.stringify(all.map(jsonOf), null, 2)}\n`);
   else print.err(formatImport(all));
   return exitCodeOf(all);
+}
+
+/** Without the sections where a file could not be imported: they would look complete. */
+function printStack(all: readonly Imported[], print: Print): 0 | 1 | 2 {
+  const stack = stackOf(all);
+  const code = exitCodeOf(all, stack.findings);
+  if (code !== 1)
+    print.out(
+      stackText(
+        stack,
+        all.map(({ file }) => file),
+      ),
+    );
+  print.err(formatImport(all, stack.findings));
+  return code;
 }
 
 /** Bytes. The largest known file had some ten kilobytes. */

@@ -18,7 +18,7 @@ export function importSender(draft: Draft, whole: Place, { name, root, metricsPo
   const exchange = exchangePart(draft, whole);
   const rules = draft.rules();
   if (!rules.some(({ accept }) => accept !== undefined)) {
-    draft.fault(whole, "accepts no file: it would delete all files", "add rules: accept .*");
+    draft.miss(whole, "accept", "it accepts no file, and would delete all of them", "add its accept lines");
   }
   const txq = txqPart(draft, `${root}/txq/${name}`, rules, leftOfSender);
   const config = {

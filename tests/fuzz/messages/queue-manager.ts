@@ -20,7 +20,7 @@ export function queueManagerConfig({ brokerSettings }: Rig, url: string, interva
   const times = { warnAfterSeconds: 1, unbindAfterSeconds: 1, deleteAfterSeconds: 1 };
   return {
     management: { urls: [url], user, passwordFile, requestTimeoutMs: 2000 },
-    dryRun: false,
+    keep: [`^${production.replace(".", "\\.")}`],
     intervalSeconds,
     stepsMax: 10_000,
     classes: [{ name: "all", pattern: "", messagesMax: 0, ...times }],
