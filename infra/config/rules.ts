@@ -3,6 +3,7 @@ import { describeIssue } from "../../agents/lib/config.ts";
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import { adoptedIssues } from "./adopted-rules.ts";
 import { dispatcherKeys, twinUser } from "./announcements.ts";
+import { dataServers } from "./data-servers.ts";
 import { queueManagerUser } from "./datamart.ts";
 import { datamartIssues } from "./datamart-rules.ts";
 import { directoryIssues } from "./directory-rules.ts";
@@ -200,11 +201,15 @@ interface PasswordNeed {
 }
 
 /** Users whose passwords the brokers store, per broker. */
-export function passwordNeeds({ brokers, datamart }: Pick<StackConfig, "brokers" | "datamart">): PasswordNeed[] {
+export function passwordNeeds({
+  brokers,
+  ...config
+}: Pick<StackConfig, "brokers" | "datamart" | "datamarts">): PasswordNeed[] {
+  const managed = new Set(dataServers(config).map((server) => server.config.broker));
   return Object.entries(brokers).flatMap(([broker, { administrator, standardObjects, users }]) => {
     const needed = new Set<string>([administrator]);
     if (standardObjects) for (const user of standardUsers) needed.add(user);
-    if (datamart?.broker === broker) needed.add(queueManagerUser);
+    if (managed.has(broker)) needed.add(queueManagerUser);
     for (const [user, { ldap }] of Object.entries(users)) {
       if (ldap) needed.delete(user);
       else needed.add(user);

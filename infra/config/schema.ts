@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { announcementsSchema } from "./announcements.ts";
 import { brokersSchema } from "./brokers.ts";
-import { datamartSchema } from "./datamart.ts";
+import { datamartSchema, datamartsSchema } from "./datamart.ts";
 import { directorySchema } from "./directory.ts";
 import { fullNameSchema, hostsSchema, sshSchema } from "./hosts.ts";
 import { bridgesSchema, receiversSchema } from "./message-agents.ts";
@@ -18,7 +18,9 @@ export const stackSchema = z.strictObject({
   brokers: brokersSchema,
   virtualIps: virtualIpsSchema.default({}),
   announcements: announcementsSchema,
+  /** One public data server, as stacks with only one have it; more may be in `datamarts`. */
   datamart: datamartSchema.optional(),
+  datamarts: datamartsSchema.default({}),
   receivers: receiversSchema.default({}),
   bridges: bridgesSchema.default({}),
   directory: directorySchema.default(directorySchema.parse({})),
