@@ -115,22 +115,23 @@ test("of a conf that is cut off, what it says becomes a section, and the checks 
   expect(() => checkModel(fixtureModel(filled), filled, noPast)).not.toThrow();
 });
 
-test("what a stack has no place for is listed, with the file", async () => {
-  const sftp = [
+test("what a stack has no place for is listed, with the file, and is in no section", async () => {
+  const lines = [
     ...["type single-file", "protocol sftp", "host other.example", "port 2222", "user u", "ssh_keyfile k"],
     ...["cache_size 9", "mtime 4", "accept .*"],
-  ].join("\n");
+  ];
   const fanout = announcing.replace("exchange_type topic", "exchange_type fanout");
-  const { findings } = stackOf(await imported({ ...completed, "s.conf": sftp, "f.conf": fanout }));
-  expect(findings.map(({ file, option }) => `${file} ${option}`)).toEqual([
-    "f.conf type",
-    "s.conf host",
-    ...["makeDirectories", "duplicatesMax", "settleMs", "server.port"].map((key) => `s.conf ${key}`),
-    "wxo-b1-oper-dd.conf ssh_keyfile",
+  const two = stackOf(await imported({ ...completed, "s.conf": lines.join("\n"), "f.conf": fanout }));
+  expect(two.findings.map(({ file, option }) => `${file} ${option}`)).toEqual(["s.conf host", "f.conf type"]);
+  expect(JSON.stringify(two.values)).not.toContain("other.example");
+  const listed = ({ findings }: ReturnType<typeof stackOf>) => findings.map(({ kind, option }) => `${kind} ${option}`);
+  expect(listed(stackOf(await imported({ "to_S.conf": lines.join("\n"), "f.conf": fanout })))).toEqual([
+    "missing ssh_keyfile",
+    ...["makeDirectories", "duplicatesMax", "settleMs", "server.port"].map((key) => `unexpressed ${key}`),
+    ...["noted name", "unexpressed exchange_type", "unexpressed host"],
   ]);
-  const alone = stackOf(await imported({ "f.conf": fanout }));
-  expect(alone.findings.map(({ kind, option }) => `${kind} ${option}`)).toEqual([
-    "missing type",
-    "unexpressed exchange_type",
+  expect(listed(stackOf(await imported({ "f.conf": announcing })))).toEqual(["missing type"]);
+  expect(listed(stackOf(await imported({ "s.conf": "type script\nsend_script sftp_amqp.py\nprotocol ftp" })))).toEqual([
+    ...["missing host", "missing type"],
   ]);
 });

@@ -53,70 +53,108 @@ const lockUsual = ".tmp";
  * Values that are a stack's defaults are written too: the old files say them, and they may change.
  */
 export function stackOf(all: readonly Imported[]): ImportedStack {
-  const findings: Finding[] = [];
-  const senders = all.flatMap((imported) =>
+  const known = all.flatMap((imported) =>
     imported.config ? [{ imported, config: imported.config as AgentConfig }] : [],
   );
-  const delivering = senders.filter(({ config }) => config.server !== undefined);
-  const [notify, ...others] = senders.filter(({ config, imported }) => config.broker && imported.agent === "sender");
-  const [first] = delivering;
-  const find = (kind: Finding["kind"], { imported: { file } }: Sender, option: string, why: string, remedy: string) =>
-    findings.push({ file, line: 0, option, kind, why, remedy });
-  for (const one of [...others, ...senders.filter(({ imported }) => imported.agent === "receiver")]) {
-    const why = "only one sender of type amqp has a place in warren:datamart, the one that announces what is delivered";
-    find("unexpressed", one, "type", why, "run it alone with its own config, or say a receiver in warren:receivers");
-  }
-  for (const one of delivering.filter(({ config }) => !isSameServer(config, first?.config))) {
-    const why = "it delivers to another server, or as another user, than the first file";
-    find("unexpressed", one, "host", why, "a section is for one server and user: import it alone");
-  }
-  for (const one of [...delivering, ...(notify ? [notify] : [])]) {
-    for (const [key, why] of Object.entries(elsewhere))
-      if (hasOwn(one.config, key)) find("unexpressed", one, key, why, "check that this is what is meant");
-  }
-  const broker = brokerName(first?.config.server?.host ?? notify?.config.broker?.hosts[0]);
-  const any = first ?? notify;
-  if (any) {
-    const miss = (option: string, why: string, remedy: string) => find("missing", any, option, why, remedy);
-    if (!broker) miss("host", "no name of a host follows from it", "say the server's broker: datamart.broker");
-    if (!first) miss("type", "no file delivers to the server", "import the confs that do together with this one");
-    if (!notify)
-      miss("type", "no file of type amqp announces what is delivered", "import its conf together with this one");
-    if (delivering.some(({ config }) => config.type === "sftp"))
-      miss(
-        "ssh_keyfile",
-        "a stack has a key of its own for SFTP",
-        "datamart.delivery.publicKey, and warren:secrets.deliveryKey",
-      );
-  }
-  if (notify && notify.config.exchangeType !== "topic") {
-    const remedy = `say the type where the broker's exchanges are: warren:brokers.${broker ?? "NAME"}.exchanges`;
-    find(
-      "unexpressed",
-      notify,
-      "exchange_type",
-      `it is ${notify.config.exchangeType}, and clients bind by topic`,
-      remedy,
-    );
-  }
-  const user = notify?.config.broker?.user;
-  const isUsual = user === undefined || user === announcementsSchema.shape.user.parse(undefined);
+  const allDelivering = known.filter(({ config }) => config.server !== undefined);
+  const [first] = allDelivering;
+  const delivering = allDelivering.filter(({ config }) => isSameServer(config, first?.config));
+  const [notify] = known.filter(({ config, imported }) => config.broker && imported.agent === "sender");
+  const placed = { delivering, notify, broker: brokerName(first?.config.server?.host ?? hostOf(notify)) };
+  const findings = [...leftOut(known, placed), ...gaps(placed), ...changes(placed)];
+  return { values: plain({ ...agentsUser(notify), datamart: sectionOf(placed) }), findings };
+}
+
+/** The senders that have a place in the section. */
+interface Placed {
+  readonly delivering: readonly Sender[];
+  readonly notify: Sender | undefined;
+  /** Undefined where the files don't say it. */
+  readonly broker: string | undefined;
+}
+
+function sectionOf({ delivering, notify, broker }: Placed) {
+  const senders = delivering.map(({ imported, config }) => [keyOf(imported.name), senderOf(config)] as const);
   const delivery = {
-    user: first?.config.server?.user,
+    user: delivering[0]?.config.server?.user,
     // Sundew's FTP was in the clear.
     ftp: delivering.some(({ config }) => config.type === "ftp") ? { tls: false } : undefined,
-    senders: Object.fromEntries(delivering.map(({ imported, config }) => [imported.name, senderOf(config)])),
+    senders: Object.fromEntries(senders),
     notifyDirectory: notify?.config.queueDirectory,
     notify: notify && { exchangeKey: notify.config.exchangeKey, ...commonOf(notify.config) },
   };
-  const datamart = {
-    broker,
-    exchange: notify?.config.exchange,
-    notifyTopic: topicOf(notify?.config.exchangeKey),
-    delivery,
-  };
-  return { values: plain({ ...(isUsual ? {} : { announcements: { user } }), datamart }), findings };
+  const { exchange, exchangeKey } = notify?.config ?? {};
+  return { broker, exchange, notifyTopic: topicOf(exchangeKey), delivery };
 }
+
+/** The user of all agents, where it isn't the default. */
+function agentsUser(notify: Sender | undefined): object {
+  const user = notify?.config.broker?.user;
+  const isUsual = user === undefined || user === announcementsSchema.shape.user.parse(undefined);
+  return isUsual ? {} : { announcements: { user } };
+}
+
+/** Files without a place in the section. */
+function leftOut(known: readonly Sender[], { delivering, notify }: Placed): Finding[] {
+  return known.flatMap((one) => {
+    if (one === notify || delivering.includes(one)) return [];
+    if (one.config.server) {
+      const why = "it delivers to another server, or as another user, than the first file";
+      return [finding("unexpressed", one, "host", why, "a section is for one server and user: import it apart")];
+    }
+    const why = "only one sender of type amqp has a place in warren:datamart, the one that announces what is delivered";
+    const remedy = "run it alone with its own config, or say a receiver in warren:receivers";
+    return [finding("unexpressed", one, "type", why, remedy)];
+  });
+}
+
+/** What the section needs and no file says. */
+function gaps({ delivering, notify, broker }: Placed): Finding[] {
+  const [first] = delivering;
+  const any = first ?? notify;
+  if (!any) return [];
+  const rows: readonly (readonly [boolean, string, string, string])[] = [
+    [broker === undefined, "host", "no name of a host follows from it", "say the server's broker: datamart.broker"],
+    [!first, "type", "no file delivers to the server", "import the confs that do together with this one"],
+    [!notify, "type", "no file of type amqp announces what is delivered", "import its conf together with this one"],
+    [
+      delivering.some(({ config }) => config.type === "sftp"),
+      ...(["ssh_keyfile", "a stack has a key of its own for SFTP"] as const),
+      "datamart.delivery.publicKey, and warren:secrets.deliveryKey",
+    ],
+  ];
+  return rows.flatMap(([isMissing, ...row]) => (isMissing ? [finding("missing", any, ...row)] : []));
+}
+
+/** Settings of placed senders that a stack says elsewhere, or can't say. */
+function changes({ delivering, notify, broker }: Placed): Finding[] {
+  const found = [...delivering, ...(notify ? [notify] : [])].flatMap((one) =>
+    Object.entries(elsewhere).flatMap(([key, why]) =>
+      hasOwn(one.config, key) ? [finding("unexpressed", one, key, why, "check that this is what is meant")] : [],
+    ),
+  );
+  for (const one of delivering) {
+    const key = keyOf(one.imported.name);
+    if (key === one.imported.name) continue;
+    found.push(finding("noted", one, "name", `a stack's names have no such letters: it is ${key}`, "none is needed"));
+  }
+  if (!notify) return found;
+  const { exchangeType } = notify.config;
+  if (exchangeType !== "topic") {
+    const remedy = `say the type where the broker's exchanges are: warren:brokers.${broker ?? "NAME"}.exchanges`;
+    found.push(finding("unexpressed", notify, "exchange_type", `it is ${exchangeType}, not topic`, remedy));
+  }
+  const own = brokerName(hostOf(notify));
+  if (own !== undefined && own !== broker) {
+    const why = `it announces at ${own}, and a stack announces at the broker of the server, ${broker ?? "unknown here"}`;
+    found.push(finding("unexpressed", notify, "host", why, "set datamart.broker, or run it alone with its own config"));
+  }
+  return found;
+}
+
+const finding = (kind: Finding["kind"], one: Sender, option: string, why: string, remedy: string): Finding => ({
+  ...{ file: one.imported.file, line: 0, option, kind, why, remedy },
+});
 
 /** The sections as text for a stack file. */
 export function stackText({ values }: ImportedStack, files: readonly string[]): string {
@@ -143,8 +181,17 @@ function senderOf(config: AgentConfig) {
   return { protocol: type, queueDirectory, mode: server?.mode, ...common, lock, chmod, rules };
 }
 
-const isSameServer = (one: AgentConfig, other: AgentConfig | undefined) =>
-  one.server?.host === other?.server?.host && one.server?.user === other?.server?.user;
+/** Whether two senders may have the same server and user; a file that is cut off may not say them. */
+const isSameServer = ({ server: one }: AgentConfig, other: AgentConfig | undefined): boolean =>
+  (["host", "user"] as const).every((key) => {
+    const values = [one?.[key], other?.server?.[key]];
+    return values.includes(undefined) || values[0] === values[1];
+  });
+
+const hostOf = (notify: Sender | undefined): string | undefined => notify?.config.broker?.hosts[0];
+
+/** The key of a sender in a stack. */
+const keyOf = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9-]+/g, "-");
 
 /** Whether the config has a key such as `server.port`. */
 function hasOwn(config: AgentConfig, key: string): boolean {
