@@ -22,12 +22,14 @@ export interface RuleCases {
 type VirtualIp = StackConfig["virtualIps"][string];
 
 const op = fixtureConfig("op");
-const opBroker = op.brokers.bunny as BrokerConfig;
+const { ldap: _, ...opBroker } = op.brokers.bunny as BrokerConfig;
 const opVip = op.virtualIps["bunny-op"] as VirtualIp;
 
-/** The stack op, hardened so that no rule finds anything, not even a note. */
+/** The radar path of stack op, hardened so that no rule finds anything, not even a note. */
 export const sound: StackConfig = {
   ...op,
+  datamarts: {},
+  receivers: {},
   brokers: {
     bunny: {
       ...opBroker,
@@ -60,7 +62,11 @@ export const announcements = (change: Partial<StackConfig["announcements"]>): St
 /** The same stack on Debian 13, with quorum queues. */
 export function trixie(members: number, change: Partial<BrokerConfig> = {}): StackConfig {
   const names = ["bunny1", "bunny2", "bunny3"].slice(0, members);
-  const host = (index: number) => ({ ...op.hosts.bunny1, address: `142.135.12.${57 + index * 10}`, release: "trixie" });
+  const host = (index: number) => ({
+    ...op.hosts["bunny1-op"],
+    address: `142.135.12.${57 + index * 10}`,
+    release: "trixie",
+  });
   const hosts = { ...op.hosts, ...Object.fromEntries(names.map((name, index) => [name, host(index)])) };
   const made = broker({ members: names, series: "4.0", ...change });
   return { ...made, hosts: hosts as StackConfig["hosts"] };

@@ -29,19 +29,19 @@ describe("a stack that names a base", () => {
     const { ssh, brokers } = parseStackConfig(stackValues("op"), "stack op");
     expect(stackValues("op")).not.toHaveProperty("brokers.bunny.series");
     expect(ssh.user).toBe("root");
-    expect(brokers.bunny).toMatchObject({ members: ["bunny1", "bunny2"], series: "3.10", virtualIp: "bunny-op" });
+    expect(brokers.bunny).toMatchObject({ members: ["bunny1-op", "bunny2-op"], series: "3.10", virtualIp: "bunny-op" });
   });
 
   it("overrides the base key by key; a list is replaced as one", () => {
     const { ssh, brokers } = parseStackConfig(
       changed((v) => {
         Object.assign(v.ssh, { user: "ops" });
-        Object.assign(v.brokers.bunny, { members: ["bunny2"], permissions: "compatible" });
+        Object.assign(v.brokers.bunny, { members: ["bunny2-op"], permissions: "compatible" });
       }),
       "stack op",
     );
     expect(ssh.user).toBe("ops");
-    expect(brokers.bunny).toMatchObject({ members: ["bunny2"], permissions: "compatible", series: "3.10" });
+    expect(brokers.bunny).toMatchObject({ members: ["bunny2-op"], permissions: "compatible", series: "3.10" });
   });
 
   it("overrides nothing by a key whose children are all commented out", () => {
@@ -62,13 +62,13 @@ describe("a stack that names a base", () => {
 
   it("gets errors that name the source of the wrong value, the base or its own file", () => {
     const issues = issuesOf((v) => {
-      delete v.hosts.bunny2;
-      v.virtualIps["bunny-op"].priorities = { bunny1: 150 };
+      delete v.brokers.bunny.members;
+      v.hosts.bunny1 = { address: "142.135.12.200", roles: ["bunny"] };
     });
     expect(issues).toEqual([
       'warren:brokers.bunny.members.1: expected the name of a host under warren:hosts, got "bunny2" (from base announcement-system)',
     ]);
-    expect(issuesOf((v) => Object.assign(v.brokers.bunny, { members: ["bunny1", "bunny9"] }))).toEqual([
+    expect(issuesOf((v) => Object.assign(v.brokers.bunny, { members: ["bunny1-op", "bunny9"] }))).toEqual([
       'warren:brokers.bunny.members.1: expected the name of a host under warren:hosts, got "bunny9"',
     ]);
   });
@@ -77,13 +77,17 @@ describe("a stack that names a base", () => {
 describe("stacks op and dev", () => {
   const modelOf = (stack: string) => buildModel("one", fixtureConfig(stack), fixtureArtifacts);
   const differing = [
-    [/142\.135\.20\./g, "142.135.12."],
-    [/\bbunny-dev\b/g, "bunny-op"],
+    // Of hosts, and of the virtual IP, which is not filled in.
+    [/192\.0\.2\.(?!114\b)/g, "142.135.12."],
+    [/192\.0\.2\.114\b/g, "142.135.12.59"],
+    [/\b(bunny(?:[12]|))-dev\b/g, "$1-op"],
+    [/\b((?:urp|pds|px)-\d|wxo-b1|ddi|dd-beta)-dev\b/g, "$1"],
+    [/http:\/\/wxo-b1\.cmc\.ec\.gc\.ca\//g, "http://dd1.weather.gc.ca/"],
     [/\bdev_ed25519\b/g, "op_ed25519"],
     [/\b(virtual_router_id )248\b/g, "$1247"],
   ] as const;
 
-  it("differ only in addresses, the virtual IP's name and router id, and the login key", () => {
+  it("differ only in addresses, names, router id, the URL of DD, and the login key", () => {
     let dev = JSON.stringify(modelOf("dev"), undefined, 1);
     for (const [theirs, ours] of differing) {
       expect(dev).toMatch(theirs);
@@ -96,7 +100,7 @@ describe("stacks op and dev", () => {
     const [op, dev] = [stackValues("op"), stackValues("dev")] as [Values, Values];
     expect([op.base, dev.base]).toEqual(["announcement-system", "announcement-system"]);
     for (const own of [op, dev]) {
-      expect(own.brokers).toEqual({ bunny: { virtualIp: expect.any(String) } });
+      expect(Object.keys(own.brokers.bunny)).toEqual(["members", "virtualIp", "ldap"]);
       expect(own.announcements ?? {}).toEqual({});
     }
   });

@@ -22,7 +22,7 @@ function issuesOf(change: (values: Values) => void): string[] {
 
 describe("the stack files", () => {
   it.each(["lab", "op", "dev"])("parses stacks/Pulumi.%s.yaml", (stack) => {
-    expect(Object.keys(parseStackConfig(stackValues(stack), stack).hosts)).toHaveLength(stack === "lab" ? 13 : 9);
+    expect(Object.keys(parseStackConfig(stackValues(stack), stack).hosts)).toHaveLength(13);
   });
 });
 
@@ -33,6 +33,11 @@ describe("a mistake in a stack file", () => {
       "an unknown key of a host",
       (v) => Object.assign(v.hosts["urp-1"], { rolls: [] }),
       "warren:hosts.urp-1.rolls: unknown key",
+    ],
+    [
+      "a value that is not filled in",
+      (v) => Object.assign(v.hosts["urp-2"], { address: "FILL-IN" }),
+      "warren:hosts.urp-2.address: is not filled in yet",
     ],
     [
       "two hosts with one address",

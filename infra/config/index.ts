@@ -1,6 +1,7 @@
 import { describeIssue } from "../../agents/lib/config.ts";
 import { ConfigError, type ConfigIssue } from "../../agents/lib/errors.ts";
 import { withBase } from "./base.ts";
+import { unfilledPaths } from "./fill-in.ts";
 import { crossFieldIssues } from "./rules.ts";
 import { type StackConfig, stackSchema } from "./schema.ts";
 
@@ -18,11 +19,16 @@ export function parseStackConfig(values: Record<string, unknown>, subject: strin
   // A stack without any secrets gets an error for each one that it needs.
   const complete: StackValues = { ...based.values, secrets: based.values.secrets ?? {} };
   const parsed = stackSchema.safeParse(complete, { reportInput: true });
+  const unfilled = unfilledPaths(based.values);
   const found = parsed.success
     ? crossFieldIssues(withoutPrototypes(parsed.data))
     : withMissingPasswords(complete, parsed.error.issues.flatMap(describeIssue));
+  const filled = found.filter(({ path }) => !unfilled.includes(path));
   // Without its base a stack would seem to lack keys that the base has.
-  const issues = based.issues.length > 0 ? based.issues : found;
+  const issues =
+    based.issues.length > 0
+      ? based.issues
+      : [...unfilled.map((path) => ({ path, message: "is not filled in yet" })), ...filled];
   if (issues.length > 0 || !parsed.success) {
     throw new ConfigError(
       subject,

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { parse } from "yaml";
+import { withFilledIn } from "./fill-in.ts";
 import { parseStackConfig } from "./index.ts";
-import { placeholder, withPlaceholders } from "./placeholders.ts";
+import { missingSecrets, placeholder, withPlaceholders } from "./placeholders.ts";
 
 /** The `warren:` values of a committed stack file, as committed. */
 function fileValues(stack: string): Record<string, unknown> {
@@ -12,8 +13,9 @@ function fileValues(stack: string): Record<string, unknown> {
 }
 
 it.each(["op", "dev"])("placeholders complete a stack whose secrets are not set yet: %s", (stack) => {
-  const config = parseStackConfig(withPlaceholders(fileValues(stack)), stack);
-  expect(Object.keys(config.secrets.passwords).toSorted()).toEqual(["anonymous", "feeder", "guest", "root"]);
+  const config = parseStackConfig(withPlaceholders(withFilledIn(fileValues(stack))), stack);
+  const users = ["anonymous", "feeder", "guest", "queue-manager", "root"];
+  expect(Object.keys(config.secrets.passwords).toSorted()).toEqual(users);
   expect(config.secrets.erlangCookie).toBe(placeholder);
 });
 
@@ -26,7 +28,7 @@ it("placeholders replace secrets that are encrypted as one value, and cover user
   const values = fileValues("op");
   const broker = { users: { sarra: {}, peter: { ldap: true } } };
   const read = withPlaceholders({
-    ...values,
+    ...{ ...values, datamarts: {} },
     brokers: { bunny: { ...broker, members: ["bunny1"], series: "3.10" } },
     secrets: { secure: "v1:encrypted" },
   });
@@ -36,9 +38,18 @@ it("placeholders replace secrets that are encrypted as one value, and cover user
   });
 });
 
+it("secrets that a stack needs and lacks are listed; those for one broker are enough, and an encrypted section lacks none", () => {
+  const passwords = { root: {}, feeder: {}, "anonymous@bunny": {} };
+  const values = { ...fileValues("dev"), secrets: { erlangCookie: { secure: "v1:encrypted" }, passwords } };
+  const missing = ["deliveryPassword", "passwords.guest", "passwords.queue-manager"];
+  expect(missingSecrets(values)).toEqual(missing.map((path) => `secrets.${path}`));
+  expect(missingSecrets({ ...values, secrets: { secure: "v1:encrypted" } })).toEqual([]);
+  expect(missingSecrets(fileValues("lab"))).toEqual([]);
+});
+
 it("given secrets are kept: a password of an unknown user is still a mistake", () => {
   const values = withPlaceholders({
-    ...fileValues("op"),
+    ...withFilledIn(fileValues("op")),
     secrets: { passwords: { nobody: { secure: "v1:encrypted" } } },
   });
   expect(() => parseStackConfig(values, "op")).toThrow(/secrets\.passwords\.nobody.*name of a user/s);

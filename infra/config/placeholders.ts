@@ -18,6 +18,28 @@ const placeholderKey = "-----BEGIN OPENSSH PRIVATE KEY-----";
  */
 export function withPlaceholders(values: Values): Record<string, unknown> {
   const read = decrypted(values) as Values;
+  const secrets = isRecord(read.secrets) ? read.secrets : {};
+  const given = isRecord(secrets.passwords) ? secrets.passwords : {};
+  const { passwords, erlangCookie, ...login } = neededSecrets(read);
+  return { ...read, secrets: { erlangCookie, ...secrets, ...login, passwords: { ...passwords, ...given } } };
+}
+
+/** Paths of the secrets that a committed stack file needs and does not have, e.g. `secrets.passwords.root`. */
+export function missingSecrets(values: Values): string[] {
+  const given = isRecord(values.secrets) ? values.secrets : {};
+  // All secrets may be encrypted as one value.
+  if (typeof given.secure === "string") return [];
+  const { passwords, ...needed } = neededSecrets(values);
+  const users = isRecord(given.passwords) ? Object.keys(given.passwords) : [];
+  const missing = Object.keys(passwords).filter((user) => !users.some((one) => one.split("@")[0] === user));
+  return [
+    ...Object.keys(needed).filter((key) => given[key] === undefined),
+    ...missing.map((user) => `passwords.${user}`),
+  ].map((path) => `secrets.${path}`);
+}
+
+/** A placeholder for each secret that a stack needs. */
+function neededSecrets(read: Values) {
   const based = withBase(read).values;
   const brokers = brokersSchema.safeParse(based.brokers);
   const servers = {
@@ -26,14 +48,12 @@ export function withPlaceholders(values: Values): Record<string, unknown> {
   };
   // If the section `brokers` is invalid, its errors are reported instead of missing passwords.
   const users = brokers.success ? passwordNeeds({ brokers: brokers.data, ...servers }).map(({ user }) => user) : [];
-  const secrets = isRecord(read.secrets) ? read.secrets : {};
-  const given = isRecord(secrets.passwords) ? secrets.passwords : {};
-  const passwords = { ...Object.fromEntries(users.map((user) => [user, placeholder])), ...given };
-  const login = {
+  return {
+    erlangCookie: placeholder,
     ...(deliversBy(deliveriesOf(servers), "sftp") ? { deliveryKey: placeholderKey } : {}),
     ...(deliversBy(deliveriesOf(servers), "ftp") ? { deliveryPassword: placeholder } : {}),
+    passwords: Object.fromEntries(users.map((user) => [user, placeholder])),
   };
-  return { ...read, secrets: { erlangCookie: placeholder, ...secrets, ...login, passwords } };
 }
 
 function decrypted(value: unknown): unknown {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
+import { withFilledIn } from "../config/fill-in.ts";
 import { parseStackConfig, type StackConfig } from "../config/index.ts";
 import { buildModel } from "./index.ts";
 import { type Certificates, certificateNeeds } from "./tls.ts";
@@ -30,15 +31,16 @@ function readStackFile(stack: string): Record<string, unknown> {
   return structuredClone(config);
 }
 
-/** The `warren:` keys of a committed stack file, with secrets for tests. */
+/** The `warren:` keys of a committed stack file, filled in, with secrets for tests. */
 export function stackValues(stack: string): Record<string, unknown> {
   const values = Object.entries(readStackFile(stack)).map(
     ([key, value]) => [key.replace(/^warren:/, ""), value] as const,
   );
   const hasDirectory = JSON.stringify(Object.fromEntries(values).hosts).includes('"ldap"');
   const secrets = { ...structuredClone(fixtureSecrets), ...(hasDirectory ? { directory: fixtureDirectory } : {}) };
-  const own = Object.fromEntries(values);
-  return { ...own, secrets: own.datamart === undefined ? secrets : withDatamart(secrets) };
+  const own = withFilledIn(Object.fromEntries(values));
+  const hasPublicServer = own.datamart !== undefined || own.datamarts !== undefined;
+  return { ...own, secrets: hasPublicServer ? withDatamart(secrets) : secrets };
 }
 
 /** With the additional secrets of a stack with a public data server. */

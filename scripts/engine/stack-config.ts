@@ -3,6 +3,7 @@ import { join, relative } from "node:path";
 import { execa } from "execa";
 import { parse } from "yaml";
 import { UserError } from "../../agents/lib/errors.ts";
+import type { Values } from "../../infra/config/base.ts";
 import { parseStackConfig, type StackConfig } from "../../infra/config/index.ts";
 import { withPlaceholders } from "../../infra/config/placeholders.ts";
 import { engineCommand, type PulumiOptions, readPulumi } from "./engine.ts";
@@ -39,6 +40,12 @@ export function stackConfigFile(stack: string): string {
   return derived ?? join(checkout, "stacks", `Pulumi.${name}.yaml`);
 }
 
+/** The `warren:` keys of a stack file as it is written, without the prefix. @throws as `readCommittedConfig` does */
+export function readCommittedValues(stack: string): Values {
+  const file = stackConfigFile(stack);
+  return warrenKeys(readFileSync(file), relative(checkout, file));
+}
+
 /**
  * A stack's config as the checkout has it, with placeholders for its secrets. Needs no engine and no passphrase.
  *
@@ -51,9 +58,12 @@ export function readCommittedConfig(stack: string): StackConfig {
 
 /** The same, from the bytes of such a file. @throws ConfigError and nothing else, for any bytes */
 export function parseCommittedConfig(bytes: Buffer, file: string, subject: string): StackConfig {
+  return parseStackConfig(withPlaceholders(warrenKeys(bytes, file)), subject);
+}
+
+function warrenKeys(bytes: Buffer, file: string): Values {
   const entries = Object.entries(readStackText(bytes, file)).filter(([key]) => key.startsWith("warren:"));
-  const values = Object.fromEntries(entries.map(([key, value]) => [key.replace(/^warren:/, ""), value]));
-  return parseStackConfig(withPlaceholders(values), subject);
+  return Object.fromEntries(entries.map(([key, value]) => [key.replace(/^warren:/, ""), value]));
 }
 
 /** The text of a committed stack file, e.g. of `lab`. */

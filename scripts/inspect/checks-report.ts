@@ -16,6 +16,8 @@ export interface Checked {
   readonly stack: string;
   readonly rules: readonly Rule[];
   readonly findings: readonly Finding[];
+  /** What the operator must still give: paths of values and secrets, and files of keys. */
+  readonly toFillIn: readonly string[];
   /** The outputs of an earlier run were available for comparison. */
   readonly hasPast: boolean;
 }
@@ -35,6 +37,7 @@ export function formatChecks(checked: Checked, color: boolean): string {
   return [
     `stack ${checked.stack}: ${checked.rules.length} rules, ${counts.join(", ")}`,
     "",
+    ...fillInLines(checked),
     ...checked.findings.flatMap((finding) => [
       `${word(finding.severity)}${finding.path}  (${finding.rule})`,
       `${" ".repeat(margin)}${finding.message}`,
@@ -49,6 +52,27 @@ export function formatChecks(checked: Checked, color: boolean): string {
     "./warren checks --explain RULE prints the reason and the remedy of a rule.",
     "",
   ].join("\n");
+}
+
+/** One line for each kind of value: paths that differ in one name are shown as one. Empty if nothing is missing. */
+function fillInLines({ stack, toFillIn }: Checked): string[] {
+  if (toFillIn.length === 0) return [];
+  const kinds = Map.groupBy(toFillIn, (path) =>
+    path.replace(/^(warren:(?:hosts|virtualIps|secrets\.passwords))\.[^.]+/, "$1.NAME"),
+  );
+  const rows = [...kinds].map(([kind, paths]) => {
+    const [before = "", after = ""] = kind.split("NAME");
+    return kind.includes("NAME")
+      ? [kind, paths.map((path) => path.slice(before.length, path.length - after.length)).join(", ")]
+      : [kind, ""];
+  });
+  const width = Math.max(...rows.map(([kind = ""]) => kind.length));
+  return [
+    `to fill in, ${toFillIn.length} values:`,
+    ...rows.map(([kind = "", names = ""]) => `  ${kind.padEnd(width)}  ${names}`.trimEnd()),
+    `values are in stacks/Pulumi.${stack}.yaml; secrets: ./warren pulumi config set -s ${stack} --secret --path warren:secrets.…, from standard input`,
+    "",
+  ];
 }
 
 /** Every rule with its severity and what it fires on. */

@@ -1,13 +1,19 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
 import { findings } from "../../infra/checks/index.ts";
 import { noPast, type Past, readPast } from "../../infra/checks/past.ts";
 import type { Rule } from "../../infra/checks/rule.ts";
 import { rules } from "../../infra/checks/rules.ts";
+import { unfilledPaths, withFilledIn } from "../../infra/config/fill-in.ts";
+import { parseStackConfig, type StackConfig } from "../../infra/config/index.ts";
+import { missingSecrets, withPlaceholders } from "../../infra/config/placeholders.ts";
 import { clusterModels } from "../../infra/model/cluster.ts";
 import { readPulumi } from "../engine/engine.ts";
+import { checkout } from "../engine/places.ts";
 import { hasState } from "../engine/stack.ts";
-import { readCommittedConfig } from "../engine/stack-config.ts";
+import { readCommittedValues } from "../engine/stack-config.ts";
 import { wantsColor } from "../lib/color.ts";
 import { type Checked, formatChecks, formatRule, formatRules, passedRules, ruleNamed } from "./checks-report.ts";
 
@@ -31,7 +37,8 @@ export function define(command: Command): void {
     .addHelpText(
       "after",
       `
-Checks the stack file against the rules; contacts no host and needs no secrets. If the stack was deployed from here, its outputs are compared as well.
+Lists what is not filled in yet: values marked FILL-IN, secrets, and the login key. Checks the stack file against the rules; contacts no host and
+needs no secrets. If the stack was deployed from here, its outputs are compared as well.
 error    stops preview and up     warning  shown at every preview     note  shown only here
 Exit codes: 0 no errors, 1 failed, 2 errors found, or the stack file is invalid.
 
@@ -58,16 +65,36 @@ async function answer(options: Options): Promise<string> {
   if (checked.findings.some((finding) => finding.severity === "error")) process.exitCode = errorsFound;
   if (!options.json) return formatChecks(checked, color);
   const passed = passedRules(checked).map((rule) => rule.name);
-  return json({ stack: checked.stack, hasPast: checked.hasPast, findings: checked.findings, passed });
+  return json({
+    stack: checked.stack,
+    hasPast: checked.hasPast,
+    toFillIn: checked.toFillIn,
+    findings: checked.findings,
+    passed,
+  });
 }
 
 /** Checks the stack file against every rule. @throws ConfigError if the file itself is invalid */
 async function check(stack: string): Promise<Checked> {
-  const config = readCommittedConfig(stack);
+  const values = readCommittedValues(stack);
+  const config = parseStackConfig(withPlaceholders(withFilledIn(values)), `stack ${stack}`);
   const past = await pastOfStack(stack);
   const model = { stack, clusters: clusterModels(config) };
-  return { stack, rules, findings: findings(model, config, past ?? noPast), hasPast: past !== undefined };
+  return {
+    ...{ stack, rules, findings: findings(model, config, past ?? noPast), hasPast: past !== undefined },
+    toFillIn: [
+      ...[...unfilledPaths(values), ...missingSecrets(values)].map((path) => `warren:${path}`),
+      ...keyFiles(config),
+    ],
+  };
 }
+
+/** Files of keys that don't exist. A lab makes its own. */
+const keyFiles = ({ ssh, tls }: StackConfig): string[] =>
+  [ssh.privateKeyFile, ssh.knownHostsFile, tls.caCertificateFile, tls.caKeyFile].filter(
+    (file): file is string =>
+      file !== undefined && !file.startsWith(".warren/labs/") && !existsSync(resolve(checkout, file)),
+  );
 
 /** Outputs of the stack's last run; the engine is asked only if the stack was deployed from this machine. */
 async function pastOfStack(stack: string): Promise<Past | undefined> {

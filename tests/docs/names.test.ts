@@ -139,11 +139,14 @@ test("the announcement in ARCHITECTURE is what the codec writes, byte for byte",
   expect(message.value.headers).toEqual({ filename: name });
 });
 
+/** RFC 5737: addresses that no stack has. */
+const isForDocumentation = (address: string): boolean => address.startsWith("192.0.2.");
+
 test("sizes and hosts in the pages are those of schemas and stacks", () => {
   expect(textOf("ARCHITECTURE.md")).toContain("256 MB each");
   expect(announcerSchema.shape.spoolBytesMax.parse(undefined)).toBe(256 * 1024 * 1024);
   const stacks = ["lab", "lab4", "dev", "op"].map((stack) => textOf(`stacks/Pulumi.${stack}.yaml`)).join("\n");
   const addresses = matches(/\b(\d+\.\d+\.\d+\.\d+)\b/g).filter((address) => address !== "127.0.0.1");
   expect(addresses.length).toBeGreaterThan(2);
-  expect(addresses.filter((address) => !stacks.includes(address))).toEqual([]);
+  expect(addresses.filter((address) => !isForDocumentation(address) && !stacks.includes(address))).toEqual([]);
 });

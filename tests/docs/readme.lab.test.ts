@@ -31,7 +31,7 @@ test("README's recipe gives stack op all its secrets, encrypted, with the real e
   await run("sh", ["-e", "-c", recipe.join("\n")], { cwd: copy, env: recipeEnvironment() });
 
   const stack = await readFile(path.join(copy, "stacks/Pulumi.op.yaml"), "utf8");
-  expect(stack.match(/secure: v1:/g)).toHaveLength(5);
+  expect(stack.match(/secure: v1:/g)).toHaveLength(7);
   const shown = await run(
     "./warren",
     ["pulumi", "config", "get", "-s", "op", "--path", "warren:secrets.erlangCookie"],

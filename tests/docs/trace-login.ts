@@ -157,10 +157,7 @@ export const loginChapters: readonly Chapter[] = [
         line: "also applies to dev...",
         does: "stacks `op` and `dev` name one base",
         proofs: [
-          [
-            "infra/config/base.test.ts",
-            "differ only in addresses, the virtual IP's name and router id, and the login key",
-          ],
+          ["infra/config/base.test.ts", "differ only in addresses, names, router id, the URL of DD, and the login key"],
         ],
       },
     ],

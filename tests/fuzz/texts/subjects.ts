@@ -23,7 +23,7 @@ const stackReader: TextReader = {
     refusalOf(() => {
       const config = parseCommittedConfig(bytes, "stacks/Pulumi.x.yaml", "stack x");
       const found = findings({ stack: "x", clusters: clusterModels(config) }, config, noPast);
-      formatChecks({ stack: "x", rules, findings: found, hasPast: false }, false);
+      formatChecks({ stack: "x", rules, findings: found, hasPast: false, toFillIn: [] }, false);
     }),
 };
 
