@@ -1,4 +1,6 @@
-type Places = Readonly<Record<string, { readonly fqdn?: string | undefined }>>;
+type Places = Readonly<
+  Record<string, { readonly fqdn?: string | undefined; readonly aliases?: readonly string[] | undefined }>
+>;
 
 /** The part of a stack's config that has names. */
 interface Named {
@@ -13,8 +15,10 @@ export function fullNameOf({ domain, hosts, virtualIps }: Named, name: string): 
   return own ?? (domain === undefined ? name : `${name}.${domain}`);
 }
 
-/** All names of a host or virtual IP, the full one first. */
-export const namesOf = (config: Named, name: string): string[] => [...new Set([fullNameOf(config, name), name])];
+/** All names of a host or virtual IP: the full one, that in the stack, and its aliases. */
+export const namesOf = (config: Named, name: string): string[] => [
+  ...new Set([fullNameOf(config, name), name, ...(config.hosts[name]?.aliases ?? [])]),
+];
 
 /** A base URL with a host's names filled in: `${fqdn}` is its full name, `${host}` its name in the stack. */
 export const withNames = (baseUrl: string, names: { readonly fqdn: string; readonly host: string }): string =>

@@ -52,6 +52,8 @@ const hostSchema = z.strictObject({
   address: addressSchema,
   /** Its full name in DNS; default: its name in `warren:domain`, or only its name where the stack has no domain. */
   fqdn: fullNameSchema.optional(),
+  /** More names that lead to it on the stack's hosts and that its certificate has, e.g. `dd1.weather.gc.ca`. */
+  aliases: z.array(fullNameSchema).optional(),
   roles: z.array(z.enum(roles)).min(1),
   release: z.enum(["bookworm", "trixie"]).default("bookworm"),
   ssh: hostSshSchema.default({}),

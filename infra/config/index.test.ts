@@ -50,6 +50,11 @@ describe("a mistake in a stack file", () => {
       "warren:virtualIps.bunny-op.address: expected an address of its own, got 10.203.0.21, which is that of hosts.bunny1.address",
     ],
     [
+      "an alias that is another host's name",
+      (v) => Object.assign(v.hosts["urp-2"], { aliases: ["urp-1.cmc.ec.gc.ca"] }),
+      "warren:hosts.urp-2.aliases: expected a name of its own, got urp-1.cmc.ec.gc.ca, which is that of hosts.urp-1",
+    ],
+    [
       "two hosts with one full name",
       (v) => Object.assign(v.hosts["urp-2"], { fqdn: "urp-1.cmc.ec.gc.ca" }),
       "warren:hosts.urp-2.fqdn: expected a name of its own, got urp-1.cmc.ec.gc.ca, which is that of hosts.urp-1",

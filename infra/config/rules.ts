@@ -7,7 +7,7 @@ import { dataServers } from "./data-servers.ts";
 import { queueManagerUser } from "./datamart.ts";
 import { datamartIssues } from "./datamart-rules.ts";
 import { directoryIssues } from "./directory-rules.ts";
-import { namesOf } from "./full-names.ts";
+import { fullNameOf, namesOf } from "./full-names.ts";
 import { messageAgentIssues } from "./message-agents-rules.ts";
 import type { StackConfig } from "./schema.ts";
 import { missingSecret, standardUsers } from "./secrets.ts";
@@ -58,7 +58,8 @@ function nameIssues(config: StackConfig): ConfigIssue[] {
         const owner = owners.get(one);
         owners.set(one, owner ?? `${section}.${name}`);
         if (owner === undefined) return [];
-        const path = one === name ? `${section}.${name}` : `${section}.${name}.fqdn`;
+        const isAlias = one !== name && one !== fullNameOf(config, name);
+        const path = one === name ? `${section}.${name}` : `${section}.${name}.${isAlias ? "aliases" : "fqdn"}`;
         return [{ path, message: `expected a name of its own, got ${one}, which is that of ${owner}` }];
       }),
     ),

@@ -172,6 +172,13 @@ describe.each(stacks)("every host of stack %s", (stack) => {
   });
 });
 
+it("a host knows others by their aliases too", () => {
+  const config = fixtureConfig();
+  const urp = { ...config.hosts["urp-1"], aliases: ["radar.example.com"] } as StackConfig["hosts"][string];
+  const lines = contentOf(host("pds-1", { ...config, hosts: { ...config.hosts, "urp-1": urp } }), "/etc/hosts");
+  expect(lines).toContain(`${urp.address} urp-1.cmc.ec.gc.ca urp-1 radar.example.com\n`);
+});
+
 describe("the two users between which the agents alternate", () => {
   const withTwin = (user: string): StackConfig => {
     const values = stackValues("lab") as { secrets: { passwords: object }; announcements: object };

@@ -9,6 +9,7 @@ import { wantsColor } from "../lib/color.ts";
 import { formatColumns } from "../lib/table.ts";
 import { isGood } from "../traffic/accounting.ts";
 import { isPublicGood } from "../traffic/public-report.ts";
+import type { PublicResult } from "../traffic/public-run.ts";
 import { checkAccountFile, formatRoads, writeAccount } from "../traffic/report.ts";
 import { allocateLabIndex, labOption, labUp, progressPrinter } from "./index.ts";
 import { sendProducts } from "./send-products.ts";
@@ -53,23 +54,31 @@ export async function runLabJob(options: JobOptions): Promise<boolean> {
   const count = options.files.length || options.count;
   process.stdout.write(`\n${formatRoads({ ...radar, count, color }, toPublic)}`);
   if (options.json) {
-    await writeAccount(options.json, { ...radar.account, ...(toPublic ? { public: toPublic.account } : {}) });
+    await writeAccount(options.json, { ...radar.account, ...publicAccounts(toPublic) });
   }
   process.stdout.write(nextSteps(name, config));
   const isRadarGood = isGood(radar.account) && radar.outcome === "complete";
-  return isRadarGood && (!toPublic || isPublicGood(toPublic));
+  return isRadarGood && [...toPublic.values()].every(isPublicGood);
+}
+
+/** `public` is the first public data server's account; with several, `publicServers` has all, by host. */
+function publicAccounts(toPublic: ReadonlyMap<string, PublicResult>) {
+  const all = [...toPublic].map(([host, { account }]) => [host, account] as const);
+  const [first] = all;
+  if (!first) return {};
+  return { public: first[1], ...(all.length > 1 ? { publicServers: Object.fromEntries(all) } : {}) };
 }
 
 /** Sends products down all paths of the stack at the same time. The user's own files go down the radar path only. */
 async function sendBothWays(options: JobOptions & { config: StackConfig; seconds: Record<string, number> }) {
   const [radar, toPublic] = await Promise.all([
     sendProducts({ ...options, stream: process.stderr }),
-    options.files.length > 0 ? undefined : sendToPublic({ ...options, ...publicShare(options) }),
+    options.files.length > 0 ? new Map<string, PublicResult>() : sendToPublic({ ...options, ...publicShare(options) }),
   ]);
   return { radar, toPublic };
 }
 
-/** The public data server path gets a quarter of the products in the same time, as a lab is mostly for the radar path. */
+/** The public data servers together get a quarter of the products in the same time, as a lab is mostly for the radar path. */
 function publicShare({ count, ratePerSecond }: JobOptions): Pick<JobOptions, "count" | "ratePerSecond"> {
   return { count: Math.ceil(count / 4), ratePerSecond: ratePerSecond / 4 };
 }

@@ -19,7 +19,6 @@ export interface RehearsalOptions {
 
 /** Hosts that a lab has in place of those outside the stack: the department's directory, and a subscriber. */
 const directoryHost = "ldap-1";
-const clientHost = "client-1";
 const firstByte = 11;
 const firstVirtualByte = 201;
 
@@ -33,7 +32,13 @@ const firstVirtualByte = 201;
  */
 export function rehearsalText(text: string, { name, index, salt, former }: RehearsalOptions): string {
   const values = withBase(warrenValues(text, `the stack of lab ${name}`)).values;
-  const hosts = { ...recordAt(values, "hosts"), ...outsideHosts(values) };
+  const clients = outsideClients(values);
+  const hosts = {
+    ...recordAt(values, "hosts"),
+    ...outsideDirectory(values),
+    ...Object.fromEntries([...clients.keys()].map((client) => [client, { roles: ["client"] }])),
+  };
+  const names = publicNames(values);
   const addresses = newAddresses(hosts, recordAt(values, "virtualIps"), index, name);
   const brokers = mapRecord(recordAt(values, "brokers"), (broker) => brokerInLab(broker, index));
   const draft: Values = {
@@ -44,10 +49,10 @@ export function rehearsalText(text: string, { name, index, salt, former }: Rehea
       knownHostsFile: `.warren/labs/${name}/known_hosts`,
       dialTimeoutSeconds: 3,
     },
-    hosts: mapRecord(hosts, (host, hostName) => ({
-      ...withoutKeys(host, ["ssh", "adopted"]),
-      address: addresses.get(`hosts.${hostName}`),
-    })),
+    hosts: mapRecord(hosts, (host, hostName) =>
+      hostInLab(host, addresses.get(`hosts.${hostName}`), names.get(hostName)),
+    ),
+    ...datamartsInLab(values, clients),
     virtualIps: mapRecord(recordAt(values, "virtualIps"), (virtualIp, vipName) => ({
       ...withoutKeys(virtualIp, ["prefixLength"]),
       interface: "eth0",
@@ -68,14 +73,63 @@ function warrenValues(text: string, subject: string): Values {
   );
 }
 
-/** A directory if a broker asks one and the stack has none; a subscriber if the stack has a public data server and no client. */
-function outsideHosts(values: Values): Values {
-  const roles = Object.values(recordAt(values, "hosts")).flatMap((host) => (isRecord(host) ? host.roles : []));
-  const asksDirectory = Object.values(recordAt(values, "brokers")).some((broker) => isRecord(broker) && broker.ldap);
-  return {
-    ...(asksDirectory && !roles.includes("ldap") ? { [directoryHost]: { roles: ["ldap"] } } : {}),
-    ...(roles.includes("dd") && !roles.includes("client") ? { [clientHost]: { roles: ["client"] } } : {}),
+const hasRole = (values: Values, role: string): boolean =>
+  Object.values(recordAt(values, "hosts")).some((host) => isRecord(host) && [host.roles].flat().includes(role));
+
+/** A directory, if a broker asks one and the stack has none. */
+function outsideDirectory(values: Values): Values {
+  const asks = Object.values(recordAt(values, "brokers")).some((broker) => isRecord(broker) && broker.ldap);
+  return asks && !hasRole(values, "ldap") ? { [directoryHost]: { roles: ["ldap"] } } : {};
+}
+
+/** A subscriber for each public data server, if the stack has none: host -> the server's name under `datamarts`, or none. */
+function outsideClients(values: Values): Map<string, string | undefined> {
+  if (hasRole(values, "client")) return new Map();
+  const named = Object.keys(recordAt(values, "datamarts"));
+  return new Map([
+    ...(isRecord(values.datamart) ? [["client-1", undefined] as const] : []),
+    ...named.map((name) => [`client-${name}`, name] as const),
+  ]);
+}
+
+/** With several public data servers each has its own clients; where the stack has clients, they are named in it. */
+function datamartsInLab(values: Values, clients: ReadonlyMap<string, string | undefined>): Values {
+  const hostOf = (of: string | undefined) => [...clients].flatMap(([host, name]) => (name === of ? [host] : []));
+  const withClient = (datamart: unknown, name?: string): unknown => {
+    const hosts = hostOf(name);
+    return isRecord(datamart) && hosts.length > 0
+      ? { ...datamart, clients: { ...recordAt(datamart, "clients"), hosts } }
+      : datamart;
   };
+  return {
+    ...(values.datamart === undefined ? {} : { datamart: withClient(values.datamart) }),
+    ...(values.datamarts === undefined
+      ? {}
+      : { datamarts: mapRecord(recordAt(values, "datamarts"), (datamart, name) => withClient(datamart, name)) }),
+  };
+}
+
+/** The public names of data servers lead to the lab's hosts: host -> the host name of its base URL. */
+function publicNames(values: Values): Map<string, string> {
+  const servers = [values.datamart, ...Object.values(recordAt(values, "datamarts"))];
+  return new Map(
+    servers.flatMap((server) => {
+      if (!isRecord(server) || typeof server.baseUrl !== "string" || !URL.canParse(server.baseUrl)) return [];
+      const { members } = recordAt(recordAt(values, "brokers"), String(server.broker));
+      const [host] = Array.isArray(members) ? members : [];
+      const { hostname } = new URL(server.baseUrl);
+      return typeof host === "string" && hostname.includes(".") ? [[host, hostname] as const] : [];
+    }),
+  );
+}
+
+/** Without its logins and what is adopted there. */
+function hostInLab(host: unknown, address: string | undefined, publicName: string | undefined): Values {
+  const { aliases } = isRecord(host) ? host : {};
+  const given = Array.isArray(aliases) ? aliases : [];
+  const isNew = publicName !== undefined && publicName !== recordAt({ host }, "host").fqdn;
+  const all = isNew ? [...new Set([...given, publicName])] : given;
+  return { ...withoutKeys(host, ["ssh", "adopted"]), address, ...(all.length > 0 ? { aliases: all } : {}) };
 }
 
 /** Path of each host and virtual IP -> its address in the lab. */

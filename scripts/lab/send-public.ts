@@ -19,12 +19,31 @@ export interface SendPublicOptions extends Pick<PublicRunOptions, "signal" | "st
   readonly seed: number;
 }
 
-/** Sends products from px to the lab's clients and counts them; undefined where the stack has no public data server path. */
-export async function sendToPublic(options: SendPublicOptions): Promise<PublicResult | undefined> {
-  const { name, config, count, ratePerSecond, seed } = options;
+/**
+ * Sends products from px to each public data server that has clients, at the same time, and counts what the clients fetch.
+ *
+ * @returns a result for each server, by its host; none where the stack has no such path
+ */
+export async function sendToPublic(options: SendPublicOptions): Promise<ReadonlyMap<string, PublicResult>> {
+  const { config } = options;
   const [px] = hostsOf(config, "px");
-  const server = publicServers(config).find((one) => one.config.delivery && clientsOf(config, one).length > 0);
-  if (px === undefined || !server) return undefined;
+  if (px === undefined) return new Map();
+  const servers = publicServers(config).filter((one) => one.config.delivery && clientsOf(config, one).length > 0);
+  const share = {
+    count: Math.ceil(options.count / servers.length),
+    ratePerSecond: options.ratePerSecond / servers.length,
+  };
+  const results = servers.map(
+    async (server, index) =>
+      [server.host, await sendToServer({ ...options, ...share, seed: options.seed + index, px, server })] as const,
+  );
+  return new Map(await Promise.all(results));
+}
+
+async function sendToServer(
+  options: SendPublicOptions & { readonly px: string; readonly server: PublicServer },
+): Promise<PublicResult> {
+  const { name, config, count, ratePerSecond, seed, px, server } = options;
   const { config: datamart } = server;
   const clients = clientsOf(config, server);
   const samples = await loadSamples();
@@ -37,7 +56,8 @@ export async function sendToPublic(options: SendPublicOptions): Promise<PublicRe
     directory: join(await hostRoot(name, client), datamart.clients.directory),
   }));
   const root = await hostRoot(name, px);
-  const tap = await openPublicTap({ name, config, exchange: datamart.exchange, topic: datamart.notifyTopic });
+  const { exchange, notifyTopic: topic } = datamart;
+  const tap = await openPublicTap({ name, config, exchange, topic, host: server.host });
   try {
     return await runPublicProducts({
       ...options,
@@ -57,25 +77,28 @@ export async function sendToPublic(options: SendPublicOptions): Promise<PublicRe
   }
 }
 
-/** Subscribes at the public broker, on any address that it has. @throws TypeError where the stack has none */
+/** Subscribes at a public broker. @throws TypeError where the stack has none */
 export async function openPublicTap(options: {
   readonly name: string;
   readonly config: StackConfig;
   readonly exchange: string;
   readonly topic: string;
+  /** The public data server; default: the first one. */
+  readonly host?: string;
 }): Promise<UrlTap> {
-  const { name, config, exchange, topic } = options;
-  const { url, ca } = await publicBroker(name, config);
+  const { name, config, exchange, topic, host } = options;
+  const { url, ca } = await publicBroker(name, config, host);
   return openUrlTap({ ...{ broker: url, ca, exchange, topic }, name: "warren-lab-tap" });
 }
 
-/** URL of the public broker, with the agents' account. @throws TypeError where the stack has none */
+/** URL of a public broker, the first one by default, with the agents' account. @throws TypeError where the stack has none */
 export async function publicBroker(
   name: string,
   config: StackConfig,
+  host?: string,
 ): Promise<{ url: string; ca: string | undefined }> {
   const { brokers, announcements } = config;
-  const [server]: readonly (PublicServer | undefined)[] = publicServers(config);
+  const server = publicServers(config).find((one) => host === undefined || one.host === host);
   const broker = server && brokers[server.config.broker];
   const address = server && config.hosts[server.host]?.address;
   if (!broker || address === undefined) throw new TypeError(`stack ${name} has no public broker`);

@@ -81,7 +81,7 @@ describe("a run without faults", () => {
       ...{ latencyMs: { p50: 8, p99: 8, max: 8 }, seconds: { up: 50 } },
     };
     const options = { account: radar, details: none, count: 1, outcome: "complete", color: false } as const;
-    const [first, second] = formatRoads(options, result(good)).split("\n\n");
+    const [first, second] = formatRoads(options, new Map([["wxo-b1", result(good)]])).split("\n\n");
     expect(first?.split("\n").slice(0, 2)).toEqual(["URP to PDS", "  announced            urp-1 1"]);
     expect(second?.split("\n").slice(0, 2)).toEqual(["px to the public", "  given to             sftp 10   ftp 10"]);
   });

@@ -7,13 +7,13 @@ export function isPublicGood({ account, outcome }: PublicResult): boolean {
   return outcome === "complete" && lost + repeated + wrongSize + wrongContent === 0;
 }
 
-/** The report's section on the public data server path. */
-export function publicSection(result: PublicResult, color: boolean): Section {
+/** The report's section on a public data server path. @param host of the server, if there are several */
+export function publicSection(result: PublicResult, color: boolean, host = ""): Section {
   const { account, details, count } = result;
   const { none, all } = judges(color);
   const { p50, p99, max } = account.latencyMs;
   return {
-    title: "px to the public",
+    title: host === "" ? "px to the public" : `px to the public, by ${host}`,
     rows: [
       ["given to", byHost(account.given)],
       ["announced", all(account.announced, count)],

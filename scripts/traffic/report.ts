@@ -26,11 +26,12 @@ export interface ReportOptions {
 /** The table at the end of a run, followed by faults. Ends with a newline. */
 export const formatReport = (options: ReportOptions): string => formatSections([radarSection(options)], options.color);
 
-/** Both paths in one table, the radar path first; the public data server path only if it was used. */
-export function formatRoads(radar: ReportOptions, toPublic: PublicResult | undefined): string {
-  if (!toPublic) return formatReport(radar);
+/** All paths in one table, the radar path first. @param toPublic result for each public data server, by its host */
+export function formatRoads(radar: ReportOptions, toPublic: ReadonlyMap<string, PublicResult>): string {
+  if (toPublic.size === 0) return formatReport(radar);
   const { color } = radar;
-  return formatSections([{ title: "URP to PDS", ...radarSection(radar) }, publicSection(toPublic, color)], color);
+  const sections = [...toPublic].map(([host, result]) => publicSection(result, color, toPublic.size > 1 ? host : ""));
+  return formatSections([{ title: "URP to PDS", ...radarSection(radar) }, ...sections], color);
 }
 
 function radarSection(options: ReportOptions): Section {

@@ -15,11 +15,13 @@ let seed = 300;
 /** Sends products down the public data server path as `./warren lab` does. */
 export async function sendPublic(count: number, onFetched?: (fetched: number) => void): Promise<PublicResult> {
   seed += 1;
-  const result = await sendToPublic({
-    ...{ name: lab, config: await stackConfig(), count, ratePerSecond: 20, seed },
-    signal: AbortSignal.timeout(200_000),
-    ...(onFetched ? { onFetched } : {}),
-  });
+  const [result] = (
+    await sendToPublic({
+      ...{ name: lab, config: await stackConfig(), count, ratePerSecond: 20, seed },
+      signal: AbortSignal.timeout(200_000),
+      ...(onFetched ? { onFetched } : {}),
+    })
+  ).values();
   if (!result) throw new Error("the lab's stack has no public data server path");
   return result;
 }
