@@ -7,10 +7,26 @@ const exclude = [...configDefaults.exclude, "**/.warren/**"];
 // Half of a program's start is compiling; `./warren` sets the same folder.
 process.env.NODE_COMPILE_CACHE ??= path.join(import.meta.dirname, ".warren/compile-cache");
 
+/** Of `unit` and `process`. */
+const seconds = {
+  // On an idle machine. A test that hangs is rare; a machine that is busy with something else is not.
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+  expect: { poll: { timeout: 25_000 } },
+  // Files share a process: loading vitest and the project's modules for each of 270 was two thirds of the time. So a
+  // test restores what it changes of its process: environment, timers, listeners.
+  isolate: false,
+  // Node loads the modules itself, types stripped, as it does in operation. Vite's loader took 7 s more of a
+  // processor, and makes each use of an import slower. `vi.mock` needs Vite's loader: no test uses it.
+  experimental: { viteModuleRunner: false },
+  // Two for each core: tests wait for processes that they start. On two cores 88 s, with one for each 110 s.
+  maxWorkers: 2 * availableParallelism(),
+};
 const minutes = { testTimeout: 300_000, hookTimeout: 900_000, fileParallelism: false };
 
-// Four kinds of tests, told apart by their names: x.test.ts needs nothing but Node; x.broker.test.ts starts a real
-// broker as an ordinary process; x.lab.test.ts needs root and makes real hosts; x.long.test.ts does either, for minutes.
+// Five kinds of tests, told apart by their names: x.test.ts takes at most a second or two; x.process.test.ts starts sshd, bundles and
+// whole programs, for longer; x.broker.test.ts starts a real broker as an ordinary process; x.lab.test.ts needs root and makes real
+// hosts; x.long.test.ts does any of these, for minutes.
 export default defineConfig({
   test: {
     projects: [
@@ -18,21 +34,11 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["**/*.test.ts"],
-          exclude: [...exclude, "**/*.broker.test.ts", "**/*.lab.test.ts", "**/*.long.test.ts"],
-          // Seconds on an idle machine. A test that hangs is rare; a machine that is busy with something else is not.
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
-          expect: { poll: { timeout: 25_000 } },
-          // Files share a process: loading vitest and the project's modules for each of 270 was two thirds of the time. So a
-          // test restores what it changes of its process: environment, timers, listeners.
-          isolate: false,
-          // Node loads the modules itself, types stripped, as it does in operation. Vite's loader took 7 s more of a
-          // processor, and makes each use of an import slower. `vi.mock` needs Vite's loader: no test uses it.
-          experimental: { viteModuleRunner: false },
-          // Two for each core: tests wait for processes that they start. On two cores 88 s, with one for each 110 s.
-          maxWorkers: 2 * availableParallelism(),
+          exclude: [...exclude, "**/*.{process,broker,lab,long}.test.ts"],
+          ...seconds,
         },
       },
+      { test: { name: "process", include: ["**/*.process.test.ts"], exclude, ...seconds } },
       {
         test: {
           name: "broker",

@@ -43,7 +43,7 @@ export function define(command: Command): void {
 Runs until SIGTERM or Ctrl-C, settles what is in flight, and exits. A second signal stops it at once.
 Exit codes: 0 stopped in order, 1 failed, 2 wrong config or command line.
 --export only reads, also while the agent runs, and prints one JSON object per line, oldest first. The journal is in STATE_DIRECTORY (on hosts
-/var/lib/warren/NAME), else in .state beside the config. Events: announced; sent, confirmed, pulled, twin (dispatcher); placed. With --since,
+/var/lib/warren/NAME), else in .state/AGENT/CONFIG beside the config. Events: announced; sent, confirmed, pulled, twin (dispatcher); placed. With --since,
 confirmed and pulled are left out, as they carry no time.
 
   ./warren agent dispatcher --config agents/dispatcher/example.json --check-config

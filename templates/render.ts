@@ -19,9 +19,7 @@ function template<Values>(name: string): (values: Values) => string {
 }
 
 /** `/etc/hosts`: address -> names, the first one canonical. */
-export const renderHosts = template<{
-  entries: readonly { address: string; name: string; aliases: readonly string[] }[];
-}>("hosts");
+export const renderHosts = template<{ entries: readonly { address: string; names: readonly string[] }[] }>("hosts");
 
 /** apt preferences: package -> version pattern, e.g. `3.10.*`. */
 export const renderAptPreferences = template<{ pins: readonly { package: string; version: string }[] }>(

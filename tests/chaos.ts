@@ -6,6 +6,7 @@ import { defaultLabName, labDirectory } from "../scripts/lab/index.ts";
 import { labOptions } from "../scripts/lab/verbs.ts";
 import { wantsColor } from "../scripts/lib/color.ts";
 import { interruptibleTwice } from "../scripts/lib/interruption.ts";
+import { wholeNumber } from "../scripts/lib/options.ts";
 import { formatColumns } from "../scripts/lib/table.ts";
 import { checkAccountFile } from "../scripts/traffic/report.ts";
 import type { ChaosResult } from "./chaos/account.ts";
@@ -39,11 +40,11 @@ export function define(command: Command): void {
     .option(
       "--seed <number>",
       "seed of all choices: the same seed gives the same faults, hosts and times (default: random)",
-      whole(0, seedMost),
+      wholeNumber(0, seedMost),
     )
-    .option("--rate <per second>", "products per second, each on both radar servers", whole(1, 500), 50)
+    .option("--rate <per second>", "products per second, each on both radar servers", wholeNumber(1, 500), 50)
     .option("--faults <names>", "only these faults, comma-separated", readFaults)
-    .option("--rounds <number>", "number of faults to inject (default: each once)", whole(1, 100_000))
+    .option("--rounds <number>", "number of faults to inject (default: each once)", wholeNumber(1, 100_000))
     .option("--hours <number>", "run for this many hours", positive)
     .option("--take-over", `measure takeover times: ${takeOverRounds} rounds of each fault with a time limit`)
     .option("--json <file>", "write the counts to this file as JSON")
@@ -142,14 +143,6 @@ function readFaults(text: string): Fault[] {
     if (fault) return fault;
     throw new InvalidArgumentError(`unknown fault ${name}; --list shows all faults.`);
   });
-}
-
-function whole(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}.`);
-  };
 }
 
 function positive(text: string): number {

@@ -25,7 +25,8 @@ const modules = path.resolve(import.meta.dirname, "../node_modules");
 /** Longest first, because two run at a time. */
 const steps: readonly Step[] = [
   { name: "unit", run: (pattern) => runVitest("unit", { show: false, pattern }) },
-  tool("types", "typescript/bin/tsc", ["-p", "."]),
+  // TypeScript 7 in a quarter of the time. It has no interface for programs: what reads sources uses TypeScript 5.
+  tool("types", "@typescript/native/bin/tsc", ["-p", "."]),
   tool("arrows", "dependency-cruiser/bin/dependency-cruiser.mjs", ["infra", "templates", "agents", "scripts", "tests"]),
   tool("format, lint", "@biomejs/biome/bin/biome", ["check", "--error-on-warnings", "."]),
 ];

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { InvalidArgumentError } from "commander";
 import { wantsColor } from "../scripts/lib/color.ts";
+import { wholeNumber } from "../scripts/lib/options.ts";
 import { isGood } from "../scripts/traffic/accounting.ts";
 import { firstObservationOf } from "../scripts/traffic/names.ts";
 import { planOwnFiles } from "../scripts/traffic/own-files.ts";
@@ -26,14 +26,9 @@ const exitInterrupted = 130;
 export function define(command: Command): void {
   command
     .option("--broker <URL>", "use this broker instead of a local one, e.g. amqp://user:password@host:5672/vhost")
-    .option("--count <N>", "products to send", wholeNumber("a number of products", countMax), 400)
-    .option("--rate <N>", "products per second", wholeNumber("a number a second", rateMax), 20)
-    .option(
-      "--seed <N>",
-      "seed of the products: the same seed gives the same products",
-      wholeNumber("a seed", 2 ** 32 - 1),
-      1,
-    )
+    .option("--count <N>", "products to send", wholeNumber(1, countMax), 400)
+    .option("--rate <N>", "products per second", wholeNumber(1, rateMax), 20)
+    .option("--seed <N>", "seed of the products: the same seed gives the same products", wholeNumber(1, 2 ** 32 - 1), 1)
     .option("--product <FILE...>", "send these files instead of generated products")
     .option("--json <FILE>", "also write the table to this file as JSON")
     .option("--keep", "keep the folder with configs, logs, products and receiver folders")
@@ -92,14 +87,4 @@ async function planFor(flags: Flags, samples: Samples) {
   return flags.product
     ? await planOwnFiles({ ...common, files: flags.product, now })
     : planProducts({ ...common, count: flags.count, seed: flags.seed }, samples);
-}
-
-function wholeNumber(what: string, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^[0-9]+$/.test(text) || value < 1 || value > max) {
-      throw new InvalidArgumentError(`expected ${what}, 1 to ${max}.`);
-    }
-    return value;
-  };
 }

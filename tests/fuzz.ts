@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { wantsColor } from "../scripts/lib/color.ts";
 import { interruptibleTwice } from "../scripts/lib/interruption.ts";
+import { wholeNumber } from "../scripts/lib/options.ts";
 import { formatFuzzReport } from "./fuzz/report.ts";
 import { randomSeed, seedMax } from "./fuzz/seeds.ts";
 import type { FuzzReport, FuzzSubject } from "./fuzz/subject.ts";
@@ -21,9 +22,9 @@ const progressEveryMs = 1000;
 export function define(command: Command): void {
   command
     .argument("<agent...>", "subjects to test, listed below; `all`, or the first word of several names", collectSubject)
-    .option("--count <N>", "number of inputs for each subject", number("inputs", 1, countMax), countDefault)
-    .option("--seed <S>", "the same seed gives the same inputs (default: random)", number("a seed", 0, seedMax))
-    .option("--only <INDEX>", "only this input, to replay a finding; needs --seed", number("an index", 0, countMax))
+    .option("--count <N>", "number of inputs for each subject", wholeNumber(1, countMax), countDefault)
+    .option("--seed <S>", "the same seed gives the same inputs (default: random)", wholeNumber(0, seedMax))
+    .option("--only <INDEX>", "only this input, to replay a finding; needs --seed", wholeNumber(0, countMax))
     .option("--json", "print the reports as JSON")
     .addHelpText("after", helpText)
     .action(async (subjects: readonly FuzzSubject[], flags: Flags) => {
@@ -71,14 +72,6 @@ function collectSubject(name: string, before: readonly FuzzSubject[] = []): read
   const subjects = exact.length > 0 ? exact : fuzzSubjects.filter((each) => each.name.startsWith(`${name}-`));
   if (subjects.length > 0) return [...before, ...subjects];
   throw new InvalidArgumentError(`expected all or one of ${fuzzSubjects.map((each) => each.name).join(", ")}.`);
-}
-
-function number(what: string, min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^[0-9]+$/.test(text) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`expected ${what}, a number from ${min} to ${max}.`);
-  };
 }
 
 const helpText = `

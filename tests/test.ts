@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../agents/lib/errors.ts";
+import { isLabStack } from "../scripts/engine/lab-stacks.ts";
 import { lastSpec, needRecord } from "../scripts/lab/registry.ts";
 import { installMissing, type Requirement } from "../scripts/lib/packages.ts";
 import { runCheck } from "./check.ts";
@@ -9,12 +10,12 @@ import { proofs } from "./docs/source-trace.ts";
 import { resultTable, runVitest, type SuiteResult } from "./suite.ts";
 
 /** In the order in which they run: fast ones first. */
-const suiteNames = ["check", "broker", "lab", "long"] as const;
+const suiteNames = ["check", "process", "broker", "lab", "long"] as const;
 type SuiteName = (typeof suiteNames)[number];
 /** The suites that a change must pass: about 23 minutes on two cores. */
 const everyday: readonly SuiteName[] = suiteNames.filter((name) => name !== "long");
 
-/** Programs that the agents' tests start. The local broker and the lab install their own requirements. */
+/** Programs that tests of processes and brokers start. The local broker and the lab install their own requirements. */
 const brokerRequirements: readonly Requirement[] = [
   { program: "age", package: "age" },
   { program: "inotifywait", package: "inotify-tools" },
@@ -38,10 +39,11 @@ export function define(command: Command): void {
     .addHelpText(
       "after",
       `
-check   format, lint, types, import rules (arrows), unit tests; the same as npm run check; about 100 seconds on two cores
-broker  agents as processes with real brokers, sshd and vsftpd; the last two need root
-lab     real hosts on this machine, provisioned by the real engine; needs root on Debian or Ubuntu
-long    slow tests of brokers and hosts: upgrades, rotations, drills, chaos, every fault that verify names
+check    format, lint, types, import rules (arrows), unit tests; the same as npm run check; about a minute on two cores
+process  unit tests that start sshd, bundles and whole programs
+broker   agents as processes with real brokers, sshd and vsftpd; the last two need root
+lab      real hosts on this machine, provisioned by the real engine; needs root on Debian or Ubuntu
+long     slow tests of brokers and hosts: upgrades, rotations, drills, chaos, every fault that verify names
 
 A test's full name is its groups' names and its own, joined by " > ". -t matches any part of it.
 --on keeps the lab and its stack file as the tests leave them. To protect a committed stack file, use a lab with its own
@@ -122,6 +124,8 @@ async function filesOn(lab: string, pattern: RegExp | undefined): Promise<string
   await needRecord(lab);
   process.env.WARREN_TEST_LAB = lab;
   const { base = "lab" } = (await lastSpec(lab)) ?? {};
+  if (!isLabStack(base))
+    throw new UserError("test", `no test is for ${lab}, a lab of stack ${base}`, "use a lab of stack lab or lab4");
   return `tests/acceptance/acceptance${base.slice("lab".length)}.`;
 }
 

@@ -145,7 +145,7 @@ export class Announcer implements TreeWatchHandlers {
     const { path, how } = item;
     const facts = inspectOrLog(path, this.#ports);
     if (!facts || !isComplete(how, facts) || this.#isKnown(path, facts)) return;
-    const announcement = composeAnnouncement(path, facts.size, this.#config);
+    const announcement = composeAnnouncement(path, facts, this.#config);
     if (!announcement.ok) {
       // Remembered like an announced product, so that a rescan doesn't report it again.
       this.#ports.journal.add(path, facts);

@@ -11,22 +11,26 @@ const config = configSchema.parse({
 const name = "201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META::20150120180902";
 
 test("the original system's product is announced with the original body, header and key", () => {
-  const composed = composeAnnouncement(`20150120/RADAR/URP/IWA/${name}`, 498081, config);
+  const composed = composeAnnouncement(
+    `20150120/RADAR/URP/IWA/${name}`,
+    { size: 498081, changedMs: 1_421_777_342_812.4 },
+    config,
+  );
   if (!composed.ok) throw new Error(composed.reason);
   expect(composed.value.routingKey).toBe("v00.urp.input.20150120.RADAR.URP.IWA");
   expect(composed.value.message.body.toString()).toBe(
     `a985c32cbdee8af2ab5d7b8f6022e781 498081 http://urp-1.cmc.ec.gc.ca/ db/20150120/RADAR/URP/IWA/${name}`,
   );
-  expect(composed.value.message.headers).toEqual({ filename: name });
+  expect(composed.value.message.headers).toEqual({ filename: name, "x-warren-closed": "1421777342812" });
 });
 
 test("an empty product and one directly in the root are announced like any other", () => {
-  const composed = composeAnnouncement("x", 0, config);
+  const composed = composeAnnouncement("x", { size: 0, changedMs: 1 }, config);
   expect(composed.ok && composed.value.routingKey).toBe("v00.urp.input");
   expect(composed.ok && composed.value.message.body.toString()).toMatch(/ 0 http:.* db\/x$/);
 });
 
 test("folders too long for a routing key are rejected with the reason, counted in bytes", () => {
-  const composed = composeAnnouncement(`${"é".repeat(125)}/x`, 1, config);
+  const composed = composeAnnouncement(`${"é".repeat(125)}/x`, { size: 1, changedMs: 1 }, config);
   expect(composed.ok ? "" : composed.reason).toMatch(/topic .* has 264 bytes, but at most 254 fit/);
 });

@@ -1,7 +1,9 @@
 import { productKey, type WireMessage } from "../lib/announcement.ts";
 import { codecV00 } from "../lib/codec-v00.ts";
+import { markHeaders } from "../lib/headers.ts";
 import type { ExportEntry } from "../lib/journal-export.ts";
 import { good, type Result } from "../lib/result.ts";
+import type { FileFacts } from "../lib/scan.ts";
 import { formatTopic } from "../lib/topics.ts";
 import { exportTreeJournal } from "../lib/tree-journal.ts";
 import type { Config } from "./config.ts";
@@ -19,15 +21,21 @@ export async function* exportAnnounced(file: string): AsyncGenerator<ExportEntry
 
 const keyOfProductAt = (path: string): string => productKey(path.slice(path.lastIndexOf("/") + 1));
 
-/** The announcement of a product, or the reason why its path doesn't fit in one. */
+/**
+ * The announcement of a product, or the reason why its path doesn't fit in one.
+ *
+ * @param facts its size, and when it was last changed (`ctime`), which is when it was complete
+ */
 export function composeAnnouncement(
   path: string,
-  sizeBytes: number,
+  { size, changedMs }: Pick<FileFacts, "size" | "changedMs">,
   config: Pick<Config, "topicPrefix" | "pathPrefix" | "baseUrl">,
 ): Result<OutgoingAnnouncement> {
   const relPath = `${config.pathPrefix}/${path}`;
   const topic = formatTopic(config.topicPrefix, relPath, config.pathPrefix);
   if (!topic.ok) return topic;
-  const message = codecV00.format({ baseUrl: config.baseUrl, relPath, sizeBytes, key: keyOfProductAt(path) });
-  return message.ok ? good({ routingKey: topic.value, message: message.value }) : message;
+  const message = codecV00.format({ baseUrl: config.baseUrl, relPath, sizeBytes: size, key: keyOfProductAt(path) });
+  if (!message.ok) return message;
+  const headers = { ...message.value.headers, ...markHeaders({ closedMs: Math.round(changedMs) }) };
+  return good({ routingKey: topic.value, message: { ...message.value, headers } });
 }

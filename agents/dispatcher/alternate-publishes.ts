@@ -56,10 +56,11 @@ export class AlternatePublishes {
   }
 
   /** Publishes it at once. `firstAtMs`: the product's first arrival, if known. */
-  start({ key, routingKey, reason, source }: AlternateRequest, firstAtMs: number | undefined, answer: Answer): void {
+  start(request: AlternateRequest, firstAtMs: number | undefined, answer: Answer): void {
+    const { key, routingKey, reason, closedMs, source } = request;
     const { ref = 0, unasked = false, lastRound = false, delivery, requests = [] } = answer;
     const publish: AlternatePublish = {
-      ...{ key, routingKey, reason, source, firstAtMs, ref, unasked, lastRound, delivery, requests },
+      ...{ key, routingKey, reason, closedMs, source, firstAtMs, ref, unasked, lastRound, delivery, requests },
       ...{ fromMs: this.#step.nowMs, id: 0, sentAtMs: 0, attempts: 0, retryAtMs: Number.POSITIVE_INFINITY },
     };
     this.#byKey.set(key, publish);
@@ -114,8 +115,8 @@ export class AlternatePublishes {
     publish.attempts++;
     publish.retryAtMs = Number.POSITIVE_INFINITY;
     this.#sent.set(claim, publish);
-    const { routingKey, reason, firstAtMs, ref, delivery } = publish;
-    if (delivery) this.#step.push({ type: "serve-delivery", claim, routingKey, delivery, firstAtMs, reason });
-    else this.#step.push({ type: "serve", claim, routingKey, ref, firstAtMs, reason });
+    const { routingKey, reason, closedMs, firstAtMs, ref, delivery } = publish;
+    if (delivery) this.#step.push({ type: "serve-delivery", claim, routingKey, delivery, firstAtMs, reason, closedMs });
+    else this.#step.push({ type: "serve", claim, routingKey, ref, firstAtMs, reason, closedMs });
   }
 }

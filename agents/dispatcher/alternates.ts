@@ -72,8 +72,8 @@ export class Alternates {
       return;
     }
     if (this.#waiting.join(key, source, delivery)) return;
-    const reason = delivery.marks.reason ?? "no reason given";
-    this.#waiting.add({ key, routingKey: this.#twinTopic(tail), reason, source }, delivery);
+    const { reason = "no reason given", closedMs } = delivery.marks;
+    this.#waiting.add({ key, routingKey: this.#twinTopic(tail), reason, closedMs, source }, delivery);
     const ref = slot >= 0 && !isUncertain ? this.#step.table.twinRef(slot) : 0;
     if (ref > 0) this.#answer(key, ref, undefined);
     else if (this.#waiting.size > this.#step.options.alternatesWaitingMax) this.#answerOldest();
@@ -107,13 +107,13 @@ export class Alternates {
   }
 
   /** A dispatcher published the twin. Or it had none and published the failed announcement again: then a twin is still owed. */
-  onTwinSeen({ key, source, routingKey, reason }: Extract<LedgerRecord, { kind: "twin" }>): void {
+  onTwinSeen({ key, source, routingKey, reason, closedMs }: Extract<LedgerRecord, { kind: "twin" }>): void {
     const slot = this.#step.slotOf(key);
     this.#planned.drop(key);
     this.#waiting.settle(key);
     if (slot >= 0 && this.#step.table.source(slot) === source) {
       if (this.#step.table.isPulled(slot) || this.#step.table.isServedForCertain(slot)) return;
-      this.#owed.note({ key, routingKey, reason, source });
+      this.#owed.note({ key, routingKey, reason, closedMs, source });
       this.#sendOwed(key, this.#step.table.twinRef(slot));
       return;
     }
@@ -143,10 +143,10 @@ export class Alternates {
   }
 
   /** A request is in the ledger. The active host receives it as a delivery; a standby helps. */
-  onRequestSeen({ key, routingKey, reason, source }: Extract<LedgerRecord, { kind: "request" }>): void {
-    const tail = topicTail(this.#step.options.alternateTopic, routingKey);
-    if (tail === undefined) return;
-    if (!this.#planned.get(key)) this.#planned.note({ key, routingKey: this.#twinTopic(tail), reason, source });
+  onRequestSeen(request: Extract<LedgerRecord, { kind: "request" }>): void {
+    const tail = topicTail(this.#step.options.alternateTopic, request.routingKey);
+    if (tail === undefined || this.#planned.get(request.key)) return;
+    this.#planned.note({ ...request, routingKey: this.#twinTopic(tail) });
   }
 
   /** False if the outcome does not belong to an alternate. */

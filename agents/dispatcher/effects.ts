@@ -155,8 +155,8 @@ export class Effects {
 
   /** A first arrival, with its headers. */
   #publish({ claim, routingKey, delivery, firstAtMs, doubt }: Of<"publish">): void {
-    const { body } = delivery;
-    const headers = doubt ? { ...delivery.headers, ...markHeaders({ doubt }) } : delivery.headers;
+    const { body, marks } = delivery;
+    const headers = { ...delivery.headers, ...markHeaders({ doubt: doubt || undefined, closedMs: marks.closedMs }) };
     this.#send({ claim, routingKey, body, headers, timestampSeconds: secondsOf(firstAtMs) });
   }
 
@@ -165,7 +165,7 @@ export class Effects {
   }
 
   /** A twin from disk, without its original headers: its body has everything needed. */
-  async #serve({ claim, routingKey, ref, reason, firstAtMs }: Of<"serve">): Promise<void> {
+  async #serve({ claim, routingKey, ref, reason, closedMs, firstAtMs }: Of<"serve">): Promise<void> {
     const { journal, submit } = this.#parts;
     const twin = await journal.readTwin(ref);
     if (!twin) {
@@ -173,14 +173,15 @@ export class Effects {
       return;
     }
     const { body } = twin;
-    const headers = markHeaders({ alternate: reason });
+    const headers = markHeaders({ alternate: reason, closedMs });
     this.#send({ claim, routingKey, body, headers, timestampSeconds: secondsOf(firstAtMs), answer: "served" });
   }
 
   /** A twin that is still unacked, or the request itself if no twin arrived. */
-  #serveDelivery({ claim, routingKey, delivery, reason, firstAtMs }: Of<"serve-delivery">): void {
+  #serveDelivery({ claim, routingKey, delivery, reason, closedMs, firstAtMs }: Of<"serve-delivery">): void {
     const { body } = delivery;
-    const headers = { ...delivery.headers, ...markHeaders({ alternate: reason }) };
+    const marks = markHeaders({ alternate: reason, closedMs: closedMs ?? delivery.marks.closedMs });
+    const headers = { ...delivery.headers, ...marks };
     // With its request a puller passes on the first arrival.
     const timestampSeconds = secondsOf(firstAtMs) ?? delivery.timestampSeconds;
     const isRequest = topicTail(this.#parts.alternateTopic, delivery.routingKey) !== undefined;

@@ -34,6 +34,7 @@ export type LedgerRecord =
       readonly source: string;
       readonly routingKey: string;
       readonly reason: string;
+      readonly closedMs?: number | undefined;
     }
   /** A puller can't fetch the winner's file and requests the twin; `routingKey` is under the alternate topic. */
   | {
@@ -41,6 +42,7 @@ export type LedgerRecord =
       readonly key: string;
       readonly routingKey: string;
       readonly reason: string;
+      readonly closedMs?: number | undefined;
       readonly source: string;
       readonly atMs?: number | undefined;
     }
@@ -89,7 +91,7 @@ export type Effect =
     }
   /** Publish this token to our own ledger queue only, mandatory. */
   | { readonly type: "marker"; readonly claim: number; readonly token: string }
-  /** Publish the twin kept on disk under `ref`, with `reason` as its mark `alternate`. */
+  /** Publish the twin kept on disk under `ref`, with `reason` as its mark `alternate`, and `closedMs`. */
   | {
       readonly type: "serve";
       readonly claim: number;
@@ -98,6 +100,7 @@ export type Effect =
       /** The product's first arrival, if known: for the message's timestamp. */
       readonly firstAtMs: number | undefined;
       readonly reason: string;
+      readonly closedMs?: number | undefined;
     }
   /** The same with an unacked announcement: a twin, or the request's own if no twin arrived. */
   | {
@@ -107,6 +110,7 @@ export type Effect =
       readonly delivery: Incoming;
       readonly firstAtMs: number | undefined;
       readonly reason: string;
+      readonly closedMs?: number | undefined;
     }
   | { readonly type: "ack"; readonly delivery: number }
   | { readonly type: "requeue"; readonly delivery: number }

@@ -67,11 +67,16 @@ test("receipts, twins, requests with their reason, and our own markers are told 
   expect(read("v00.urp.pulled", { body: Buffer.from(key) })).toEqual({ kind: "pulled", key });
   const twin = { kind: "twin", key, source, routingKey: "v00.urp.twin.RADAR", reason: "no reason given" };
   expect(read("v00.urp.twin.RADAR")).toEqual(twin);
-  expect(read("v00.urp.twin.RADAR", { marks: { alternate: "404" } })).toEqual({ ...twin, reason: "404" });
+  const closedMs = 1_600_000_000_123;
+  expect(read("v00.urp.twin.RADAR", { marks: { alternate: "404", closedMs } })).toEqual({
+    ...twin,
+    reason: "404",
+    closedMs,
+  });
   const stamped = { timestampSeconds: 1_600_000_000 };
   expect(read("v00.urp.pulled", { body: Buffer.from(key), ...stamped })).toMatchObject({ atMs: 1_600_000_000_000 });
   const request = { kind: "request", key, routingKey: "v00.urp.alternate.RADAR", reason: "404", source };
-  expect(read("v00.urp.alternate.RADAR", { marks: { reason: "404" } })).toEqual(request);
+  expect(read("v00.urp.alternate.RADAR", { marks: { reason: "404", closedMs } })).toEqual({ ...request, closedMs });
   expect(read("v00.urp.alternate.RADAR", stamped)).toMatchObject({ atMs: 1_600_000_000_000 });
   expect(read("v00.urp.alternate.RADAR")).toEqual({ ...request, reason: "no reason given" });
   const token = Buffer.from("token-7");

@@ -46,12 +46,12 @@ export class LedgerReader {
     if (!read.ok) return undefined;
     const { key, source } = read.value;
     if (topicTail(twinTopic, routingKey) !== undefined) {
-      const reason = message.marks.alternate ?? "no reason given";
-      return { kind: "twin", key, source, routingKey, reason };
+      const { alternate: reason = "no reason given", closedMs } = message.marks;
+      return { kind: "twin", key, source, routingKey, reason, closedMs };
     }
     if (topicTail(alternateTopic, routingKey) === undefined) return undefined;
-    const reason = message.marks.reason ?? "no reason given";
-    return { kind: "request", key, source, routingKey, reason, ...this.#firstArrival(message, nowMs) };
+    const { reason = "no reason given", closedMs } = message.marks;
+    return { kind: "request", key, source, routingKey, reason, closedMs, ...this.#firstArrival(message, nowMs) };
   }
 
   #published({ body, messageId, timestampSeconds }: LedgerMessage, nowMs: number): LedgerRecord | undefined {

@@ -6,6 +6,8 @@ export interface AlternateRequest {
   readonly routingKey: string;
   /** Why the winner's file could not be fetched. */
   readonly reason: string;
+  /** When the winner's file was complete, if its announcement says so: the answer carries it on. */
+  readonly closedMs?: number | undefined;
   /** Source of the failed announcement: another announcement of the same source is no alternative. */
   readonly source: string;
 }
@@ -24,9 +26,9 @@ export class NotedRequests {
   }
 
   /** Replaces an earlier note for the product. */
-  note({ key, routingKey, reason, source }: AlternateRequest): void {
+  note({ key, routingKey, reason, closedMs, source }: AlternateRequest): void {
     this.#byKey.delete(key);
-    this.#byKey.set(key, { key, routingKey, reason, source, sinceMs: this.#step.nowMs });
+    this.#byKey.set(key, { key, routingKey, reason, closedMs, source, sinceMs: this.#step.nowMs });
     for (const oldest of this.#byKey.keys()) {
       if (this.#byKey.size <= requestsMax) break;
       this.#byKey.delete(oldest);

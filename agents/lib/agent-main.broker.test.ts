@@ -15,7 +15,7 @@ import { healthSchema } from "./health.ts";
 const program = join(import.meta.dirname, "../dispatcher/main.ts");
 let broker: LocalBroker;
 let folder: string;
-let running: ChildProcess[] = [];
+let running: Pick<Running, "agent" | "ended">[] = [];
 
 beforeAll(async () => {
   broker = await sharedBroker();
@@ -25,8 +25,11 @@ beforeAll(async () => {
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
-afterEach(() => {
-  for (const agent of running) agent.kill("SIGKILL");
+afterEach(async () => {
+  for (const { agent, ended } of running) {
+    agent.kill("SIGKILL");
+    await ended;
+  }
   running = [];
 });
 
@@ -38,8 +41,13 @@ interface Running {
   readonly ended: Promise<unknown[]>;
 }
 
-async function run(own: object, environment: object = {}, ...more: string[]): Promise<Running> {
-  const file = join(folder, "agent.json");
+function run(own: object, environment: object = {}, ...more: string[]): Promise<Running> {
+  return runConfig("agent", own, environment, ...more);
+}
+
+/** `name`: of its config. */
+async function runConfig(name: string, own: object, environment: object = {}, ...more: string[]): Promise<Running> {
+  const file = join(folder, `${name}.json`);
   const settings = {
     broker: { hosts: [`127.0.0.1:${broker.amqpPort}`], user: broker.adminUser, passwordFile: "password" },
     metrics: { port: 0 },
@@ -48,7 +56,8 @@ async function run(own: object, environment: object = {}, ...more: string[]): Pr
   const agent = spawn(process.execPath, [program, "--config", file, ...more], {
     env: { ...process.env, ...environment },
   });
-  running.push(agent);
+  const ended = once(agent, "close");
+  running.push({ agent, ended });
   const output = { text: "" };
   let check = (): void => {};
   for (const stream of [agent.stdout, agent.stderr]) {
@@ -62,7 +71,7 @@ async function run(own: object, environment: object = {}, ...more: string[]): Pr
       check = () => output.text.includes(text) && resolve(output.text);
       check();
     });
-  return { agent, output, said, ended: once(agent, "close") };
+  return { agent, output, said, ended };
 }
 
 const portIn = (text: string): number => Number(/"metricsPort":(\d+)/.exec(text)?.[1]);
@@ -159,6 +168,24 @@ test("a second signal ends it at once", async () => {
     agent.kill("SIGTERM");
     expect((await ended)[0]).toBe(143);
   });
+});
+
+test("two configs in one folder each have a state folder, and a second process of one is refused", async () => {
+  const own = (host: string) => ({ inputQueue: `cmc.urp.input-${host}`, ledgerQueue: `cmc.urp.ledger.${host}` });
+  const first = await runConfig("bunny1", own("bunny1"));
+  await first.said('"event":"ready"');
+  const other = await runConfig("bunny2", own("bunny2"));
+  await other.said('"event":"ready"');
+  const second = await runConfig("bunny1", own("bunny1"));
+  expect((await second.ended)[0]).toBe(1);
+  const place = join(folder, ".state/dispatcher/bunny1");
+  expect(second.output.text).toContain(`${place}: is in use by another process (${first.agent.pid})`);
+  expect(second.output.text).toMatch(/remedy: stop that process, or give this one a state folder of its own/);
+  const reader = await runConfig("bunny1", own("bunny1"), {}, "--export");
+  expect((await reader.ended)[0]).toBe(0);
+  first.agent.kill("SIGTERM");
+  expect((await first.ended)[0]).toBe(0);
+  await (await runConfig("bunny1", own("bunny1"))).said('"event":"ready"');
 });
 
 test("no password reaches the log", async () => {

@@ -1,9 +1,10 @@
 import { access, constants, mkdir } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { join, parse, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { z } from "zod";
 import { type CommonConfig, loadConfig, printSchema } from "./config.ts";
 import { ConfigError, type ConfigIssue, UserError } from "./errors.ts";
+import { type FolderLock, lockFolder } from "./folder-lock.ts";
 import { type AgentHealth, type Health, healthVersion } from "./health.ts";
 import { type ExportEntry, readSelection, type Selection, writeExport } from "./journal-export.ts";
 import { LifeCycle } from "./life-cycle.ts";
@@ -18,7 +19,7 @@ export interface AgentContext<C> {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly lifeCycle: LifeCycle;
-  /** Where the agent may keep files across restarts: systemd's StateDirectory, else `.state` beside the config. */
+  /** Where the agent may keep files across restarts. No other process has it. */
   readonly stateDirectory: string;
 }
 
@@ -68,7 +69,7 @@ export async function runAgent<S extends z.ZodType<RunConfig>>(
       // No secret is read, so the folder of credentials, which only the unit has, need not exist.
       const environment = { CREDENTIALS_DIRECTORY: "", ...process.env };
       const config = await loadConfig(program.configSchema, options.config, environment);
-      const stateDirectory = stateDirectoryOf(options.config);
+      const stateDirectory = stateDirectoryOf(program.name, options.config);
       await checkReadable(stateDirectory);
       const entries = program.exportJournal(config, stateDirectory, options.selection);
       await writeExport(process.stdout, program.name, entries, options.selection);
@@ -156,9 +157,14 @@ function parseOptions({ name, logIn, exportJournal }: Abilities, argv: readonly 
   }
 }
 
-function stateDirectoryOf(configFile: string): string {
-  return process.env.STATE_DIRECTORY ?? join(dirname(resolve(configFile)), ".state");
+/** Systemd's StateDirectory, else one for each agent and config beside the config: `bridge/posts.json` has `bridge/.state/bridge/posts`. */
+function stateDirectoryOf(name: string, configFile: string): string {
+  const { dir, name: configName } = parse(resolve(configFile));
+  return process.env.STATE_DIRECTORY ?? join(dir, ".state", name, configName);
 }
+
+const lockRemedy =
+  "stop that process, or give this one a state folder of its own: another name for its config, or STATE_DIRECTORY";
 
 async function live<S extends z.ZodType<RunConfig>>(
   program: AgentProgram<S>,
@@ -172,6 +178,7 @@ async function live<S extends z.ZodType<RunConfig>>(
   const lifeCycle = new LifeCycle(log, notify);
   const metrics = new Metrics(program.name);
   let agent: RunningAgent | undefined;
+  let lock: FolderLock | undefined;
   const pace = new Pace();
   const health = (): Health => ({
     version: healthVersion,
@@ -183,8 +190,9 @@ async function live<S extends z.ZodType<RunConfig>>(
   });
   const server = await serveMetrics(config.metrics, metrics, health);
   try {
-    const stateDirectory = stateDirectoryOf(configFile);
+    const stateDirectory = stateDirectoryOf(program.name, configFile);
     await makeStateDirectory(stateDirectory);
+    lock = await lockFolder(stateDirectory, lockRemedy);
     log.info({ config, metricsPort: server.port, stateDirectory }, "starting");
     notify.startWatchdog();
     agent = await program.start({ config, log, metrics, lifeCycle, stateDirectory });
@@ -204,6 +212,7 @@ async function live<S extends z.ZodType<RunConfig>>(
     const exit = setTimeout(() => process.exit(1), closeTimeoutMs);
     await server.close();
     await notify.close();
+    await lock?.release();
     clearTimeout(exit);
     lifeCycle.dispose();
     process.off("uncaughtExceptionMonitor", onUncaught);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Announcement } from "./announcement.ts";
-import { announcementUrl, productKey, productName } from "./announcement.ts";
+import { announcementUrl, nothingToFetch, productKey, productName } from "./announcement.ts";
 import { codecs, type WireFormat } from "./codecs.ts";
 
 const sourceName = "201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META";
@@ -98,6 +98,72 @@ test("a documented v02 message is read", () => {
       sizeBytes: 256,
       sum: { method: "md5", value: "a985c32cbdee8af2ab5d7b8f6022e781" },
     },
+  });
+});
+
+// As sr3 3.3.1 posts them.
+test.each([
+  ["a removed file", "R", { remove: "" }],
+  ["a link", "L", { link: "a.gif" }],
+  ["a new folder", "m", { directory: "" }],
+  ["a removed folder", "r", { remove: "", directory: "" }],
+])("%s is nothing to fetch, in v02 as in v03", (_, letter, fileOp) => {
+  const nothing = { ok: false, reason: nothingToFetch };
+  const stamp = "20150813161959.854";
+  const base = "http://dd.weather.gc.ca/";
+  expect(parse("v02", `${stamp} ${base} radar/b`, { sum: `${letter},${"0a".repeat(64)}` })).toEqual(nothing);
+  expect(parse("v03", JSON.stringify({ pubTime: stamp, baseUrl: base, relPath: "radar/b", fileOp }))).toEqual(nothing);
+});
+
+const dd = "http://dd.weather.gc.ca/";
+const v02Of = (relPath: string, base = dd) => codecs.v02.format({ baseUrl: base, relPath, pubTimeMs: 0 });
+
+test("v02 says a name with escapes in sr3's headers too, and a plain name in the body alone", () => {
+  const url = "radar/a%20b%231%25.gif";
+  expect(v02Of("radar/a b#1%.gif")).toMatchObject({
+    value: {
+      body: Buffer.from(`19700101000000.000 ${dd} ${url}`),
+      headers: { rename: "radar/a b#1%.gif", retrievePath: url },
+    },
+  });
+  expect(v02Of("radar/é:~,?.gif")).toMatchObject({ value: { headers: {} } });
+  // sr3 would request the escaped name of these servers, and such headers would not fit a frame.
+  expect(v02Of("radar/a b", "sftp://dd/")).toMatchObject({ value: { headers: {} } });
+  expect(v02Of(`radar/ ${"é".repeat(900)}`)).toMatchObject({ value: { headers: {} } });
+});
+
+test.each([
+  ["100%", "100%"],
+  ["caf%C3%A9", "caf%C3%A9"],
+  ["%2e%2e", "%2e%2e"],
+  ["a%2fb", "a%2fb"],
+  ["a%20b%23c%25", "a b#c%"],
+])("v02 peers escape few characters: %s is the name %s", (text, name) => {
+  expect(parse("v02", `19700101000000 ${dd} radar/${text}`)).toMatchObject({ value: { relPath: `radar/${name}` } });
+});
+
+test("a base URL without its slash is read, as sr3 writes it where its config has none", () => {
+  const address = { baseUrl: dd, relPath: "radar/b" };
+  expect(parse("v02", "19700101000000 http://dd.weather.gc.ca /radar/b")).toMatchObject({ value: address });
+  const body = { pubTime: "19700101T000000", baseUrl: dd.slice(0, -1), relPath: "/radar/b" };
+  expect(parse("v03", JSON.stringify(body))).toMatchObject({ value: address });
+});
+
+test.each(["a,any text", "z,d", "0,1234"])("v02 sum %s can't be checked, and is no reason to refuse it", (sum) => {
+  expect(parse("v02", `19700101000000 ${dd} radar/b`, { sum })).toEqual({
+    ok: true,
+    value: { baseUrl: dd, relPath: "radar/b", pubTimeMs: 0 },
+  });
+});
+
+test("v03 is read as sr3 makes it from our v02, and refused where the product has another path", () => {
+  const forwarded = { pubTime: "19700101T000000", baseUrl: dd, relPath: "a%20b", rename: "a b", retrievePath: "a%20b" };
+  expect(parse("v03", JSON.stringify(forwarded))).toMatchObject({ value: { relPath: "a b" } });
+  expect(parse("v03", JSON.stringify({ ...forwarded, rename: "c" }))).toMatchObject({
+    reason: expect.stringMatching(/^v03 retrievePath/),
+  });
+  expect(parse("v03", JSON.stringify({ ...forwarded, blocks: { number: 0 } }))).toMatchObject({
+    reason: expect.stringMatching(/^v03 blocks/),
   });
 });
 

@@ -136,3 +136,8 @@ export function checkAddress(baseUrl: string, relPath: string): Result<{ baseUrl
   const path = checkRelPath(relPath);
   return path.ok ? good({ baseUrl, relPath }) : path;
 }
+
+/** The same for a peer's words: sr3 leaves out the slash where its config does, before or after. */
+export function checkPeerAddress(baseUrl: string, relPath: string): Result<{ baseUrl: string; relPath: string }> {
+  return checkAddress(baseUrl.endsWith("/") ? baseUrl : `${baseUrl}/`, relPath.replace(/^\/+/, ""));
+}

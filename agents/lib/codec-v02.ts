@@ -1,5 +1,13 @@
 import type { Announcement, Codec, ReceivedMessage, WireMessage } from "./announcement.ts";
-import { bodyBytesMax, bodyText, checkAddress, checkHeaders, nothingToFetch, unescapePath } from "./announcement.ts";
+import {
+  bodyBytesMax,
+  bodyText,
+  checkAddress,
+  checkHeaders,
+  checkPeerAddress,
+  escapePath,
+  nothingToFetch,
+} from "./announcement.ts";
 import { bad, good, type Result } from "./result.ts";
 import { formatStamp, parseStamp } from "./stamp.ts";
 
@@ -11,17 +19,42 @@ const letters: Readonly<Record<Sum["method"], string | undefined>> = {
   sha512: "s",
   cod: undefined,
 };
+/** v02's marks of a removed file, a link, a new folder and a removed one. */
+const sumWithoutFile = /^[RLmr],/;
 const hexDigits: Readonly<Record<string, number>> = { d: 32, n: 32, s: 128 };
 
-/** v02 peers unescape `%20` and `%23`. Beyond those, only what would break the line or the reversal is escaped. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this escapes
+const escaped = /[\u0000-\u0020#%\u007f]/g;
+/** The same characters, escaped. */
+const escapes = /%(?:[01][0-9a-f]|2[035]|7f)/gi;
+
+/** v02 peers write `%20` and `%23`, and nothing else. Beyond those, only what would break the line or the reversal is escaped. */
 function escapeV02(path: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this escapes
-  return path.toWellFormed().replace(/[\u0000-\u0020#%\u007f]/g, encodeURIComponent);
+  return path.toWellFormed().replace(escaped, encodeURIComponent);
+}
+
+/** A `%` that begins none of these escapes is the name's own: peers don't escape it. */
+function unescapeV02(text: string): string {
+  return text.replace(escapes, decodeURIComponent);
+}
+
+/** Bytes. Both headers together are below what a frame and `readHeaders` have room for. */
+const retrievePathBytesMax = 4096;
+
+/**
+ * sr3 3.3.1 as a client takes the body's path as it stands: it would request `%2520` for a space. But it requests `retrievePath`,
+ * a URL's path, and names the file `rename`, where a message has these headers; they may be longer than 255 bytes. Of FTP and SFTP it
+ * would request the escaped name.
+ */
+function headersForSr3(baseUrl: string, relPath: string): Readonly<Record<string, string>> {
+  if (escapeV02(relPath) === relPath || !/^https?:/.test(baseUrl)) return {};
+  const retrievePath = escapePath(relPath);
+  return retrievePath.length > retrievePathBytesMax ? {} : { rename: relPath, retrievePath };
 }
 
 /**
- * v02: body `YYYYMMDDHHMMSS.mmm baseurl/ relpath`, headers `sum` (`d|n|s,<hex>`, `0,…` for none) and `parts` (`1,size,1,0,0`).
- * Carries pubTimeMs, baseUrl, relPath, sizeBytes, sum.
+ * v02: body `YYYYMMDDHHMMSS.mmm baseurl/ relpath`, headers `sum` (`d|n|s,<hex>`, `0,…` for none) and `parts` (`1,size,1,0,0`),
+ * and for names with escapes `rename` and `retrievePath`, which are not read: the body says the same. Carries pubTimeMs, baseUrl, relPath, sizeBytes, sum.
  */
 export const codecV02: Codec = {
   format(announcement: Announcement): Result<WireMessage> {
@@ -40,7 +73,7 @@ export const codecV02: Codec = {
     if (!headers.ok) return headers;
     const body = Buffer.from(`${stamp.value} ${baseUrl} ${escapeV02(relPath)}`);
     if (body.length > bodyBytesMax) return bad(`path is too long: the announcement would have ${body.length} bytes`);
-    return good({ body, headers: headers.value, contentType: "text/plain" });
+    return good({ body, headers: { ...headers.value, ...headersForSr3(baseUrl, relPath) }, contentType: "text/plain" });
   },
 
   parse(message: ReceivedMessage): Result<Announcement> {
@@ -53,9 +86,7 @@ export const codecV02: Codec = {
     }
     const pubTimeMs = parseStamp(stamp);
     if (!pubTimeMs.ok) return pubTimeMs;
-    const relPath = unescapePath(escapedPath);
-    if (!relPath.ok) return relPath;
-    const address = checkAddress(baseUrl, relPath.value);
+    const address = checkPeerAddress(baseUrl, unescapeV02(escapedPath));
     if (!address.ok) return address;
     const size = parseParts(message.headers?.parts);
     if (!size.ok) return size;
@@ -74,14 +105,14 @@ function parseParts(header: unknown): Result<{ sizeBytes?: number }> {
 
 function parseSum(header: unknown): Result<{ sum?: Sum }> {
   if (header === undefined) return good({});
-  // v02's marks of a removed file and of a link.
-  if (typeof header === "string" && /^[RL],/.test(header)) return bad(nothingToFetch);
-  const match = typeof header === "string" ? /^([a-z0-9]),([0-9a-fA-F]+)$/.exec(header) : null;
+  if (typeof header === "string" && sumWithoutFile.test(header)) return bad(nothingToFetch);
+  const match = typeof header === "string" ? /^([a-z0-9]),(.+)$/.exec(header) : null;
   const [, letter, value] = match ?? [];
-  if (!letter || !value) return bad("header sum is not <letter>,<hex>");
-  if (letter === "0") return good({});
+  if (!letter || !value) return bad("header sum is not <letter>,<value>");
   const method = (Object.keys(letters) as Sum["method"][]).find((name) => letters[name] === letter);
-  if (!method || value.length !== hexDigits[letter])
-    return bad(`header sum has an unknown method or length: ${letter}`);
+  // None, sr3's `a` and `z`, or an unknown method: not the message's fault, and the sum just can't be checked.
+  if (!method) return good({});
+  if (value.length !== hexDigits[letter] || !/^[0-9a-fA-F]+$/.test(value))
+    return bad(`header sum has a wrong length or digit: ${letter}`);
   return good({ sum: { method, value: value.toLowerCase() } });
 }

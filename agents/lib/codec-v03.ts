@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Announcement, Codec, ReceivedMessage, WireMessage } from "./announcement.ts";
-import { bodyBytesMax, bodyText, checkAddress, nothingToFetch } from "./announcement.ts";
+import { bodyBytesMax, bodyText, checkAddress, checkPeerAddress, escapePath, nothingToFetch } from "./announcement.ts";
 import { bad, good, type Result } from "./result.ts";
 import { formatStamp, parseStamp } from "./stamp.ts";
 
@@ -15,6 +15,8 @@ const v03Body = z.looseObject({
   identity: z.looseObject({ method: z.string(), value: z.string() }).optional(),
   fileOp: z.looseObject({}).optional(),
   retrievePath: z.string().optional(),
+  rename: z.string().optional(),
+  blocks: z.unknown().optional(),
 });
 /** Of sr3's `fileOp`. */
 const operationsWithoutFile = ["remove", "rmdir", "directory", "link", "hlink"];
@@ -51,14 +53,17 @@ export const codecV03: Codec = {
       const issue = read.error.issues[0];
       return bad(`v03 ${issue?.path.join(".") || "body"}: ${issue?.message ?? "not valid"}`);
     }
-    const { pubTime, baseUrl, relPath, size, identity, fileOp = {}, retrievePath } = read.data;
+    const { pubTime, baseUrl, relPath, size, identity, fileOp = {}, retrievePath, rename = "", blocks } = read.data;
     // A renamed file exists under the announced path.
     if (operationsWithoutFile.some((operation) => operation in fileOp)) return bad(nothingToFetch);
-    if (retrievePath !== undefined)
+    if (blocks !== undefined) return bad("v03 blocks: it announces a part of a file, with the part's size");
+    // As sr3 forwards our v02: its relPath is still escaped.
+    const isOurs = rename !== "" && retrievePath === escapePath(rename);
+    if (retrievePath !== undefined && !isOurs)
       return bad("v03 retrievePath: the product must be fetched under another path than its own");
     const pubTimeMs = parseStamp(pubTime);
     if (!pubTimeMs.ok) return pubTimeMs;
-    const address = checkAddress(baseUrl, relPath.replace(/^\/+/, ""));
+    const address = checkPeerAddress(baseUrl, isOurs ? rename : relPath);
     if (!address.ok) return address;
     const sum = identity ? parseIdentity(identity.method, identity.value) : good(undefined);
     if (!sum.ok) return sum;

@@ -60,12 +60,16 @@ test("no header routes a message elsewhere when it is sent on", () => {
 describe("marks", () => {
   test("are read from warren's own headers and removed from them; unknown headers of that kind are dropped", () => {
     const table = { filename: "p", "x-warren-again": "1", "x-warren-doubt": "1", "x-warren-new": "x", ...asText };
-    const marks = { again: true, doubt: true, alternate: "dead", reason: "404" } as const;
+    const marks = { again: true, doubt: true, alternate: "dead", reason: "404", closedMs: 1_421_777_342_812 } as const;
     expect(readHeaders(table)).toEqual({ headers: { filename: "p" }, marks, dropped: [] });
     expect(readHeaders(markHeaders(marks)).marks).toEqual(marks);
     expect(markHeaders({})).toEqual({});
   });
-  const asText = { "x-warren-alternate": "dead", "x-warren-reason": "404" };
+  const asText = {
+    "x-warren-alternate": "dead",
+    "x-warren-reason": "404",
+    "x-warren-closed": "1421777342812",
+  };
 
   test("have short texts, whatever was written", () => {
     for (const odd of [{ toString: 1 }, 404, null, ["a"], Buffer.from("a")]) {
@@ -75,6 +79,11 @@ describe("marks", () => {
     expect(long.marks.alternate).toBe("x".repeat(255));
     expect(long.marks.reason).toHaveLength(255);
     expect(long.headers).toEqual({});
+  });
+
+  test("have a time of closing only if it is one", () => {
+    for (const odd of ["", "0", "-1", "1e12", "1".repeat(16), " 1", 1_421_777_342_812, null, ["1"]])
+      expect(readHeaders({ "x-warren-closed": odd })).toEqual({ headers: {}, marks: {}, dropped: [] });
   });
 });
 

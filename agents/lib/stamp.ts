@@ -11,12 +11,21 @@ export function formatStamp(timeMs: number, separator: "" | "T"): Result<string>
   return good(date + separator + iso.slice(11, 13) + iso.slice(14, 16) + iso.slice(17, 23));
 }
 
-/** Reads either form, with any number of fraction digits, and truncates to milliseconds. */
+/**
+ * A fraction as sr3 3.3.1 writes it: Python's `f"{seconds % 1:.9g}"` without its first character. That is up to twelve digits. Below
+ * 0.0001 s it is an exponent that has lost its first digit (`.5e-05`, `e-06`): the time is then that of the second itself.
+ */
+const fraction = /(?:\.(?<digits>\d{1,18}))?(?<exponent>e-(?:0[5-9]|[1-9]\d))?/;
+const stamp = new RegExp(`^(\\d{4})(\\d{2})(\\d{2})T?(\\d{2})(\\d{2})(\\d{2})${fraction.source}$`);
+
+/** Reads either form, and sr3's, with up to 18 digits of a second, and truncates to milliseconds. */
 export function parseStamp(text: string): Result<number> {
-  const match = /^(\d{4})(\d{2})(\d{2})T?(\d{2})(\d{2})(\d{2})(?:\.(\d{1,9}))?$/.exec(text);
+  const match = stamp.exec(text);
   if (!match) return bad(`not a time (YYYYMMDDHHMMSS.mmm): ${JSON.stringify(text.slice(0, 40))}`);
-  const [, year, month, day, hour, minute, second, fraction = "0"] = match;
-  const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}.${fraction.padEnd(3, "0").slice(0, 3)}Z`;
+  const [, year, month, day, hour, minute, second] = match;
+  const { digits = "", exponent } = match.groups ?? {};
+  const milliseconds = exponent ? "000" : digits.padEnd(3, "0").slice(0, 3);
+  const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}.${milliseconds}Z`;
   const timeMs = Date.parse(iso);
   // The second check refuses the 30th of February, which Date.parse moves to March.
   if (Number.isNaN(timeMs) || new Date(timeMs).toISOString() !== iso) return bad(`no such time: ${text}`);

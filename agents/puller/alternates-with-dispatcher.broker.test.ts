@@ -53,6 +53,25 @@ describe("a product of a dead server comes from the other", () => {
     await expect.poll(() => requests.length, waiting).toBe(1);
   });
 
+  test.for(["before", "after"] as const)(
+    "whose time to placed counts from when the dead one's file was complete: announced %s the request",
+    async (when) => {
+      await bench.startDispatcher();
+      await bench.urp1.die();
+      const closed = (agoMs: number) => ({ "x-warren-closed": String(Date.now() - agoMs) });
+      await bench.announce("input", bench.urp1, "p", closed(3_600_000));
+      if (when === "before") await bench.announce("input", bench.urp2, "p", closed(0));
+      const puller = await bench.startPuller("a");
+      await expect.poll(() => requests.length, waiting).toBe(1);
+      if (when === "after") await bench.announce("input", bench.urp2, "p", closed(0));
+      await expectFromUrp2("p");
+      const sum = /closed_to_placed_seconds_sum(?:\{.*\})? (\S+)/;
+      await expect
+        .poll(async () => Number(sum.exec(await bench.ask(puller, "metrics"))?.[1]), waiting)
+        .toBeGreaterThan(3600);
+    },
+  );
+
   test("whose announcement arrives only after a request; meanwhile no puller is blocked", async () => {
     await bench.startDispatcher();
     await bench.startPuller("a");

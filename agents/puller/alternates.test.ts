@@ -28,13 +28,14 @@ test.each([
 });
 
 describe("a request", () => {
-  test("has the announcement's tail, headers and time, not its marks, and the reason", () => {
-    const said = { ...doubt, headers: { filename: "p" }, timestampSeconds: 1_421_777_342 };
+  test("has the announcement's tail, headers and times, not its other marks, and the reason", () => {
+    const marks = { doubt: true, closedMs: 1_421_777_341_812 } as const;
+    const said = { marks, headers: { filename: "p" }, timestampSeconds: 1_421_777_342 };
     const announced = { routingKey: "v00.urp.notify.a.b", body, ...said };
     expect(requestFor(announced, "dead", topics)).toEqual({
       routingKey: "v00.urp.alternate.a.b",
       options: {
-        headers: { filename: "p", "x-warren-reason": "dead" },
+        headers: { filename: "p", "x-warren-reason": "dead", "x-warren-closed": "1421777341812" },
         contentType: "text/plain",
         timestampSeconds: 1_421_777_342,
       },

@@ -50,12 +50,12 @@ export interface AlternateRequest {
  * tells which product of that name is meant. If the topic would be too long, its tail is omitted: the tail is only informative.
  */
 export function requestFor(announced: Addressed, reason: string, topics: Topics): AlternateRequest {
-  const { routingKey, headers, timestampSeconds } = announced;
+  const { routingKey, headers, marks, timestampSeconds } = announced;
   const { notifyTopic, alternateTopic } = topics;
   return {
     routingKey: joinTopic(alternateTopic, topicTail(notifyTopic, routingKey) ?? "") ?? alternateTopic,
     options: {
-      headers: { ...headers, ...markHeaders({ reason }) },
+      headers: { ...headers, ...markHeaders({ reason, closedMs: marks.closedMs }) },
       contentType: "text/plain",
       ...(timestampSeconds === undefined ? {} : { timestampSeconds }),
     },

@@ -2,6 +2,7 @@ import { isAllowed } from "../lib/allowed-hosts.ts";
 import { type Announcement, announcementUrl, fileNameOf, type ReceivedMessage } from "../lib/announcement.ts";
 import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import { codecV00 } from "../lib/codec-v00.ts";
+import type { Marks } from "../lib/headers.ts";
 import { checkFileName } from "../lib/receiver-queue.ts";
 import type { Config } from "./config.ts";
 import type { FaultCause } from "./download.ts";
@@ -17,6 +18,8 @@ export interface Order {
   readonly sizeBytes: number | undefined;
   /** When the product was first announced, in whole seconds since 1970; undefined if the dispatcher did not report it. */
   readonly firstArrivalSeconds: number | undefined;
+  /** When the file was complete on the radar server that announced it first, in ms since 1970; undefined if no announcement says so. */
+  readonly closedMs: number | undefined;
 }
 
 /** A readable announcement, or why nothing may be pulled for it. A second attempt would not change that. */
@@ -35,7 +38,7 @@ export type Reading =
  * (so is its twin, give or take a few bytes). A twin does help if this puller may not use the host or the protocol.
  */
 export function readOrder(
-  message: ReceivedMessage & { readonly timestampSeconds?: number | undefined },
+  message: ReceivedMessage & { readonly timestampSeconds?: number | undefined; readonly marks?: Marks },
   config: Pick<Config, "allowedHosts" | "productBytesMax">,
 ): Reading {
   const parsed = codecV00.parse(message);
@@ -60,8 +63,8 @@ export function readOrder(
   if (config.allowedHosts && !isAllowed(parsedUrl, config.allowedHosts)) {
     return refuse(`host ${host} is not in allowedHosts`, true);
   }
-  const firstArrivalSeconds = message.timestampSeconds;
-  return { ok: true, value: { key, url, origin, fileName: fileName.value, sizeBytes, firstArrivalSeconds } };
+  const { timestampSeconds: firstArrivalSeconds, marks: { closedMs } = {} } = message;
+  return { ok: true, value: { key, url, origin, fileName: fileName.value, sizeBytes, firstArrivalSeconds, closedMs } };
 }
 
 function refuse(reason: string, twinHelps = false): Reading {

@@ -8,7 +8,7 @@ export interface StatePlace {
 
 const idCharacters = 12;
 
-/** Each receiver queue has its own file: pullers started by hand from one config folder share a state folder. */
+/** Each receiver queue has its own file: a config that names another one later must not find the first one's products. */
 export function stateFile(
   kind: string,
   ending: string,

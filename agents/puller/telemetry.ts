@@ -43,7 +43,12 @@ export function openTelemetry(log: Log, metrics: Metrics, silentOrigins: () => r
   ]);
   const duration = metrics.histogram(
     "pull_duration_seconds",
-    "time from announcement to placed product",
+    "time from when the puller got the announcement to the placed product",
+    durationBuckets,
+  );
+  const closedToPlaced = metrics.histogram(
+    "closed_to_placed_seconds",
+    "time from when the product's file was complete on a radar server to the placed product, by the clocks of both hosts",
     durationBuckets,
   );
   const receipts = metrics.counter("receipts", "receipts sent to the dispatchers, by outcome", ["outcome"]);
@@ -72,6 +77,8 @@ export function openTelemetry(log: Log, metrics: Metrics, silentOrigins: () => r
       }
       bytes.inc(size);
       duration.observe(durationMs / 1000);
+      // A puller's clock may be behind.
+      if (order.closedMs !== undefined) closedToPlaced.observe(Math.max(0, Date.now() - order.closedMs) / 1000);
       log.info({ fileName: order.fileName, bytes: size, durationMs: Math.round(durationMs) }, "pulled");
     },
     alreadyThere(order, where) {

@@ -1,3 +1,4 @@
+import { dataServers } from "../config/data-servers.ts";
 import type { Rule } from "./rule.ts";
 
 export const senderAcceptsNothing: Rule = {
@@ -9,16 +10,14 @@ export const senderAcceptsNothing: Rule = {
   remedy:
     "add the conf's accept lines to its rules, each with its directory: `{ accept: '^CA', directory: bulletins }`",
   source: 'the requirement, "Notifications for DD" (wxo-b1-oper-dd.conf)',
-  find: (_, { datamart }) => {
-    const { senders = {}, notify } = datamart?.delivery ?? {};
-    const all = [
-      ...Object.entries(senders).map(([name, { rules }]) => [`senders.${name}`, rules] as const),
-      ...(notify ? [["notify", notify.rules] as const] : []),
-    ];
-    return all.flatMap(([at, rules]) =>
-      rules.some(({ accept }) => accept !== undefined)
-        ? []
-        : [{ path: `warren:datamart.delivery.${at}.rules`, message: `none of ${rules.length} rules accepts a file` }],
-    );
-  },
+  find: (_, config) =>
+    dataServers(config).flatMap(({ path, config: { delivery } }) => {
+      if (!delivery) return [];
+      const senders = Object.entries(delivery.senders).map(([name, { rules }]) => [`senders.${name}`, rules] as const);
+      return [...senders, ["notify", delivery.notify.rules] as const].flatMap(([at, rules]) =>
+        rules.some(({ accept }) => accept !== undefined)
+          ? []
+          : [{ path: `warren:${path}.delivery.${at}.rules`, message: `none of ${rules.length} rules accepts a file` }],
+      );
+    }),
 };

@@ -1,4 +1,4 @@
-import { always, and, type Command, or, run, to } from "./command.ts";
+import { always, and, type Command, not, or, run, to } from "./command.ts";
 import { previousOf } from "./files.ts";
 
 /** Seconds for a unit to become ready: an agent may have to wait for a broker that is taking over. */
@@ -135,8 +135,13 @@ function enableUnit(unit: string): Command {
   );
 }
 
+/** Stops a unit for good. systemd remembers a unit that did not stop cleanly as failed, also after its file is gone: it is made to forget it. */
 export function stopUnit(unit: string): Command {
-  return always(run("systemctl", "disable", "--now", "--quiet", unit), run("rm", "-f", digestFile(unit)));
+  return always(
+    run("systemctl", "disable", "--now", "--quiet", unit),
+    or(not(run("systemctl", "--quiet", "is-failed", unit)), run("systemctl", "reset-failed", unit)),
+    run("rm", "-f", digestFile(unit)),
+  );
 }
 
 const systemctl = (verb: string, unit: string): Command =>

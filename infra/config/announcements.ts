@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { configSchema as announcerSchema } from "../../agents/announcer/config.ts";
 import { configSchema as dispatcherSchema } from "../../agents/dispatcher/config.ts";
 import { logConfig } from "../../agents/lib/config.ts";
 import { configSchema as pullerSchema } from "../../agents/puller/config.ts";
+import { withNames } from "./full-names.ts";
 import { nameSchema } from "./hosts.ts";
 
 const twinEnding = "-b";
@@ -49,7 +51,14 @@ export const announcementsSchema = z.strictObject({
   /** Announcements in flight between broker and dispatcher. */
   dispatcherPrefetch: dispatcher.prefetch,
   pullQueue: puller.queue,
-  /** Folder on the radar servers in which products arrive; served as `http://HOST/<last folder>/`. */
+  /** Base URL in a radar server's announcements: `${fqdn}` is its full name, `${host}` its name in the stack. */
+  baseUrl: z
+    .string()
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: warren fills it in
+    .refine(isBaseUrl, "expected an absolute URL that ends in /, e.g. http://${fqdn}/")
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: warren fills it in
+    .default("http://${fqdn}/"),
+  /** Folder on the radar servers in which products arrive; served below the base URL under the name of its last folder. */
   productRoot: z.string().startsWith("/").default("/apps/px/db"),
   /** Folder on the pulling servers into which complete products are put. */
   receiverDirectory: z.string().startsWith("/").default("/apps/px/rxq/pull_urp"),
@@ -62,3 +71,9 @@ export const announcementsSchema = z.strictObject({
   allowedHosts: puller.allowedHosts.unwrap().default([]),
   logLevel: logConfig.shape.level,
 });
+
+/** The announcer's own rule, with names filled in. */
+function isBaseUrl(text: string): boolean {
+  const example = withNames(text, { fqdn: "urp-1.example.com", host: "urp-1" });
+  return announcerSchema.shape.baseUrl.safeParse(example).success;
+}

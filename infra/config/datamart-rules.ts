@@ -1,93 +1,137 @@
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
-import { type DeliveryConfig, deliversBy } from "./delivery.ts";
+import { type DataServer, dataServers, deliveriesOf, deliversBy } from "./data-servers.ts";
 import type { StackConfig } from "./schema.ts";
 import { missingSecret } from "./secrets.ts";
 
 const rolesOfDatamart = ["dd", "px", "client"] as const;
 
-/** The public data server has a broker of its own with one member; the roles of its path require `warren:datamart`. */
-export function datamartIssues({ hosts, brokers, datamart, secrets }: StackConfig): ConfigIssue[] {
-  if (!datamart) {
+/** Each public data server has a broker of its own with one member; the roles of its path require a public data server. */
+export function datamartIssues(config: StackConfig): ConfigIssue[] {
+  const { hosts, brokers, secrets } = config;
+  const servers = dataServers(config);
+  if (servers.length === 0) {
     return Object.entries(hosts).flatMap(([name, { roles }]) =>
       rolesOfDatamart
         .filter((role) => roles.includes(role))
         .map((role) => ({
           path: `hosts.${name}.roles`,
-          message: `expected warren:datamart for the role ${role}, but it is missing`,
+          message: `expected warren:datamart or warren:datamarts for the role ${role}, but both are missing`,
         })),
     );
   }
-  const broker = brokers[datamart.broker];
-  if (!broker) {
-    const message = `expected a name under warren:brokers, got "${datamart.broker}"`;
-    return [{ path: "datamart.broker", message }];
-  }
-  const issues: ConfigIssue[] = [];
-  if (broker.members.length !== 1) {
-    const path = `brokers.${datamart.broker}.members`;
-    issues.push({ path, message: `expected one host, the public data server, got ${broker.members.length}` });
-  }
+  const issues = servers.flatMap((server) => serverIssues(config, server));
+  if (issues.some(({ path }) => path.endsWith(".broker"))) return issues;
+  const names = servers.map((server) => server.config.broker);
   for (const [name, { roles }] of Object.entries(hosts)) {
-    if (roles.includes("dd") && !broker.members.includes(name)) {
-      const path = `hosts.${name}.roles`;
-      issues.push({ path, message: `expected dd only on the member of ${datamart.broker}, got it on ${name}` });
-    }
+    if (!roles.includes("dd") || names.some((broker) => brokers[broker]?.members.includes(name))) continue;
+    const message = `expected dd only on the member of ${names.join(" or ")}, got it on ${name}`;
+    issues.push({ path: `hosts.${name}.roles`, message });
   }
-  const exchanges = new Set(broker.exchanges.map(({ name }) => name));
-  for (const key of ["exchange", "publicExchange"] as const) {
-    if (exchanges.has(datamart[key])) continue;
-    const path = `datamart.${key}`;
-    issues.push({ path, message: `expected an exchange of broker ${datamart.broker}, got "${datamart[key]}"` });
-  }
-  if (broker.exchanges.some(({ name, type }) => name === datamart.exchange && type === "headers")) {
-    const message = `expected an exchange that routes by key (topic, direct, fanout), got ${datamart.exchange}, of type headers`;
-    issues.push({ path: "datamart.exchange", message });
-  }
-  issues.push(...deliveryIssues({ hosts, datamart, secrets }));
-  return issues;
-}
-
-/** A px host needs delivery settings and login secrets, and no two senders read the same txq. */
-function deliveryIssues({ hosts, datamart, secrets }: Pick<StackConfig, "hosts" | "datamart" | "secrets">) {
-  const issues: ConfigIssue[] = [];
-  const delivery = datamart?.delivery;
   const px = Object.entries(hosts).find(([, { roles }]) => roles.includes("px"))?.[0];
-  if (px !== undefined && !delivery) {
+  const deliveries = deliveriesOf(config);
+  if (px !== undefined && deliveries.length === 0) {
     const message = `expected the delivery settings for px (${px} has this role), but they are missing`;
-    issues.push({ path: "datamart.delivery", message });
+    issues.push({ path: `${servers[0]?.path}.delivery`, message });
   }
-  if (!delivery) return issues;
   const needed = [
-    ...(deliversBy(delivery, "sftp") ? (["deliveryKey"] as const) : []),
-    ...(deliversBy(delivery, "ftp") ? (["deliveryPassword"] as const) : []),
+    ...(deliversBy(deliveries, "sftp") ? (["deliveryKey"] as const) : []),
+    ...(deliversBy(deliveries, "ftp") ? (["deliveryPassword"] as const) : []),
   ];
   for (const key of needed) {
     const path = `secrets.${key}`;
     if (secrets[key] === undefined) issues.push({ path, message: missingSecret(path) });
   }
-  if (deliversBy(delivery, "sftp") && delivery.publicKey === undefined) {
+  return [...issues, ...servers.flatMap(deliveryIssues), ...senderIssues(servers), ...clientIssues(config, servers)];
+}
+
+function serverIssues({ brokers, ...config }: StackConfig, { path, config: datamart }: DataServer): ConfigIssue[] {
+  const broker = brokers[datamart.broker];
+  if (!broker) {
+    return [{ path: `${path}.broker`, message: `expected a name under warren:brokers, got "${datamart.broker}"` }];
+  }
+  const issues: ConfigIssue[] = [];
+  const first = dataServers(config).find((server) => server.config.broker === datamart.broker);
+  if (first && first.path !== path) {
+    const message = `expected a broker of its own, got "${datamart.broker}", which is that of ${first.path}`;
+    issues.push({ path: `${path}.broker`, message });
+  }
+  if (broker.members.length !== 1) {
+    const message = `expected one host, the public data server, got ${broker.members.length}`;
+    issues.push({ path: `brokers.${datamart.broker}.members`, message });
+  }
+  const exchanges = new Set(broker.exchanges.map(({ name }) => name));
+  for (const key of ["exchange", "publicExchange"] as const) {
+    if (exchanges.has(datamart[key])) continue;
+    const message = `expected an exchange of broker ${datamart.broker}, got "${datamart[key]}"`;
+    issues.push({ path: `${path}.${key}`, message });
+  }
+  if (broker.exchanges.some(({ name, type }) => name === datamart.exchange && type === "headers")) {
+    const message = `expected an exchange that routes by key (topic, direct, fanout), got ${datamart.exchange}, of type headers`;
+    issues.push({ path: `${path}.exchange`, message });
+  }
+  return issues;
+}
+
+function deliveryIssues({ path, config: { delivery, notifyTopic } }: DataServer): ConfigIssue[] {
+  if (!delivery) return [];
+  const issues: ConfigIssue[] = [];
+  if (deliversBy([delivery], "sftp") && delivery.publicKey === undefined) {
     const message = "expected the public half of warren:secrets.deliveryKey, for SFTP, but it is missing";
-    issues.push({ path: "datamart.delivery.publicKey", message });
+    issues.push({ path: `${path}.delivery.publicKey`, message });
   }
   const { from, to } = delivery.ftp.passivePorts;
   if (from > to) {
-    issues.push({ path: "datamart.delivery.ftp.passivePorts", message: `expected from <= to, got ${from}, ${to}` });
+    const message = `expected from <= to, got ${from}, ${to}`;
+    issues.push({ path: `${path}.delivery.ftp.passivePorts`, message });
   }
   const { exchangeKey } = delivery.notify;
-  if (exchangeKey !== undefined && !`${exchangeKey}.`.startsWith(`${datamart.notifyTopic}.`)) {
-    const message = `expected a routing key below datamart.notifyTopic, ${datamart.notifyTopic}, which subscribers bind to, got ${exchangeKey}`;
-    issues.push({ path: "datamart.delivery.notify.exchangeKey", message });
+  if (exchangeKey !== undefined && !`${exchangeKey}.`.startsWith(`${notifyTopic}.`)) {
+    const message = `expected a routing key below ${path}.notifyTopic, ${notifyTopic}, which subscribers bind to, got ${exchangeKey}`;
+    issues.push({ path: `${path}.delivery.notify.exchangeKey`, message });
   }
-  return [...issues, ...queueIssues(delivery)];
+  return issues;
 }
 
-function queueIssues({ senders, notifyDirectory }: DeliveryConfig): ConfigIssue[] {
-  const owners = new Map([[notifyDirectory, "datamart.delivery.notifyDirectory"]]);
-  return Object.entries(senders).flatMap(([name, { queueDirectory }]) => {
-    const path = `datamart.delivery.senders.${name}.queueDirectory`;
-    const owner = owners.get(queueDirectory);
-    owners.set(queueDirectory, owner ?? path);
-    if (owner === undefined) return [];
-    return [{ path, message: `expected a txq of its own, got ${queueDirectory}, which ${owner} uses` }];
-  });
+/** All senders run on each px host: every one has a name and a txq of its own, also among those of other public data servers. */
+function senderIssues(servers: readonly DataServer[]): ConfigIssue[] {
+  const delivering = servers.filter(({ config }) => config.delivery);
+  const txqs = new Map<string, string>();
+  const names = new Map<string, string>();
+  const issues: ConfigIssue[] = [];
+  const own = (owners: Map<string, string>, value: string, path: string, kind: string): void => {
+    const owner = owners.get(value);
+    owners.set(value, owner ?? path);
+    if (owner === undefined) return;
+    issues.push({ path, message: `expected a ${kind} of its own, got ${value}, which ${owner} uses` });
+  };
+  for (const { path, notifyDirectory } of delivering) {
+    own(txqs, notifyDirectory, `${path}.delivery.notifyDirectory`, "txq");
+  }
+  for (const { path, config } of delivering) {
+    for (const [name, { queueDirectory }] of Object.entries(config.delivery?.senders ?? {})) {
+      own(txqs, queueDirectory, `${path}.delivery.senders.${name}.queueDirectory`, "txq");
+      own(names, name, `${path}.delivery.senders.${name}`, "name");
+    }
+  }
+  return issues;
+}
+
+/** A client host has one subscriber. */
+function clientIssues({ hosts }: StackConfig, servers: readonly DataServer[]): ConfigIssue[] {
+  const issues = servers.flatMap(({ path, config: { clients } }) =>
+    (clients.hosts ?? []).flatMap((host, index) =>
+      hosts[host]?.roles.includes("client")
+        ? []
+        : [{ path: `${path}.clients.hosts.${index}`, message: `expected a host with the role client, got "${host}"` }],
+    ),
+  );
+  if (servers.length < 2) return issues;
+  for (const [name, { roles }] of Object.entries(hosts)) {
+    if (!roles.includes("client")) continue;
+    const count = servers.filter(({ config }) => config.clients.hosts?.includes(name)).length;
+    if (count === 1) continue;
+    const message = `expected ${name} under clients.hosts of one public data server, got it under ${count}`;
+    issues.push({ path: `hosts.${name}.roles`, message });
+  }
+  return issues;
 }

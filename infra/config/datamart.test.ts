@@ -58,7 +58,7 @@ describe("the public data server", () => {
         v.hosts = { "wxo-b1": v.hosts["wxo-b1"] };
         delete v.secrets.passwords["queue-manager"];
       },
-      "warren:hosts.wxo-b1.roles: expected warren:datamart for the role dd, but it is missing",
+      "warren:hosts.wxo-b1.roles: expected warren:datamart or warren:datamarts for the role dd, but both are missing",
     ],
     [
       "an unknown broker",

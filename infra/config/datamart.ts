@@ -2,6 +2,7 @@ import { z } from "zod";
 import { logConfig } from "../../agents/lib/config.ts";
 import { checkTimes, queueClass, configSchema as queueManagerAgent } from "../../agents/queue-manager/config.ts";
 import { configSchema as watcherSchema } from "../../agents/watcher/config.ts";
+import { byName } from "./by-name.ts";
 import { absolute, deliverySchema } from "./delivery.ts";
 import { nameSchema } from "./hosts.ts";
 
@@ -25,12 +26,14 @@ const queueManagerSchema = z
 
 /** Subscribers on hosts with the role client, as described in `docs/subscribe.md`. */
 const clientsSchema = z.strictObject({
+  /** The hosts that subscribe to this public data server; default: all, if the stack has no other one. */
+  hosts: z.array(nameSchema).optional(),
   /** Below `notifyTopic`. */
   topic: z.string().min(1).default("#"),
   directory: absolute.default("/apps/px/rxq/dd"),
 });
 
-/** The public data server (DD), its broker and its announcements. */
+/** A public data server (DD, DDI, DD.BETA), its broker and its announcements. */
 export const datamartSchema = z.strictObject({
   /** The broker (`warren:brokers`) for public clients; its only member is the host with the role dd. */
   broker: nameSchema,
@@ -44,7 +47,7 @@ export const datamartSchema = z.strictObject({
     .string()
     .regex(/^(\/[\w.-]+){2,}$/, "expected a folder in a folder of its own, e.g. /apps/dd/public")
     .default("/apps/dd/public"),
-  /** URL of the document root; default: `http://HOST/`. */
+  /** URL of the document root; default: `http://FQDN/`, by the host's full name. */
   baseUrl: z
     .string()
     .regex(/^https?:\/\/[^/ ]+\/$/, "expected a URL that ends in /, e.g. http://dd1.weather.gc.ca/")
@@ -56,6 +59,9 @@ export const datamartSchema = z.strictObject({
   queueManager: queueManagerSchema.default(queueManagerSchema.parse({})),
   logLevel: logConfig.shape.level,
 });
+
+/** Several of them, by name. The agent that announces deliveries to one is called `notify-NAME`. */
+export const datamartsSchema = z.record(nameSchema, datamartSchema).transform(byName);
 
 export type DatamartConfig = z.infer<typeof datamartSchema>;
 

@@ -69,8 +69,8 @@ export const deliverySchema = z.strictObject({
     .record(nameSchema, senderSchema)
     .refine((senders) => Object.keys(senders).length > 0, "expected at least one sender")
     .transform((senders) => byName(Object.fromEntries(Object.entries(senders).map(withQueue)))),
-  /** The txq of notifications, shared by all senders. */
-  notifyDirectory: absolute.default("/apps/px/txq/dd-notify-wxo-b1"),
+  /** The txq of notifications, shared by all senders; default: `/apps/px/txq/dd-notify-NAME`, with `wxo-b1` for `warren:datamart`. */
+  notifyDirectory: absolute.optional(),
   notify: notifySchema.prefault({}),
   /** Formats published in addition to the URL, to `publicExchange`, for clients of Sarracenia v2 and sr3. */
   alsoFormats: z.array(z.enum(["v02", "v03"])).default([]),
@@ -81,7 +81,3 @@ const withQueue = ([name, sender]: [string, z.infer<typeof senderSchema>]) =>
 
 export type DeliveryConfig = z.infer<typeof deliverySchema>;
 export type DeliverySender = DeliveryConfig["senders"][string];
-
-/** Whether any sender delivers by this protocol. */
-export const deliversBy = (delivery: DeliveryConfig | undefined, protocol: DeliverySender["protocol"]): boolean =>
-  Object.values(delivery?.senders ?? {}).some((sender) => sender.protocol === protocol);

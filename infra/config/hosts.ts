@@ -7,6 +7,15 @@ export const nameSchema = z
   .string()
   .regex(/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/, "expected a name of lower-case letters, digits and hyphens, at most 63");
 
+/** A full name in DNS, e.g. `urp-1.cmc.ec.gc.ca`, or a domain. */
+export const fullNameSchema = z
+  .string()
+  .max(253)
+  .regex(
+    /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    "expected a full name of lower-case labels and dots, e.g. urp-1.cmc.ec.gc.ca",
+  );
+
 export const addressSchema = z.ipv4("expected an IPv4 address");
 
 export const portSchema = z.int().min(1).max(65_535);
@@ -41,6 +50,8 @@ export type Role = (typeof roles)[number];
 
 const hostSchema = z.strictObject({
   address: addressSchema,
+  /** Its full name in DNS; default: its name in `warren:domain`, or only its name where the stack has no domain. */
+  fqdn: fullNameSchema.optional(),
   roles: z.array(z.enum(roles)).min(1),
   release: z.enum(["bookworm", "trixie"]).default("bookworm"),
   ssh: hostSshSchema.default({}),

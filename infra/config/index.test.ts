@@ -45,6 +45,22 @@ describe("a mistake in a stack file", () => {
       "warren:virtualIps.bunny-op.address: expected an address of its own, got 10.203.0.21, which is that of hosts.bunny1.address",
     ],
     [
+      "two hosts with one full name",
+      (v) => Object.assign(v.hosts["urp-2"], { fqdn: "urp-1.cmc.ec.gc.ca" }),
+      "warren:hosts.urp-2.fqdn: expected a name of its own, got urp-1.cmc.ec.gc.ca, which is that of hosts.urp-1",
+    ],
+    [
+      "a full name without a domain",
+      (v) => Object.assign(v.hosts["urp-2"], { fqdn: "urp-2" }),
+      'warren:hosts.urp-2.fqdn: expected a full name of lower-case labels and dots, e.g. urp-1.cmc.ec.gc.ca, got "urp-2"',
+    ],
+    [
+      "a base URL of announcements that is no URL",
+      (v) => Object.assign(v.announcements, { baseUrl: "urp-1" }),
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: warren fills it in
+      'warren:announcements.baseUrl: expected an absolute URL that ends in /, e.g. http://${fqdn}/, got "urp-1"',
+    ],
+    [
       "an unknown jump host",
       (v) => Object.assign(v.hosts["pds-5"], { ssh: { via: "urp-9" } }),
       'warren:hosts.pds-5.ssh.via: expected the name of a host under warren:hosts, got "urp-9"',

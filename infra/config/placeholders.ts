@@ -1,7 +1,7 @@
 import { isRecord, type Values, withBase } from "./base.ts";
 import { brokersSchema } from "./brokers.ts";
-import { datamartSchema } from "./datamart.ts";
-import { deliversBy } from "./delivery.ts";
+import { deliveriesOf, deliversBy } from "./data-servers.ts";
+import { datamartSchema, datamartsSchema } from "./datamart.ts";
 import { passwordNeeds } from "./rules.ts";
 
 /** Stands for a secret that has not been decrypted. It passes every rule of the config and has no other use. */
@@ -20,15 +20,18 @@ export function withPlaceholders(values: Values): Record<string, unknown> {
   const read = decrypted(values) as Values;
   const based = withBase(read).values;
   const brokers = brokersSchema.safeParse(based.brokers);
-  const datamart = datamartSchema.safeParse(based.datamart).data;
+  const servers = {
+    datamart: datamartSchema.safeParse(based.datamart).data,
+    datamarts: datamartsSchema.safeParse(based.datamarts).data ?? {},
+  };
   // If the section `brokers` is invalid, its errors are reported instead of missing passwords.
-  const users = brokers.success ? passwordNeeds({ brokers: brokers.data, datamart }).map(({ user }) => user) : [];
+  const users = brokers.success ? passwordNeeds({ brokers: brokers.data, ...servers }).map(({ user }) => user) : [];
   const secrets = isRecord(read.secrets) ? read.secrets : {};
   const given = isRecord(secrets.passwords) ? secrets.passwords : {};
   const passwords = { ...Object.fromEntries(users.map((user) => [user, placeholder])), ...given };
   const login = {
-    ...(deliversBy(datamart?.delivery, "sftp") ? { deliveryKey: placeholderKey } : {}),
-    ...(deliversBy(datamart?.delivery, "ftp") ? { deliveryPassword: placeholder } : {}),
+    ...(deliversBy(deliveriesOf(servers), "sftp") ? { deliveryKey: placeholderKey } : {}),
+    ...(deliversBy(deliveriesOf(servers), "ftp") ? { deliveryPassword: placeholder } : {}),
   };
   return { ...read, secrets: { erlangCookie: placeholder, ...secrets, ...login, passwords } };
 }

@@ -3,9 +3,11 @@ import { describeIssue } from "../../agents/lib/config.ts";
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import { adoptedIssues } from "./adopted-rules.ts";
 import { dispatcherKeys, twinUser } from "./announcements.ts";
+import { dataServers } from "./data-servers.ts";
 import { queueManagerUser } from "./datamart.ts";
 import { datamartIssues } from "./datamart-rules.ts";
 import { directoryIssues } from "./directory-rules.ts";
+import { namesOf } from "./full-names.ts";
 import { messageAgentIssues } from "./message-agents-rules.ts";
 import type { StackConfig } from "./schema.ts";
 import { missingSecret, standardUsers } from "./secrets.ts";
@@ -17,6 +19,7 @@ import { missingSecret, standardUsers } from "./secrets.ts";
 export function crossFieldIssues(config: StackConfig): ConfigIssue[] {
   return [
     ...addressIssues(config),
+    ...nameIssues(config),
     ...jumpIssues(config),
     ...clusterIssues(config),
     ...announcementIssues(config),
@@ -44,6 +47,22 @@ function addressIssues(config: StackConfig): ConfigIssue[] {
     else owners.set(address, path);
   }
   return issues;
+}
+
+/** Every name leads to one address. */
+function nameIssues(config: StackConfig): ConfigIssue[] {
+  const owners = new Map<string, string>();
+  return (["hosts", "virtualIps"] as const).flatMap((section) =>
+    Object.keys(config[section]).flatMap((name) =>
+      namesOf(config, name).flatMap((one) => {
+        const owner = owners.get(one);
+        owners.set(one, owner ?? `${section}.${name}`);
+        if (owner === undefined) return [];
+        const path = one === name ? `${section}.${name}` : `${section}.${name}.fqdn`;
+        return [{ path, message: `expected a name of its own, got ${one}, which is that of ${owner}` }];
+      }),
+    ),
+  );
 }
 
 function unknownHost(path: string, name: string): ConfigIssue {
@@ -182,11 +201,15 @@ interface PasswordNeed {
 }
 
 /** Users whose passwords the brokers store, per broker. */
-export function passwordNeeds({ brokers, datamart }: Pick<StackConfig, "brokers" | "datamart">): PasswordNeed[] {
+export function passwordNeeds({
+  brokers,
+  ...config
+}: Pick<StackConfig, "brokers" | "datamart" | "datamarts">): PasswordNeed[] {
+  const managed = new Set(dataServers(config).map((server) => server.config.broker));
   return Object.entries(brokers).flatMap(([broker, { administrator, standardObjects, users }]) => {
     const needed = new Set<string>([administrator]);
     if (standardObjects) for (const user of standardUsers) needed.add(user);
-    if (datamart?.broker === broker) needed.add(queueManagerUser);
+    if (managed.has(broker)) needed.add(queueManagerUser);
     for (const [user, { ldap }] of Object.entries(users)) {
       if (ldap) needed.delete(user);
       else needed.add(user);

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { announcementsSchema } from "./announcements.ts";
 import { brokersSchema } from "./brokers.ts";
-import { datamartSchema } from "./datamart.ts";
+import { datamartSchema, datamartsSchema } from "./datamart.ts";
 import { directorySchema } from "./directory.ts";
-import { hostsSchema, sshSchema } from "./hosts.ts";
+import { fullNameSchema, hostsSchema, sshSchema } from "./hosts.ts";
 import { bridgesSchema, receiversSchema } from "./message-agents.ts";
 import { secretsSchema } from "./secrets.ts";
 import { tlsSchema } from "./tls.ts";
@@ -12,11 +12,15 @@ import { virtualIpsSchema } from "./virtual-ips.ts";
 /** The `warren:` keys of a stack file; one file for each section. */
 export const stackSchema = z.strictObject({
   ssh: sshSchema,
+  /** The domain of hosts and virtual IPs that have no `fqdn` of their own, e.g. `cmc.ec.gc.ca`. */
+  domain: fullNameSchema.optional(),
   hosts: hostsSchema,
   brokers: brokersSchema,
   virtualIps: virtualIpsSchema.default({}),
   announcements: announcementsSchema,
+  /** One public data server, as stacks with only one have it; more may be in `datamarts`. */
   datamart: datamartSchema.optional(),
+  datamarts: datamartsSchema.default({}),
   receivers: receiversSchema.default({}),
   bridges: bridgesSchema.default({}),
   directory: directorySchema.default(directorySchema.parse({})),

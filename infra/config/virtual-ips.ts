@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { addressSchema, nameSchema } from "./hosts.ts";
+import { addressSchema, fullNameSchema, nameSchema } from "./hosts.ts";
 
 /**
  * Seconds between adverts by the kind of machine. A take-over needs about three of them, and a machine that is silent for longer loses its
@@ -13,6 +13,8 @@ export const timingSchema = z.enum(["metal", "migrating"]).default("metal");
 /** One address that moves between hosts by VRRP version 3. */
 const virtualIpKeys = z.strictObject({
   address: addressSchema,
+  /** As for a host. */
+  fqdn: fullNameSchema.optional(),
   prefixLength: z.int().min(1).max(32).default(32),
   interface: z.string().regex(/^[a-z][a-z0-9.-]{0,14}$/, "expected an interface name of at most 15 characters"),
   /** VRRP virtual router id; unique for each address on a segment (RFC 5798). */

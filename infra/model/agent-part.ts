@@ -27,7 +27,7 @@ export const metricsPorts = {
 } as const;
 
 /** First metrics port of agents of which a host may have several, in the order of their names. */
-export const metricsPortsFrom = { delivery: 9110, receiver: 9130, bridge: 9150 } as const;
+export const metricsPortsFrom = { delivery: 9110, receiver: 9130, bridge: 9150, notify: 9170 } as const;
 
 export type AgentName = keyof typeof metricsPorts;
 /** One of several, e.g. `delivery-ftp`. */

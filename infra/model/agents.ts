@@ -3,6 +3,7 @@ import { type Config as DispatcherConfig, configSchema as dispatcherSchema } fro
 import { ledgerQueueAt, markerTopicDefault } from "../../agents/lib/dispatch-topics.ts";
 import { type Config as PullerConfig, configSchema as pullerSchema } from "../../agents/puller/config.ts";
 import { dispatcherKeys, pullerKeys } from "../config/announcements.ts";
+import { announcedBaseUrl } from "../config/full-names.ts";
 import type { StackConfig } from "../config/index.ts";
 import {
   acrossNetwork,
@@ -41,13 +42,18 @@ function reannounced({ brokers, announcements }: StackConfig): Pick<Own<Announce
   return isMirrored ? { reannounceSeconds } : {};
 }
 
-/** Hosts that announcements may name: the stack's radar servers as in `announcerPart`, and those of the config. */
-const allowedHosts = ({ hosts, announcements }: StackConfig): string[] => [
-  ...Object.keys(hosts)
-    .filter((name) => hosts[name]?.roles.includes("urp"))
-    .map((name) => `${name}:80`),
-  ...announcements.allowedHosts,
-];
+/**
+ * Hosts that announcements may name: the stack's radar servers as in `announcerPart`, and those of the config. Announcements that were made
+ * before a radar server got a full name are still in queues and in journals, so its name in the stack is among them.
+ */
+const allowedHosts = (config: StackConfig): string[] => {
+  const urps = Object.keys(config.hosts).filter((name) => config.hosts[name]?.roles.includes("urp"));
+  const own = urps.flatMap((name) => {
+    const { protocol, hostname, port } = new URL(announcedBaseUrl(config, name));
+    return [`${name}:80`, `${hostname}:${port || (protocol === "https:" ? "443" : "80")}`];
+  });
+  return [...new Set([...own, ...config.announcements.allowedHosts])];
+};
 
 /** A radar server, with the announcer, which announces new products. */
 export function announcerPart(context: PartContext): HostPart {
@@ -57,7 +63,7 @@ export function announcerPart(context: PartContext): HostPart {
     topicPrefix: announcements.inputTopic,
     rootDirectory: announcements.productRoot,
     pathPrefix: productUrlPath(announcements.productRoot).replaceAll("/", ""),
-    baseUrl: `http://${context.host}/`,
+    baseUrl: announcedBaseUrl(context.config, context.host),
     ...reannounced(context.config),
   };
   const part = agentPart(context, {

@@ -1,13 +1,14 @@
 import { renderAptPreferences, renderHosts } from "../../templates/render.ts";
+import { namesOf } from "../config/full-names.ts";
 import { rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import type { PackageModel } from "./types.ts";
 
-/** The part of every host: /etc/hosts with the names of all hosts. */
+/** The part of every host: /etc/hosts with the names of all hosts. The full name comes first, so `hostname --fqdn` prints it. */
 export function basePart({ config }: PartContext): HostPart {
-  const vips = Object.entries(config.virtualIps).map(([name, vip]) => ({ name, address: vip.address, aliases: [] }));
-  const hosts = Object.entries(config.hosts).map(([name, host]) => ({ name, address: host.address, aliases: [] }));
-  return { files: [rootFile("/etc/hosts", renderHosts({ entries: [...hosts, ...vips] }), { keep: true })] };
+  const placed = { ...config.hosts, ...config.virtualIps };
+  const entries = Object.entries(placed).map(([name, { address }]) => ({ address, names: namesOf(config, name) }));
+  return { files: [rootFile("/etc/hosts", renderHosts({ entries }), { keep: true })] };
 }
 
 /** apt's pins of a host's packages; empty if nothing is pinned. */

@@ -2,6 +2,7 @@ import { or, run } from "../commands/command.ts";
 import { clearPemCache } from "../commands/rabbitmq.ts";
 import { rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
+import { publicServerAt } from "./public-servers.ts";
 import { brokerCertificateFile, caFile, ftpCertificateFile, ldapTlsFiles, speaksFtps } from "./tls.ts";
 import type { FileModel } from "./types.ts";
 
@@ -27,7 +28,8 @@ export function certificatesPart({ config, host, certificates }: PartContext): H
   if (!own) return { files: [bundleFile] };
   const serves = Object.values(config.brokers).some(({ tls, members }) => tls && members.includes(host));
   const answersLdap = config.hosts[host]?.roles.includes("ldap") ?? false;
-  const hasFtps = speaksFtps(config) && (config.hosts[host]?.roles.includes("dd") ?? false);
+  const hasFtps =
+    (config.hosts[host]?.roles.includes("dd") ?? false) && speaksFtps(publicServerAt(config, host)?.config);
   const pair = `${own.certificate.trim()}\n${own.key.trim()}\n`;
   // Every host trusts a new CA before any server uses a certificate of it.
   const after = rotating ? Object.keys(config.hosts).map((other) => `${other} ${caFile}`) : [];

@@ -31,8 +31,10 @@ describe("certificates", () => {
   it("are needed by members, for their own names and those of the virtual IPs that they can hold", () => {
     expect(certificateNeeds(config).find(({ host }) => host === "bunny2")?.names).toEqual([
       "bunny2",
+      "bunny2.cmc.ec.gc.ca",
       "10.203.0.22",
       "bunny-op",
+      "bunny-op.cmc.ec.gc.ca",
       "10.203.0.50",
       "localhost",
       "127.0.0.1",

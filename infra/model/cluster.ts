@@ -1,5 +1,6 @@
 import { twinUser } from "../config/announcements.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
+import { dataServers } from "../config/data-servers.ts";
 import { queueManagerUser } from "../config/datamart.ts";
 import { hasPassword, passwordOf, type StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
@@ -34,8 +35,8 @@ function usersOf(config: StackConfig, cluster: string, broker: BrokerConfig): Us
     feeder: { tags: [], permissions: permissions.feeder, ldap: false },
     guest: { tags: [], ldap: false },
   };
-  const { datamart } = config;
-  const manager = datamart?.broker === cluster ? { [queueManagerUser]: queueManagerSettings(config, cluster) } : {};
+  const isManaged = dataServers(config).some((server) => server.config.broker === cluster);
+  const manager = isManaged ? { [queueManagerUser]: queueManagerSettings(config, cluster) } : {};
   const own: BrokerConfig["users"] = { ...(broker.standardObjects ? standard : {}), ...manager, ...broker.users };
   const users = withTwin(config, cluster, own);
   return Object.entries(users).map(([name, user]) => ({

@@ -27,7 +27,10 @@ describe("the public data server", () => {
   it("has configs that its agents accept", () => {
     expect(watcherSchema.safeParse(readConfig("watcher")).error?.issues).toBeUndefined();
     expect(queueManagerSchema.safeParse(readConfig("queue-manager")).error?.issues).toBeUndefined();
-    expect(readConfig("watcher")).toMatchObject({ baseUrl: "http://wxo-b1/", broker: { hosts: ["127.0.0.1:5672"] } });
+    expect(readConfig("watcher")).toMatchObject({
+      baseUrl: "http://wxo-b1.cmc.ec.gc.ca/",
+      broker: { hosts: ["127.0.0.1:5672"] },
+    });
     const base = { ...config, datamart: { ...config.datamart, baseUrl: "http://dd1.weather.gc.ca/" } };
     expect(readConfig("watcher", base as StackConfig).baseUrl).toBe("http://dd1.weather.gc.ca/");
   });

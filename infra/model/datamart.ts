@@ -16,17 +16,17 @@ import {
 } from "./agent-part.ts";
 import { knownQueues } from "./agent-queues.ts";
 import { apacheServing } from "./apache.ts";
-import { baseUrlOf } from "./delivery.ts";
 import { brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { literally } from "./permissions.ts";
+import { publicServerAt } from "./public-servers.ts";
 import { caFile } from "./tls.ts";
 
 /** The public data server's tree, at the root of its URLs. */
-export function datamartTreePart({ config }: PartContext): HostPart {
-  const { datamart } = config;
-  if (!datamart) return {};
-  const { productRoot, watchedTrees, delivery } = datamart;
+export function datamartTreePart({ config, host }: PartContext): HostPart {
+  const server = publicServerAt(config, host);
+  if (!server) return {};
+  const { productRoot, watchedTrees, delivery } = server.config;
   const owned = { owner: productAccount.name, group: productAccount.name, mode: "0755" };
   const folders = new Set(watchedTrees.flatMap(foldersOf));
   return {
@@ -49,14 +49,15 @@ const foldersOf = (tree: string): string[] => {
 /** Announces changes in trees that no sender delivers to. */
 export function watcherPart(context: PartContext): HostPart {
   const { config, host } = context;
-  const { datamart } = config;
-  if (!datamart || datamart.watchedTrees.length === 0) return {};
+  const server = publicServerAt(config, host);
+  if (!server || server.config.watchedTrees.length === 0) return {};
+  const { config: datamart, baseUrl } = server;
   const { broker } = datamart;
   const own: Partial<WatcherConfig> = {
     exchange: datamart.publicExchange,
     rootDirectory: datamart.productRoot,
     trees: datamart.watchedTrees,
-    baseUrl: baseUrlOf(datamart, host),
+    baseUrl,
   };
   const part = agentPart(context, {
     name: "watcher",
@@ -86,7 +87,7 @@ export const keptQueues = (config: StackConfig, { broker, queueManager }: Datama
 /** Announces, unbinds and deletes abandoned client queues. */
 export function queueManagerPart(context: PartContext): HostPart {
   const { config } = context;
-  const { datamart } = config;
+  const datamart = publicServerAt(config, context.host)?.config;
   const broker = datamart && config.brokers[datamart.broker];
   if (!datamart || !broker) return {};
   const { dryRun, intervalSeconds, exempt: _, ...limits } = datamart.queueManager;

@@ -42,8 +42,8 @@ describe("a px host", () => {
       lock: "umask",
       chmod: "775",
       batch: 100,
-      server: { host: "wxo-b1", port: 22, user: "wxofeed" },
-      notify: { queueDirectory: readConfig("dd-notify").queueDirectory, baseUrl: "http://wxo-b1/" },
+      server: { host: "wxo-b1.cmc.ec.gc.ca", port: 22, user: "wxofeed" },
+      notify: { queueDirectory: readConfig("dd-notify").queueDirectory, baseUrl: "http://wxo-b1.cmc.ec.gc.ca/" },
     });
     expect(readConfig("delivery-sftp")).not.toHaveProperty("broker");
   });
@@ -58,7 +58,7 @@ describe("a px host", () => {
     });
     // biome-ignore lint/suspicious/noTemplateCurlyInString: systemd fills it in
     const passwordFile = "${CREDENTIALS_DIRECTORY}/delivery-password";
-    const login = { host: "wxo-b1", port: 21, user: "wxofeed", passwordFile };
+    const login = { host: "wxo-b1.cmc.ec.gc.ca", port: 21, user: "wxofeed", passwordFile };
     expect(server).toEqual({ ...login, mode: "active" });
     const secure = readConfig("delivery-ftp", fixtureConfig("lab4")).server;
     expect(secure).toEqual({ ...login, mode: "passive", tls: { caFile: "/etc/warren/tls/ca.pem" } });
@@ -109,12 +109,14 @@ describe("a px host", () => {
       const host = withHostKeys(fixtureModel(given), keys).hosts.find(({ name }) => name === "px-1");
       return host && contentOf(host, "/etc/warren/delivery_known_hosts");
     };
-    expect(known(new Map([["wxo-b1", "ssh-ed25519 AAAA"]]))).toBe("wxo-b1 ssh-ed25519 AAAA\n");
-    expect(known(new Map())).toBe("# wxo-b1: host key not known yet\n");
+    expect(known(new Map([["wxo-b1", "ssh-ed25519 AAAA"]]))).toBe("wxo-b1.cmc.ec.gc.ca,wxo-b1 ssh-ed25519 AAAA\n");
+    expect(known(new Map())).toBe("# wxo-b1.cmc.ec.gc.ca,wxo-b1: host key not known yet\n");
     const values = structuredClone(stackValues("lab")) as { hosts: Record<string, object> };
     Object.assign(values.hosts["wxo-b1"] ?? {}, { ssh: { port: 2222 } });
     const elsewhere = parseStackConfig(values as Record<string, unknown>, "stack lab");
-    expect(known(new Map([["wxo-b1", "ssh-ed25519 AAAA"]]), elsewhere)).toBe("[wxo-b1]:2222 ssh-ed25519 AAAA\n");
+    expect(known(new Map([["wxo-b1", "ssh-ed25519 AAAA"]]), elsewhere)).toBe(
+      "[wxo-b1.cmc.ec.gc.ca]:2222,[wxo-b1]:2222 ssh-ed25519 AAAA\n",
+    );
     expect(knownHostMark("a", "b")).not.toContain("ssh-");
   });
 });
@@ -180,7 +182,7 @@ describe("a client", () => {
     expect(environment).toMatchObject({
       secret: true,
       mode: "0600",
-      content: 'BROKER_URL="amqps://anonymous:anonymous-of-the-tests@wxo-b1:5671/"\n',
+      content: 'BROKER_URL="amqps://anonymous:anonymous-of-the-tests@wxo-b1.cmc.ec.gc.ca:5671/"\n',
     });
   });
 });

@@ -3,14 +3,17 @@ import type { AmqpConfig, FtpConfig, SftpConfig } from "../../agents/sender/conf
 import { configSchema as watcherSchema } from "../../agents/watcher/config.ts";
 import { renderDeliveryAccount } from "../../templates/render.ts";
 import { candidate } from "../commands/files.ts";
-import type { DatamartConfig } from "../config/datamart.ts";
+import { byName } from "../config/by-name.ts";
+import { deliversBy } from "../config/data-servers.ts";
 import type { DeliverySender } from "../config/delivery.ts";
+import { namesOf } from "../config/full-names.ts";
 import type { StackConfig } from "../config/index.ts";
 import {
   agentPart,
   brokerHosts,
   type Credential,
   credentialFile,
+  metricsPorts,
   metricsPortsFrom,
   passwordAt,
   productAccount,
@@ -19,6 +22,7 @@ import { rootFile } from "./files.ts";
 import { ftpPort } from "./ftp-server.ts";
 import { knownHostMark } from "./host-key.ts";
 import type { HostPart, PartContext } from "./part.ts";
+import { type PublicServer, publicServerAt, publicServers } from "./public-servers.ts";
 import { caFile, speaksFtps } from "./tls.ts";
 import type { FileModel } from "./types.ts";
 
@@ -32,8 +36,8 @@ export const deliveryKeyFile = `/etc/warren/secrets/${keyName}`;
 const passwordName = "delivery-password";
 
 /** The account with which px delivers: SFTP only, below the folder of the document root. */
-export function deliveryAccountPart({ config }: PartContext): HostPart {
-  const { datamart } = config;
+export function deliveryAccountPart({ config, host }: PartContext): HostPart {
+  const datamart = publicServerAt(config, host)?.config;
   const delivery = datamart?.delivery;
   if (!datamart || !delivery) return {};
   const root = dirname(datamart.productRoot);
@@ -69,30 +73,33 @@ interface DeliveryPlace {
   readonly name: ReturnType<typeof deliveryName>;
   readonly port: number;
   readonly sender: DeliverySender;
+  /** To which it delivers. */
+  readonly server: PublicServer;
 }
 
 /** Name of a sender's unit and config. */
 export const deliveryName = (sender: string) => `delivery-${sender}` as const;
 
 /** The senders that deliver, in the order of their names. */
-export const deliveryPlaces = ({ datamart }: StackConfig): DeliveryPlace[] =>
-  Object.entries(datamart?.delivery?.senders ?? {}).map(([name, sender], index) => ({
-    name: deliveryName(name),
-    port: metricsPortsFrom.delivery + index,
-    sender,
+export function deliveryPlaces(config: StackConfig): DeliveryPlace[] {
+  const senders = publicServers(config).flatMap((server) =>
+    Object.entries(server.config.delivery?.senders ?? {}).map(([name, sender]) => [name, { sender, server }] as const),
+  );
+  return Object.entries(byName(Object.fromEntries(senders))).map(([name, place], index) => ({
+    ...{ name: deliveryName(name), port: metricsPortsFrom.delivery + index, ...place },
   }));
+}
 
 /** Each delivers by its own protocol from its own txq. URLs of delivered files go into the txq of the announcing sender. */
 export const deliverySenderParts = (context: PartContext): HostPart[] =>
   deliveryPlaces(context.config).map((place) => senderPart(context, place));
 
-function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace): HostPart {
+function senderPart(context: PartContext, { name, port, sender, server }: DeliveryPlace): HostPart {
   const { config } = context;
-  const { datamart } = config;
-  const dd = publicServer(config);
-  if (!datamart?.delivery || !dd) return {};
+  const { config: datamart, notifyDirectory } = server;
   const { delivery } = datamart;
-  const login = sender.protocol === "sftp" ? sftpLogin(dd) : ftpLogin(config, sender);
+  if (!delivery) return {};
+  const login = sender.protocol === "sftp" ? sftpLogin(config, server) : ftpLogin(server, sender);
   const own = {
     type: sender.protocol,
     queueDirectory: sender.queueDirectory,
@@ -105,8 +112,8 @@ function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace)
     lock: sender.lock,
     chmod: sender.chmod,
     directoryChmod: "775",
-    server: { host: dd.name, user: delivery.user, ...login.server },
-    notify: { queueDirectory: delivery.notifyDirectory, baseUrl: baseUrlOf(datamart, dd.name) },
+    server: { host: server.fullName, user: delivery.user, ...login.server },
+    notify: { queueDirectory: notifyDirectory, baseUrl: server.baseUrl },
   } satisfies OwnDelivery;
   const part = agentPart(context, {
     ...{ name, port, program: "sender" },
@@ -116,12 +123,12 @@ function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace)
     logLevel: datamart.logLevel,
     // The agent uses no AMQP, but its server is ready when the broker there is.
     afterBroker: datamart.broker,
-    writable: `${sender.queueDirectory} ${delivery.notifyDirectory}`,
+    writable: `${sender.queueDirectory} ${notifyDirectory}`,
     own,
   });
   return {
     ...part,
-    directories: queueFolders(sender.queueDirectory, delivery.notifyDirectory),
+    directories: queueFolders(sender.queueDirectory, notifyDirectory),
     files: [...(part.files ?? []), ...login.files],
     units: (part.units ?? []).map((unit) => ({
       ...unit,
@@ -141,15 +148,20 @@ interface Login {
   readonly files: readonly FileModel[];
 }
 
-function sftpLogin({ name, port }: PublicServer): Login {
-  const known = port === 22 ? name : `[${name}]:${port}`;
+/** The keys of all public data servers are in one file, which all senders share. */
+function sftpLogin(config: StackConfig, { sshPort: port }: PublicServer): Login {
+  const servers = publicServers(config).filter(({ config: { delivery } }) => deliversBy([delivery], "sftp"));
+  const lines = servers.map(({ host, sshPort }) => {
+    const names = namesOf(config, host).map((one) => (sshPort === 22 ? one : `[${one}]:${sshPort}`));
+    return `${knownHostMark(names.join(","), host)}\n`;
+  });
   return {
     server: { port, keyFile: credentialFile(keyName), knownHostsFile: deliveryKnownHosts },
-    files: [rootFile(deliveryKnownHosts, `${knownHostMark(known, name)}\n`)],
+    files: [rootFile(deliveryKnownHosts, lines.join(""))],
   };
 }
 
-function ftpLogin(config: StackConfig, { mode }: DeliverySender): Login {
+function ftpLogin({ config }: PublicServer, { mode }: DeliverySender): Login {
   return {
     server: {
       ...{ port: ftpPort, mode, passwordFile: credentialFile(passwordName) },
@@ -165,16 +177,36 @@ export const deliveryCredential = ({ secrets }: StackConfig, { protocol }: Deliv
     ? { name: keyName, file: deliveryKeyFile, content: secrets.deliveryKey ?? "" }
     : { name: passwordName, file: `/etc/warren/secrets/${passwordName}`, content: secrets.deliveryPassword ?? "" };
 
+/** An agent that announces what is delivered to a public data server. */
+interface NotifyPlace {
+  readonly name: PublicServer["notifier"];
+  readonly port: number;
+  readonly server: PublicServer;
+}
+
+/** One for each public data server that px delivers to. */
+export const notifyPlaces = (config: StackConfig): NotifyPlace[] =>
+  publicServers(config)
+    .filter((server) => server.config.delivery)
+    .map((server, index) => ({
+      name: server.notifier,
+      port: server.notifier === "dd-notify" ? metricsPorts["dd-notify"] : metricsPortsFrom.notify + index,
+      server,
+    }));
+
+export const notifySenderParts = (context: PartContext): HostPart[] =>
+  notifyPlaces(context.config).map((place) => notifySenderPart(context, place));
+
 /** Announces delivered files: each file of its txq is a URL, which becomes a message. */
-export function notifySenderPart(context: PartContext): HostPart {
+function notifySenderPart(context: PartContext, { name, port, server }: NotifyPlace): HostPart {
   const { config } = context;
-  const { datamart } = config;
-  if (!datamart?.delivery) return {};
+  const { config: datamart, notifyDirectory } = server;
   const { delivery, broker, exchange, notifyTopic } = datamart;
+  if (!delivery) return {};
   const { exchangeKey = `${notifyTopic}.\${0}`, ...notify } = delivery.notify;
   const own: Partial<AmqpConfig> = {
     type: "amqp",
-    queueDirectory: delivery.notifyDirectory,
+    queueDirectory: notifyDirectory,
     ...notify,
     exchange,
     ...exchangeTypeOf(config, broker, exchange),
@@ -187,17 +219,16 @@ export function notifySenderPart(context: PartContext): HostPart {
   };
   return {
     ...agentPart(context, {
-      name: "dd-notify",
-      program: "sender",
+      ...{ name, port, program: "sender" },
       summary: "announces files that were delivered to the public data server",
       account: productAccount,
       broker: { cluster: broker, hosts: brokerHosts(context, broker) },
       credentials: [passwordAt(config, config.announcements.user, broker)],
       logLevel: datamart.logLevel,
-      writable: delivery.notifyDirectory,
+      writable: notifyDirectory,
       own,
     }),
-    directories: queueFolders(delivery.notifyDirectory),
+    directories: queueFolders(notifyDirectory),
   };
 }
 
@@ -221,19 +252,3 @@ const queueFolders = (...queues: readonly string[]) =>
     group: productAccount.name,
     mode: "0755",
   }));
-
-interface PublicServer {
-  readonly name: string;
-  /** Port of its sshd. */
-  readonly port: number;
-}
-
-/** The only member of the broker for public clients. */
-export function publicServer({ hosts, brokers, datamart, ssh }: StackConfig): PublicServer | undefined {
-  const name = datamart && brokers[datamart.broker]?.members[0];
-  const host = name === undefined ? undefined : hosts[name];
-  return name === undefined || !host ? undefined : { name, port: host.ssh.port ?? ssh.port };
-}
-
-/** URL of the document root. */
-export const baseUrlOf = ({ baseUrl }: DatamartConfig, host: string): string => baseUrl ?? `http://${host}/`;

@@ -1,11 +1,11 @@
 import { renderFirewall, renderFirewallService, renderNftablesDropIn } from "../../templates/render.ts";
 import { candidate } from "../commands/files.ts";
 import type { StackConfig } from "../config/index.ts";
-import { publicServer } from "./delivery.ts";
 import { rootFile } from "./files.ts";
 import { ftpPorts } from "./ftp-server.ts";
 import { firewallRules, firewallUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
+import { publicServerAt } from "./public-servers.ts";
 
 /** Port of the connections between members, RabbitMQ's default (rabbitmq.com/docs/networking). */
 export const clusterPort = "25672";
@@ -14,7 +14,7 @@ const clusterPorts = `4369, ${clusterPort}, 35672-35682`;
 
 /** FTP ports of a host, and the addresses that may use them. */
 function ftpRules(config: StackConfig, host: string): { readonly ftpPorts: string; readonly ftpFrom: string } {
-  const ports = publicServer(config)?.name === host ? ftpPorts(config) : [];
+  const ports = ftpPorts(publicServerAt(config, host)?.config);
   const from = Object.values(config.hosts).filter(({ roles }) => roles.includes("px"));
   return { ftpPorts: ports.join(", "), ftpFrom: ports.length > 0 ? from.map(({ address }) => address).join(", ") : "" };
 }

@@ -5,6 +5,7 @@ import { fingerprintOf, hostKeyOf, hostKeyPath, withHostKeys } from "./host-key.
 
 const urp1 = { host: "urp-1", address: "10.203.0.11", port: 22 };
 const elsewhere = { ...urp1, port: 2222 };
+const withFullName = { ...urp1, fullName: "urp-1.example.com" };
 
 /** The first field of a line as hashed by `ssh-keygen -H`. */
 function hashed(name: string): string {
@@ -22,6 +23,7 @@ describe("hostKeyOf", () => {
     ["ed25519 before others", urp1, "urp-1 ssh-rsa R\nurp-1 ssh-ed25519 A", "ssh-ed25519 A"],
     ["the first of others", urp1, "urp-1 ecdsa-sha2-nistp256 E\nurp-1 ssh-rsa R", "ecdsa-sha2-nistp256 E"],
     ["by address and port", elsewhere, "[10.203.0.11]:2222 ssh-ed25519 A", "ssh-ed25519 A"],
+    ["by its full name", withFullName, "urp-1.example.com ssh-ed25519 A", "ssh-ed25519 A"],
     ["by name and port", elsewhere, "[urp-1]:2222 ssh-ed25519 A", "ssh-ed25519 A"],
     [
       "hashed, by address",

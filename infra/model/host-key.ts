@@ -2,17 +2,17 @@ import { createHash, createHmac } from "node:crypto";
 import type { ConnectionModel, EnvironmentModel } from "./types.ts";
 
 /**
- * The key of a host in an OpenSSH known_hosts file, as `TYPE BASE64`: from a line with its address or name, as `[…]:PORT` for a port other than 22,
+ * The key of a host in an OpenSSH known_hosts file, as `TYPE BASE64`: from a line with its address or a name, as `[…]:PORT` for a port other than 22,
  * possibly hashed. An ed25519 key is preferred. Lines with a marker (`@revoked`, `@cert-authority`) and patterns pin no key.
  *
  * @returns undefined if the text has no key of the host
  */
 export function hostKeyOf(
-  connection: Pick<ConnectionModel, "host" | "address" | "port">,
+  connection: Pick<ConnectionModel, "host" | "fullName" | "address" | "port">,
   knownHosts: string,
 ): string | undefined {
-  const { host, address, port } = connection;
-  const names = [address, host];
+  const { host, fullName, address, port } = connection;
+  const names = [address, host, ...(fullName === undefined ? [] : [fullName])];
   if (port !== 22) names.push(...names.map((name) => `[${name}]:${port}`));
   const keys = knownHosts
     .split("\n")

@@ -9,7 +9,7 @@ import { certificatesPart } from "./certificates.ts";
 import { clusterModels } from "./cluster.ts";
 import { connectionOf } from "./connection.ts";
 import { datamartTreePart, queueManagerPart, watcherPart } from "./datamart.ts";
-import { deliveryAccountPart, deliverySenderParts, notifySenderPart } from "./delivery.ts";
+import { deliveryAccountPart, deliverySenderParts, notifySenderParts } from "./delivery.ts";
 import { firewallPart } from "./firewall.ts";
 import { ftpServerPart } from "./ftp-server.ts";
 import { keepalivedPart } from "./keepalived.ts";
@@ -27,7 +27,7 @@ const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => Hos
   urp: [apachePart, announcerPart],
   bunny: [rabbitmqPart, firewallPart, keepalivedPart, brokerHealthPart, dispatcherPart],
   pds: [pullerPart],
-  px: [deliverySenderParts, notifySenderPart],
+  px: [deliverySenderParts, notifySenderParts],
   dd: [rabbitmqPart, firewallPart, datamartTreePart, deliveryAccountPart, ftpServerPart, watcherPart, queueManagerPart],
   client: [subscriberPart],
   ldap: [ldapPart],
@@ -40,7 +40,7 @@ const agentParts: ReadonlySet<unknown> = new Set([
   watcherPart,
   queueManagerPart,
   deliverySenderParts,
-  notifySenderPart,
+  notifySenderParts,
   subscriberPart,
 ]);
 

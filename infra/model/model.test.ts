@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { configSchema as announcerSchema } from "../../agents/announcer/config.ts";
+import { composeAnnouncement } from "../../agents/announcer/product.ts";
 import { configSchema as dispatcherSchema } from "../../agents/dispatcher/config.ts";
 import { isAllowed } from "../../agents/lib/allowed-hosts.ts";
 import { configSchema as pullerSchema } from "../../agents/puller/config.ts";
@@ -160,14 +161,12 @@ describe.each(stacks)("every host of stack %s", (stack) => {
     expect(new Set(taken)).toEqual(new Set(Object.keys(schemas)));
   });
 
-  it("knows every host and virtual IP by name", () => {
+  it("knows every host and virtual IP by its full name, and by its name in the stack", () => {
     const config = fixtureConfig(stack);
     for (const model of hostsOf(stack)) {
-      const names = contentOf(model, "/etc/hosts")
-        .split("\n")
-        .map((line) => line.split(" ").slice(0, 2).reverse().join(" "));
+      const lines = contentOf(model, "/etc/hosts").split("\n");
       for (const [name, { address }] of [...Object.entries(config.hosts), ...Object.entries(config.virtualIps)]) {
-        expect(names, model.name).toContain(`${name} ${address}`);
+        expect(lines, model.name).toContain(`${address} ${name}.cmc.ec.gc.ca ${name}`);
       }
     }
   });
@@ -280,20 +279,53 @@ describe("the agents' configs", () => {
     ];
     expect(shared(puller)).toEqual(shared(dispatcher));
     expect(dispatcher.outputQueues).toEqual([puller.queue]);
-    expect(announcer).toMatchObject({ rootDirectory: "/srv/tree", pathPrefix: "tree", baseUrl: "http://urp-1/" });
+    expect(announcer).toMatchObject({ rootDirectory: "/srv/tree", pathPrefix: "tree" });
+  });
+
+  it("make the requirement's example of an announcement, byte for byte", () => {
+    const name = "201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META::20150120180902";
+    const config = announcerSchema.parse(readConfig(host("urp-1"), "announcer"));
+    const composed = composeAnnouncement(`20150120/RADAR/URP/IWA/${name}`, { size: 498081, changedMs: 0 }, config);
+    expect(composed.ok && composed.value.message.body.toString()).toBe(
+      `a985c32cbdee8af2ab5d7b8f6022e781 498081 http://urp-1.cmc.ec.gc.ca/ db/20150120/RADAR/URP/IWA/${name}`,
+    );
+  });
+
+  it("announce the base URL of the config, with a host's names in it", () => {
+    const { domain: _, ...short } = fixtureConfig();
+    const baseUrlOf = (config: StackConfig, baseUrl = config.announcements.baseUrl) =>
+      readConfig(host("urp-1", { ...config, announcements: { ...config.announcements, baseUrl } }), "announcer")
+        .baseUrl;
+    expect(baseUrlOf(short)).toBe("http://urp-1/");
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: warren fills it in
+    expect(baseUrlOf(fixtureConfig(), "http://${host}:8080/")).toBe("http://urp-1:8080/");
+    const urp = { ...short.hosts["urp-1"], fqdn: "radar.example.com" } as StackConfig["hosts"][string];
+    expect(baseUrlOf({ ...fixtureConfig(), hosts: { ...short.hosts, "urp-1": urp } })).toBe(
+      "http://radar.example.com/",
+    );
   });
 
   it("allow pullers to fetch from the announcers' servers, and from those that the config adds", () => {
     const config = fixtureConfig("lab");
     const pullable = ({ baseUrl }: { baseUrl: string }, from: StackConfig) =>
       isAllowed(new URL(baseUrl), readConfig(host("pds-1", from), "puller").allowedHosts ?? []);
-    for (const urp of ["urp-1", "urp-2"]) expect(pullable(readConfig(host(urp), "announcer"), config)).toBe(true);
+    for (const urp of ["urp-1", "urp-2"]) {
+      expect(pullable(readConfig(host(urp), "announcer"), config)).toBe(true);
+      // Announcements from before it had a full name.
+      expect(pullable({ baseUrl: `http://${urp}/` }, config)).toBe(true);
+    }
     for (const baseUrl of ["http://urp-1:9101/", "http://wxo-b1/", "http://127.0.0.1:9103/", "http://other:8080/"]) {
       expect(pullable({ baseUrl }, config), baseUrl).toBe(false);
     }
     const more = { ...config, announcements: { ...config.announcements, allowedHosts: ["other:8080"] } };
     expect(pullable({ baseUrl: "http://other:8080/" }, more)).toBe(true);
-    expect(readConfig(host("pds-1", more), "puller").allowedHosts).toEqual(["urp-1:80", "urp-2:80", "other:8080"]);
+    expect(readConfig(host("pds-1", more), "puller").allowedHosts).toEqual([
+      ...["urp-1", "urp-1.cmc.ec.gc.ca", "urp-2", "urp-2.cmc.ec.gc.ca"].map((name) => `${name}:80`),
+      "other:8080",
+    ]);
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: warren fills it in
+    const elsewhere = { ...config, announcements: { ...config.announcements, baseUrl: "https://${host}.example/" } };
+    expect(pullable(readConfig(host("urp-2", elsewhere), "announcer"), elsewhere)).toBe(true);
   });
 
   it("remember a placed product for less time than the dispatcher", () => {

@@ -1,9 +1,9 @@
 import { renderSubscriberService } from "../../templates/render.ts";
 import { passwordOf } from "../config/index.ts";
 import { agentProgram, nodeProgram, productAccount } from "./agent-part.ts";
-import { publicServer } from "./delivery.ts";
 import { rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
+import { subscribedServer } from "./public-servers.ts";
 import { caFile } from "./tls.ts";
 
 /** The user of public clients. */
@@ -14,13 +14,13 @@ export const subscriberQueueOf = (host: string): string => `q_${publicUser}.${ho
 
 /** A subscriber like those outside: the client of `docs/subscribe`, with its own queue and folder of products. */
 export function subscriberPart({ config, host, artifacts }: PartContext): HostPart {
-  const { datamart } = config;
-  const broker = datamart && config.brokers[datamart.broker];
-  const server = publicServer(config);
-  if (!datamart || !broker || !server) return {};
+  const server = subscribedServer(config, host);
+  const broker = server && config.brokers[server.config.broker];
+  if (!broker) return {};
+  const { config: datamart } = server;
   const { directory, topic } = datamart.clients;
   const url = new URL(
-    broker.tls ? `amqps://${server.name}:${broker.tlsPort}/` : `amqp://${server.name}:${broker.port}/`,
+    broker.tls ? `amqps://${server.fullName}:${broker.tlsPort}/` : `amqp://${server.fullName}:${broker.port}/`,
   );
   url.username = publicUser;
   url.password = encodeURIComponent(passwordOf(config, publicUser, datamart.broker));

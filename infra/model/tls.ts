@@ -1,5 +1,8 @@
-import { deliversBy } from "../config/delivery.ts";
+import { deliversBy } from "../config/data-servers.ts";
+import type { DatamartConfig } from "../config/datamart.ts";
+import { namesOf } from "../config/full-names.ts";
 import type { StackConfig } from "../config/index.ts";
+import { publicServerAt } from "./public-servers.ts";
 
 /** CA certificates that every host of the stack trusts: the current CA first, then the previous one. Reread at each connect. */
 export const caFile = "/etc/warren/tls/ca.pem";
@@ -44,18 +47,24 @@ export interface Certificates {
 
 export const noCertificates: Certificates = { bundle: "", rotating: false, hosts: {} };
 
-/** Whether the public data server accepts files by FTPS. */
-export const speaksFtps = ({ datamart }: StackConfig): boolean =>
-  deliversBy(datamart?.delivery, "ftp") && datamart?.delivery?.ftp.tls === true;
+/** Whether a public data server accepts files by FTPS. */
+export const speaksFtps = (datamart: DatamartConfig | undefined): boolean =>
+  deliversBy([datamart?.delivery], "ftp") && datamart?.delivery?.ftp.tls === true;
 
 /** The hosts that need certificates: members of brokers with `tls`, LDAP servers, an FTP server with TLS. Pure. */
 export function certificateNeeds(config: StackConfig): CertificateNeed[] {
   return Object.entries(config.hosts).flatMap(([host, { address, roles }]) => {
     const speaksTls = Object.values(config.brokers).some(({ tls, members }) => tls && members.includes(host));
-    if (!speaksTls && !roles.includes("ldap") && !(roles.includes("dd") && speaksFtps(config))) return [];
+    if (
+      !speaksTls &&
+      !roles.includes("ldap") &&
+      !(roles.includes("dd") && speaksFtps(publicServerAt(config, host)?.config))
+    )
+      return [];
     // Clients of a virtual IP connect to whichever host holds it.
     const vips = Object.entries(config.virtualIps).filter(([, vip]) => vip.priorities[host] !== undefined);
-    const names = [host, address, ...vips.flatMap(([name, vip]) => [name, vip.address]), "localhost", "127.0.0.1"];
-    return [{ host, names: [...new Set(names)] }];
+    const own = [...namesOf(config, host).toReversed(), address];
+    const moving = vips.flatMap(([name, vip]) => [...namesOf(config, name).toReversed(), vip.address]);
+    return [{ host, names: [...new Set([...own, ...moving, "localhost", "127.0.0.1"])] }];
   });
 }

@@ -5,6 +5,8 @@ import type { RabbitmqSeries } from "../config/series.ts";
 /** How the engine and the observer connect to a host. Keys are paths in the checkout, which the callers read. */
 export interface ConnectionModel {
   readonly host: string;
+  /** The host's full name, if it has one: known_hosts files may have its key under it. */
+  readonly fullName?: string;
   readonly address: string;
   readonly port: number;
   readonly user: string;

@@ -1,7 +1,7 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { readPulumi } from "../engine/engine.ts";
 import { requireConfig } from "../engine/stack.ts";
-import { type RunbookFlags, runbookOptions, stackOf, toJson } from "../lib/options.ts";
+import { type RunbookFlags, runbookOptions, stackOf, toJson, wholeNumber } from "../lib/options.ts";
 import { formatHistory, parseHistory } from "./history/history.ts";
 
 interface Flags extends RunbookFlags {
@@ -11,7 +11,7 @@ interface Flags extends RunbookFlags {
 /** `./warren history -s STACK`: who applied what, when, and with which result, from the engine's history. */
 export function define(command: Command): void {
   runbookOptions(command)
-    .option("--last <number>", "number of runs, newest first", count, 20)
+    .option("--last <number>", "number of runs, newest first", wholeNumber(1, 1000), 20)
     .addHelpText(
       "after",
       `
@@ -31,10 +31,4 @@ async function runHistory(flags: Flags): Promise<void> {
   const runs = parseHistory((await readPulumi(args, { stack })) || "[]");
   if (flags.json) process.stdout.write(toJson(runs));
   else process.stdout.write(runs.length > 0 ? formatHistory(runs) : `no runs of stack ${stack}\n`);
-}
-
-function count(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= 1000) return value;
-  throw new InvalidArgumentError("expected a whole number from 1 to 1000.");
 }

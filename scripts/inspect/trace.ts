@@ -49,5 +49,7 @@ async function runTrace(product: string, flags: RunbookFlags): Promise<void> {
 }
 
 /** Whether a host has agents that record or log products. */
-const isOnPath = ({ urps, dispatchers, pdses, publicRoad }: Chain, host: string): boolean =>
-  [urps, dispatchers, pdses, publicRoad?.pxes ?? [], publicRoad?.clients ?? []].some((hosts) => hosts.includes(host));
+const isOnPath = ({ urps, dispatchers, pdses, publicRoads }: Chain, host: string): boolean =>
+  [urps, dispatchers, pdses, ...publicRoads.flatMap(({ pxes, clients }) => [pxes, clients])].some((hosts) =>
+    hosts.includes(host),
+  );

@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
+import { deliveriesOf } from "../../infra/config/data-servers.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { wantsColor } from "../lib/color.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "../lib/options.ts";
@@ -79,7 +80,7 @@ async function runVerify(flags: Flags): Promise<void> {
 }
 
 function sendProbes(observer: Observer, evidence: Evidence, stack: string, flags: Flags): Promise<ProbeResult[]> {
-  const senders = Object.entries(readCommittedConfig(stack).datamart?.delivery?.senders ?? {});
+  const senders = deliveriesOf(readCommittedConfig(stack)).flatMap((delivery) => Object.entries(delivery.senders));
   const rules = Object.fromEntries(senders.map(([name, sender]) => [name, sender.rules]));
   return probe(evidence, observer.reach, { withinSeconds: flags.deadline, publicName: flags.publicName, rules });
 }

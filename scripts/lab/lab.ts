@@ -1,7 +1,8 @@
 import { access } from "node:fs/promises";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
 import { interruptibleTwice } from "../lib/interruption.ts";
+import { wholeNumber } from "../lib/options.ts";
 import { runLabJob } from "./job.ts";
 import { labOption } from "./spec.ts";
 import { labSpec } from "./stack.ts";
@@ -21,9 +22,14 @@ interface Options {
 export function define(command: Command): void {
   labOptions(command)
     .enablePositionalOptions()
-    .option("--count <products>", "number of products, each announced by both radar servers", whole(1, 100_000), 400)
-    .option("--rate <per second>", "products per second", whole(1, 1000), 20)
-    .option("--seed <number>", "generate the same products again", whole(0, 2 ** 31 - 1), 1)
+    .option(
+      "--count <products>",
+      "number of products, each announced by both radar servers",
+      wholeNumber(1, 100_000),
+      400,
+    )
+    .option("--rate <per second>", "products per second", wholeNumber(1, 1000), 20)
+    .option("--seed <number>", "generate the same products again", wholeNumber(0, 2 ** 31 - 1), 1)
     .option("--product <files...>", "send these files instead, through hosts that are already up")
     .option("--json <file>", "print the table as JSON")
     .addHelpText(
@@ -36,6 +42,8 @@ Needs root on Debian or Ubuntu. Exit code 0: every product arrived once and comp
 
   ./warren lab                        Debian 12, two brokers with RabbitMQ 3.10
   ./warren lab -s lab4                Debian 13, three brokers with RabbitMQ 4.0
+  ./warren lab -s op --name rehearsal
+                                      the hosts and settings of your own stack, with the lab's addresses and secrets
   ./warren lab --product storm.png    send your own file through the same hosts
   ./warren lab down                   remove the hosts`,
     )
@@ -50,14 +58,6 @@ Needs root on Debian or Ubuntu. Exit code 0: every product arrived once and comp
       });
     });
   defineLabVerbs(command, { specOf: labSpec });
-}
-
-function whole(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is expected.`);
-  };
 }
 
 async function readable(file: string): Promise<void> {

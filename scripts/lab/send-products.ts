@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { announcedBaseUrl } from "../../infra/config/full-names.ts";
 import type { Role } from "../../infra/config/hosts.ts";
 import { passwordOf, type StackConfig } from "../../infra/config/index.ts";
 import { readOperatorCa } from "../engine/operator-ca.ts";
@@ -49,6 +50,7 @@ export async function sendProducts(options: SendOptions): Promise<RunResult> {
     ...(await brokerTrust(name, config)),
     exchange: announcements.exchange,
     name: "warren-lab-tap",
+    hosts: new Map(urps.map((urp) => [new URL(announcedBaseUrl(config, urp)).origin, urp])),
   });
   try {
     return await runProducts({ ...options, plan, samples, roots, folders, tap });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { passwordOf, type StackConfig } from "../../infra/config/index.ts";
-import { publicServer } from "../../infra/model/delivery.ts";
+import { clientsOf, type PublicServer, publicServers } from "../../infra/model/public-servers.ts";
 import { readOperatorCa } from "../engine/operator-ca.ts";
 import { firstObservationOf } from "../traffic/names.ts";
 import { planPublicProducts } from "../traffic/public-plan.ts";
@@ -22,10 +22,11 @@ export interface SendPublicOptions extends Pick<PublicRunOptions, "signal" | "st
 /** Sends products from px to the lab's clients and counts them; undefined where the stack has no public data server path. */
 export async function sendToPublic(options: SendPublicOptions): Promise<PublicResult | undefined> {
   const { name, config, count, ratePerSecond, seed } = options;
-  const { datamart } = config;
   const [px] = hostsOf(config, "px");
-  const clients = hostsOf(config, "client");
-  if (px === undefined || clients.length === 0 || !datamart?.delivery) return undefined;
+  const server = publicServers(config).find((one) => one.config.delivery && clientsOf(config, one).length > 0);
+  if (px === undefined || !server) return undefined;
+  const { config: datamart } = server;
+  const clients = clientsOf(config, server);
   const samples = await loadSamples();
   const products = planPublicProducts(
     { count, ratePerSecond, seed, firstObservation: firstObservationOf(new Date()) },
@@ -44,7 +45,7 @@ export async function sendToPublic(options: SendPublicOptions): Promise<PublicRe
       samples,
       tap,
       queues: Object.fromEntries(
-        Object.entries(datamart.delivery.senders).map(([sender, { queueDirectory }]) => [
+        Object.entries(datamart.delivery?.senders ?? {}).map(([sender, { queueDirectory }]) => [
           sender,
           join(root, queueDirectory),
         ]),
@@ -73,14 +74,14 @@ export async function publicBroker(
   name: string,
   config: StackConfig,
 ): Promise<{ url: string; ca: string | undefined }> {
-  const { datamart, brokers, announcements } = config;
-  const server = publicServer(config);
-  const broker = datamart && brokers[datamart.broker];
-  const address = server && config.hosts[server.name]?.address;
-  if (!datamart || !broker || address === undefined) throw new TypeError(`stack ${name} has no public broker`);
+  const { brokers, announcements } = config;
+  const [server]: readonly (PublicServer | undefined)[] = publicServers(config);
+  const broker = server && brokers[server.config.broker];
+  const address = server && config.hosts[server.host]?.address;
+  if (!broker || address === undefined) throw new TypeError(`stack ${name} has no public broker`);
   const secure = broker.tls && !broker.plainText;
   const url = new URL(`${secure ? "amqps" : "amqp"}://${address}:${secure ? broker.tlsPort : broker.port}/`);
   url.username = announcements.user;
-  url.password = passwordOf(config, announcements.user, datamart.broker);
+  url.password = passwordOf(config, announcements.user, server.config.broker);
   return { url: url.href, ca: secure ? await readOperatorCa(name) : undefined };
 }

@@ -1,5 +1,5 @@
 import { ConfigError, type ConfigIssue } from "../../agents/lib/errors.ts";
-import { isLabStack, type LabStack } from "../engine/lab-stacks.ts";
+import { isLabStack } from "../engine/lab-stacks.ts";
 
 /** Debian releases that the lab can build. */
 export const releases = ["bookworm", "trixie"] as const;
@@ -22,7 +22,7 @@ export interface LabSpec {
   readonly index: number;
   readonly hosts: readonly LabHost[];
   /** The committed stack of its hosts; absent: `lab`, or hosts of no stack. */
-  readonly base?: LabStack;
+  readonly base?: string;
 }
 
 export const defaultLabName = "lab";

@@ -36,7 +36,12 @@ describe("a lab", () => {
     await expect(labSpec("lab4", 4, "lab")).rejects.toThrow("is the lab of stack lab4, not of lab");
   });
 
-  it("is made only from stacks for labs", async () => {
-    await expect(labSpec("trial", 7, "op")).rejects.toMatchObject({ remedy: "there are: lab, lab4" });
+  it("is made only from a stack that exists, under a name that is not a stack's", async () => {
+    await expect(labSpec("trial", 7, "none")).rejects.toMatchObject({
+      remedy: expect.stringContaining("lab, lab4, op"),
+    });
+    await expect(labSpec("op", 7, "op")).rejects.toMatchObject({
+      remedy: "give the lab a name of its own: ./warren lab -s op --name op-lab",
+    });
   });
 });

@@ -87,7 +87,10 @@ export function defineLabVerbs(command: Command, { specOf = nineHosts }: LabVerb
 /** The options that select the lab, for `./warren lab` and all its verbs. */
 export function labOptions(command: Command): Command {
   return command
-    .option("-s, --stack <stack>", `the stack that the lab is made from: ${Object.keys(labStacks).join(", ")}`)
+    .option(
+      "-s, --stack <stack>",
+      `the stack that the lab is made from: ${Object.keys(labStacks).join(", ")}, or, with --name, any other`,
+    )
     .option("--name <lab>", "name of the lab, if several are made from one stack; by default the stack's name");
 }
 

@@ -25,6 +25,18 @@ export function stackOf({ name, stack }: RunbookFlags, verb: string): string {
   throw new UserError(verb, "no stack given", "add -s STACK, e.g. -s lab");
 }
 
+/** Parser for commander: a whole number between these, both included. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^[0-9]+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}.`);
+  };
+}
+
+/** Parser for commander: a TCP port. */
+export const port = wholeNumber(1, 65_535);
+
 /** For commander. */
 export function seconds(text: string): number {
   const value = Number(text);

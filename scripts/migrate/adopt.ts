@@ -11,6 +11,7 @@ import { newConfigFile, stackSettings } from "../engine/stack.ts";
 import { showProgress } from "../engine/toolchain/progress.ts";
 import { ensureToolchain } from "../engine/toolchain/toolchain.ts";
 import { writeFileAtomic } from "../lib/files.ts";
+import { port } from "../lib/options.ts";
 import { formatColumns } from "../lib/table.ts";
 import { askHosts } from "./adopt/ask.ts";
 import { readPasswords } from "./adopt/passwords.ts";
@@ -161,12 +162,6 @@ function nextSteps(stack: string, file: string): string {
 function stackName(text: string): string {
   if (/^[a-z][a-z0-9-]{0,62}$/.test(text)) return text;
   throw new InvalidArgumentError("lower-case letters, digits and hyphens are expected.");
-}
-
-function port(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0 && value < 65_536) return value;
-  throw new InvalidArgumentError("a port is expected.");
 }
 
 function pattern(text: string): RegExp {

@@ -76,14 +76,18 @@ export interface WarrenResult {
 }
 
 /** Runs `./warren ARGS` as a person does, without a terminal. A command that hangs fails at the timeout. */
-export async function warren(args: readonly string[], env: Record<string, string> = {}): Promise<WarrenResult> {
+export async function warren(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  timeoutMs = 240_000,
+): Promise<WarrenResult> {
   const began = performance.now();
   const result = await execa("./warren", [...args], {
     cwd: checkoutDirectory,
     all: true,
     reject: false,
     stdin: "ignore",
-    timeout: 240_000,
+    timeout: timeoutMs,
     env: { ...env, NO_COLOR: "1" },
   });
   return {

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { hostsOf } from "../../scripts/lab/send-products.ts";
 import { startServices } from "../chaos/strikes.ts";
-import { untilHealthy } from "./broker.ts";
+import { untilHealthy, withChannel } from "./broker.ts";
 import { note } from "./figures.ts";
 import { expectAllOnce, fewPerSecond, type Work, whileFlowing } from "./flowing.ts";
 import { part } from "./one-lab.ts";
-import { on, send, stackConfig } from "./subject.ts";
+import { on, send, stackConfig, textOf, until } from "./subject.ts";
 
 const count = 200;
 
@@ -30,6 +30,29 @@ export function products(): void {
       expect(Object.values(account.pulled).reduce((sum, pulled) => sum + pulled, 0)).toBe(count);
       expect(details.idle).toEqual([]);
       expect(account.latencyMs.p99).toBeLessThan(2000);
+    });
+
+    it("are announced as the requirement's example is, byte for byte, by full names that every host resolves", async () => {
+      const name = "201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META::20150120180902";
+      const folder = "20150120/RADAR/URP/IWA";
+      const bodies: string[] = [];
+      const { announcements, hosts } = await stackConfig();
+      await withChannel(async (channel) => {
+        const { queue } = await channel.assertQueue("", { exclusive: true });
+        await channel.bindQueue(queue, announcements.exchange, `${announcements.inputTopic}.20150120.#`);
+        await channel.consume(queue, (message) => message && bodies.push(message.content.toString()), { noAck: true });
+        const root = `${announcements.productRoot}/${folder}`;
+        const make = `install -d -o px -g px ${root} && head -c 498081 /dev/zero > ${root}/.made`;
+        await on("urp-1", `${make} && mv ${root}/.made '${root}/${name}'`);
+        await until("the example is announced", 60_000, async () => bodies.length > 0);
+      });
+      expect(bodies).toEqual([
+        `a985c32cbdee8af2ab5d7b8f6022e781 498081 http://urp-1.cmc.ec.gc.ca/ db/${folder}/${name}`,
+      ]);
+      for (const [host, { address }] of Object.entries(hosts)) {
+        expect(await textOf("pds-1", `getent ahostsv4 ${host}.cmc.ec.gc.ca`)).toMatch(`${address} `);
+        expect(await textOf(host, "hostname --fqdn")).toBe(`${host}.cmc.ec.gc.ca`);
+      }
     });
 
     it("arrive whatever their names, with spaces, non-ASCII letters and URL characters, and with 0 bytes", async () => {

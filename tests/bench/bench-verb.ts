@@ -1,5 +1,4 @@
 import { writeFile } from "node:fs/promises";
-import { InvalidArgumentError } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
 import { checkAccountFile } from "../../scripts/traffic/report.ts";
 import type { BenchSteps } from "./cleanly.ts";
@@ -43,13 +42,4 @@ async function writeSummary(path: string, summary: object): Promise<void> {
   await writeFile(path, `${JSON.stringify(summary, null, 2)}\n`).catch((error: Error) => {
     throw new UserError(path, `can't be written: ${error.message}`, "choose another file for --json");
   });
-}
-
-/** Parser for commander: a whole number from 1 to `max`. */
-export function whole(what: string, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^[0-9]+$/.test(text) && value >= 1 && value <= max) return value;
-    throw new InvalidArgumentError(`expected a number of ${what}, 1 to ${max}.`);
-  };
 }

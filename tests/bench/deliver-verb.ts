@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { type BenchFlags, runVerb, whole } from "./bench-verb.ts";
+import { wholeNumber } from "../../scripts/lib/options.ts";
+import { type BenchFlags, runVerb } from "./bench-verb.ts";
 import type { BenchSteps } from "./cleanly.ts";
 import { formatDeliverBench, summariseDeliver } from "./deliver-report.ts";
 import { fullDeliverPlan, quickDeliverPlan, runDeliverBench } from "./deliver-run.ts";
@@ -15,7 +16,7 @@ export function defineDeliver(command: Command): void {
   command
     .command("deliver")
     .summary("measure the sender beside OpenSSH's sftp, to one server")
-    .option("--rounds <N>", `rounds of each (default: ${fullDeliverPlan.rounds})`, whole("rounds", roundsMax))
+    .option("--rounds <N>", `rounds of each (default: ${fullDeliverPlan.rounds})`, wholeNumber(1, roundsMax))
     .option("--quick", "a small run, only to test the bench; its figures mean little")
     .option("--json <FILE>", "also write the figures to this file as JSON")
     .addHelpText("after", helpText)

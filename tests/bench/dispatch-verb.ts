@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { type QueueType, queueTypes } from "../../agents/lib/config.ts";
-import { type BenchFlags, runVerb, whole } from "./bench-verb.ts";
+import { wholeNumber } from "../../scripts/lib/options.ts";
+import { type BenchFlags, runVerb } from "./bench-verb.ts";
 import { formatBench, summarise } from "./report.ts";
 import { fullPlan, quickPlan, runBench } from "./run.ts";
 
@@ -21,9 +22,9 @@ export function defineDispatch(command: Command): void {
     .option(
       "--products <N>",
       `products, each announced twice (default: ${fullPlan.products})`,
-      whole("products", productsMax),
+      wholeNumber(1, productsMax),
     )
-    .option("--rounds <N>", `rounds of shovel and dispatcher (default: ${fullPlan.rounds})`, whole("rounds", roundsMax))
+    .option("--rounds <N>", `rounds of shovel and dispatcher (default: ${fullPlan.rounds})`, wholeNumber(1, roundsMax))
     .addOption(new Option("--queue-type <type>", "type of all queues").choices(queueTypes).default("classic"))
     .option("--quick", "a small run, only to test the bench; its figures mean little")
     .option("--json <FILE>", "also write the figures to this file as JSON")

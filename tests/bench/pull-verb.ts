@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { type BenchFlags, runVerb, whole } from "./bench-verb.ts";
+import { wholeNumber } from "../../scripts/lib/options.ts";
+import { type BenchFlags, runVerb } from "./bench-verb.ts";
 import { fullPullPlan, quickPullPlan } from "./pull-plan.ts";
 import { formatPullBench, summarisePull } from "./pull-report.ts";
 import { runPullBench } from "./pull-run.ts";
@@ -17,8 +18,8 @@ export function definePull(command: Command): void {
   command
     .command("pull")
     .summary("measure five pullers beside curl --parallel from the same server")
-    .option("--files <N>", `files in each round (default: ${fullPullPlan.files})`, whole("files", filesMax))
-    .option("--rounds <N>", `rounds of curl and pullers (default: ${fullPullPlan.rounds})`, whole("rounds", roundsMax))
+    .option("--files <N>", `files in each round (default: ${fullPullPlan.files})`, wholeNumber(1, filesMax))
+    .option("--rounds <N>", `rounds of curl and pullers (default: ${fullPullPlan.rounds})`, wholeNumber(1, roundsMax))
     .option("--quick", "a small run, only to test the bench; its figures mean little")
     .option("--json <FILE>", "also write the figures to this file as JSON")
     .addHelpText("after", helpText)

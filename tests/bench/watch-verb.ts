@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
-import { type BenchFlags, runVerb, whole } from "./bench-verb.ts";
+import { wholeNumber } from "../../scripts/lib/options.ts";
+import { type BenchFlags, runVerb } from "./bench-verb.ts";
 import type { BenchSteps } from "./cleanly.ts";
 import { fullWatchPlan, quickWatchPlan } from "./watch-plan.ts";
 import { formatWatchBench, summariseWatch, type WatchResult } from "./watch-report.ts";
@@ -19,12 +20,8 @@ export function defineWatch(command: Command): void {
   command
     .command("watch")
     .summary("measure how fast new files in a watched tree are announced")
-    .option(
-      "--rate <N>",
-      `files per second (default: ${fullWatchPlan.filesPerSecond})`,
-      whole("files per second", rateMax),
-    )
-    .option("--seconds <N>", `duration (default: ${fullWatchPlan.seconds})`, whole("seconds", secondsMax))
+    .option("--rate <N>", `files per second (default: ${fullWatchPlan.filesPerSecond})`, wholeNumber(1, rateMax))
+    .option("--seconds <N>", `duration (default: ${fullWatchPlan.seconds})`, wholeNumber(1, secondsMax))
     .option("--quick", "a small run, only to test the bench; its figures mean little")
     .option("--json <FILE>", "also write the figures to this file as JSON")
     .addHelpText("after", helpText)

@@ -1,6 +1,6 @@
-import { Argument, type Command, InvalidArgumentError } from "commander";
+import { Argument, type Command } from "commander";
 import { stackLogFile } from "../../engine/stack-log.ts";
-import { runbookOptions } from "../../lib/options.ts";
+import { runbookOptions, wholeNumber } from "../../lib/options.ts";
 import type { Book } from "../runbook.ts";
 import { lettersMost } from "./dead-queue.ts";
 import type { SettleVerb } from "./do.ts";
@@ -26,7 +26,12 @@ const atMostDefault = 1000;
 const options = (command: Command): Command =>
   runbookOptions(command)
     .option("--broker <name>", "only this broker (default: all brokers of the stack)")
-    .option("--at-most <number>", "messages to read from each queue at most", count, atMostDefault);
+    .option(
+      "--at-most <number>",
+      "messages to read from each queue at most",
+      wholeNumber(1, lettersMost),
+      atMostDefault,
+    );
 
 const selecting = (command: Command): Command =>
   options(command)
@@ -87,12 +92,6 @@ ${exitCodes.settle}
   ./warren dead drop -s op --agent dispatcher --match 'no announcement'
   ./warren dead drop -s op --all`,
 );
-
-function count(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= lettersMost) return value;
-  throw new InvalidArgumentError(`expected a whole number from 1 to ${lettersMost}.`);
-}
 
 export const selectionOf = (id: string | undefined, { agent, reason, match }: DeadFlags): Selection => ({
   ...(id === undefined ? {} : { id }),

@@ -11,6 +11,7 @@ const units = {
   puller: "warren-puller.service",
   delivery: "warren-delivery-*.service",
   "dd-notify": "warren-dd-notify.service",
+  notify: "warren-notify-*.service",
   receiver: "warren-receiver-*.service",
   bridge: "warren-bridge-*.service",
   watcher: "warren-watcher.service",

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { and, run, to } from "../../../infra/commands/command.ts";
-import { deliversBy } from "../../../infra/config/delivery.ts";
+import { dataServers, deliveriesOf, deliversBy } from "../../../infra/config/data-servers.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { actSecretly } from "../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../infra/hosts/connect.ts";
@@ -19,8 +19,8 @@ import { apply, configNow, type Subject } from "./subject.ts";
 /** A new key and password with which px delivers to the public data server. */
 export function deliveryRotation(subject: Subject): Rotation {
   const { stack, before } = subject;
-  const delivery = before.datamart?.delivery;
-  if (!delivery) {
+  const deliveries = deliveriesOf(before);
+  if (deliveries.length === 0) {
     throw new UserError(`stack ${stack}`, "has nothing to rotate: px delivers nothing (warren:datamart.delivery)");
   }
   const senders = Object.entries(before.hosts).flatMap(([host, { roles }]) => (roles.includes("px") ? [host] : []));
@@ -29,12 +29,12 @@ export function deliveryRotation(subject: Subject): Rotation {
     phases: [
       {
         name: "change",
-        where: `the public data server, ${senders.join(", ")}`,
-        what: `a new ${secretsText(before)} of ${delivery.user}`,
+        where: `${deliveries.length === 1 ? "the public data server" : "the public data servers"}, ${senders.join(", ")}`,
+        what: `a new ${secretsText(before)} of ${[...new Set(deliveries.map(({ user }) => user))].join(", ")}`,
         meanwhile: "products wait on px for the seconds in which only one side has it",
         async run() {
-          if (deliversBy(delivery, "sftp")) await renewKey(subject);
-          if (deliversBy(delivery, "ftp")) await renewPassword(subject);
+          if (deliversBy(deliveries, "sftp")) await renewKey(subject);
+          if (deliversBy(deliveries, "ftp")) await renewPassword(subject);
           const problems = await apply(subject);
           return problems.length > 0 ? problems : checkLogins(subject, senders);
         },
@@ -44,18 +44,19 @@ export function deliveryRotation(subject: Subject): Rotation {
   };
 }
 
-const secretsText = ({ datamart }: StackConfig): string =>
+const secretsText = (config: StackConfig): string =>
   [
-    ...(deliversBy(datamart?.delivery, "sftp") ? ["key"] : []),
-    ...(deliversBy(datamart?.delivery, "ftp") ? ["password"] : []),
+    ...(deliversBy(deliveriesOf(config), "sftp") ? ["key"] : []),
+    ...(deliversBy(deliveriesOf(config), "ftp") ? ["password"] : []),
   ].join(" and ");
 
-/** Both halves are in the stack file. If an earlier run was killed between writing them, the public one is derived from the private one. */
+/** Both halves are in the stack file, the public one with each public data server. If an earlier run was killed between writing them, the public one is derived from the private one. */
 async function renewKey(subject: Subject): Promise<void> {
   const { stack, before } = subject;
   const folder = await mkdtemp(join(tmpdir(), "warren-key-"));
   try {
-    const { secrets, datamart } = await configNow(subject);
+    const now = await configNow(subject);
+    const { secrets } = now;
     const files = keyFiles(join(folder, "key"));
     if (secrets.deliveryKey === before.secrets.deliveryKey) {
       await makeNext(files, `warren-${stack}`);
@@ -64,8 +65,9 @@ async function renewKey(subject: Subject): Promise<void> {
       await writeFile(files.next, secrets.deliveryKey ?? "", { mode: 0o600 });
     }
     const half = await publicHalf(files.next);
-    if (datamart?.delivery?.publicKey !== half) {
-      await setConfig(stack, "warren:datamart.delivery.publicKey", half);
+    for (const { path, config } of dataServers(now)) {
+      if (!deliversBy([config.delivery], "sftp") || config.delivery?.publicKey === half) continue;
+      await setConfig(stack, `warren:${path}.delivery.publicKey`, half);
     }
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -1,16 +1,17 @@
 import { ledgerQueueAt } from "../../../agents/lib/dispatch-topics.ts";
 import { deadLetterQueue } from "../../../agents/lib/topology.ts";
-import { deliversBy } from "../../../infra/config/delivery.ts";
+import { deliversBy } from "../../../infra/config/data-servers.ts";
 import type { Role } from "../../../infra/config/hosts.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { type AgentName, type InstanceName, metricsPorts } from "../../../infra/model/agent-part.ts";
 import { messageQueueOf } from "../../../infra/model/agent-queues.ts";
 import { productUrlPath } from "../../../infra/model/apache.ts";
 import { keptQueues } from "../../../infra/model/datamart.ts";
-import { deliveryKeyFile, deliveryKnownHosts, deliveryPlaces, publicServer } from "../../../infra/model/delivery.ts";
+import { deliveryKeyFile, deliveryKnownHosts, deliveryPlaces, notifyPlaces } from "../../../infra/model/delivery.ts";
 import { dispatcherHosts } from "../../../infra/model/dispatchers.ts";
 import { bridgePlaces, receiverPlaces } from "../../../infra/model/message-agents.ts";
 import { brokerUnit, ftpUnit, keepalivedUnit } from "../../../infra/model/names.ts";
+import { clientsOf, publicServerAt, publicServers } from "../../../infra/model/public-servers.ts";
 import { subscriberQueueOf } from "../../../infra/model/subscriber.ts";
 import { virtualIpModels } from "../../../infra/model/virtual-ips.ts";
 
@@ -59,8 +60,8 @@ export interface Chain {
     readonly ledgers: Readonly<Record<string, string>>;
   };
   readonly silenceSeconds: number;
-  /** The path from px through the public data server to its clients, if the stack has one. */
-  readonly publicRoad?: PublicRoad;
+  /** The paths from px through a public data server to its clients, one for each public data server. */
+  readonly publicRoads: readonly PublicRoad[];
 }
 
 export interface PublicRoad {
@@ -79,6 +80,8 @@ export interface PublicRoad {
   };
   /** Names of the agents that deliver. */
   readonly deliveries: readonly string[];
+  /** The agent that announces what they deliver. */
+  readonly notifier: AgentPlace["name"];
   /** By agent, the txq that it empties: files to be delivered, or notifications. */
   readonly queueDirectories: Readonly<Record<string, string>>;
   readonly productRoot: string;
@@ -95,8 +98,20 @@ export interface PublicRoad {
   readonly keptQueues: readonly string[];
 }
 
-/** The agent that announces deliveries. */
-export const notifyAgent = "dd-notify" satisfies AgentName;
+/** Whether an agent announces deliveries. */
+export const isNotifier = (agent: string): boolean => agent === "dd-notify" || agent.startsWith("notify-");
+
+/** The paths on which a host delivers. */
+export const roadsFrom = ({ publicRoads }: Chain, px: string): PublicRoad[] =>
+  publicRoads.filter(({ pxes }) => pxes.includes(px));
+
+/** The path to which a public data server or one of its clients belongs. */
+export const roadAt = ({ publicRoads }: Chain, host: string): PublicRoad | undefined =>
+  publicRoads.find(({ server, clients }) => server === host || clients.includes(host));
+
+/** The txqs of a host that delivers, by the agent that empties each. */
+export const queueDirectoriesOf = (chain: Chain, px: string): Readonly<Record<string, string>> =>
+  Object.assign({}, ...roadsFrom(chain, px).map(({ queueDirectories }) => queueDirectories));
 
 /** A client's program, which has no port. */
 export const subscriberUnit = "warren-subscriber.service";
@@ -105,7 +120,7 @@ const agentsOfRole: Readonly<Record<Role, readonly AgentName[]>> = {
   urp: ["announcer"],
   bunny: ["dispatcher"],
   pds: ["puller"],
-  px: [notifyAgent],
+  px: [],
   dd: ["watcher", "queue-manager"],
   client: [],
   ldap: [],
@@ -149,36 +164,36 @@ export function chainOf(stack: string, config: StackConfig): Chain {
       ledgers: Object.fromEntries(dispatchers.map((host) => [host, ledgerQueueAt(host)])),
     },
     silenceSeconds: announcements.silenceSeconds,
-    ...publicRoadOf(config, having),
+    publicRoads: publicRoadsOf(config, having),
   };
 }
 
-function publicRoadOf(config: StackConfig, having: (role: Role) => string[]): Pick<Chain, "publicRoad"> {
-  const { datamart } = config;
-  const server = publicServer(config);
-  if (!datamart || !server) return {};
-  const { delivery, productRoot, watchedTrees, clients: outside } = datamart;
-  const clients = having("client");
-  const deliveries = deliveryPlaces(config);
-  const login = delivery &&
-    deliversBy(delivery, "sftp") && {
-      ...{ user: delivery.user, port: server.port, keyFile: deliveryKeyFile, knownHostsFile: deliveryKnownHosts },
-    };
-  return {
-    publicRoad: {
-      ...{ broker: datamart.broker, server: server.name, pxes: delivery ? having("px") : [], clients },
+function publicRoadsOf(config: StackConfig, having: (role: Role) => string[]): PublicRoad[] {
+  return publicServers(config).map((server) => {
+    const { host, notifier, notifyDirectory, sshPort: port, config: datamart } = server;
+    const { delivery, productRoot, watchedTrees } = datamart;
+    const clients = clientsOf(config, server);
+    const deliveries = deliveryPlaces(config).filter((place) => place.server.host === host);
+    const login = delivery &&
+      deliversBy([delivery], "sftp") && {
+        ...{ user: delivery.user, port, keyFile: deliveryKeyFile, knownHostsFile: deliveryKnownHosts },
+      };
+    return {
+      ...{ broker: datamart.broker, server: host, pxes: delivery ? having("px") : [], clients },
       ...(login ? { login } : {}),
       deliveries: deliveries.map(({ name }) => name),
+      notifier,
       queueDirectories: {
         ...Object.fromEntries(deliveries.map(({ name, sender }) => [name, sender.queueDirectory])),
-        ...(delivery ? { [notifyAgent]: delivery.notifyDirectory } : {}),
+        ...(delivery ? { [notifier]: notifyDirectory } : {}),
       },
-      ...{ productRoot, watchedTrees, clientDirectory: outside.directory, clientsHearAll: outside.topic === "#" },
-      queues: Object.fromEntries(clients.map((host) => [host, subscriberQueueOf(host)])),
+      ...{ productRoot, watchedTrees },
+      ...{ clientDirectory: datamart.clients.directory, clientsHearAll: datamart.clients.topic === "#" },
+      queues: Object.fromEntries(clients.map((client) => [client, subscriberQueueOf(client)])),
       messagesMax: datamart.queueManager.messagesMax,
       keptQueues: keptQueues(config, datamart),
-    },
-  };
+    };
+  });
 }
 
 function chainHost(
@@ -191,14 +206,14 @@ function chainHost(
   const isThere = (agent: AgentName) => agent !== "dispatcher" || dispatchers.includes(name);
   const single = roles.flatMap((role) => agentsOfRole[role]).filter(isThere);
   const several = [
-    ...(roles.includes("px") ? deliveryPlaces(config) : []),
+    ...(roles.includes("px") ? [...deliveryPlaces(config), ...notifyPlaces(config)] : []),
     ...receiverPlaces(config, name),
     ...bridgePlaces(config, name),
   ];
   const agents = [...several, ...single.map((agent) => ({ name: agent, port: metricsPorts[agent] }))];
   const isHolder = Object.values(config.virtualIps).some(({ priorities }) => priorities[name] !== undefined);
   const broker = Object.values(config.brokers).find(({ members }) => members.includes(name));
-  const takesFtp = deliversBy(config.datamart?.delivery, "ftp");
+  const takesFtp = deliversBy([publicServerAt(config, name)?.config.delivery], "ftp");
   const units = roles
     .flatMap((role) => unitsOfRole[role])
     .filter((unit) => (unit !== keepalivedUnit || isHolder) && (unit !== ftpUnit || takesFtp));

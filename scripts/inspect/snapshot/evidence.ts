@@ -97,11 +97,13 @@ export interface HostEvidence {
   readonly fetches?: readonly FetchEvidence[];
   /** Files waiting in px's txqs, by the agent that empties the txq. */
   readonly txqs?: Readonly<Record<string, TxqEvidence>>;
-  /** Whether px can log in to the public data server as its sender does; `silent`: ssh's error message. */
-  readonly login?: { readonly ok: true } | { readonly silent: string };
+  /** Whether px can log in to each public data server as its sender does; `silent`: ssh's error message. */
+  readonly logins?: Readonly<Record<string, LoginEvidence>>;
   /** When a product was last renamed into place in a client's folder. */
   readonly fetchedAtMs?: number;
 }
+
+export type LoginEvidence = { readonly ok: true } | { readonly silent: string };
 
 export interface TxqEvidence {
   readonly files: number;
@@ -151,8 +153,8 @@ export interface Evidence {
   readonly chain: Chain;
   readonly hosts: Readonly<Record<string, HostEvidence | Unreachable>>;
   readonly broker: BrokerEvidence;
-  /** The public data server's broker. */
-  readonly publicBroker?: BrokerEvidence;
+  /** The brokers of the public data servers, by name. */
+  readonly publicBrokers: Readonly<Record<string, BrokerEvidence>>;
 }
 
 /** A host's state; undefined if it did not answer. */

@@ -2,12 +2,13 @@ import { z } from "zod";
 import { healthSchema } from "../../../agents/lib/health.ts";
 import { readSections } from "../../../infra/commands/sections.ts";
 import { parseJson } from "../../lib/json.ts";
-import { type Chain, chainHostOf } from "./chain.ts";
+import { type Chain, chainHostOf, queueDirectoriesOf } from "./chain.ts";
 import type {
   AgentEvidence,
   DiskEvidence,
   HostEvidence,
   HttpAnswer,
+  LoginEvidence,
   ProductEvidence,
   TxqEvidence,
   UnitEvidence,
@@ -34,7 +35,7 @@ export function parseHost(chain: Chain, name: string, answer: string): HostEvide
   const placedAtMs = lastOf(lines("placed"), placingLine, (line) => line[2]);
   const newest = lines("newest");
   const restarts = lines("restarts");
-  const txqs = Object.keys(chain.publicRoad?.queueDirectories ?? {}).flatMap((agent) => {
+  const txqs = Object.keys(queueDirectoriesOf(chain, name)).flatMap((agent) => {
     const found = parseTxq(sections, agent);
     return found ? [[agent, found] as const] : [];
   });
@@ -137,12 +138,16 @@ export function parseFetches(answer: string): HttpAnswer[] | undefined {
   return found;
 }
 
-/** The result of the login of `fetchQuestion`. */
-export function parseLogin(answer: string): HostEvidence["login"] {
-  const lines = readSections(answer)?.get("login");
-  if (!lines) return undefined;
-  const printed = lines.filter((line) => line.trim() !== "");
-  return printed.at(-1) === "0" ? { ok: true } : { silent: printed.at(-2)?.trim() ?? "no answer in time" };
+/** The results of the logins of `fetchQuestion`, by server. */
+export function parseLogins(answer: string, servers: readonly string[]): Record<string, LoginEvidence> {
+  const sections = readSections(answer);
+  const results = servers.flatMap((server): [string, LoginEvidence][] => {
+    const printed = sections?.get(`login ${server}`)?.filter((line) => line.trim() !== "");
+    if (!printed) return [];
+    const isIn = printed.at(-1) === "0";
+    return [[server, isIn ? { ok: true } : { silent: printed.at(-2)?.trim() ?? "no answer in time" }]];
+  });
+  return Object.fromEntries(results);
 }
 
 function silenceOf(lines: readonly string[]): string {

@@ -3,7 +3,7 @@ import { askedAs, lastLines, scriptAskedAs } from "../../../infra/commands/quest
 import { section } from "../../../infra/commands/sections.ts";
 import { sshOptions } from "../../../infra/hosts/ssh.ts";
 import { productAccount, serviceAccount, stateFolderOf } from "../../../infra/model/agent-part.ts";
-import { type Chain, chainHostOf, type PublicRoad } from "./chain.ts";
+import { type Chain, chainHostOf, type PublicRoad, queueDirectoriesOf, roadAt } from "./chain.ts";
 import { keptPlaces, restartsQuestion } from "./restarts.ts";
 
 /** Number of newest products reported: the newest may still be being written, and a fetch needs a complete one. */
@@ -79,22 +79,19 @@ export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): 
 const amqpQuestion = (port: number): string =>
   `timeout ${loopbackSeconds} bash -c ${quote(`exec 3<>/dev/tcp/127.0.0.1/${port} && printf 'AMQP\\x00\\x00\\x09\\x01' >&3 && head -c 1 <&3 | wc -c`)} 2>&1`;
 
-/** A host's part of the public data server path. */
-function publicQuestion({ publicRoad }: Chain, name: string): string[] {
-  if (!publicRoad) return [];
-  const { server, pxes, clients, queueDirectories, productRoot, clientDirectory } = publicRoad;
+/** A host's part of the public data server paths. */
+function publicQuestion(chain: Chain, name: string): string[] {
+  const road = roadAt(chain, name);
   const lines: string[] = [];
-  if (pxes.includes(name)) {
-    for (const [txq, directory] of Object.entries(queueDirectories)) {
-      lines.push(`echo ${quote(section(`txq ${txq}`))}`, waitingFiles(directory));
-      lines.push(
-        `echo ${quote(section(`aside ${txq}`))}`,
-        scriptAskedAs(productAccount.name, `find ${quote(`${directory}/.aside`)} -type f -printf '\\n' | wc -l`),
-      );
-    }
+  for (const [txq, directory] of Object.entries(queueDirectoriesOf(chain, name))) {
+    lines.push(`echo ${quote(section(`txq ${txq}`))}`, waitingFiles(directory));
+    lines.push(
+      `echo ${quote(section(`aside ${txq}`))}`,
+      scriptAskedAs(productAccount.name, `find ${quote(`${directory}/.aside`)} -type f -printf '\\n' | wc -l`),
+    );
   }
-  if (name === server) lines.push(`echo ${quote(section("newest"))}`, newestProducts(productRoot, "C"));
-  if (clients.includes(name)) lines.push(`echo ${quote(section("fetched"))}`, lastNamed(clientDirectory));
+  if (road?.server === name) lines.push(`echo ${quote(section("newest"))}`, newestProducts(road.productRoot, "C"));
+  if (road?.clients.includes(name)) lines.push(`echo ${quote(section("fetched"))}`, lastNamed(road.clientDirectory));
   return lines;
 }
 
@@ -109,8 +106,10 @@ const waitingFiles = (directory: string): string =>
 const lastNamed = (directory: string): string => askedAs(productAccount.name, `stat -c %Y -- ${quote(directory)}`);
 
 /** The tree whose newest products a host reports. */
-export const productRootOf = ({ publicRoad, productRoot, urps }: Chain, name: string): string =>
-  publicRoad?.server === name && !urps.includes(name) ? publicRoad.productRoot : productRoot;
+export function productRootOf(chain: Chain, name: string): string {
+  const road = chain.urps.includes(name) ? undefined : chain.publicRoads.find(({ server }) => server === name);
+  return road?.productRoot ?? chain.productRoot;
+}
 
 /** Time of the last change in seconds, size, path. Unfinished files have a name with a leading dot. */
 function newestProducts(root: string, time: "T" | "C" = "T"): string {
@@ -122,16 +121,16 @@ function newestProducts(root: string, time: "T" | "C" = "T"): string {
 /** Paths that this host must be able to write to. */
 function diskPaths(chain: Chain, name: string): string[] {
   const { roles, agents } = chainHostOf(chain, name);
-  const { publicRoad } = chain;
+  const road = roadAt(chain, name);
   return [
     "/",
     ...(agents.length > 0 ? [serviceAccount.home] : []),
     ...(roles.includes("bunny") || roles.includes("dd") ? ["/var/lib/rabbitmq"] : []),
     ...(roles.includes("urp") ? [chain.productRoot] : []),
     ...(roles.includes("pds") ? [chain.receiverDirectory] : []),
-    ...(publicRoad?.pxes.includes(name) ? Object.values(publicRoad.queueDirectories) : []),
-    ...(publicRoad?.server === name ? [publicRoad.productRoot] : []),
-    ...(publicRoad?.clients.includes(name) ? [publicRoad.clientDirectory] : []),
+    ...Object.values(queueDirectoriesOf(chain, name)),
+    ...(road?.server === name ? [road.productRoot] : []),
+    ...(road?.clients.includes(name) ? [road.clientDirectory] : []),
   ];
 }
 
@@ -142,15 +141,15 @@ export interface Wanted {
 }
 
 /**
- * Fetches products from radar servers or the public data server, one section each, all at the same time, and logs in as px's sender does. `parseFetches`
- * and `parseLogin` read the answer.
+ * Fetches products from radar servers or a public data server, one section each, all at the same time, and logs in as px's senders do. `parseFetches`
+ * and `parseLogins` read the answer.
  */
-export function fetchQuestion(wanted: readonly Wanted[], seconds: number, login?: PublicLogin): string {
+export function fetchQuestion(wanted: readonly Wanted[], seconds: number, logins: readonly PublicLogin[] = []): string {
   const asked = wanted.map(({ from, path }, index): [string, string] => [
     `fetch ${index}`,
     getSize(from, path, seconds),
   ]);
-  if (login) asked.push(["login", loginQuestion(login, seconds)]);
+  for (const login of logins) asked.push([`login ${login.server}`, loginQuestion(login, seconds)]);
   // Each answer is collected in a subshell, so that a hanging fetch delays no other one and answers do not mix.
   const lines = asked.map(([name, ask]) => `{ said=$(${ask}); printf '%s\\n' ${quote(section(name))} "$said"; } &`);
   return `export LC_ALL=C\n${lines.join("\n")}\nwait\necho; echo ${quote(section("end"))}\n`;

@@ -6,9 +6,9 @@ import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { openHosts } from "../../engine/hosts.ts";
 import { readCommittedConfig, readStackConfig } from "../../engine/stack-config.ts";
 import { type BrokerAsker, openBrokerAsker } from "./ask-broker.ts";
-import { type Chain, chainOf } from "./chain.ts";
+import { type Chain, chainOf, roadAt, roadsFrom } from "./chain.ts";
 import { type Evidence, type HostEvidence, hostEvidence, type ProductEvidence } from "./evidence.ts";
-import { parseFetches, parseHost, parseLogin } from "./host-answer.ts";
+import { parseFetches, parseHost, parseLogins } from "./host-answer.ts";
 import { fetchQuestion, hostQuestion, type Wanted } from "./question.ts";
 import { crashLoops, endsQuestion, parseEnds } from "./restarts.ts";
 
@@ -77,19 +77,21 @@ export async function openObserver(
 
 interface Brokers {
   readonly announcements: BrokerAsker;
-  readonly toPublic: BrokerAsker | undefined;
+  /** By name. */
+  readonly ofPublic: ReadonlyMap<string, BrokerAsker>;
   close(): void;
 }
 
 async function openBrokers(chain: Chain, config: StackConfig): Promise<Brokers> {
-  const { publicRoad } = chain;
   const announcements = await openBrokerAsker(chain, chain.broker, chain.members, config);
-  const toPublic = publicRoad && (await openBrokerAsker(chain, publicRoad.broker, [publicRoad.server], config));
+  const ofPublic = new Map<string, BrokerAsker>();
+  for (const { broker, server } of chain.publicRoads) {
+    ofPublic.set(broker, await openBrokerAsker(chain, broker, [server], config));
+  }
   return {
-    ...{ announcements, toPublic },
+    ...{ announcements, ofPublic },
     close: () => {
-      announcements.close();
-      toPublic?.close();
+      for (const asker of [announcements, ...ofPublic.values()]) asker.close();
     },
   };
 }
@@ -101,21 +103,30 @@ async function takeSnapshot(
   { withMetrics, withFetches, withinMs }: SnapshotOptions,
 ): Promise<Evidence> {
   const deadlines = deadlinesOf(withinMs);
-  const [hosts, [broker, publicBroker]] = await Promise.all([
+  const [hosts, [broker, publicBrokers]] = await Promise.all([
     askHosts({ chain, reach, withMetrics, withFetches, deadlines }),
-    brokers.then(({ announcements, toPublic }) => {
+    brokers.then(({ announcements, ofPublic }) => {
       const leftMs = withinMs === undefined ? undefined : Math.max(brokerMsLeast, deadlines.secondMs());
-      return Promise.all([announcements.ask(leftMs), toPublic?.ask(leftMs)]);
+      return Promise.all([announcements.ask(leftMs), eachOf(ofPublic, (_, asker) => asker.ask(leftMs))]);
     }),
   ]);
-  const evidence = { chain, hosts, broker, ...(publicBroker ? { publicBroker } : {}) };
+  const evidence = { chain, hosts, broker, publicBrokers };
   return withFetches ? withHeads(evidence, await brokers, deadlines.secondMs()) : evidence;
 }
+
+/** What an asynchronous function returns for each broker, by name. */
+const eachOf = async <Answer>(
+  askers: ReadonlyMap<string, BrokerAsker>,
+  ask: (broker: string, asker: BrokerAsker) => Promise<Answer>,
+): Promise<Record<string, Answer>> =>
+  Object.fromEntries(
+    await Promise.all([...askers].map(async ([name, asker]) => [name, await ask(name, asker)] as const)),
+  );
 
 /** Reads the messages that crash-looping agents would consume next; these are redelivered over and over anyway. */
 async function withHeads(
   evidence: Evidence,
-  { announcements, toPublic }: Brokers,
+  { announcements, ofPublic }: Brokers,
   withinMs: number,
 ): Promise<Evidence> {
   const { chain } = evidence;
@@ -124,23 +135,21 @@ async function withHeads(
     return host ? crashLoops(chain, name, host).flatMap(({ place }) => place.takes ?? []) : [];
   });
   const late = sleep(Math.max(headMsLeast, withinMs), { silent: "no answer in time" }, { ref: false });
-  const headsAt = async (broker: string | undefined, asker: BrokerAsker | undefined) => {
+  const headsAt = async (broker: string, asker: BrokerAsker) => {
     const queues = new Set(taken.flatMap((one) => (one.broker === broker ? one.queues : [])));
-    if (!asker || queues.size === 0) return {};
+    if (queues.size === 0) return {};
     const heads = await Promise.all(
       [...queues].map(async (queue) => [queue, await Promise.race([asker.head(queue), late])] as const),
     );
     return { heads: Object.fromEntries(heads.flatMap(([queue, head]) => (head ? [[queue, head] as const] : []))) };
   };
-  const { publicBroker } = evidence;
-  const [broker, ofPublic] = await Promise.all([
-    headsAt(chain.broker, announcements),
-    headsAt(chain.publicRoad?.broker, toPublic),
-  ]);
+  const { publicBrokers } = evidence;
+  const [broker, publicHeads] = await Promise.all([headsAt(chain.broker, announcements), eachOf(ofPublic, headsAt)]);
+  const withTheirs = Object.entries(publicBrokers).map(([name, one]) => [name, { ...one, ...publicHeads[name] }]);
   return {
     ...evidence,
     broker: { ...evidence.broker, ...broker },
-    ...(publicBroker ? { publicBroker: { ...publicBroker, ...ofPublic } } : {}),
+    publicBrokers: Object.fromEntries(withTheirs),
   };
 }
 
@@ -213,34 +222,39 @@ async function askAgain(
       }),
     )
   ).flat();
-  const { publicRoad } = chain;
-  const login =
-    publicRoad?.pxes.includes(name) && publicRoad.login
-      ? { ...publicRoad.login, server: publicRoad.server }
-      : undefined;
-  if (servers.length === 0 && !login) return host;
+  const logins = roadsFrom(chain, name).flatMap(({ login, server }) => (login ? { ...login, server } : []));
+  if (servers.length === 0 && logins.length === 0) return host;
   const timeoutMs = deadlines.secondMs();
   const seconds = tenths(Math.max(0.1, Math.min(fetchSecondsMost, (timeoutMs - roundTripMs) / 1000)));
   const paths = wanted.map(({ from, product }): Wanted => ({ from, path: urlPath(chain, from, product) }));
-  const question = fetchQuestion(paths, seconds, login);
+  const question = fetchQuestion(paths, seconds, logins);
   const read = (answer: string) => {
     const fetched = parseFetches(answer);
-    return fetched && { fetched, login: parseLogin(answer) };
+    const results = parseLogins(
+      answer,
+      logins.map(({ server }) => server),
+    );
+    return fetched && { fetched, logins: results };
   };
   const answers = await reach.ask(name, question, read, timeoutMs);
   if ("unreachable" in answers) return answers;
   const fetches = wanted.map((one, index) => ({ ...one, answer: answers.fetched[index] ?? { silent: "not asked" } }));
-  return { ...host, ...(servers.length > 0 ? { fetches } : {}), ...(answers.login ? { login: answers.login } : {}) };
+  return {
+    ...host,
+    ...(servers.length > 0 ? { fetches } : {}),
+    ...(logins.length > 0 ? { logins: answers.logins } : {}),
+  };
 }
 
 const tenths = (value: number): number => Math.round(value * 10) / 10;
 
-/** Servers from which a host fetches: a puller from all radar servers, a client from the public data server, a server from itself. */
-function serversOf({ urps, pdses, publicRoad }: Chain, name: string): readonly string[] {
+/** Servers from which a host fetches: a puller from all radar servers, a client from its public data server, a server from itself. */
+function serversOf(chain: Chain, name: string): readonly string[] {
+  const { urps, pdses } = chain;
   const own = urps.includes(name) ? [name] : [];
   const radar = pdses.includes(name) ? urps : own;
-  const isPublic = publicRoad && (publicRoad.server === name || publicRoad.clients.includes(name));
-  return isPublic ? [...radar, publicRoad.server] : radar;
+  const road = roadAt(chain, name);
+  return road ? [...radar, road.server] : radar;
 }
 
 function completeProduct({ newest = [], nowMs }: HostEvidence): ProductEvidence | undefined {

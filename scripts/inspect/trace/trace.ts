@@ -5,10 +5,10 @@ import type { Bounds } from "../../../infra/commands/question.ts";
 import { readSections, section } from "../../../infra/commands/sections.ts";
 import { parseEntry } from "../logs/journal.ts";
 import { askJournal, isJournaled, readJournal } from "../snapshot/agent-journal.ts";
-import { type Chain, chainHostOf } from "../snapshot/chain.ts";
+import { type Chain, chainHostOf, isNotifier, roadAt } from "../snapshot/chain.ts";
 
 /** Agents that log products; a name that ends in `-` is a prefix. */
-const loggers = ["announcer", "dispatcher", "puller", "delivery-", "dd-notify", "subscriber"] as const;
+const loggers = ["announcer", "dispatcher", "puller", "delivery-", "dd-notify", "notify-", "subscriber"] as const;
 
 const isLogger = (who: string): boolean =>
   loggers.some((speaker) => (speaker.endsWith("-") ? who.startsWith(speaker) : who === speaker));
@@ -58,9 +58,9 @@ export function traceQuestion(
   for (const agent of chainHostOf(chain, host).agents) {
     lines.push(`echo ${quote(section(`lines ${agent.name}`))}`);
     if (isJournaled(agent.name)) lines.push(askJournal(agent.name, { key, linesMax, bounds: keptBounds }));
-    lines.push(...logQuestion(agent.name, agent.unit, agent.name === "dd-notify" ? delivered : name, sinceSeconds));
+    lines.push(...logQuestion(agent.name, agent.unit, isNotifier(agent.name) ? delivered : name, sinceSeconds));
   }
-  if (chain.publicRoad?.clients.includes(host)) {
+  if (roadAt(chain, host)?.clients.includes(host)) {
     lines.push(...logQuestion("subscriber", subscriberUnit, delivered, sinceSeconds));
   }
   lines.push(`echo ${quote(section("end"))}`);

@@ -1,4 +1,4 @@
-import { type Chain, subscriberUnit } from "../snapshot/chain.ts";
+import { type Chain, roadAt, subscriberUnit } from "../snapshot/chain.ts";
 import { type Evidence, type HostEvidence, hostEvidence } from "../snapshot/evidence.ts";
 import { answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
@@ -9,7 +9,7 @@ import { judgeFetch } from "./urp-steps.ts";
 /** Seconds allowed from a product's delivery to its fetch. */
 const lagSecondsMost = 15;
 
-const clients = ({ publicRoad }: Chain) => publicRoad?.clients ?? [];
+const clients = ({ publicRoads }: Chain) => publicRoads.flatMap((road) => road.clients);
 
 /** The stack's own subscribers, which work like those outside. */
 export const clientSteps: readonly Step[] = [
@@ -46,17 +46,18 @@ export const clientSteps: readonly Step[] = [
 ];
 
 function consumed(evidence: Evidence, host: string): Verdict {
-  const { chain, publicBroker } = evidence;
-  const name = chain.publicRoad?.queues[host] ?? "";
-  if (!publicBroker?.queues) return { verdict: "unknown", evidence: "the broker reports no queues" };
+  const road = roadAt(evidence.chain, host);
+  const name = road?.queues[host] ?? "";
+  const queues = evidence.publicBrokers[road?.broker ?? ""]?.queues;
+  if (!queues) return { verdict: "unknown", evidence: "the broker reports no queues" };
   const journal = logsOf(evidence, host, "subscriber");
-  const found = publicBroker.queues[name];
+  const found = queues[name];
   if (!found) return broken(`there is no queue ${name}; the subscriber declares it when it connects`, journal);
   const holds = `${name} holds ${found.messages}, ${found.consumers} consumers ack ${perSecond(found.acknowledged)}`;
   if (found.consumers === 0) {
     return broken(
       `${holds}: the subscriber has no connection`,
-      `${journal}; check the network: ${onHost(evidence, host, `ping -c 3 ${chain.publicRoad?.server}`)}`,
+      `${journal}; check the network: ${onHost(evidence, host, `ping -c 3 ${road?.server}`)}`,
     );
   }
   const isStuck = waitSeconds(found) === undefined && found.ready > 0;
@@ -67,12 +68,10 @@ function consumed(evidence: Evidence, host: string): Verdict {
 
 /** How far the client is behind, if it subscribes to everything that is delivered. Announcements of the watcher do not count: they use another exchange. */
 function fetched(evidence: Evidence, { fetchedAtMs }: HostEvidence, name: string): Verdict {
-  const { publicRoad } = evidence.chain;
-  const server = publicRoad && hostEvidence(evidence, publicRoad.server);
-  const delivered = server?.newest?.find(
-    ({ path }) => !publicRoad?.watchedTrees.some((tree) => path.startsWith(`${tree}/`)),
-  );
-  if (!publicRoad?.clientsHearAll || !server || !delivered || fetchedAtMs === undefined) {
+  const road = roadAt(evidence.chain, name);
+  const server = road && hostEvidence(evidence, road.server);
+  const delivered = server?.newest?.find(({ path }) => !road?.watchedTrees.some((tree) => path.startsWith(`${tree}/`)));
+  if (!road?.clientsHearAll || !server || !delivered || fetchedAtMs === undefined) {
     return good("nothing to compare");
   }
   const lagMs = delivered.modifiedMs - fetchedAtMs;

@@ -42,11 +42,11 @@ const times = (count: number): string => (count === 1 ? "once" : `${count} times
 
 function crashOf(evidence: Evidence, host: HostEvidence, { place, restarts, lastMs }: CrashLoop): Crash {
   const { name, unit, takes } = place;
-  const { chain, broker, publicBroker } = evidence;
+  const { chain, broker, publicBrokers } = evidence;
   const { result = "", exitStatus = 0 } = host.units[unit] ?? {};
   const end = host.ends?.[unit];
   const words = end?.fatal ?? end?.words;
-  const asked = takes?.broker === chain.broker ? broker.heads : publicBroker?.heads;
+  const asked = takes?.broker === chain.broker ? broker.heads : publicBrokers[takes?.broker ?? ""]?.heads;
   const heads = (takes?.queues ?? []).flatMap((queue) => {
     const head = asked?.[queue];
     return head ? [[queue, head] as const] : [];

@@ -1,17 +1,21 @@
 import { brokerUnit, ftpUnit } from "../../../infra/model/names.ts";
-import { type Chain, chainHostOf } from "../snapshot/chain.ts";
-import { type Evidence, hostEvidence } from "../snapshot/evidence.ts";
+import { type Chain, chainHostOf, roadAt } from "../snapshot/chain.ts";
+import { type BrokerEvidence, type Evidence, hostEvidence } from "../snapshot/evidence.ts";
 import { agentIsHealthy, agentStep, amqpStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
 import { perSecond } from "./dispatch-steps.ts";
 import { ageText, broken, byHost, good, onHost, type Step, type Verdict } from "./step.ts";
 import { judgeFetch } from "./urp-steps.ts";
 
-const servers = ({ publicRoad }: Chain) => (publicRoad ? [publicRoad.server] : []);
+const servers = ({ publicRoads }: Chain) => publicRoads.map(({ server }) => server);
+
+/** The broker of a public data server. */
+const brokerAt = ({ chain, publicBrokers }: Evidence, host: string): BrokerEvidence | undefined =>
+  publicBrokers[roadAt(chain, host)?.broker ?? ""];
 
 const ftpServers = (chain: Chain) => servers(chain).filter((name) => chainHostOf(chain, name).units.includes(ftpUnit));
 
-/** The public data server: its broker, its web server, its agents. */
+/** The public data servers: each with its broker, its web server, its agents. */
 export const ddSteps: readonly Step[] = [
   answersStep("DD", servers),
   clockStep("DD", servers),
@@ -62,7 +66,7 @@ export const ddSteps: readonly Step[] = [
 ];
 
 function serves(evidence: Evidence, host: string): Verdict {
-  const view = evidence.publicBroker?.members[host] ?? { silent: "not asked" };
+  const view = brokerAt(evidence, host)?.members[host] ?? { silent: "not asked" };
   if ("nodes" in view) return good("its management API answers");
   if (!hostEvidence(evidence, host)) return { verdict: "unknown", evidence: "the host doesn't answer" };
   return broken(
@@ -72,7 +76,7 @@ function serves(evidence: Evidence, host: string): Verdict {
 }
 
 function alarm(evidence: Evidence, host: string): Verdict {
-  const view = evidence.publicBroker?.members[host];
+  const view = brokerAt(evidence, host)?.members[host];
   const node = view && "nodes" in view ? view.nodes.find(({ name }) => name === `rabbit@${host}`) : undefined;
   if (!node) return { verdict: "unknown", evidence: "the broker does not answer" };
   if (!node.memoryAlarm && !node.diskAlarm) return good("neither memory nor disk");
@@ -86,12 +90,14 @@ function alarm(evidence: Evidence, host: string): Verdict {
 }
 
 /** The queue manager limits clients' queues: if one is too long, the manager does not work, or has not acted yet. */
-function shortQueues({ chain, publicBroker }: Evidence, host: string): Verdict {
-  const queues = publicBroker?.queues;
+function shortQueues(evidence: Evidence, host: string): Verdict {
+  const { chain } = evidence;
+  const queues = brokerAt(evidence, host)?.queues;
   if (!queues) return { verdict: "unknown", evidence: "the broker reports no queues" };
-  const most = chain.publicRoad?.messagesMax ?? 0;
+  const road = roadAt(chain, host);
+  const most = road?.messagesMax ?? 0;
   // The system's own queues may have any length.
-  const kept = (chain.publicRoad?.keptQueues ?? []).map((pattern) => new RegExp(pattern, "u"));
+  const kept = (road?.keptQueues ?? []).map((pattern) => new RegExp(pattern, "u"));
   const clients = Object.values(queues).filter(({ name }) => !kept.some((pattern) => pattern.test(name)));
   const all = clients.toSorted((a, b) => b.messages - a.messages);
   const published = all.reduce((sum, queue) => sum + queue.published, 0);

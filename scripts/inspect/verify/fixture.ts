@@ -1,6 +1,6 @@
 import type { Health } from "../../../agents/lib/health.ts";
 import { fixtureConfig } from "../../../infra/model/fixture.ts";
-import { chainOf, type PublicRoad } from "../snapshot/chain.ts";
+import { chainOf, type PublicRoad, roadAt, roadsFrom } from "../snapshot/chain.ts";
 import type {
   BrokerEvidence,
   Evidence,
@@ -38,7 +38,8 @@ export function healthyEvidence(stack = "lab4"): Draft<Evidence> {
     const isPds = chain.pdses.includes(name);
     const holds = name === chain.members[0] && chain.vip ? [chain.vip.address] : [];
     const found = chain.hosts.find((one) => one.name === name);
-    const road = chain.publicRoad;
+    const road = roadAt(chain, name);
+    const from = roadsFrom(chain, name);
     const units = [...(found?.units ?? []), ...(found?.agents ?? []).map(({ unit }) => unit)];
     const health = (agent: string) => {
       if (agent.startsWith("delivery-")) return healthOf(true, "500 delivered", { connectionTo: "server" });
@@ -57,7 +58,12 @@ export function healthyEvidence(stack = "lab4"): Draft<Evidence> {
       ...(found?.amqpPort === undefined ? {} : { amqp: { ok: true as const } }),
       ...(isUrp ? { newest, announcedAtMs: nowMs - 2480, fetches: [fetched(name)] } : {}),
       ...(isPds ? { placedAtMs: nowMs - 40, fetches: chain.urps.map(fetched) } : {}),
-      ...(road?.pxes.includes(name) ? { txqs: emptyTxqs(road), login: { ok: true } } : {}),
+      ...(from.length > 0
+        ? {
+            txqs: Object.assign({}, ...from.map(emptyTxqs)),
+            logins: Object.fromEntries(from.map(({ server }) => [server, { ok: true as const }])),
+          }
+        : {}),
       ...(name === road?.server ? { newest: [delivered], fetches: [fetchedDelivered(name)] } : {}),
       ...(road?.clients.includes(name)
         ? { fetchedAtMs: nowMs - 20_000, fetches: [fetchedDelivered(road.server)] }
@@ -68,7 +74,7 @@ export function healthyEvidence(stack = "lab4"): Draft<Evidence> {
     chain,
     hosts: Object.fromEntries(chain.hosts.map(({ name }) => [name, host(name)])),
     broker: healthyBroker(chain),
-    ...(chain.publicRoad ? { publicBroker: healthyPublicBroker(chain.publicRoad) } : {}),
+    publicBrokers: Object.fromEntries(chain.publicRoads.map((road) => [road.broker, healthyPublicBroker(road)])),
   }) as Draft<Evidence>;
 }
 
@@ -79,7 +85,7 @@ const fetchedDelivered = (from: string) => ({
   ...{ from, product: delivered, answer: { status: 200, bytes: delivered.bytes, body: "" } },
 });
 
-function healthyPublicBroker({ server, queues }: NonNullable<Evidence["chain"]["publicRoad"]>): BrokerEvidence {
+function healthyPublicBroker({ server, queues }: PublicRoad): BrokerEvidence {
   const name = `rabbit@${server}`;
   const node = { name, running: true, partitions: [], memoryAlarm: false, diskAlarm: false };
   const queue = (of: string): QueueEvidence => ({

@@ -2,18 +2,19 @@ import type { Evidence } from "../snapshot/evidence.ts";
 import { agentSays, away, type Case, dead, silentAgent, unitIs } from "./cases.ts";
 import { type Draft, hostOf, nowMs } from "./fixture.ts";
 
-const queue = ({ publicBroker }: Draft<Evidence>) => {
-  const found = publicBroker?.queues?.["q_anonymous.client-1"];
+const queue = ({ publicBrokers }: Draft<Evidence>) => {
+  const found = publicBrokers["wxo-b1"]?.queues?.["q_anonymous.client-1"];
   if (!found) throw new TypeError("no queue of the client");
   return found;
 };
-const node = ({ publicBroker }: Draft<Evidence>) => {
-  const view = publicBroker?.members["wxo-b1"];
+const node = ({ publicBrokers }: Draft<Evidence>) => {
+  const view = publicBrokers["wxo-b1"]?.members["wxo-b1"];
   const [found] = view && "nodes" in view ? view.nodes : [];
   if (!found) throw new TypeError("wxo-b1 is silent");
   return found;
 };
-const silence = ({ publicBroker }: Draft<Evidence>, why: string) => {
+const silence = ({ publicBrokers }: Draft<Evidence>, why: string) => {
+  const publicBroker = publicBrokers["wxo-b1"];
   if (!publicBroker) throw new TypeError("no public broker");
   publicBroker.members = { "wxo-b1": { silent: why } };
   delete (publicBroker as { queues?: unknown }).queues;
@@ -64,7 +65,7 @@ export const publicCases: readonly Case[] = (
     {
       title: "px's key is refused",
       change: (evidence) => {
-        hostOf(evidence, "px-1").login = { silent: "wxofeed@wxo-b1: Permission denied (publickey)." };
+        hostOf(evidence, "px-1").logins = { "wxo-b1": { silent: "wxofeed@wxo-b1: Permission denied (publickey)." } };
       },
       ...{ host: "px-1", step: "server-lets-px-in", says: /Permission denied/, remedy: /warren up -s lab/ },
     },
@@ -115,7 +116,7 @@ export const publicCases: readonly Case[] = (
       change: (evidence) => {
         dead(evidence, "wxo-b1");
         silence(evidence, "connect EHOSTUNREACH");
-        hostOf(evidence, "px-1").login = { silent: "No route to host" };
+        hostOf(evidence, "px-1").logins = { "wxo-b1": { silent: "No route to host" } };
         waiting(evidence, "delivery-sftp", 4, 9);
         agentSays(evidence, "px-1", "delivery-sftp", false, notDelivering, away);
         agentSays(evidence, "px-1", "dd-notify", false, notConnected, away);
@@ -199,7 +200,7 @@ export const publicCases: readonly Case[] = (
     {
       title: "an external client's queue is too long",
       change: (evidence) => {
-        const { queues } = evidence.publicBroker ?? {};
+        const { queues } = evidence.publicBrokers["wxo-b1"] ?? {};
         if (queues) queues["cmc.x"] = { ...queue(evidence), name: "cmc.x", messages: 30_000, consumers: 0 };
       },
       ...{

@@ -1,6 +1,6 @@
-import { type Chain, notifyAgent } from "../snapshot/chain.ts";
+import { type Chain, isNotifier, queueDirectoriesOf, roadsFrom } from "../snapshot/chain.ts";
 import { canSend, type HostEvidence, hostEvidence, type TxqEvidence } from "../snapshot/evidence.ts";
-import { agentOf, agentStep, answersStep, clockStep, diskStep, eachAgent, judgeAgent } from "./common-steps.ts";
+import { agentOf, answersStep, clockStep, diskStep, eachAgent, judgeAgent } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
 import {
   ageText,
@@ -18,17 +18,26 @@ import {
 /** A file that waits longer is stuck: a sender retries at least twice a minute. */
 const waitSecondsMost = 60;
 
-const pxes = ({ publicRoad }: Chain) => publicRoad?.pxes ?? [];
-const deliveries = ({ publicRoad }: Chain) => publicRoad?.deliveries ?? [];
+const pxes = ({ publicRoads }: Chain) => [...new Set(publicRoads.flatMap((road) => road.pxes))];
+const deliveries = (chain: Chain, px: string) => roadsFrom(chain, px).flatMap((road) => road.deliveries);
+const notifiers = (chain: Chain, px: string) => roadsFrom(chain, px).map(({ notifier }) => notifier);
+/** Those that it delivers to by SFTP. */
+const logins = (chain: Chain, px: string) => roadsFrom(chain, px).flatMap(({ login, server }) => (login ? server : []));
 
 /** The public data server path begins at px: files of a txq are delivered to the public data server and announced there. */
 export const pxSteps: readonly Step[] = [
   answersStep("px", pxes),
   clockStep("px", pxes),
   diskStep("px", pxes),
-  keepsRunningStep("px", pxes, (agent) => agent === notifyAgent || agent.startsWith("delivery-")),
+  keepsRunningStep("px", pxes, (agent) => isNotifier(agent) || agent.startsWith("delivery-")),
   { id: "delivery-runs", name: "delivery runs", part: "px", hosts: pxes, judge: eachAgent(deliveries, judgeAgent) },
-  { id: "server-lets-px-in", name: "server accepts px's login", part: "px", hosts: pxes, judge: byHost(judgeLogin) },
+  {
+    id: "server-lets-px-in",
+    name: "server accepts px's login",
+    part: "px",
+    hosts: pxes,
+    judge: eachAgent(logins, judgeLogin),
+  },
   {
     id: "products-are-delivered",
     name: "products are delivered",
@@ -36,21 +45,21 @@ export const pxSteps: readonly Step[] = [
     hosts: pxes,
     judge: eachAgent(deliveries, judgeDelivery),
   },
-  agentStep("px", notifyAgent, pxes),
+  { id: "dd-notify-runs", name: "dd-notify runs", part: "px", hosts: pxes, judge: eachAgent(notifiers, judgeAgent) },
   {
     id: "deliveries-are-announced",
     name: "deliveries are announced",
     part: "px",
     hosts: pxes,
-    judge: byHost(judgeNotify),
+    judge: eachAgent(notifiers, judgeNotify),
   },
   { id: "nothing-is-put-aside", name: "no files set aside", part: "px", hosts: pxes, judge: byHost(judgeAside) },
 ];
 
-function judgeLogin({ login }: HostEvidence, { evidence }: JudgeInput, name: string): Verdict {
-  const { publicRoad } = evidence.chain;
-  const server = publicRoad?.server ?? "";
-  const account = `${publicRoad?.login?.user}@${server}`;
+function judgeLogin(host: HostEvidence, { evidence }: JudgeInput, name: string, server: string): Verdict {
+  const login = host.logins?.[server];
+  const road = roadsFrom(evidence.chain, name).find((one) => one.server === server);
+  const account = `${road?.login?.user}@${server}`;
   if (!login) return { verdict: "unknown", evidence: "not tried" };
   if ("ok" in login) return good(`${account} accepts px's key for SFTP`);
   const text = `SFTP login as ${account} failed: ${login.silent}`;
@@ -76,21 +85,21 @@ function judgeDelivery(host: HostEvidence, { evidence }: JudgeInput, name: strin
     : waits(text, `check part 5, DD, first; then ${journal}`);
 }
 
-function judgeNotify(host: HostEvidence, { evidence }: JudgeInput, name: string): Verdict {
-  const { health } = agentOf(host, notifyAgent);
+function judgeNotify(host: HostEvidence, { evidence }: JudgeInput, name: string, agent: string): Verdict {
+  const { health } = agentOf(host, agent);
   if (!health) return { verdict: "unknown", evidence: "the sender does not answer" };
-  const text = `${waitingText(host, notifyAgent)}; ${health.text}`;
-  const journal = logsOf(evidence, name, notifyAgent);
+  const text = `${waitingText(host, agent)}; ${health.text}`;
+  const journal = logsOf(evidence, name, agent);
   if (!canSend(health)) {
-    const server = evidence.chain.publicRoad?.server;
+    const server = roadsFrom(evidence.chain, name).find(({ notifier }) => notifier === agent)?.server;
     return waits(text, `check part 5, DD, first; if it is healthy, the network from ${name} to ${server}; ${journal}`);
   }
-  return !health.ok || isLate(host, notifyAgent) ? broken(text, journal) : good(text);
+  return !health.ok || isLate(host, agent) ? broken(text, journal) : good(text);
 }
 
 /** For this path, what dead letters are for the radar path. */
 function judgeAside({ txqs }: HostEvidence, { evidence }: JudgeInput, name: string): Verdict {
-  const directories = evidence.chain.publicRoad?.queueDirectories ?? {};
+  const directories = queueDirectoriesOf(evidence.chain, name);
   const agents = Object.keys(directories).filter((agent) => (txqs?.[agent]?.aside ?? 0) > 0);
   if (agents.length === 0) return good("no file that can't be sent");
   const count = agents.reduce((sum, agent) => sum + (txqs?.[agent]?.aside ?? 0), 0);

@@ -65,8 +65,8 @@ test("the source's confs become sections that a stack accepts, and whose senders
   });
   expect(deployed(config, "delivery-wxo-b1-oper-dd")).toMatchObject({
     ...{ type: "ftp", validation: false, noDuplicates: false, lock: "umask", chmod: "775", batch: 100 },
-    server: { host: "wxo-b1", user: "wxofeed", mode: "active" },
-    notify: { queueDirectory: "/apps/px/txq/dd-notify-wxo-b1", baseUrl: "http://wxo-b1/" },
+    server: { host: "wxo-b1.cmc.ec.gc.ca", user: "wxofeed", mode: "active" },
+    notify: { queueDirectory: "/apps/px/txq/dd-notify-wxo-b1", baseUrl: "http://wxo-b1.cmc.ec.gc.ca/" },
   });
   expect(stackOf(all).findings).toEqual([]);
 });

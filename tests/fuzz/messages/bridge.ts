@@ -9,7 +9,7 @@ const queue = "fuzz.bridge";
 const [inExchange, outExchange] = ["fuzz.in", "fuzz.out"];
 const formats: readonly WireFormat[] = ["v00", "v02", "v03", "exp"];
 /** A header that reports a removed file or a link: there is nothing to fetch. */
-const removal = /^S "[RL],/;
+const removal = /^S "[RLmr],/;
 
 /** The bridge with one source format: it sends each announcement in each of the other formats. */
 function bridgeRunner(from: WireFormat): BrokerRunner {

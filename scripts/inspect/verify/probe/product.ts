@@ -49,7 +49,7 @@ export function publicProduct(mark: string, now: Date, rules: readonly Rule[], t
   throw new UserError(
     "--public-name",
     isMarked ? `px's rules refuse ${file}` : "expected a file name with {mark} before its first colon",
-    "give a name that the rules under warren:datamart.delivery.senders accept, e.g. --public-name '{minute}_{mark}_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF::{second}'",
+    "give a name that the rules of px's senders (delivery.senders of a public data server) accept, e.g. --public-name '{minute}_{mark}_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF::{second}'",
   );
 }
 

@@ -3,7 +3,7 @@ import { logEvents } from "../../../../agents/lib/log-events.ts";
 import type { Hosts } from "../../../../infra/hosts/connect.ts";
 import { deliveryName } from "../../../../infra/model/delivery.ts";
 import { poll } from "../../../lib/poll.ts";
-import { type Chain, chainHostOf } from "../../snapshot/chain.ts";
+import { type Chain, chainHostOf, type PublicRoad } from "../../snapshot/chain.ts";
 import { type Evidence, holdersOf } from "../../snapshot/evidence.ts";
 import { parseTrace, traceQuestion } from "../../trace/trace.ts";
 import type { Verification } from "../judge.ts";
@@ -51,12 +51,12 @@ export async function probe(evidence: Evidence, reach: Hosts, options: ProbeOpti
 const newMark = (): string => markOf(randomBytes(3).toString("hex"));
 
 function publicRoads(chain: Chain, { rules, publicName }: ProbeOptions): Probed[] {
-  const road = chain.publicRoad;
-  const [px] = road?.pxes ?? [];
-  if (!road || px === undefined) return [];
-  return Object.entries(senderProducts(rules, publicName)).map(([sender, put]) =>
-    publicRoad(chain, { road, px, sender, put }),
-  );
+  const delivering = chain.publicRoads.filter(({ pxes }) => pxes.length > 0);
+  if (delivering.length === 0) return [];
+  return Object.entries(senderProducts(rules, publicName)).flatMap(([sender, put]) => {
+    const road = delivering.find(({ deliveries }) => deliveries.includes(deliveryName(sender)));
+    return road ? publicRoad(chain, { road, px: road.pxes[0] ?? "", sender, put }) : [];
+  });
 }
 
 /** A product for each sender whose rules accept its name. Pure except for random marks. @throws UserError if none does */
@@ -106,7 +106,7 @@ function radarRoad(evidence: Evidence, mark: string): Probed | undefined {
 }
 
 interface PublicProbe {
-  readonly road: NonNullable<Chain["publicRoad"]>;
+  readonly road: PublicRoad;
   readonly px: string;
   readonly sender: string;
   readonly put: MarkedProduct;
@@ -118,7 +118,7 @@ function publicRoad(chain: Chain, { road, px, sender, put }: PublicProbe): Probe
   const owner: Partial<Record<HopName, string | undefined>> = { fetched: clients[0] };
   const hopOf: Readonly<Record<string, HopName>> = {
     [delivery]: "delivered",
-    "dd-notify": "announced",
+    [road.notifier]: "announced",
     subscriber: "fetched",
   };
   const ends = clients.length > 0 ? clients : [px];

@@ -13,7 +13,7 @@ import { follow } from "./follow.ts";
 import { transfer } from "./ssh.ts";
 import { openTunnel } from "./tunnel.ts";
 
-// Real sshd and ssh on this machine, which acts as the host. `ask` is tested in observe.test.ts.
+// Real sshd and ssh on this machine, which acts as the host. `ask` is tested in observe.process.test.ts.
 
 const timeoutMs = 8000;
 let folder: string;

@@ -1,0 +1,193 @@
+import { randomBytes } from "node:crypto";
+import ssh2 from "ssh2";
+import { stringify } from "yaml";
+import { UserError } from "../../agents/lib/errors.ts";
+import { isRecord, type Values, withBase } from "../../infra/config/base.ts";
+import { withPlaceholders } from "../../infra/config/placeholders.ts";
+import { readStackText } from "../engine/stack-text.ts";
+
+/** What the lab's stack file keeps from the file that it replaces: secrets, so that a second run changes nothing. */
+export interface RehearsalOptions {
+  /** The lab. */
+  readonly name: string;
+  readonly index: number;
+  /** `encryptionsalt` of the labs' passphrase. */
+  readonly salt: string;
+  /** Text of the lab's former stack file, if there is one. */
+  readonly former?: string | undefined;
+}
+
+/** Hosts that a lab has in place of those outside the stack: the department's directory, and a subscriber. */
+const directoryHost = "ldap-1";
+const clientHost = "client-1";
+const firstByte = 11;
+const firstVirtualByte = 201;
+
+/**
+ * A stack file for a lab with the hosts, names and settings of any other stack, to rehearse that stack on one machine. Addresses are the lab's own,
+ * also inside other values; secrets are generated, because the stack's are for its own hosts alone; what is outside the stack, a directory and
+ * subscribers, becomes a host of the lab.
+ *
+ * @param text of the stack's file, whose secrets may be encrypted or missing
+ * @throws ConfigError where the text is no stack file, UserError where it has too many hosts for a lab
+ */
+export function rehearsalText(text: string, { name, index, salt, former }: RehearsalOptions): string {
+  const values = withBase(warrenValues(text, `the stack of lab ${name}`)).values;
+  const hosts = { ...recordAt(values, "hosts"), ...outsideHosts(values) };
+  const addresses = newAddresses(hosts, recordAt(values, "virtualIps"), index, name);
+  const brokers = mapRecord(recordAt(values, "brokers"), (broker) => brokerInLab(broker, index));
+  const draft: Values = {
+    ...values,
+    ssh: {
+      user: "root",
+      privateKeyFile: `.warren/labs/${name}/id_ed25519`,
+      knownHostsFile: `.warren/labs/${name}/known_hosts`,
+      dialTimeoutSeconds: 3,
+    },
+    hosts: mapRecord(hosts, (host, hostName) => ({
+      ...withoutKeys(host, ["ssh", "adopted"]),
+      address: addresses.get(`hosts.${hostName}`),
+    })),
+    virtualIps: mapRecord(recordAt(values, "virtualIps"), (virtualIp, vipName) => ({
+      ...withoutKeys(virtualIp, ["prefixLength"]),
+      interface: "eth0",
+      address: addresses.get(`virtualIps.${vipName}`),
+    })),
+    brokers,
+    tls: withoutKeys(recordAt(values, "tls"), ["caCertificateFile", "caKeyFile"]),
+    ...directoryOf(values, brokers),
+  };
+  const moved = replaceAddresses(draft, movesOf(hosts, recordAt(values, "virtualIps"), addresses)) as Values;
+  return formatStack(withSecrets(moved, former ? warrenValues(former, `lab ${name}`) : {}), salt);
+}
+
+function warrenValues(text: string, subject: string): Values {
+  const config = readStackText(Buffer.from(text), subject);
+  return Object.fromEntries(
+    Object.entries(config).flatMap(([key, value]) => (key.startsWith("warren:") ? [[key.slice(7), value]] : [])),
+  );
+}
+
+/** A directory if a broker asks one and the stack has none; a subscriber if the stack has a public data server and no client. */
+function outsideHosts(values: Values): Values {
+  const roles = Object.values(recordAt(values, "hosts")).flatMap((host) => (isRecord(host) ? host.roles : []));
+  const asksDirectory = Object.values(recordAt(values, "brokers")).some((broker) => isRecord(broker) && broker.ldap);
+  return {
+    ...(asksDirectory && !roles.includes("ldap") ? { [directoryHost]: { roles: ["ldap"] } } : {}),
+    ...(roles.includes("dd") && !roles.includes("client") ? { [clientHost]: { roles: ["client"] } } : {}),
+  };
+}
+
+/** Path of each host and virtual IP -> its address in the lab. */
+function newAddresses(hosts: Values, virtualIps: Values, index: number, name: string): Map<string, string> {
+  const hostNames = Object.keys(hosts);
+  const most = firstVirtualByte - firstByte;
+  if (hostNames.length > most)
+    throw new UserError(`lab ${name}`, `has room for ${most} hosts, got ${hostNames.length}`);
+  const address = (byte: number) => `10.203.${index}.${byte}`;
+  return new Map([
+    ...hostNames.map((host, at) => [`hosts.${host}`, address(firstByte + at)] as const),
+    ...Object.keys(virtualIps).map((vip, at) => [`virtualIps.${vip}`, address(firstVirtualByte + at)] as const),
+  ]);
+}
+
+/** The stack's addresses, with those that take their place. */
+function movesOf(hosts: Values, virtualIps: Values, addresses: ReadonlyMap<string, string>): Map<string, string> {
+  const moves = new Map<string, string>();
+  for (const [section, record] of Object.entries({ hosts, virtualIps })) {
+    for (const [name, value] of Object.entries(record)) {
+      const to = addresses.get(`${section}.${name}`);
+      if (isRecord(value) && typeof value.address === "string" && to) moves.set(value.address, to);
+    }
+  }
+  return moves;
+}
+
+const anAddress = /(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]|\/\d)/g;
+
+/** Also inside other values, e.g. `allowedHosts`. */
+function replaceAddresses(value: unknown, moves: ReadonlyMap<string, string>): unknown {
+  if (typeof value === "string") return value.replace(anAddress, (address) => moves.get(address) ?? address);
+  if (Array.isArray(value)) return value.map((item) => replaceAddresses(item, moves));
+  return isRecord(value) ? mapRecord(value, (item) => replaceAddresses(item, moves)) : value;
+}
+
+/** The management API is open to the lab's network; LDAP is asked at the lab's directory, whose certificate is of the stack's CA. */
+function brokerInLab(broker: unknown, index: number): unknown {
+  if (!isRecord(broker)) return broker;
+  const { management, ldap } = broker;
+  return {
+    ...broker,
+    ...(isRecord(management) && management.from
+      ? { management: { ...management, from: [`10.203.${index}.0/24`] } }
+      : {}),
+    ...(isRecord(ldap) ? { ldap: { ...withoutKeys(ldap, ["caFile", "port"]), servers: [directoryHost] } } : {}),
+  };
+}
+
+/** The directory's people are the brokers' LDAP users, below the DN where the brokers look for them. */
+function directoryOf(values: Values, brokers: Values): Values {
+  const ldap = Object.values(brokers).find((broker) => isRecord(broker) && isRecord(broker.ldap));
+  const pattern = isRecord(ldap) && isRecord(ldap.ldap) ? ldap.ldap.userDnPattern : undefined;
+  if (typeof pattern !== "string") return {};
+  return { directory: { ...recordAt(values, "directory"), peopleDn: pattern.slice(pattern.indexOf(",") + 1) } };
+}
+
+/** Generated secrets, or the former ones of this lab; and the public half of the key for deliveries. */
+function withSecrets(values: Values, former: Values): Values {
+  const own = { ...values, secrets: {} };
+  const needed = recordAt(withPlaceholders(own), "secrets");
+  const kept = recordAt(former, "secrets");
+  const people = Object.values(recordAt(values, "brokers")).flatMap((broker) =>
+    Object.entries(recordAt(broker, "users")).flatMap(([user, settings]) =>
+      isRecord(settings) && settings.ldap === true ? [user] : [],
+    ),
+  );
+  const generated = {
+    ...mapRecord(withoutKeys(needed, ["passwords", "deliveryKey"]), () => newSecret()),
+    passwords: { ...mapRecord(recordAt(needed, "passwords"), () => newSecret()), ...recordAt(kept, "passwords") },
+    directory: { ...Object.fromEntries(people.map((person) => [person, newSecret()])), ...recordAt(kept, "directory") },
+  };
+  const secrets = { ...generated, ...withoutKeys(kept, ["passwords", "directory"]) };
+  if (needed.deliveryKey === undefined) return { ...values, secrets };
+  const key = typeof kept.deliveryKey === "string" ? kept.deliveryKey : newKey();
+  return { ...(withPublicKey(values, publicHalf(key)) as Values), secrets: { ...secrets, deliveryKey: key } };
+}
+
+const newSecret = (): string => randomBytes(16).toString("hex");
+const newKey = (): string => ssh2.utils.generateKeyPairSync("ed25519").private;
+
+/** As `warren:secrets.deliveryKey`'s other half is written in a stack: type and key, no comment. */
+function publicHalf(key: string): string {
+  const parsed = ssh2.utils.parseKey(key);
+  if (parsed instanceof Error) throw parsed;
+  return `${parsed.type} ${parsed.getPublicSSH().toString("base64")}`;
+}
+
+/** Sets `publicKey` wherever files are delivered. */
+function withPublicKey(value: unknown, publicKey: string): unknown {
+  if (!isRecord(value)) return value;
+  return mapRecord(value, (item, key) =>
+    key === "delivery" && isRecord(item) ? { ...item, publicKey } : withPublicKey(item, publicKey),
+  );
+}
+
+function formatStack(values: Values, salt: string): string {
+  const head =
+    "# A rehearsal of another stack. `./warren lab` writes this file; its secrets are valid on this lab's hosts alone.\n";
+  const config = Object.fromEntries(Object.entries(values).map(([key, value]) => [`warren:${key}`, value]));
+  return head + stringify({ config, encryptionsalt: salt }, { lineWidth: 0 });
+}
+
+function recordAt(value: unknown, key: string): Values {
+  const found = isRecord(value) ? value[key] : undefined;
+  return isRecord(found) ? found : {};
+}
+
+function mapRecord(record: Values, map: (value: unknown, key: string) => unknown): Values {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]));
+}
+
+function withoutKeys(value: unknown, keys: readonly string[]): Values {
+  return isRecord(value) ? Object.fromEntries(Object.entries(value).filter(([key]) => !keys.includes(key))) : {};
+}
