@@ -40,7 +40,7 @@ export function define(command: Command): void {
 Reads each file as pxSender and pxReceiver did: px.conf in the folder above comes first, \`include\` is followed, the last line of
 an option wins, defaults are Sundew's. Configs go to standard output, the list of what is missing or not expressed to standard error: file
 and line, option, why, remedy. A file of which only the beginning is known is imported as far as it goes. With --stack, give all senders of
-one server at once: those that deliver, and the one of type amqp that announces. Nothing of the old installation is changed, and no broker
+a server at once: those that deliver, and the one of type amqp that announces. Nothing of the old installation is changed, and no broker
 is asked.
 Exit codes: 0 everything is expressed, 1 a file could not be imported, 2 imported, but something is missing or not expressed.
 

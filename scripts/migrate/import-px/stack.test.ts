@@ -4,6 +4,7 @@ import { parse } from "yaml";
 import { configSchema as senderSchema } from "../../../agents/sender/config.ts";
 import { checkModel } from "../../../infra/checks/index.ts";
 import { noPast } from "../../../infra/checks/past.ts";
+import { datamartsSchema } from "../../../infra/config/datamart.ts";
 import { parseStackConfig, type StackConfig } from "../../../infra/config/index.ts";
 import { contentOf, fixtureModel, hostOf, stackValues } from "../../../infra/model/fixture.ts";
 import { type Imported, importFile } from "./import.ts";
@@ -115,15 +116,30 @@ test("of a conf that is cut off, what it says becomes a section, and the checks 
   expect(() => checkModel(fixtureModel(filled), filled, noPast)).not.toThrow();
 });
 
-test("what a stack has no place for is listed, with the file, and is in no section", async () => {
+test("what a stack has no place for is listed, with the file; several servers are several sections", async () => {
   const lines = [
     ...["type single-file", "protocol sftp", "host other.example", "port 2222", "user u", "ssh_keyfile k"],
     ...["cache_size 9", "mtime 4", "accept .*"],
   ];
   const fanout = announcing.replace("exchange_type topic", "exchange_type fanout");
   const two = stackOf(await imported({ ...completed, "s.conf": lines.join("\n"), "f.conf": fanout }));
-  expect(two.findings.map(({ file, option }) => `${file} ${option}`)).toEqual(["s.conf host", "f.conf type"]);
-  expect(JSON.stringify(two.values)).not.toContain("other.example");
+  expect(two.findings.map(({ file, option }) => `${file} ${option}`)).toEqual([
+    "f.conf type",
+    ...["type", "ssh_keyfile", "makeDirectories", "duplicatesMax", "settleMs", "server.port"].map(
+      (key) => `s.conf ${key}`,
+    ),
+  ]);
+  expect(two.values).toMatchObject({
+    datamarts: {
+      "wxo-b1": { broker: "wxo-b1", exchange: "cmc", delivery: { user: "wxofeed" } },
+      other: { broker: "other", delivery: { user: "u", senders: { s: { protocol: "sftp" } } } },
+    },
+  });
+  expect(datamartsSchema.safeParse(two.values.datamarts).error?.issues).toBeUndefined();
+  const otherUser = { ...completed, "b.conf": completed["wxo-b1-oper-dd.conf"].replace("wxofeed", "other") };
+  const { findings, values } = stackOf(await imported(otherUser));
+  expect(findings).toMatchObject([{ file: "b.conf", option: "user", kind: "unexpressed" }]);
+  expect(JSON.stringify(values)).not.toContain("other");
   const listed = ({ findings }: ReturnType<typeof stackOf>) => findings.map(({ kind, option }) => `${kind} ${option}`);
   expect(listed(stackOf(await imported({ "to_S.conf": lines.join("\n"), "f.conf": fanout })))).toEqual([
     "missing ssh_keyfile",

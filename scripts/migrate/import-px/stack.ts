@@ -49,34 +49,54 @@ const elsewhere: Readonly<Record<string, string>> = {
 const lockUsual = ".tmp";
 
 /**
- * Senders as the section `warren:datamart`: those that deliver to one server, and the one of type amqp that announces what they delivered.
- * Values that are a stack's defaults are written too: the old files say them, and they may change.
+ * Senders as the section `warren:datamart`: those that deliver to a server, and the one of type amqp that announces there what they delivered.
+ * With several servers it is `warren:datamarts`. Values that are a stack's defaults are written too: the old files say them.
  */
 export function stackOf(all: readonly Imported[]): ImportedStack {
   const known = all.flatMap((imported) =>
     imported.config ? [{ imported, config: imported.config as AgentConfig }] : [],
   );
-  const allDelivering = known.filter(({ config }) => config.server !== undefined);
-  const [first] = allDelivering;
-  const delivering = allDelivering.filter(({ config }) => isSameServer(config, first?.config));
-  const [notify] = known.filter(({ config, imported }) => config.broker && imported.agent === "sender");
-  const placed = { delivering, notify, broker: brokerName(first?.config.server?.host ?? hostOf(notify)) };
-  const findings = [...leftOut(known, placed), ...gaps(placed), ...changes(placed)];
-  return { values: plain({ ...agentsUser(notify), datamart: sectionOf(placed) }), findings };
+  const servers = serversOf(known);
+  const findings = [...leftOut(known, servers), ...servers.flatMap((server) => [...gaps(server), ...changes(server)])];
+  const sections = servers.map((server) => [server.broker ?? "NAME", sectionOf(server)] as const);
+  const own = sections.length > 1 ? { datamarts: Object.fromEntries(sections) } : { datamart: sections[0]?.[1] };
+  return { values: plain({ ...agentsUser(servers), ...own }), findings };
 }
 
-/** The senders that have a place in the section. */
-interface Placed {
+/** The senders that have a place in the section of one public data server. */
+interface Server {
   readonly delivering: readonly Sender[];
   readonly notify: Sender | undefined;
   /** Undefined where the files don't say it. */
   readonly broker: string | undefined;
 }
 
-function sectionOf({ delivering, notify, broker }: Placed) {
+/** Senders by the server that they deliver to. One that doesn't say it, because its file is cut off, is the first one's. */
+function serversOf(known: readonly Sender[]): Server[] {
+  const delivering = known.filter(({ config }) => config.server !== undefined);
+  const announcing = known.filter(({ config, imported }) => config.broker && imported.agent === "sender");
+  const hosts = [...new Set(delivering.flatMap(({ config }) => config.server?.host ?? []))];
+  if (hosts.length === 0) {
+    const [notify] = announcing;
+    return [{ delivering, notify, broker: brokerName(hostOf(notify)) }];
+  }
+  return hosts.map((host) => {
+    const there = delivering.filter(({ config }) => (config.server?.host ?? hosts[0]) === host);
+    const user = there.find(({ config }) => config.server?.user !== undefined)?.config.server?.user;
+    const broker = brokerName(host);
+    const found = announcing.find((one) => brokerName(hostOf(one)) === broker);
+    return {
+      delivering: there.filter(({ config }) => (config.server?.user ?? user) === user),
+      notify: found ?? (hosts.length === 1 ? announcing[0] : undefined),
+      broker,
+    };
+  });
+}
+
+function sectionOf({ delivering, notify, broker }: Server) {
   const senders = delivering.map(({ imported, config }) => [keyOf(imported.name), senderOf(config)] as const);
   const delivery = {
-    user: delivering[0]?.config.server?.user,
+    user: delivering.find(({ config }) => config.server?.user)?.config.server?.user,
     // Sundew's FTP was in the clear.
     ftp: delivering.some(({ config }) => config.type === "ftp") ? { tls: false } : undefined,
     senders: Object.fromEntries(senders),
@@ -88,35 +108,41 @@ function sectionOf({ delivering, notify, broker }: Placed) {
 }
 
 /** The user of all agents, where it isn't the default. */
-function agentsUser(notify: Sender | undefined): object {
-  const user = notify?.config.broker?.user;
+function agentsUser(servers: readonly Server[]): object {
+  const user = servers.flatMap(({ notify }) => notify?.config.broker?.user ?? [])[0];
   const isUsual = user === undefined || user === announcementsSchema.shape.user.parse(undefined);
   return isUsual ? {} : { announcements: { user } };
 }
 
-/** Files without a place in the section. */
-function leftOut(known: readonly Sender[], { delivering, notify }: Placed): Finding[] {
+/** Files without a place in any section. */
+function leftOut(known: readonly Sender[], servers: readonly Server[]): Finding[] {
+  const placed = new Set(servers.flatMap(({ delivering, notify }) => [...delivering, ...(notify ? [notify] : [])]));
   return known.flatMap((one) => {
-    if (one === notify || delivering.includes(one)) return [];
+    if (placed.has(one)) return [];
+    const remedy = "run it alone with its own config";
     if (one.config.server) {
-      const why = "it delivers to another server, or as another user, than the first file";
-      return [finding("unexpressed", one, "host", why, "a section is for one server and user: import it apart")];
+      const why = "it delivers as another user than the first file, and a server has one";
+      return [finding("unexpressed", one, "user", why, remedy)];
     }
-    const why = "only one sender of type amqp has a place in warren:datamart, the one that announces what is delivered";
-    const remedy = "run it alone with its own config, or say a receiver in warren:receivers";
-    return [finding("unexpressed", one, "type", why, remedy)];
+    const why = "a server has one sender of type amqp, which announces what is delivered there, and no receivers";
+    return [finding("unexpressed", one, "type", why, `${remedy}, or say a receiver in warren:receivers`)];
   });
 }
 
 /** What the section needs and no file says. */
-function gaps({ delivering, notify, broker }: Placed): Finding[] {
+function gaps({ delivering, notify, broker }: Server): Finding[] {
   const [first] = delivering;
   const any = first ?? notify;
   if (!any) return [];
   const rows: readonly (readonly [boolean, string, string, string])[] = [
     [broker === undefined, "host", "no name of a host follows from it", "say the server's broker: datamart.broker"],
     [!first, "type", "no file delivers to the server", "import the confs that do together with this one"],
-    [!notify, "type", "no file of type amqp announces what is delivered", "import its conf together with this one"],
+    [
+      !notify,
+      "type",
+      "no file of type amqp announces there what is delivered",
+      "import its conf together with this one",
+    ],
     [
       delivering.some(({ config }) => config.type === "sftp"),
       ...(["ssh_keyfile", "a stack has a key of its own for SFTP"] as const),
@@ -127,7 +153,7 @@ function gaps({ delivering, notify, broker }: Placed): Finding[] {
 }
 
 /** Settings of placed senders that a stack says elsewhere, or can't say. */
-function changes({ delivering, notify, broker }: Placed): Finding[] {
+function changes({ delivering, notify, broker }: Server): Finding[] {
   const found = [...delivering, ...(notify ? [notify] : [])].flatMap((one) =>
     Object.entries(elsewhere).flatMap(([key, why]) =>
       hasOwn(one.config, key) ? [finding("unexpressed", one, key, why, "check that this is what is meant")] : [],
@@ -180,13 +206,6 @@ function senderOf(config: AgentConfig) {
   const { rules, ...common } = commonOf(config);
   return { protocol: type, queueDirectory, mode: server?.mode, ...common, lock, chmod, rules };
 }
-
-/** Whether two senders may have the same server and user; a file that is cut off may not say them. */
-const isSameServer = ({ server: one }: AgentConfig, other: AgentConfig | undefined): boolean =>
-  (["host", "user"] as const).every((key) => {
-    const values = [one?.[key], other?.server?.[key]];
-    return values.includes(undefined) || values[0] === values[1];
-  });
 
 const hostOf = (notify: Sender | undefined): string | undefined => notify?.config.broker?.hosts[0];
 
