@@ -19,6 +19,7 @@ export const dispatcherKeys = z.object(dispatcher).pick({
   inputQueue: true,
   inputTopic: true,
   notifyTopic: true,
+  notifyKey: true,
   dedupWindowSeconds: true,
   entriesMax: true,
   doubtSeconds: true,
