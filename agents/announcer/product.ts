@@ -2,7 +2,7 @@ import { productKey, type WireMessage } from "../lib/announcement.ts";
 import { codecV00 } from "../lib/codec-v00.ts";
 import type { ExportEntry } from "../lib/journal-export.ts";
 import { good, type Result } from "../lib/result.ts";
-import { formatTopic } from "../lib/topics.ts";
+import { formatFileTopic, formatTopic } from "../lib/topics.ts";
 import { exportTreeJournal } from "../lib/tree-journal.ts";
 import type { Config } from "./config.ts";
 
@@ -23,11 +23,20 @@ const keyOfProductAt = (path: string): string => productKey(path.slice(path.last
 export function composeAnnouncement(
   path: string,
   sizeBytes: number,
-  config: Pick<Config, "topicPrefix" | "pathPrefix" | "baseUrl">,
+  config: Pick<Config, "topicPrefix" | "topicFileName" | "pathPrefix" | "baseUrl">,
 ): Result<OutgoingAnnouncement> {
   const relPath = `${config.pathPrefix}/${path}`;
-  const topic = formatTopic(config.topicPrefix, relPath, config.pathPrefix);
+  const topic = formatProductTopic(relPath, config);
   if (!topic.ok) return topic;
   const message = codecV00.format({ baseUrl: config.baseUrl, relPath, sizeBytes, key: keyOfProductAt(path) });
   return message.ok ? good({ routingKey: topic.value, message: message.value }) : message;
+}
+
+/** A name that doesn't fit is omitted: a product with a shorter topic is better than none. */
+function formatProductTopic(
+  relPath: string,
+  { topicPrefix, topicFileName, pathPrefix }: Pick<Config, "topicPrefix" | "topicFileName" | "pathPrefix">,
+): Result<string> {
+  const named = topicFileName ? formatFileTopic(topicPrefix, relPath, pathPrefix) : undefined;
+  return named?.ok ? named : formatTopic(topicPrefix, relPath, pathPrefix);
 }

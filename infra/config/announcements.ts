@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { configSchema as announcerSchema } from "../../agents/announcer/config.ts";
 import { configSchema as dispatcherSchema } from "../../agents/dispatcher/config.ts";
 import { logConfig } from "../../agents/lib/config.ts";
 import { configSchema as pullerSchema } from "../../agents/puller/config.ts";
@@ -47,6 +48,7 @@ export const announcementsSchema = z.strictObject({
   beside: nameSchema.optional(),
   ...pullerKeys.shape,
   ...dispatcherKeys.shape,
+  topicFileName: announcerSchema.shape.topicFileName,
   /** Announcements in flight between broker and dispatcher. */
   dispatcherPrefetch: dispatcher.prefetch,
   pullQueue: puller.queue,
