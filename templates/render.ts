@@ -40,7 +40,13 @@ export interface RabbitmqConfValues {
   readonly tls: { readonly port: number } | false;
   readonly certificateFile: string;
   readonly tlsVersions: readonly Numbered[];
-  readonly management: { readonly address: string; readonly port: number; readonly tls: boolean };
+  readonly management: {
+    readonly address: string;
+    readonly port: number;
+    readonly tls: boolean;
+    /** HTTP without TLS as well. */
+    readonly plainPort: number | false;
+  };
   readonly clusterName: string;
   readonly clustered: boolean;
   /** In the order of the config. */
@@ -120,7 +126,7 @@ export const renderKeepalivedConf = template<KeepalivedConfValues>("keepalived.c
 export const renderFirewall = template<{
   members: string;
   clusterPorts: string;
-  managementPort: number;
+  managementPorts: string;
   managementFrom: string;
   ftpPorts: string;
   ftpFrom: string;

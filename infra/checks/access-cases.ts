@@ -1,7 +1,11 @@
+import type { BrokerConfig } from "../config/brokers.ts";
 import { broker, ldap, permissions, type RuleCases, sound, user, withPassword } from "./fixture.ts";
 
 const own = (configure: string, write = "", read = "") =>
   withPassword("peter", user("peter", permissions(configure, write, read)));
+
+const managed = (change: Partial<BrokerConfig["management"]>) =>
+  broker({ management: { port: 15_671, address: "0.0.0.0", from: ["142.135.12.0/24"], ...change } });
 
 const group = { inGroup: "ou=/-users,ou=vhosts,dc=ec,dc=gc,dc=ca" };
 
@@ -91,6 +95,17 @@ export const accessCases: readonly RuleCases[] = [
     rule: "plain-text-amqp",
     fires: [{ on: "`plainText: true`", config: broker({ plainText: true }) }],
     quiet: [{ on: "`plainText: false`", config: sound }],
+  },
+  {
+    rule: "plain-management",
+    fires: [{ on: "`plainPort: 15672`", config: managed({ plainPort: 15_672 }) }],
+    quiet: [
+      { on: "HTTPS alone", config: sound },
+      {
+        on: "`plainPort: 15672` on the loopback address",
+        config: managed({ plainPort: 15_672, address: "127.0.0.1" }),
+      },
+    ],
   },
   {
     rule: "open-distribution",

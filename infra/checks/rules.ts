@@ -10,6 +10,7 @@ import { openDistribution } from "./open-distribution.ts";
 import { openLoopbackUsers } from "./open-loopback-users.ts";
 import { openManagement } from "./open-management.ts";
 import { pauseMinorityOfTwo } from "./pause-minority-of-two.ts";
+import { plainManagement } from "./plain-management.ts";
 import { plainTextAmqp } from "./plain-text-amqp.ts";
 import { policedProductionQueue } from "./policed-production-queue.ts";
 import { quorumOfTwo } from "./quorum-of-two.ts";
@@ -58,6 +59,7 @@ export const rules: readonly Rule[] = [
   unverifiedLdap,
   // Ports and protocols open to the network
   plainTextAmqp,
+  plainManagement,
   openDistribution,
   openManagement,
 ];

@@ -43,6 +43,8 @@ export const policySchema = z.strictObject({
 const managementSchema = z.strictObject({
   /** Default: 15671 with TLS, 15672 without. */
   port: portSchema.optional(),
+  /** HTTP without TLS on one more port, for clients that know no HTTPS; the old port is 15672. Only with TLS, without which `port` is this. */
+  plainPort: portSchema.optional(),
   /** Listen address on each member; `127.0.0.1` restricts access to the host itself. */
   address: addressSchema.default("0.0.0.0"),
   /** Networks with access, e.g. `10.0.0.0/8`; they must include that of warren's own machine. Empty: any network. Members always have access. */

@@ -83,6 +83,13 @@ function clusterIssues(config: StackConfig): ConfigIssue[] {
         issues.push({ path: at, message: `expected a host that is in no other cluster, got ${host} of ${other}` });
       member.set(host, path);
     });
+    const { port, plainPort } = broker.management;
+    if (plainPort !== undefined && (!broker.tls || plainPort === port)) {
+      const expected = broker.tls
+        ? `another port than \`port\` (${port})`
+        : "no such port: without TLS, `port` is plain HTTP";
+      issues.push({ path: `${path}.management.plainPort`, message: `expected ${expected}, got ${plainPort}` });
+    }
     if (broker.virtualIp && !config.virtualIps[broker.virtualIp]) {
       issues.push({
         path: `${path}.virtualIp`,

@@ -108,6 +108,20 @@ describe("the configuration of a 3.10 broker", () => {
     ]);
   });
 
+  it("has management over HTTP beside HTTPS if configured, on the same address", () => {
+    const both = { tls: true, management: { plainPort: 15_672, address: "10.0.0.1" } };
+    const listener = (port: number) => [setting("port", port), setting("ip", "10.0.0.1")];
+    const terms = config(both, "rabbitmq_management") as readonly Term[];
+    expect(terms).toEqual([expect.anything(), setting("tcp_config", listener(15_672))]);
+    expect(valueAt(terms, "ssl_config")).toEqual(expect.arrayContaining(listener(15_671)));
+    expect(conf(both).filter((line) => /^management\.(ssl|tcp)\.(port|ip)/.test(line))).toEqual([
+      "management.ssl.port = 15671",
+      "management.ssl.ip = 10.0.0.1",
+      "management.tcp.port = 15672",
+      "management.tcp.ip = 10.0.0.1",
+    ]);
+  });
+
   it("has no cluster settings for a single broker, and no loopback users if there are none", () => {
     expect(config({ members: ["bunny1"] }, "rabbit", "cluster_nodes")).toBeUndefined();
     expect(config({ loopbackUsers: [] }, "rabbit", "loopback_users")).toEqual([]);

@@ -66,6 +66,7 @@ function confValues(settings: BrokerSettings): RabbitmqConfValues {
     ...settings,
     clear: { address: "", ...settings.clear },
     tls: settings.tls ?? false,
+    management: { plainPort: false, ...settings.management },
     tlsVersions: numbered(tlsVersions),
     clustered: settings.nodes.length > 0,
     keepaliveMs: settings.nodeLoss?.keepaliveMs ?? 0,

@@ -13,7 +13,13 @@ export interface BrokerSettings {
   readonly tls?: { readonly port: number };
   /** PEM file with certificate and key of all TLS listeners. */
   readonly certificateFile: string;
-  readonly management: { readonly address: string; readonly port: number; readonly tls: boolean };
+  readonly management: {
+    readonly address: string;
+    readonly port: number;
+    readonly tls: boolean;
+    /** HTTP without TLS beside HTTPS. */
+    readonly plainPort?: number;
+  };
   readonly clusterName: string;
   /** Node names in the order of the config; empty for a single broker. */
   readonly nodes: readonly string[];
@@ -106,7 +112,12 @@ export function brokerSettings(clusterName: string, broker: BrokerConfig, nodeTi
     clear: { ...(broker.plainText ? {} : { address: "127.0.0.1" }), port: broker.port },
     ...(broker.tls ? { tls: { port: broker.tlsPort } } : {}),
     certificateFile: brokerCertificateFile,
-    management: { address: broker.management.address, port: broker.management.port, tls: broker.tls },
+    management: {
+      address: broker.management.address,
+      port: broker.management.port,
+      tls: broker.tls,
+      ...(broker.management.plainPort === undefined ? {} : { plainPort: broker.management.plainPort }),
+    },
     clusterName,
     nodes: broker.members.length > 1 ? broker.members.map((name) => `rabbit@${name}`) : [],
     partitionHandling: partitionHandlingOf(broker),

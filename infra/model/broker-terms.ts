@@ -10,7 +10,7 @@ const versions = setting("versions", tlsVersions.map(atom));
 export function configTerms(settings: BrokerSettings): Term {
   return [
     setting("rabbit", rabbitTerms(settings)),
-    setting("rabbitmq_management", [managementTerms(settings)]),
+    setting("rabbitmq_management", managementTerms(settings)),
     ...kernelTerms(settings),
     ...(settings.ldap
       ? [setting("rabbitmq_auth_backend_ldap", [...ldapTerms(settings.ldap), ...directoryTerms(settings.ldap)])]
@@ -89,10 +89,14 @@ function backendTerms({ first, authorization }: LdapSettings): Term[] {
   return first === "ldap" ? [viaLdap, internalBackend] : [internalBackend, viaLdap];
 }
 
-function managementTerms(settings: BrokerSettings): Term {
-  const { address, port, tls } = settings.management;
-  const listener = [setting("port", port), setting("ip", address)];
-  return tls ? setting("ssl_config", [...listener, ...certificateTerms(settings)]) : setting("tcp_config", listener);
+function managementTerms(settings: BrokerSettings): Term[] {
+  const { address, port, tls, plainPort } = settings.management;
+  const listener = (at: number) => [setting("port", at), setting("ip", address)];
+  if (!tls) return [setting("tcp_config", listener(port))];
+  return [
+    setting("ssl_config", [...listener(port), ...certificateTerms(settings)]),
+    ...(plainPort === undefined ? [] : [setting("tcp_config", listener(plainPort))]),
+  ];
 }
 
 const certificateTerms = ({ certificateFile }: BrokerSettings): Term[] => [
