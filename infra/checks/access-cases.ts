@@ -4,6 +4,13 @@ import { broker, ldap, permissions, type RuleCases, sound, user, withPassword } 
 const own = (configure: string, write = "", read = "") =>
   withPassword("peter", user("peter", permissions(configure, write, read)));
 
+const withLdapUser = (change: Partial<BrokerConfig["users"][string]>) => {
+  const config = ldap({});
+  const { bunny } = config.brokers;
+  const users = { peter: { tags: [], ldap: true, ...change } };
+  return bunny ? { ...config, brokers: { bunny: { ...bunny, users } } } : config;
+};
+
 const managed = (change: Partial<BrokerConfig["management"]>) =>
   broker({ management: { port: 15_671, address: "0.0.0.0", from: ["142.135.12.0/24"], ...change } });
 
@@ -27,6 +34,10 @@ export const accessCases: readonly RuleCases[] = [
     fires: [
       { on: "`^q_peter`, which has no `$`", config: own("^q_peter") },
       { on: "`^q_peter$|xpublic$`, whose second alternative has no `^`", config: own("^q_peter$|xpublic$") },
+      {
+        on: "an LDAP user with `permissions: compatible`, the requirement's expressions",
+        config: withLdapUser({ permissions: "compatible" }),
+      },
       { on: "`^q_peter\\$`, whose dollar is a literal one", config: own("^q_peter\\$") },
     ],
     quiet: [

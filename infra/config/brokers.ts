@@ -11,9 +11,15 @@ const valueSchema = z.union([z.string(), z.number(), z.boolean()]);
 /** Regular expressions of the names on `/` that a user may configure, write and read. */
 const permissionsSchema = z.strictObject({ configure: z.string(), write: z.string(), read: z.string() });
 
+/**
+ * `compatible`: the old expressions, which anonymous and each LDAP user had. `all`: everything, as the package gives it to guest, and the old
+ * commands to feeder.
+ */
+const permissionWords = ["compatible", "all"] as const;
+
 export const userSchema = z.strictObject({
   tags: z.array(z.string().regex(/^[a-z_]+$/, "expected a tag, e.g. monitoring")).default([]),
-  permissions: permissionsSchema.optional(),
+  permissions: z.union([z.enum(permissionWords), permissionsSchema]).optional(),
   /** LDAP alone (`ldap` of the broker) checks the password; `warren:secrets.passwords` has none. */
   ldap: z.boolean().default(false),
 });

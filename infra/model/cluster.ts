@@ -4,7 +4,7 @@ import { type DatamartConfig, queueManagerUser } from "../config/datamart.ts";
 import { hasPassword, passwordOf, type StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
 import { agentQueues } from "./agent-queues.ts";
-import { permissionsOf } from "./permissions.ts";
+import { ownPermissions, permissionsOf } from "./permissions.ts";
 import type { ClusterModel, PolicyModel, UserModel } from "./types.ts";
 
 /** The clusters of a stack with their users, exchanges, queues and policies. */
@@ -42,7 +42,7 @@ function usersOf(config: StackConfig, cluster: string, broker: BrokerConfig): Us
     name,
     ...(user.ldap ? {} : { password: passwordOf(config, name, cluster) }),
     tags: user.tags,
-    ...(user.permissions ? { permissions: user.permissions } : {}),
+    ...(user.permissions ? { permissions: ownPermissions(user.permissions) } : {}),
   }));
 }
 

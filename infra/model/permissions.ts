@@ -5,7 +5,7 @@ export interface Permissions {
   readonly read: string;
 }
 
-/** The feeder's permissions in both settings. */
+/** The feeder's permissions in both settings, and those that RabbitMQ gives to its default user. */
 const all: Permissions = { configure: ".*", write: ".*", read: ".*" };
 
 /**
@@ -31,5 +31,11 @@ const settings: Readonly<Record<"safe" | "compatible", { anonymous: Permissions;
     feeder: all,
   },
 };
+
+/** A user's own permissions: three expressions, or a word for some. */
+export function ownPermissions(own: Permissions | "compatible" | "all"): Permissions {
+  if (own === "all") return all;
+  return own === "compatible" ? settings.compatible.anonymous : own;
+}
 
 export const permissionsOf = (setting: keyof typeof settings) => settings[setting];
