@@ -59,6 +59,8 @@ export interface LdapSettings {
   readonly timeoutMs: number;
   /** RabbitMQ's values. */
   readonly log: "false" | "true" | "network";
+  /** Writes the old `{network, true}` too, which RabbitMQ ignores. */
+  readonly oldNetworkTerm: boolean;
   readonly first: LdapConfig["first"];
   /** `internal`: LDAP only checks the password; `ldap`: it also authorizes users. */
   readonly authorization: LdapConfig["authorization"];
@@ -149,7 +151,8 @@ function ldapSettings(ldap: LdapConfig): LdapSettings {
       : { tls: { caFile: ldap.caFile ?? caFile, verify: ldap.verify, ...serverName } }),
     userDnPattern: ldap.userDnPattern,
     timeoutMs: ldap.timeoutMs,
-    log: ({ off: "false", on: "true", network: "network" } as const)[ldap.log],
+    log: ({ off: "false", on: "true", network: "network", compatible: "true" } as const)[ldap.log],
+    oldNetworkTerm: ldap.log === "compatible",
     first: ldap.first,
     authorization: ldap.authorization,
     ...(ldap.groupLookupBase ? { groupLookupBase: ldap.groupLookupBase } : {}),

@@ -126,8 +126,9 @@ function ldapTerms(ldap: LdapSettings): Term[] {
   ];
 }
 
-/** DNs and queries, which `rabbitmq.conf` can't express: a `#` would end a DN, and there are no queries. */
+/** DNs, queries and the old term, which `rabbitmq.conf` can't express: a `#` would end a DN, and there are no queries. */
 const directoryTerms = (ldap: LdapSettings): Term[] => [
+  ...(ldap.oldNetworkTerm ? [setting("network", true)] : []),
   setting("user_dn_pattern", ldap.userDnPattern),
   ...(ldap.groupLookupBase ? [setting("group_lookup_base", ldap.groupLookupBase)] : []),
   ...ldap.accessQueries.map(({ name, query }) => setting(name, queryTerm(query))),

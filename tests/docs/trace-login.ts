@@ -8,7 +8,7 @@ const rows = "infra/checks/cases.ts";
 
 const oldLdap: Proof = [
   rendered,
-  "has the LDAP settings of the requirement, except that nobody gets the management tag",
+  "has each LDAP term of the requirement, with `log: compatible` and its tags; only the tag query differs without them",
 ];
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: that is how RabbitMQ writes it
