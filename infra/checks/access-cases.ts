@@ -54,6 +54,10 @@ export const accessCases: readonly RuleCases[] = [
     rule: "guest-enabled",
     fires: [
       { on: "guest with a tag", config: user("guest", { tags: ["management"] }) },
+      {
+        on: "guest with `permissions: all`, as the requirement leaves it",
+        config: user("guest", { permissions: "all" }),
+      },
       { on: "guest with permissions", config: user("guest", permissions("", "", "^xpublic$")) },
       { on: "guest as the administrator", config: broker({ administrator: "guest" }) },
     ],

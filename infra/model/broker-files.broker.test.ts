@@ -2,12 +2,14 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect } from "amqplib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LocalBroker, type LocalBrokerPorts, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { type CertificateFiles, makeCertificate } from "../../tests/rigs/test-certificates.ts";
 import { parseStackConfig } from "../config/index.ts";
 import { definitionsFile } from "./broker-settings.ts";
 import { contentOf, fixtureSecrets, hostOf, stackValues } from "./fixture.ts";
+import { ownPermissions } from "./permissions.ts";
 import { brokerCertificateFile } from "./tls.ts";
 
 // The file of a 3.10 member, as the model makes it, read by a real broker: settings that old clients need, all at once. Not shown here: a
@@ -24,6 +26,10 @@ function configurationOf(ports: LocalBrokerPorts): string {
   const values = stackValues("op");
   const broker = {
     ...{ members: ["bunny1"], series: "3.10", port: ports.amqp, tlsPort: ports.amqps, plainText: false },
+    ldap: {
+      ...{ servers: ["127.0.0.1"], port: 9, encryption: "none", log: "compatible" },
+      userDnPattern: `uid=\${username},ou=People,ou=depot,dc=ec,dc=gc,dc=ca`,
+    },
     management: { port: httpsPort, plainPort: ports.management, address: "127.0.0.1" },
   };
   const host = hostOf("bunny1", parseStackConfig({ ...values, brokers: { bunny: broker }, virtualIps: {} }, "op"));
@@ -38,7 +44,8 @@ beforeAll(async () => {
   const both = await Promise.all([certificate.certificateFile, certificate.keyFile].map((file) => readFile(file)));
   await writeFile(join(folder, "server.pem"), Buffer.concat(both));
   await writeFile(join(folder, "definitions.json"), contentOf(hostOf("bunny1"), definitionsFile));
-  broker = await startLocalBroker({ tls: certificate, configuration: configurationOf });
+  const plugins = ["rabbitmq_auth_backend_ldap"];
+  broker = await startLocalBroker({ tls: certificate, configuration: configurationOf, plugins });
 });
 afterAll(async () => {
   await broker?.stop();
@@ -59,4 +66,26 @@ test("management answers over HTTP and HTTPS at once", async () => {
       .catch(reject);
   });
   expect(status).toBe(200);
+});
+
+test("the broker starts with {log, true} and {network, true} as they were, and authenticates its own users", async () => {
+  for (const key of ["log", "network"])
+    expect(await broker.evaluate(`application:get_env(rabbitmq_auth_backend_ldap, ${key})`)).toBe("{ok,{ok,true}}");
+});
+
+test("guest with `permissions: all` and without a tag uses the broker from its own host, and not the management API", async () => {
+  const [guest, password] = ["guest", fixtureSecrets.passwords.guest];
+  const put = async (path: string, body: object) =>
+    (await fetch(`${broker.managementUrl}/api/${path}`, { method: "PUT", headers: root, body: JSON.stringify(body) }))
+      .ok;
+  expect(await put("users/guest", { password, tags: "" })).toBe(true);
+  const login = () => connect({ hostname: "127.0.0.1", port: broker.amqpPort, username: guest, password });
+  await expect(login(), "no permissions, as by default").rejects.toThrow(/ACCESS.REFUSED|NOT.ALLOWED|ConnectionClose/);
+  expect(await put("permissions/%2F/guest", ownPermissions("all"))).toBe(true);
+  const connection = await login();
+  const channel = await connection.createChannel();
+  await channel.assertExchange("cmc", "topic");
+  await connection.close();
+  const asked = await fetch(`${broker.managementUrl}/api/overview`, { headers: basic(guest, password) });
+  expect(asked.status).toBe(401);
 });

@@ -43,7 +43,10 @@ describe("a user's own permissions", () => {
   it("may be the old expressions for an LDAP user with `permissions: compatible`, whatever anonymous has", () => {
     const values = stackValues("lab");
     const brokers = values.brokers as Record<string, Record<string, unknown>>;
-    Object.assign(brokers.bunny ?? {}, { permissions: "safe", users: { peter: { ldap: true, permissions: "compatible" } } });
+    Object.assign(brokers.bunny ?? {}, {
+      permissions: "safe",
+      users: { peter: { ldap: true, permissions: "compatible" } },
+    });
     const [cluster] = clusterModels(parseStackConfig(values, "lab"));
     const of = (name: string) => cluster?.users.find((user) => user.name === name);
     expect(of("peter")).toEqual({ name: "peter", tags: [], permissions: permissionsOf("compatible").anonymous });
