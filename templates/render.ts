@@ -58,6 +58,7 @@ export interface RabbitmqConfValues {
   readonly frameBytesMax: number;
   readonly heartbeatSeconds: number;
   readonly definitionsFile: string;
+  readonly quorumByDefault: boolean;
   readonly loopbackUsers: readonly string[];
   readonly refuseAnonymous: boolean;
   readonly ldap: RabbitmqConfLdap | false;

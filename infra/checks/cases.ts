@@ -49,6 +49,11 @@ const replicationCases: readonly RuleCases[] = [
     quiet: [{ on: "the requirement's policy on 3.10", config: sound }],
   },
   {
+    rule: "quorum-by-default",
+    fires: [{ on: "4.0 with `defaultQueueType: quorum`", config: trixie(3, { defaultQueueType: "quorum" }) }],
+    quiet: [{ on: "4.0 without it", config: trixie(3) }],
+  },
+  {
     rule: "series-in-place",
     fires: [{ on: "a cluster of 3.10, changed to 4.0", config: trixie(3), past: { series: past.series } }],
     quiet: [

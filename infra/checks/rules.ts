@@ -13,6 +13,7 @@ import { pauseMinorityOfTwo } from "./pause-minority-of-two.ts";
 import { plainManagement } from "./plain-management.ts";
 import { plainTextAmqp } from "./plain-text-amqp.ts";
 import { policedProductionQueue } from "./policed-production-queue.ts";
+import { quorumByDefault } from "./quorum-by-default.ts";
 import { quorumOfTwo } from "./quorum-of-two.ts";
 import { releaseInPlace } from "./release-in-place.ts";
 import type { Rule } from "./rule.ts";
@@ -33,6 +34,7 @@ export const rules: readonly Rule[] = [
   pauseMinorityOfTwo,
   quorumOfTwo,
   mirroringUnsupported,
+  quorumByDefault,
   seriesInPlace,
   releaseInPlace,
   seriesNotInRelease,

@@ -92,6 +92,11 @@ const brokerFields = z.strictObject({
     { name: "xpublic", type: "topic" },
   ]),
   queues: z.array(queueSchema).default([]),
+  /**
+   * Type of durable queues that a client declares without one. `quorum` replicates them, as the old policy did with `cmc.…`; but all of them, as
+   * a type can't depend on a name. What may be lost with its client or its host stays classic: auto-delete, exclusive and not durable queues.
+   */
+  defaultQueueType: z.enum(["classic", "quorum"]).default("classic"),
   policies: z.array(policySchema).default([]),
   /** Limits that no policy and no client can raise, e.g. `max-length-bytes` and `expires` of clients' queues. */
   operatorPolicies: z.array(policySchema).default([]),

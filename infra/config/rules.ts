@@ -9,6 +9,7 @@ import { directoryIssues } from "./directory-rules.ts";
 import { messageAgentIssues } from "./message-agents-rules.ts";
 import type { StackConfig } from "./schema.ts";
 import { missingSecret, standardUsers } from "./secrets.ts";
+import { traitsOf } from "./series.ts";
 
 /**
  * Rules that span several keys: names that refer to nothing, addresses used twice. Rules about settings that are valid but unsafe are checks on
@@ -83,6 +84,12 @@ function clusterIssues(config: StackConfig): ConfigIssue[] {
         issues.push({ path: at, message: `expected a host that is in no other cluster, got ${host} of ${other}` });
       member.set(host, path);
     });
+    const { replication } = traitsOf(broker.series);
+    if (broker.defaultQueueType === "quorum" && (replication === "mirrored" || broker.members.length < 2)) {
+      const why =
+        replication === "mirrored" ? `its policy mirrors the queues of ${broker.series}` : "it has one member";
+      issues.push({ path: `${path}.defaultQueueType`, message: `expected classic, because ${why}` });
+    }
     const { port, plainPort } = broker.management;
     if (plainPort !== undefined && (!broker.tls || plainPort === port)) {
       const expected = broker.tls

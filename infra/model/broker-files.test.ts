@@ -243,6 +243,11 @@ describe("the configuration of a 4.0 broker", () => {
     ]);
   });
 
+  it("gives clients' durable queues the type quorum if configured, which 3.10 can't", () => {
+    expect(conf({ defaultQueueType: "quorum" })).toContain("default_queue_type = quorum");
+    expect(conf().filter((line) => line.startsWith("default_queue_type"))).toEqual([]);
+  });
+
   it("has unencrypted AMQP only for the host itself if TLS is on", () => {
     const lines = conf({ tls: true, tlsPort: 5671, management: { port: 15671, address: "10.0.0.1" } });
     expect(lines).toEqual(

@@ -72,6 +72,7 @@ function confValues(settings: BrokerSettings): RabbitmqConfValues {
     keepaliveMs: settings.nodeLoss?.keepaliveMs ?? 0,
     raftPollMs: settings.nodeLoss?.raftPollMs ?? 0,
     nodes: numbered(settings.nodes),
+    quorumByDefault: settings.defaultQueueType === "quorum",
     // A dot separates the parts of a key.
     loopbackUsers: settings.loopbackUsers.map((user) => user.replaceAll(".", "\\.")),
     ldap: settings.ldap ? ldapValues(settings.ldap) : false,

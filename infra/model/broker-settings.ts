@@ -30,6 +30,8 @@ export interface BrokerSettings {
   /** Bytes of an AMQP frame, which bounds the headers and arguments that a client may send. */
   readonly frameBytesMax: number;
   readonly definitionsFile: string;
+  /** Of queues that clients declare without one. */
+  readonly defaultQueueType: "classic" | "quorum";
   readonly loopbackUsers: readonly string[];
   /** Turns off anonymous logins, in series that have them. */
   readonly refuseAnonymous: boolean;
@@ -128,6 +130,7 @@ export function brokerSettings(clusterName: string, broker: BrokerConfig, nodeTi
     heartbeatSeconds: 10,
     frameBytesMax,
     definitionsFile,
+    defaultQueueType: broker.defaultQueueType,
     loopbackUsers: broker.loopbackUsers,
     refuseAnonymous: traitsOf(broker.series).anonymousMechanism,
     ...(broker.ldap ? { ldap: ldapSettings(broker.ldap) } : {}),

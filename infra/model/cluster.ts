@@ -18,13 +18,19 @@ export function clusterModels(config: StackConfig): ClusterModel[] {
     users: usersOf(config, name, broker),
     agentUser: config.announcements.user,
     exchanges: broker.exchanges,
-    queues: broker.queues,
+    queues: broker.queues.map((queue) => typed(queue, broker)),
     policies: [...(broker.standardObjects ? standardPolicies(broker) : []), ...broker.policies],
     operatorPolicies: broker.operatorPolicies,
     agentQueues: agentQueues(config, name),
     ...(broker.members.every((host) => config.hosts[host]?.adopted?.["rabbitmq-server"]) ? { found: true } : {}),
   }));
 }
+
+/** The broker would add the type of its own accord, and report it as an argument. */
+const typed = (queue: BrokerConfig["queues"][number], { defaultQueueType }: BrokerConfig) =>
+  defaultQueueType === "classic"
+    ? queue
+    : { ...queue, arguments: { "x-queue-type": defaultQueueType, ...queue.arguments } };
 
 /** Standard users and the config's own users, which override standard ones of the same name. */
 function usersOf(config: StackConfig, cluster: string, broker: BrokerConfig): UserModel[] {
