@@ -96,7 +96,9 @@ export interface VrrpInstance {
   readonly priority: number;
   readonly advertSeconds: number;
   readonly preemptDelaySeconds: number;
-  /** The host's own address and those of its peers: adverts are unicast. */
+  /** VRRP version 2 by multicast, with a password in the clear, as the old text has it. */
+  readonly vrrp2: { readonly authPass: string } | false;
+  /** The host's own address and those of its peers: adverts of version 3 are unicast. */
   readonly source: string;
   readonly peers: readonly string[];
   readonly address: string;

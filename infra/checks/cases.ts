@@ -112,6 +112,13 @@ const virtualIpCases: readonly RuleCases[] = [
       },
     ],
   },
+  {
+    rule: "open-vrrp",
+    fires: [
+      { on: "`vrrp2: { authPass: bunop }`, as in the requirement", config: vip({ vrrp2: { authPass: "bunop" } }) },
+    ],
+    quiet: [{ on: "VRRP version 3", config: sound }],
+  },
 ];
 
 /** Policies are tried on 4.0, which has no standard policies that could interfere. */

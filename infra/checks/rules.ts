@@ -9,6 +9,7 @@ import { mirroringUnsupported } from "./mirroring-unsupported.ts";
 import { openDistribution } from "./open-distribution.ts";
 import { openLoopbackUsers } from "./open-loopback-users.ts";
 import { openManagement } from "./open-management.ts";
+import { openVrrp } from "./open-vrrp.ts";
 import { pauseMinorityOfTwo } from "./pause-minority-of-two.ts";
 import { plainManagement } from "./plain-management.ts";
 import { plainTextAmqp } from "./plain-text-amqp.ts";
@@ -42,6 +43,7 @@ export const rules: readonly Rule[] = [
   equalPriorities,
   sharedRouterId,
   virtualIpOutsideSubnet,
+  openVrrp,
   // Queues and policies
   policedProductionQueue,
   shortDedupWindow,

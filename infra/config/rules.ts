@@ -255,9 +255,16 @@ function tlsIssues({ tls }: StackConfig): ConfigIssue[] {
 }
 
 function virtualIpIssues(config: StackConfig): ConfigIssue[] {
-  return Object.entries(config.virtualIps).flatMap(([name, vip]) =>
-    Object.keys(vip.priorities)
-      .filter((host) => !config.hosts[host])
-      .map((host) => unknownHost(`virtualIps.${name}.priorities`, host)),
-  );
+  return Object.entries(config.virtualIps).flatMap(([name, { priorities, vrrp2, advertSeconds }]) => {
+    const path = `virtualIps.${name}`;
+    const expected = "expected whole seconds, because VRRP version 2 knows no others";
+    return [
+      ...(vrrp2 && !Number.isInteger(advertSeconds)
+        ? [{ path: `${path}.advertSeconds`, message: `${expected}, got ${advertSeconds}` }]
+        : []),
+      ...Object.keys(priorities)
+        .filter((host) => !config.hosts[host])
+        .map((host) => unknownHost(`${path}.priorities`, host)),
+    ];
+  });
 }
