@@ -73,6 +73,29 @@ test("the broker starts with {log, true} and {network, true} as they were, and a
     expect(await broker.evaluate(`application:get_env(rabbitmq_auth_backend_ldap, ${key})`)).toBe("{ok,{ok,true}}");
 });
 
+const put = async (path: string, body: object) =>
+  (await fetch(`${broker.managementUrl}/api/${path}`, { method: "PUT", headers: root, body: JSON.stringify(body) })).ok;
+
+test("gives a user with `permissions: compatible` the old rights: cmc… and xpublic…, and nothing else", async () => {
+  const password = "peter-of-the-tests";
+  expect(await put("users/peter", { password, tags: "" })).toBe(true);
+  expect(await put("permissions/%2F/peter", ownPermissions("compatible"))).toBe(true);
+  const connection = await connect({ hostname: "127.0.0.1", port: broker.amqpPort, username: "peter", password });
+  const declare = async (queue: string) => {
+    const channel = await connection.createChannel();
+    // A refusal closes the channel, which emits an error too.
+    channel.on("error", () => {});
+    return channel.assertQueue(queue).then(
+      () => "allowed",
+      ({ message }: Error) => (/ACCESS.REFUSED/.test(message) ? "refused" : message),
+    );
+  };
+  expect(await declare("cmc.peter")).toBe("allowed");
+  expect(await declare("xpublic.peter")).toBe("allowed");
+  expect(await declare("q_peter")).toBe("refused");
+  await connection.close();
+});
+
 test("guest with `permissions: all` and without a tag uses the broker from its own host, and not the management API", async () => {
   const [guest, password] = ["guest", fixtureSecrets.passwords.guest];
   const put = async (path: string, body: object) =>
