@@ -38,7 +38,13 @@ export interface RabbitmqConfValues {
   readonly tls: { readonly port: number } | false;
   readonly certificateFile: string;
   readonly tlsVersions: readonly Numbered[];
-  readonly management: { readonly address: string; readonly port: number; readonly tls: boolean };
+  readonly management: {
+    readonly address: string;
+    readonly port: number;
+    readonly tls: boolean;
+    /** HTTP without TLS as well. */
+    readonly plainPort: number | false;
+  };
   readonly clusterName: string;
   readonly clustered: boolean;
   /** In the order of the config. */
@@ -50,6 +56,7 @@ export interface RabbitmqConfValues {
   readonly frameBytesMax: number;
   readonly heartbeatSeconds: number;
   readonly definitionsFile: string;
+  readonly quorumByDefault: boolean;
   readonly loopbackUsers: readonly string[];
   readonly refuseAnonymous: boolean;
   readonly ldap: RabbitmqConfLdap | false;
@@ -87,7 +94,9 @@ export interface VrrpInstance {
   readonly priority: number;
   readonly advertSeconds: number;
   readonly preemptDelaySeconds: number;
-  /** The host's own address and those of its peers: adverts are unicast. */
+  /** VRRP version 2 by multicast, with a password in the clear, as the old text has it. */
+  readonly vrrp2: { readonly authPass: string } | false;
+  /** The host's own address and those of its peers: adverts of version 3 are unicast. */
   readonly source: string;
   readonly peers: readonly string[];
   readonly address: string;
@@ -118,7 +127,7 @@ export const renderKeepalivedConf = template<KeepalivedConfValues>("keepalived.c
 export const renderFirewall = template<{
   members: string;
   clusterPorts: string;
-  managementPort: number;
+  managementPorts: string;
   managementFrom: string;
   ftpPorts: string;
   ftpFrom: string;

@@ -8,6 +8,10 @@ import { exchangeDefault, inputTopicDefault, topicPrefix } from "../lib/dispatch
 export const configSchema = commonConfig.extend({
   exchange: exchangeName.default(exchangeDefault).describe("topic exchange that announcements go to"),
   topicPrefix: topicPrefix.default(inputTopicDefault).describe("first words of the routing key"),
+  topicFileName: z
+    .boolean()
+    .default(false)
+    .describe("end the routing key with the file's name, each of its dots separating words, if it fits"),
   rootDirectory: z.string().min(2).describe("the db tree: products below it are announced"),
   pathPrefix: z
     .string()

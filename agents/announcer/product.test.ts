@@ -24,6 +24,16 @@ test("the original system's product is announced with the original body, header 
   expect(composed.value.message.headers).toEqual({ filename: name, "x-warren-closed": "1421777342812" });
 });
 
+test("with topicFileName the routing key is the path from db, with . for /, and its name if that fits", () => {
+  const keyOf = (path: string) => {
+    const composed = composeAnnouncement(path, { size: 1, changedMs: 1 }, { ...config, topicFileName: true });
+    return composed.ok && composed.value.routingKey;
+  };
+  expect(keyOf(`20150120/RADAR/URP/IWA/${name}`)).toBe(`v00.urp.input.20150120.RADAR.URP.IWA.${name}`);
+  expect(keyOf("RADAR/a.b#.gif")).toBe("v00.urp.input.RADAR.a.b%23.gif");
+  expect(keyOf(`RADAR/${"é".repeat(120)}`)).toBe("v00.urp.input.RADAR");
+});
+
 test("an empty product and one directly in the root are announced like any other", () => {
   const composed = composeAnnouncement("x", { size: 0, changedMs: 1 }, config);
   expect(composed.ok && composed.value.routingKey).toBe("v00.urp.input");

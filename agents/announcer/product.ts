@@ -4,7 +4,7 @@ import { markHeaders } from "../lib/headers.ts";
 import type { ExportEntry } from "../lib/journal-export.ts";
 import { good, type Result } from "../lib/result.ts";
 import type { FileFacts } from "../lib/scan.ts";
-import { formatTopic } from "../lib/topics.ts";
+import { formatFileTopic, formatTopic } from "../lib/topics.ts";
 import { exportTreeJournal } from "../lib/tree-journal.ts";
 import type { Config } from "./config.ts";
 
@@ -29,13 +29,22 @@ const keyOfProductAt = (path: string): string => productKey(path.slice(path.last
 export function composeAnnouncement(
   path: string,
   { size, changedMs }: Pick<FileFacts, "size" | "changedMs">,
-  config: Pick<Config, "topicPrefix" | "pathPrefix" | "baseUrl">,
+  config: Pick<Config, "topicPrefix" | "topicFileName" | "pathPrefix" | "baseUrl">,
 ): Result<OutgoingAnnouncement> {
   const relPath = `${config.pathPrefix}/${path}`;
-  const topic = formatTopic(config.topicPrefix, relPath, config.pathPrefix);
+  const topic = formatProductTopic(relPath, config);
   if (!topic.ok) return topic;
   const message = codecV00.format({ baseUrl: config.baseUrl, relPath, sizeBytes: size, key: keyOfProductAt(path) });
   if (!message.ok) return message;
   const headers = { ...message.value.headers, ...markHeaders({ closedMs: Math.round(changedMs) }) };
   return good({ routingKey: topic.value, message: { ...message.value, headers } });
+}
+
+/** A name that doesn't fit is omitted: a product with a shorter topic is better than none. */
+function formatProductTopic(
+  relPath: string,
+  { topicPrefix, topicFileName, pathPrefix }: Pick<Config, "topicPrefix" | "topicFileName" | "pathPrefix">,
+): Result<string> {
+  const named = topicFileName ? formatFileTopic(topicPrefix, relPath, pathPrefix) : undefined;
+  return named?.ok ? named : formatTopic(topicPrefix, relPath, pathPrefix);
 }

@@ -44,6 +44,12 @@ const own = {
   notifyTopic: topicPrefix
     .default(notifyTopicDefault)
     .describe("prefix under which the first announcement of each product is published"),
+  notifyKey: z
+    .enum(["path", "exact"])
+    .default("path")
+    .describe(
+      "path: the words after inputTopic follow notifyTopic in the routing key; exact: the key is notifyTopic itself",
+    ),
   alternateTopic: topicPrefix
     .default(alternateTopicDefault)
     .describe("prefix under which pullers request a product's twin"),
@@ -209,10 +215,10 @@ const deliveryGapMs = 1000;
 
 /** The core's options: the config's times in milliseconds, and the shares of the prefetch. */
 export function coreOptionsOf(config: Config): CoreOptions {
-  const { inputTopic, notifyTopic, alternateTopic, twinTopic, entriesMax, receipts } = config;
+  const { inputTopic, notifyTopic, notifyKey, alternateTopic, twinTopic, entriesMax, receipts } = config;
   const { giveUpMs, confirmTimeoutMs, standbyServeDelayMs } = config;
   return {
-    ...{ inputTopic, notifyTopic, alternateTopic, twinTopic, entriesMax, receipts },
+    ...{ inputTopic, notifyTopic, notifyKey, alternateTopic, twinTopic, entriesMax, receipts },
     ...{ giveUpMs, confirmTimeoutMs, standbyServeDelayMs, deliveryGapMs },
     ...sharesOf(config),
     retry: { minMs: config.retryDelayMinMs, maxMs: config.retryDelayMaxMs },

@@ -13,6 +13,7 @@ export const startMs = 1_500_000_000_000;
 const coreOptions: CoreOptions = {
   inputTopic: "v00.urp.input",
   notifyTopic: "v00.urp.notify",
+  notifyKey: "path",
   alternateTopic: "v00.urp.alternate",
   twinTopic: "v00.urp.twin",
   entriesMax: 1000,

@@ -5,6 +5,8 @@ export interface CoreOptions {
   /** Topic prefixes, see lib/dispatch-topics.ts. */
   readonly inputTopic: string;
   readonly notifyTopic: string;
+  /** `exact`: the routing key of what is dispatched is `notifyTopic` itself; `path`: the words after `inputTopic` follow it. */
+  readonly notifyKey: "path" | "exact";
   readonly alternateTopic: string;
   readonly twinTopic: string;
   /** Limit of products known and in flight; not more than the table's limit. */

@@ -16,6 +16,13 @@ test("the first announcement of a product is published under the notify topic an
   ]);
 });
 
+test("with notifyKey: exact the routing key is the notify topic alone, whatever the folders", () => {
+  const at = CoreFixture.working({ notifyKey: "exact" });
+  const effects = at.deliver(1);
+  expect(effects).toMatchObject([{ type: "publish", routingKey: "v00.urp.notify" }]);
+  expect(actions(at.settle("confirmed", effects))).toEqual(["remember", "ack 2"]);
+});
+
 test("a twin that arrives while the first is in flight waits, and is kept and acked with it", () => {
   const at = CoreFixture.working();
   const effects = at.deliver(1);

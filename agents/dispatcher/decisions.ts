@@ -120,8 +120,8 @@ export class Decisions {
 
   #decideAnnouncement(delivery: Incoming, tail: string): Room {
     const { nowMs, options } = this.#step;
-    const { notifyTopic } = options;
-    const routingKey = joinTopic(notifyTopic, tail);
+    const { notifyTopic, notifyKey } = options;
+    const routingKey = notifyKey === "exact" ? notifyTopic : joinTopic(notifyTopic, tail);
     if (routingKey === undefined) {
       return this.#deadLetter(delivery, `routing key has no room for ${notifyTopic}: ${delivery.routingKey}`);
     }

@@ -24,6 +24,22 @@ describe("one dispatcher", () => {
     expect([place.pulled.size, place.repeated]).toEqual([400, 0]);
   });
 
+  test("publishes under exactly v00.urp.notify with notifyKey: exact: queue and ledger hear it, and a restart knows it", async ({
+    place,
+  }) => {
+    const exact = { notifyKey: "exact" };
+    const first = await place.dispatcher("a", exact);
+    await place.allOut(await place.announceFirst(50));
+    await first.kill();
+    const second = await place.dispatcher("a", exact);
+    await place.announceTwins(50);
+    await second.twinsOfSecond(50);
+    await place.endWell(second);
+    const keys = [...place.pulled.values()].flatMap(({ deliveries }) => deliveries.map(({ routingKey }) => routingKey));
+    expect(new Set(keys)).toEqual(new Set(["v00.urp.notify"]));
+    expect([place.pulled.size, place.repeated]).toEqual([50, 0]);
+  });
+
   test("loses nothing and repeats nothing when it is killed again and again under load", async ({ place }) => {
     const load = place.load();
     for (let kills = 0; kills < 6; kills++) {

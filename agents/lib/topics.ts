@@ -30,6 +30,19 @@ export function formatTopic(prefix: string, relPath: string, root = "db"): Resul
   return good(topic);
 }
 
+/** The same with the file's name, which keeps its dots: each part becomes a word, so that bindings made for the old topics match. */
+export function formatFileTopic(prefix: string, relPath: string, root = "db"): Result<string> {
+  const directories = formatTopic(prefix, relPath, root);
+  if (!directories.ok) return directories;
+  const name = relPath.slice(relPath.lastIndexOf("/") + 1);
+  const topic = `${directories.value}.${name.split(".").map(escapeWord).join(".")}`;
+  const bytes = Buffer.byteLength(topic);
+  if (bytes <= topicBytesMax) return good(topic);
+  return bad(
+    `topic of ${JSON.stringify(relPath)} has ${bytes} bytes with the file's name, at most ${topicBytesMax} fit`,
+  );
+}
+
 /** The directories that `formatTopic` put after `prefix`. */
 export function parseTopic(prefix: string, topic: string): Result<readonly string[]> {
   if (topic === prefix) return good([]);

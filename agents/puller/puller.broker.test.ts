@@ -183,8 +183,19 @@ async function expectAllReceived(...names: string[]): Promise<void> {
   expect(dead).toEqual([]);
 }
 
-test("two pullers share the announcements and place each product once, over one persistent connection each", async () => {
+/** Of the consumers of the pull queue, as the broker knows them. */
+async function prefetches(): Promise<number[]> {
+  const login = Buffer.from(`${broker.adminUser}:${broker.adminPassword}`).toString("base64");
+  const asked = await fetch(`${broker.managementUrl}/api/consumers/%2F`, {
+    headers: { authorization: `Basic ${login}` },
+  });
+  const all = (await asked.json()) as { prefetch_count: number; queue: { name: string } }[];
+  return all.flatMap(({ prefetch_count: count, queue }) => (queue.name === "cmc.urp.pull" ? [count] : []));
+}
+
+test("two pullers share the announcements, one at a time, and place each product once, over one persistent connection each", async () => {
   await Promise.all([startPuller("a"), startPuller("b")]);
+  await expect.poll(prefetches, waitMs).toEqual([1, 1]);
   await announceAll();
   await expectAllReceived("a", "b");
   expect(products("a").length + products("b").length).toBe(productsCount);

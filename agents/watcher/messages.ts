@@ -1,7 +1,7 @@
 import type { WireMessage } from "../lib/announcement.ts";
 import { codecs, type WireFormat } from "../lib/codecs.ts";
-import { bad, good, type Result } from "../lib/result.ts";
-import { escapeWord, formatTopic, topicBytesMax } from "../lib/topics.ts";
+import { good, type Result } from "../lib/result.ts";
+import { formatFileTopic, formatTopic } from "../lib/topics.ts";
 import type { Config } from "./config.ts";
 
 /** A file to announce: its path below the document root, and its content. */
@@ -43,7 +43,7 @@ function composeMessage(
   pubTimeMs: number,
   config: MessageConfig,
 ): Result<OutgoingMessage> {
-  const topic = formatChangeTopic(config.topicPrefixes[format], path, config.topicFileName);
+  const topic = (config.topicFileName ? formatFileTopic : formatTopic)(config.topicPrefixes[format], path, "");
   if (!topic.ok) return topic;
   const message = codecs[format].format({
     baseUrl: config.baseUrl,
@@ -54,17 +54,6 @@ function composeMessage(
     pubTimeMs,
   });
   return message.ok ? good({ format, routingKey: topic.value, message: message.value }) : message;
-}
-
-/** The file's name keeps its dots: each part becomes a word, so that bindings made for the old topics match. */
-function formatChangeTopic(prefix: string, path: string, withFileName: boolean): Result<string> {
-  const folders = formatTopic(prefix, path, "");
-  if (!folders.ok || !withFileName) return folders;
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  const topic = `${folders.value}.${name.split(".").map(escapeWord).join(".")}`;
-  const bytes = Buffer.byteLength(topic);
-  if (bytes <= topicBytesMax) return good(topic);
-  return bad(`topic of ${JSON.stringify(path)} has ${bytes} bytes with the file's name, at most ${topicBytesMax} fit`);
 }
 
 /** The format of a message, by its routing key: the longest matching prefix decides. */

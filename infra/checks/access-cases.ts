@@ -1,7 +1,18 @@
+import type { BrokerConfig } from "../config/brokers.ts";
 import { broker, ldap, permissions, type RuleCases, sound, user, withPassword } from "./fixture.ts";
 
 const own = (configure: string, write = "", read = "") =>
   withPassword("peter", user("peter", permissions(configure, write, read)));
+
+const withLdapUser = (change: Partial<BrokerConfig["users"][string]>) => {
+  const config = ldap({});
+  const { bunny } = config.brokers;
+  const users = { peter: { tags: [], ldap: true, ...change } };
+  return bunny ? { ...config, brokers: { bunny: { ...bunny, users } } } : config;
+};
+
+const managed = (change: Partial<BrokerConfig["management"]>) =>
+  broker({ management: { port: 15_671, address: "0.0.0.0", from: ["142.135.12.0/24"], ...change } });
 
 const group = { inGroup: "ou=/-users,ou=vhosts,dc=ec,dc=gc,dc=ca" };
 
@@ -23,6 +34,10 @@ export const accessCases: readonly RuleCases[] = [
     fires: [
       { on: "`^q_peter`, which has no `$`", config: own("^q_peter") },
       { on: "`^q_peter$|xpublic$`, whose second alternative has no `^`", config: own("^q_peter$|xpublic$") },
+      {
+        on: "an LDAP user with `permissions: compatible`, the requirement's expressions",
+        config: withLdapUser({ permissions: "compatible" }),
+      },
       { on: "`^q_peter\\$`, whose dollar is a literal one", config: own("^q_peter\\$") },
     ],
     quiet: [
@@ -39,6 +54,10 @@ export const accessCases: readonly RuleCases[] = [
     rule: "guest-enabled",
     fires: [
       { on: "guest with a tag", config: user("guest", { tags: ["management"] }) },
+      {
+        on: "guest with `permissions: all`, as the requirement leaves it",
+        config: user("guest", { permissions: "all" }),
+      },
       { on: "guest with permissions", config: user("guest", permissions("", "", "^xpublic$")) },
       { on: "guest as the administrator", config: broker({ administrator: "guest" }) },
     ],
@@ -91,6 +110,17 @@ export const accessCases: readonly RuleCases[] = [
     rule: "plain-text-amqp",
     fires: [{ on: "`plainText: true`", config: broker({ plainText: true }) }],
     quiet: [{ on: "`plainText: false`", config: sound }],
+  },
+  {
+    rule: "plain-management",
+    fires: [{ on: "`plainPort: 15672`", config: managed({ plainPort: 15_672 }) }],
+    quiet: [
+      { on: "HTTPS alone", config: sound },
+      {
+        on: "`plainPort: 15672` on the loopback address",
+        config: managed({ plainPort: 15_672, address: "127.0.0.1" }),
+      },
+    ],
   },
   {
     rule: "open-distribution",

@@ -51,6 +51,11 @@ const replicationCases: readonly RuleCases[] = [
     quiet: [{ on: "the requirement's policy on 3.10", config: sound }],
   },
   {
+    rule: "quorum-by-default",
+    fires: [{ on: "4.0 with `defaultQueueType: quorum`", config: trixie(3, { defaultQueueType: "quorum" }) }],
+    quiet: [{ on: "4.0 without it", config: trixie(3) }],
+  },
+  {
     rule: "series-in-place",
     fires: [{ on: "a cluster of 3.10, changed to 4.0", config: trixie(3), past: { series: past.series } }],
     quiet: [
@@ -108,6 +113,13 @@ const virtualIpCases: readonly RuleCases[] = [
         config: vip({ address: "142.135.13.59", prefixLength: 16 }),
       },
     ],
+  },
+  {
+    rule: "open-vrrp",
+    fires: [
+      { on: "`vrrp2: { authPass: bunop }`, as in the requirement", config: vip({ vrrp2: { authPass: "bunop" } }) },
+    ],
+    quiet: [{ on: "VRRP version 3", config: sound }],
   },
 ];
 

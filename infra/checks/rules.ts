@@ -9,9 +9,12 @@ import { mirroringUnsupported } from "./mirroring-unsupported.ts";
 import { openDistribution } from "./open-distribution.ts";
 import { openLoopbackUsers } from "./open-loopback-users.ts";
 import { openManagement } from "./open-management.ts";
+import { openVrrp } from "./open-vrrp.ts";
 import { pauseMinorityOfTwo } from "./pause-minority-of-two.ts";
+import { plainManagement } from "./plain-management.ts";
 import { plainTextAmqp } from "./plain-text-amqp.ts";
 import { policedProductionQueue } from "./policed-production-queue.ts";
+import { quorumByDefault } from "./quorum-by-default.ts";
 import { quorumOfTwo } from "./quorum-of-two.ts";
 import { releaseInPlace } from "./release-in-place.ts";
 import type { Rule } from "./rule.ts";
@@ -33,6 +36,7 @@ export const rules: readonly Rule[] = [
   pauseMinorityOfTwo,
   quorumOfTwo,
   mirroringUnsupported,
+  quorumByDefault,
   seriesInPlace,
   releaseInPlace,
   seriesNotInRelease,
@@ -40,6 +44,7 @@ export const rules: readonly Rule[] = [
   equalPriorities,
   sharedRouterId,
   virtualIpOutsideSubnet,
+  openVrrp,
   // Queues and policies
   policedProductionQueue,
   shortDedupWindow,
@@ -61,6 +66,7 @@ export const rules: readonly Rule[] = [
   unverifiedLdap,
   // Ports and protocols open to the network
   plainTextAmqp,
+  plainManagement,
   openDistribution,
   openManagement,
 ];

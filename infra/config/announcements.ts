@@ -21,6 +21,7 @@ export const dispatcherKeys = z.object(dispatcher).pick({
   inputQueue: true,
   inputTopic: true,
   notifyTopic: true,
+  notifyKey: true,
   dedupWindowSeconds: true,
   entriesMax: true,
   doubtSeconds: true,
@@ -48,6 +49,7 @@ export const announcementsSchema = z.strictObject({
   beside: nameSchema.optional(),
   ...pullerKeys.shape,
   ...dispatcherKeys.shape,
+  topicFileName: announcerSchema.shape.topicFileName,
   /** Announcements in flight between broker and dispatcher. */
   dispatcherPrefetch: dispatcher.prefetch,
   pullQueue: puller.queue,

@@ -11,9 +11,15 @@ const valueSchema = z.union([z.string(), z.number(), z.boolean()]);
 /** Regular expressions of the names on `/` that a user may configure, write and read. */
 const permissionsSchema = z.strictObject({ configure: z.string(), write: z.string(), read: z.string() });
 
+/**
+ * `compatible`: the old expressions, which anonymous and each LDAP user had. `all`: everything, as the package gives it to guest, and the old
+ * commands to feeder.
+ */
+const permissionWords = ["compatible", "all"] as const;
+
 export const userSchema = z.strictObject({
   tags: z.array(z.string().regex(/^[a-z_]+$/, "expected a tag, e.g. monitoring")).default([]),
-  permissions: permissionsSchema.optional(),
+  permissions: z.union([z.enum(permissionWords), permissionsSchema]).optional(),
   /** LDAP alone (`ldap` of the broker) checks the password; `warren:secrets.passwords` has none. */
   ldap: z.boolean().default(false),
 });
@@ -43,6 +49,8 @@ export const policySchema = z.strictObject({
 const managementSchema = z.strictObject({
   /** Default: 15671 with TLS, 15672 without. */
   port: portSchema.optional(),
+  /** HTTP without TLS on one more port, for clients that know no HTTPS; the old port is 15672. Only with TLS, without which `port` is this. */
+  plainPort: portSchema.optional(),
   /** Listen address on each member; `127.0.0.1` restricts access to the host itself. */
   address: addressSchema.default("0.0.0.0"),
   /** Networks with access, e.g. `10.0.0.0/8`; they must include that of warren's own machine. Empty: any network. Members always have access. */
@@ -84,6 +92,11 @@ const brokerFields = z.strictObject({
     { name: "xpublic", type: "topic" },
   ]),
   queues: z.array(queueSchema).default([]),
+  /**
+   * Type of durable queues that a client declares without one. `quorum` replicates them, as the old policy did with `cmc.…`; but all of them, as
+   * a type can't depend on a name. What may be lost with its client or its host stays classic: auto-delete, exclusive and not durable queues.
+   */
+  defaultQueueType: z.enum(["classic", "quorum"]).default("classic"),
   policies: z.array(policySchema).default([]),
   /** Limits that no policy and no client can raise, e.g. `max-length-bytes` and `expires` of clients' queues. */
   operatorPolicies: z.array(policySchema).default([]),

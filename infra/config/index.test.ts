@@ -120,6 +120,21 @@ describe("a mistake in a stack file", () => {
       "warren:tls.caKeyFile: expected a file: a CA needs both its certificate and its key",
     ],
     [
+      "management over HTTP beside HTTP",
+      (v) => Object.assign(v.brokers.bunny, { tls: false, management: { plainPort: 15672 } }),
+      "warren:brokers.bunny.management.plainPort: expected no such port: without TLS, `port` is plain HTTP, got 15672",
+    ],
+    [
+      "quorum queues by default on 3.10",
+      (v) => Object.assign(v.brokers.bunny, { defaultQueueType: "quorum" }),
+      "warren:brokers.bunny.defaultQueueType: expected classic, because its policy mirrors the queues of 3.10",
+    ],
+    [
+      "VRRP version 2 with a fraction of a second",
+      (v) => Object.assign(v.virtualIps["bunny-op"], { vrrp2: { authPass: "bunop" }, advertSeconds: 0.5 }),
+      "warren:virtualIps.bunny-op.advertSeconds: expected whole seconds, because VRRP version 2 knows no others, got 0.5",
+    ],
+    [
       "an unknown virtual IP",
       (v) => Object.assign(v.brokers.bunny, { virtualIp: "bunny-no" }),
       'warren:brokers.bunny.virtualIp: expected a name under warren:virtualIps, got "bunny-no"',

@@ -17,8 +17,11 @@ const fields = z.strictObject({
   userDnPattern: z.string().regex(/\$\{username\}/, "expected a DN with the name as dollar, brace, username, brace"),
   /** Milliseconds until a server that doesn't answer counts as down; a login waits that long. */
   timeoutMs: z.int().min(100).max(60_000).default(5000),
-  /** What the broker logs: logins and queries (`on`), or network traffic as well (passwords are omitted). */
-  log: z.enum(["off", "on", "network"]).default("on"),
+  /**
+   * What the broker logs: logins and queries (`on`), or network traffic as well (`network`, passwords are omitted). `compatible` writes the old
+   * text, `{log, true}, {network, true}`: the second is no setting of RabbitMQ, so it logs what `on` does.
+   */
+  log: z.enum(["off", "on", "network", "compatible"]).default("on"),
   /**
    * Which backend checks a password first; the other is tried if the first one refuses it. `internal`: LDAP never sees passwords of the broker's
    * own users, who don't wait for a server that is down. `ldap` is the original order.

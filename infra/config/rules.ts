@@ -3,6 +3,7 @@ import { describeIssue } from "../../agents/lib/config.ts";
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import { adoptedIssues } from "./adopted-rules.ts";
 import { dispatcherKeys, twinUser } from "./announcements.ts";
+import { clusterIssues, unknownHost, virtualIpIssues } from "./cluster-rules.ts";
 import { dataServers } from "./data-servers.ts";
 import { queueManagerUser } from "./datamart.ts";
 import { datamartIssues } from "./datamart-rules.ts";
@@ -66,10 +67,6 @@ function nameIssues(config: StackConfig): ConfigIssue[] {
   );
 }
 
-function unknownHost(path: string, name: string): ConfigIssue {
-  return { path, message: `expected the name of a host under warren:hosts, got ${JSON.stringify(name)}` };
-}
-
 function jumpIssues(config: StackConfig): ConfigIssue[] {
   return Object.entries(config.hosts).flatMap(([name, host]) => {
     const { via } = host.ssh;
@@ -82,85 +79,6 @@ function jumpIssues(config: StackConfig): ConfigIssue[] {
     }
     return [];
   });
-}
-
-/** Roles of hosts that may run a broker. */
-const brokerRoles = ["bunny", "dd"] as const;
-
-function clusterIssues(config: StackConfig): ConfigIssue[] {
-  const issues: ConfigIssue[] = [];
-  const member = new Map<string, string>();
-  for (const [name, broker] of Object.entries(config.brokers)) {
-    const path = `brokers.${name}`;
-    broker.members.forEach((host, index) => {
-      const at = `${path}.members.${index}`;
-      if (!config.hosts[host]) issues.push(unknownHost(at, host));
-      else if (!brokerRoles.some((role) => config.hosts[host]?.roles.includes(role))) {
-        issues.push({ path: at, message: `expected a host with the role ${brokerRoles.join(" or ")}, got ${host}` });
-      }
-      const other = member.get(host);
-      if (other)
-        issues.push({ path: at, message: `expected a host that is in no other cluster, got ${host} of ${other}` });
-      member.set(host, path);
-    });
-    if (broker.virtualIp && !config.virtualIps[broker.virtualIp]) {
-      issues.push({
-        path: `${path}.virtualIp`,
-        message: `expected a name under warren:virtualIps, got "${broker.virtualIp}"`,
-      });
-    }
-  }
-  if (!config.brokers[config.announcements.broker]) {
-    issues.push({
-      path: "announcements.broker",
-      message: `expected a name under warren:brokers, got "${config.announcements.broker}"`,
-    });
-  }
-  issues.push(...besideIssues(config));
-  return issues;
-}
-
-/** Two clusters that share a virtual IP must look the same to clients, whichever of them holds it. */
-function besideIssues({ announcements, brokers, virtualIps, secrets }: StackConfig): ConfigIssue[] {
-  const { beside } = announcements;
-  if (beside === undefined) return [];
-  const path = "announcements.beside";
-  const [own, other] = [brokers[announcements.broker], brokers[beside]];
-  if (!own || !other || own === other) {
-    return [{ path, message: `expected the name of another cluster under warren:brokers, got "${beside}"` }];
-  }
-  const issues: ConfigIssue[] = [];
-  const expect = (isGood: boolean, key: string, message: string): void => {
-    if (!isGood) issues.push({ path: `brokers.${beside}.${key}`, message });
-  };
-  const { virtualIp } = own;
-  expect(
-    virtualIp !== undefined && other.virtualIp === virtualIp,
-    "virtualIp",
-    `expected that of ${announcements.broker}, because the address moves from one cluster to the other`,
-  );
-  for (const key of ["port", "tls", "tlsPort", "plainText"] as const) {
-    expect(
-      own[key] === other[key],
-      key,
-      `expected that of ${announcements.broker}, because clients use either cluster`,
-    );
-  }
-  const priorities = (virtualIp === undefined ? undefined : virtualIps[virtualIp]?.priorities) ?? {};
-  const lowest = Math.min(...own.members.map((host) => priorities[host] ?? 0));
-  const highest = Math.max(...other.members.map((host) => priorities[host] ?? 0));
-  if (virtualIp !== undefined && (lowest <= highest || other.members.some((host) => priorities[host] === undefined))) {
-    const message = `expected each member of ${beside}, with a lower priority than every member of ${announcements.broker}`;
-    issues.push({ path: `virtualIps.${virtualIp}.priorities`, message });
-  }
-  for (const name of [announcements.broker, beside]) {
-    const given = Object.keys(secrets.passwords).filter((user) => user.endsWith(`@${name}`));
-    for (const user of given) {
-      const message = "expected the same password for both clusters, because clients log in to either";
-      issues.push({ path: `secrets.passwords.${user}`, message });
-    }
-  }
-  return issues;
 }
 
 /** Settings that the agents themselves would refuse only after deployment. */
@@ -262,12 +180,4 @@ function tlsIssues({ tls }: StackConfig): ConfigIssue[] {
     path: `tls.${key}`,
     message: "expected a file: a CA needs both its certificate and its key",
   }));
-}
-
-function virtualIpIssues(config: StackConfig): ConfigIssue[] {
-  return Object.entries(config.virtualIps).flatMap(([name, vip]) =>
-    Object.keys(vip.priorities)
-      .filter((host) => !config.hosts[host])
-      .map((host) => unknownHost(`virtualIps.${name}.priorities`, host)),
-  );
 }

@@ -10,7 +10,19 @@ const timings = { metal: { advertSeconds: 0.2 }, migrating: { advertSeconds: 1 }
 /** Preset for a host's kind of machine. */
 export const timingSchema = z.enum(["metal", "migrating"]).default("metal");
 
-/** One address that moves between hosts by VRRP version 3. */
+/** VRRP version 2 counts whole seconds, from 1. */
+const vrrp2AdvertSeconds = 1;
+
+/**
+ * VRRP version 2 as the old keepalived.conf has it: by multicast, with `track_interface` and a password. For a virtual IP that is shared with a
+ * host that still has the old text: neither version hears the other.
+ */
+const vrrp2Schema = z.strictObject({
+  /** `auth_pass`: no secret, because each advert has it in the clear. keepalived uses eight characters. */
+  authPass: z.string().regex(/^[\w.-]{1,8}$/, "expected at most 8 letters, digits, `_`, `.` or `-`"),
+});
+
+/** One address that moves between hosts by VRRP, version 3 unless `vrrp2` is given. */
 const virtualIpKeys = z.strictObject({
   address: addressSchema,
   /** As for a host. */
@@ -22,7 +34,8 @@ const virtualIpKeys = z.strictObject({
   /** Host -> VRRP priority; the healthy host with the highest priority holds the address. */
   priorities: z.record(nameSchema, z.int().min(1).max(254)),
   timing: timingSchema,
-  /** Seconds between adverts, to override the preset. VRRP version 3 counts in hundredths. */
+  vrrp2: vrrp2Schema.optional(),
+  /** Seconds between adverts, to override the preset. VRRP version 3 counts in hundredths, version 2 in whole seconds. */
   advertSeconds: z.number().min(0.05).max(40).optional(),
   /** Seconds that a host with higher priority waits before it takes the address back. */
   preemptDelaySeconds: z.int().min(0).max(1000).default(5),
@@ -31,7 +44,10 @@ const virtualIpKeys = z.strictObject({
 /** With the preset's seconds filled in. */
 const virtualIpSchema = virtualIpKeys.transform((vip) => ({
   ...vip,
-  advertSeconds: vip.advertSeconds ?? timings[vip.timing].advertSeconds,
+  advertSeconds: vip.advertSeconds ?? presetSeconds(vip),
 }));
+
+const presetSeconds = ({ vrrp2, timing }: z.infer<typeof virtualIpKeys>): number =>
+  vrrp2 ? vrrp2AdvertSeconds : timings[timing].advertSeconds;
 
 export const virtualIpsSchema = z.record(nameSchema, virtualIpSchema);

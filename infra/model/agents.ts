@@ -61,6 +61,7 @@ export function announcerPart(context: PartContext): HostPart {
   const own: Own<AnnouncerConfig> = {
     exchange: announcements.exchange,
     topicPrefix: announcements.inputTopic,
+    topicFileName: announcements.topicFileName,
     rootDirectory: announcements.productRoot,
     pathPrefix: productUrlPath(announcements.productRoot).replaceAll("/", ""),
     baseUrl: announcedBaseUrl(context.config, context.host),

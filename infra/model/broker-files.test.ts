@@ -57,6 +57,54 @@ const ldap = {
   authorization: "internal",
 };
 
+/** The text of the requirement. */
+const requiredText = `[
+    {rabbit, [{auth_backends, [ {rabbit_auth_backend_ldap,rabbit_auth_backend_internal}, rabbit_auth_backend_internal]}]},
+    {rabbitmq_auth_backend_ldap,
+        [
+        {servers,               ["ldap-dev.cmc.ec.gc.ca"]},
+        {user_dn_pattern,       "uid=\${username},ou=People,ou=depot,dc=ec,dc=gc,dc=ca"},
+        {use_ssl,               false},
+        {port,                  389},
+        {log,                   true},
+        {network,               true},
+        {vhost_access_query,    {in_group,
+                                "ou=\${vhost}-users,ou=vhosts,dc=ec,dc=gc,dc=ca"}},
+        {resource_access_query,
+        {for, [{permission, configure, {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
+                {permission, write,
+                {for, [{resource, queue,    {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
+                        {resource, exchange, {constant, true}}]}},
+                {permission, read,
+                {for, [{resource, exchange, {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
+                        {resource, queue,    {constant, true}}]}}
+                ]
+        }},
+        {tag_queries,           [{administrator, {constant, false}},
+                                {management,    {constant, true}}]}
+        ]
+    }
+    ].`;
+
+const admin = { inGroup: "cn=admin,dc=ec,dc=gc,dc=ca" };
+const either = (queue: unknown, exchange: unknown) => [
+  { resource: "queue", query: queue },
+  { resource: "exchange", query: exchange },
+];
+/** The same as a stack says it, but for its tags. */
+const requiredLdap = {
+  ...ldap,
+  log: "compatible",
+  vhostAccess: { inGroup: `ou=\${vhost}-users,ou=vhosts,dc=ec,dc=gc,dc=ca` },
+  resourceAccess: {
+    for: [
+      { permission: "configure", query: admin },
+      { permission: "write", query: { for: either(admin, true) } },
+      { permission: "read", query: { for: either(true, admin).reverse() } },
+    ],
+  },
+};
+
 describe("the configuration of a 3.10 broker", () => {
   it("is one file of Erlang terms, which Erlang validates if it is installed", () => {
     const [file, ...others] = files("3.10");
@@ -108,55 +156,59 @@ describe("the configuration of a 3.10 broker", () => {
     ]);
   });
 
+  it("has management over HTTP beside HTTPS if configured, on the same address", () => {
+    const both = { tls: true, management: { plainPort: 15_672, address: "10.0.0.1" } };
+    const listener = (port: number) => [setting("port", port), setting("ip", "10.0.0.1")];
+    const terms = config(both, "rabbitmq_management") as readonly Term[];
+    expect(terms).toEqual([expect.anything(), setting("tcp_config", listener(15_672))]);
+    expect(valueAt(terms, "ssl_config")).toEqual(expect.arrayContaining(listener(15_671)));
+    expect(conf(both).filter((line) => /^management\.(ssl|tcp)\.(port|ip)/.test(line))).toEqual([
+      "management.ssl.port = 15671",
+      "management.ssl.ip = 10.0.0.1",
+      "management.tcp.port = 15672",
+      "management.tcp.ip = 10.0.0.1",
+    ]);
+  });
+
   it("has no cluster settings for a single broker, and no loopback users if there are none", () => {
     expect(config({ members: ["bunny1"] }, "rabbit", "cluster_nodes")).toBeUndefined();
     expect(config({ loopbackUsers: [] }, "rabbit", "loopback_users")).toEqual([]);
   });
 
-  it("has the LDAP settings of the requirement, except that nobody gets the management tag", () => {
-    const old = parseTerms(`[
-      {rabbit, [{auth_backends, [ {rabbit_auth_backend_ldap,rabbit_auth_backend_internal}, rabbit_auth_backend_internal]}]},
-      {rabbitmq_auth_backend_ldap, [
-        {servers,               ["ldap-dev.cmc.ec.gc.ca"]},
-        {port,                  389},
-        {use_ssl,               false},
-        {use_starttls,          false},
-        {timeout,               5000},
-        {log,                   true},
-        {user_dn_pattern,       "uid=\${username},ou=People,ou=depot,dc=ec,dc=gc,dc=ca"},
-        {vhost_access_query,    {in_group, "ou=\${vhost}-users,ou=vhosts,dc=ec,dc=gc,dc=ca"}},
-        {resource_access_query,
-        {for, [{permission, configure, {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
-                {permission, write,
-                {for, [{resource, queue,    {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
-                        {resource, exchange, {constant, true}}]}},
-                {permission, read,
-                {for, [{resource, exchange, {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
-                        {resource, queue,    {constant, true}}]}}]}},
-        {tag_queries,           [{administrator, {constant, false}}, {management, {constant, false}}]}]}].`);
-    const admin = { inGroup: "cn=admin,dc=ec,dc=gc,dc=ca" };
-    const either = (queue: unknown, exchange: unknown) => [
-      { resource: "queue", query: queue },
-      { resource: "exchange", query: exchange },
-    ];
-    const written = {
-      ldap: {
-        ...ldap,
-        vhostAccess: { inGroup: `ou=\${vhost}-users,ou=vhosts,dc=ec,dc=gc,dc=ca` },
-        resourceAccess: {
-          for: [
-            { permission: "configure", query: admin },
-            { permission: "write", query: { for: either(admin, true) } },
-            { permission: "read", query: { for: either(true, admin).reverse() } },
-          ],
-        },
-      },
-    };
+  it("has each LDAP term of the requirement, with `log: compatible` and its tags; only the tag query differs without them", () => {
+    const old = parseTerms(requiredText);
     if (!old.ok) throw new Error(old.message);
     const [terms = []] = old.terms;
     const plugin = "rabbitmq_auth_backend_ldap";
-    expect(config(written, plugin)).toEqual(valueAt(terms, plugin));
-    expect(config(written, "rabbit", "auth_backends")).toEqual(valueAt(terms, "rabbit", "auth_backends"));
+    const required = valueAt(terms, plugin) as readonly { readonly tuple: readonly Term[] }[];
+    const differing = (rest: object) => {
+      const written = config({ ldap: { ...requiredLdap, ...rest } }, plugin) as readonly Term[];
+      expect(written.length, "use_starttls, false, and timeout are ours").toBe(required.length + 2);
+      return required.filter((term) => !written.some((one) => JSON.stringify(one) === JSON.stringify(term)));
+    };
+    expect(required).toHaveLength(9);
+    expect(differing({ tags: { administrator: false, management: true } })).toEqual([]);
+    expect(differing({})).toEqual([expect.objectContaining({ tuple: [atom("tag_queries"), expect.anything()] })]);
+    const backends = ["rabbit", "auth_backends"];
+    expect(config({ ldap: requiredLdap }, ...backends)).toEqual(valueAt(terms, ...backends));
+  });
+});
+
+describe("`ldap.log: compatible`", () => {
+  const old = { ldap: { ...ldap, log: "compatible" } };
+
+  it("writes the old {log, true}, {network, true} on 3.10, and `network` writes neither", () => {
+    const plugin = config(old, "rabbitmq_auth_backend_ldap");
+    expect(plugin).toEqual(expect.arrayContaining([setting("log", true), setting("network", true)]));
+    const network = config({ ldap: { ...ldap, log: "network" } }, "rabbitmq_auth_backend_ldap") as readonly Term[];
+    expect(network).toContainEqual(setting("log", atom("network")));
+    expect(valueAt(network, "network")).toBeUndefined();
+  });
+
+  it("writes both on 4.0, the second into advanced.config", () => {
+    expect(conf(old)).toContain("auth_ldap.log = true");
+    const terms = termsOf(files("4.0", old), "/etc/rabbitmq/advanced.config");
+    expect(valueAt(terms, "rabbitmq_auth_backend_ldap", "network")).toBe(true);
   });
 });
 
@@ -189,6 +241,11 @@ describe("the configuration of a 4.0 broker", () => {
       "auth_mechanisms.2 = AMQPLAIN",
       "anonymous_login_user = none",
     ]);
+  });
+
+  it("gives clients' durable queues the type quorum if configured, which 3.10 can't", () => {
+    expect(conf({ defaultQueueType: "quorum" })).toContain("default_queue_type = quorum");
+    expect(conf().filter((line) => line.startsWith("default_queue_type"))).toEqual([]);
   });
 
   it("has unencrypted AMQP only for the host itself if TLS is on", () => {

@@ -66,11 +66,13 @@ function confValues(settings: BrokerSettings): RabbitmqConfValues {
     ...settings,
     clear: { address: "", ...settings.clear },
     tls: settings.tls ?? false,
+    management: { plainPort: false, ...settings.management },
     tlsVersions: numbered(tlsVersions),
     clustered: settings.nodes.length > 0,
     keepaliveMs: settings.nodeLoss?.keepaliveMs ?? 0,
     raftPollMs: settings.nodeLoss?.raftPollMs ?? 0,
     nodes: numbered(settings.nodes),
+    quorumByDefault: settings.defaultQueueType === "quorum",
     // A dot separates the parts of a key.
     loopbackUsers: settings.loopbackUsers.map((user) => user.replaceAll(".", "\\.")),
     ldap: settings.ldap ? ldapValues(settings.ldap) : false,

@@ -13,7 +13,13 @@ export interface BrokerSettings {
   readonly tls?: { readonly port: number };
   /** PEM file with certificate and key of all TLS listeners. */
   readonly certificateFile: string;
-  readonly management: { readonly address: string; readonly port: number; readonly tls: boolean };
+  readonly management: {
+    readonly address: string;
+    readonly port: number;
+    readonly tls: boolean;
+    /** HTTP without TLS beside HTTPS. */
+    readonly plainPort?: number;
+  };
   readonly clusterName: string;
   /** Node names in the order of the config; empty for a single broker. */
   readonly nodes: readonly string[];
@@ -24,6 +30,8 @@ export interface BrokerSettings {
   /** Bytes of an AMQP frame, which bounds the headers and arguments that a client may send. */
   readonly frameBytesMax: number;
   readonly definitionsFile: string;
+  /** Of queues that clients declare without one. */
+  readonly defaultQueueType: "classic" | "quorum";
   readonly loopbackUsers: readonly string[];
   /** Turns off anonymous logins, in series that have them. */
   readonly refuseAnonymous: boolean;
@@ -53,6 +61,8 @@ export interface LdapSettings {
   readonly timeoutMs: number;
   /** RabbitMQ's values. */
   readonly log: "false" | "true" | "network";
+  /** Writes the old `{network, true}` too, which RabbitMQ ignores. */
+  readonly oldNetworkTerm: boolean;
   readonly first: LdapConfig["first"];
   /** `internal`: LDAP only checks the password; `ldap`: it also authorizes users. */
   readonly authorization: LdapConfig["authorization"];
@@ -106,7 +116,12 @@ export function brokerSettings(clusterName: string, broker: BrokerConfig, nodeTi
     clear: { ...(broker.plainText ? {} : { address: "127.0.0.1" }), port: broker.port },
     ...(broker.tls ? { tls: { port: broker.tlsPort } } : {}),
     certificateFile: brokerCertificateFile,
-    management: { address: broker.management.address, port: broker.management.port, tls: broker.tls },
+    management: {
+      address: broker.management.address,
+      port: broker.management.port,
+      tls: broker.tls,
+      ...(broker.management.plainPort === undefined ? {} : { plainPort: broker.management.plainPort }),
+    },
     clusterName,
     nodes: broker.members.length > 1 ? broker.members.map((name) => `rabbit@${name}`) : [],
     partitionHandling: partitionHandlingOf(broker),
@@ -115,6 +130,7 @@ export function brokerSettings(clusterName: string, broker: BrokerConfig, nodeTi
     heartbeatSeconds: 10,
     frameBytesMax,
     definitionsFile,
+    defaultQueueType: broker.defaultQueueType,
     loopbackUsers: broker.loopbackUsers,
     refuseAnonymous: traitsOf(broker.series).anonymousMechanism,
     ...(broker.ldap ? { ldap: ldapSettings(broker.ldap) } : {}),
@@ -138,7 +154,8 @@ function ldapSettings(ldap: LdapConfig): LdapSettings {
       : { tls: { caFile: ldap.caFile ?? caFile, verify: ldap.verify, ...serverName } }),
     userDnPattern: ldap.userDnPattern,
     timeoutMs: ldap.timeoutMs,
-    log: ({ off: "false", on: "true", network: "network" } as const)[ldap.log],
+    log: ({ off: "false", on: "true", network: "network", compatible: "true" } as const)[ldap.log],
+    oldNetworkTerm: ldap.log === "compatible",
     first: ldap.first,
     authorization: ldap.authorization,
     ...(ldap.groupLookupBase ? { groupLookupBase: ldap.groupLookupBase } : {}),

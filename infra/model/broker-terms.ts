@@ -10,7 +10,7 @@ const versions = setting("versions", tlsVersions.map(atom));
 export function configTerms(settings: BrokerSettings): Term {
   return [
     setting("rabbit", rabbitTerms(settings)),
-    setting("rabbitmq_management", [managementTerms(settings)]),
+    setting("rabbitmq_management", managementTerms(settings)),
     ...kernelTerms(settings),
     ...(settings.ldap
       ? [setting("rabbitmq_auth_backend_ldap", [...ldapTerms(settings.ldap), ...directoryTerms(settings.ldap)])]
@@ -89,10 +89,14 @@ function backendTerms({ first, authorization }: LdapSettings): Term[] {
   return first === "ldap" ? [viaLdap, internalBackend] : [internalBackend, viaLdap];
 }
 
-function managementTerms(settings: BrokerSettings): Term {
-  const { address, port, tls } = settings.management;
-  const listener = [setting("port", port), setting("ip", address)];
-  return tls ? setting("ssl_config", [...listener, ...certificateTerms(settings)]) : setting("tcp_config", listener);
+function managementTerms(settings: BrokerSettings): Term[] {
+  const { address, port, tls, plainPort } = settings.management;
+  const listener = (at: number) => [setting("port", at), setting("ip", address)];
+  if (!tls) return [setting("tcp_config", listener(port))];
+  return [
+    setting("ssl_config", [...listener(port), ...certificateTerms(settings)]),
+    ...(plainPort === undefined ? [] : [setting("tcp_config", listener(plainPort))]),
+  ];
 }
 
 const certificateTerms = ({ certificateFile }: BrokerSettings): Term[] => [
@@ -122,8 +126,9 @@ function ldapTerms(ldap: LdapSettings): Term[] {
   ];
 }
 
-/** DNs and queries, which `rabbitmq.conf` can't express: a `#` would end a DN, and there are no queries. */
+/** DNs, queries and the old term, which `rabbitmq.conf` can't express: a `#` would end a DN, and there are no queries. */
 const directoryTerms = (ldap: LdapSettings): Term[] => [
+  ...(ldap.oldNetworkTerm ? [setting("network", true)] : []),
   setting("user_dn_pattern", ldap.userDnPattern),
   ...(ldap.groupLookupBase ? [setting("group_lookup_base", ldap.groupLookupBase)] : []),
   ...ldap.accessQueries.map(({ name, query }) => setting(name, queryTerm(query))),

@@ -5,7 +5,7 @@ import { queueManagerUser } from "../config/datamart.ts";
 import { hasPassword, passwordOf, type StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
 import { agentQueues, knownQueues } from "./agent-queues.ts";
-import { permissionsOf, queueManagerPermissions } from "./permissions.ts";
+import { ownPermissions, permissionsOf, queueManagerPermissions } from "./permissions.ts";
 import type { ClusterModel, PolicyModel, UserModel } from "./types.ts";
 
 /** The clusters of a stack with their users, exchanges, queues and policies. */
@@ -19,13 +19,19 @@ export function clusterModels(config: StackConfig): ClusterModel[] {
     users: usersOf(config, name, broker),
     agentUser: config.announcements.user,
     exchanges: broker.exchanges,
-    queues: broker.queues,
+    queues: broker.queues.map((queue) => typed(queue, broker)),
     policies: [...(broker.standardObjects ? standardPolicies(broker) : []), ...broker.policies],
     operatorPolicies: broker.operatorPolicies,
     agentQueues: agentQueues(config, name),
     ...(broker.members.every((host) => config.hosts[host]?.adopted?.["rabbitmq-server"]) ? { found: true } : {}),
   }));
 }
+
+/** The broker would add the type of its own accord, and report it as an argument. */
+const typed = (queue: BrokerConfig["queues"][number], { defaultQueueType }: BrokerConfig) =>
+  defaultQueueType === "classic"
+    ? queue
+    : { ...queue, arguments: { "x-queue-type": defaultQueueType, ...queue.arguments } };
 
 /** Standard users and the config's own users, which override standard ones of the same name. */
 function usersOf(config: StackConfig, cluster: string, broker: BrokerConfig): UserModel[] {
@@ -43,7 +49,7 @@ function usersOf(config: StackConfig, cluster: string, broker: BrokerConfig): Us
     name,
     ...(user.ldap ? {} : { password: passwordOf(config, name, cluster) }),
     tags: user.tags,
-    ...(user.permissions ? { permissions: user.permissions } : {}),
+    ...(user.permissions ? { permissions: ownPermissions(user.permissions) } : {}),
   }));
 }
 

@@ -1,5 +1,6 @@
 import { renderFirewall, renderFirewallService, renderNftablesDropIn } from "../../templates/render.ts";
 import { candidate } from "../commands/files.ts";
+import type { BrokerConfig } from "../config/brokers.ts";
 import type { StackConfig } from "../config/index.ts";
 import { rootFile } from "./files.ts";
 import { ftpPorts } from "./ftp-server.ts";
@@ -19,6 +20,10 @@ function ftpRules(config: StackConfig, host: string): { readonly ftpPorts: strin
   return { ftpPorts: ports.join(", "), ftpFrom: ports.length > 0 ? from.map(({ address }) => address).join(", ") : "" };
 }
 
+/** In nftables' syntax. */
+const managementPorts = ({ port, plainPort }: BrokerConfig["management"]): string =>
+  plainPort === undefined ? `${port}` : `{ ${port}, ${plainPort} }`;
+
 /** Restricts a member's internal ports to members. AMQP is not among them: its listener's address controls access. */
 export function firewallPart({ config, host }: PartContext): HostPart {
   const broker = Object.values(config.brokers).find(({ members }) => members.includes(host));
@@ -27,7 +32,7 @@ export function firewallPart({ config, host }: PartContext): HostPart {
   const text = renderFirewall({
     members: broker.members.map((member) => config.hosts[member]?.address ?? member).join(", "),
     clusterPorts,
-    managementPort: management.port,
+    managementPorts: managementPorts(management),
     managementFrom: management.from.join(", "),
     ...ftpRules(config, host),
   });

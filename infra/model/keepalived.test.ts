@@ -39,6 +39,15 @@ describe("a virtual IP", () => {
     expect(conf).not.toMatch(/auth_type|auth_pass/);
   });
 
+  it("speaks VRRP version 2 with `vrrp2`: by multicast, every second, with the old password and tracked interface", () => {
+    const conf = confOf("bunny2", { vrrp2: { authPass: "bunop" } });
+    for (const line of ["state BACKUP", "virtual_router_id 247", "advert_int 1", "preempt_delay 5", "version 2"])
+      expect(conf).toMatch(new RegExp(`^    ${line}$`, "m"));
+    expect(conf).toMatch(/^ *interface (\S+)\n[\s\S]* track_interface \{\n *\1\n/m);
+    expect(conf).toMatch(/^ *authentication \{\n *auth_type PASS\n *auth_pass bunop\n *\}$/m);
+    expect(conf).not.toMatch(/unicast_/);
+  });
+
   it("starts its watch before keepalived, which writes to it", () => {
     const unit = host("bunny2").units.find((one) => one.name === "keepalived.service");
     expect(unit?.after).toEqual(["warren-vip.service", "bunny1 keepalived.service"]);

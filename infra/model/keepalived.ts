@@ -71,6 +71,7 @@ function instancesOf(config: StackConfig, host: string): VrrpInstance[] {
     return [
       {
         ...vip,
+        vrrp2: vip.vrrp2 ?? false,
         name,
         priority,
         source: addressOf(host),

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { permissionsOf } from "./permissions.ts";
+import { parseStackConfig } from "../config/index.ts";
+import { clusterModels } from "./cluster.ts";
+import { stackValues } from "./fixture.ts";
+import { ownPermissions, permissionsOf } from "./permissions.ts";
 
 type User = "anonymous" | "feeder";
 type Action = "configure" | "write" | "read";
@@ -25,6 +28,29 @@ describe("permissions: compatible", () => {
       expect(allowed("compatible", "anonymous", action, "cmc")).toBe(true);
       expect(allowed("compatible", "anonymous", action, "cmc.urp.input")).toBe(true);
     }
+  });
+});
+
+describe("a user's own permissions", () => {
+  it("are three expressions, or one word for the old ones or for everything", () => {
+    const { anonymous, feeder } = permissionsOf("compatible");
+    expect(ownPermissions("compatible")).toEqual(anonymous);
+    expect(ownPermissions("all")).toEqual(feeder);
+    const own = { configure: "^a$", write: "^b$", read: "^c$" };
+    expect(ownPermissions(own)).toBe(own);
+  });
+
+  it("may be the old expressions for an LDAP user with `permissions: compatible`, whatever anonymous has", () => {
+    const values = stackValues("lab");
+    const brokers = values.brokers as Record<string, Record<string, unknown>>;
+    Object.assign(brokers.bunny ?? {}, {
+      permissions: "safe",
+      users: { peter: { ldap: true, permissions: "compatible" } },
+    });
+    const [cluster] = clusterModels(parseStackConfig(values, "lab"));
+    const of = (name: string) => cluster?.users.find((user) => user.name === name);
+    expect(of("peter")).toEqual({ name: "peter", tags: [], permissions: permissionsOf("compatible").anonymous });
+    expect(of("anonymous")?.permissions).toEqual(permissionsOf("safe").anonymous);
   });
 });
 

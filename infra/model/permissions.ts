@@ -5,7 +5,7 @@ export interface Permissions {
   readonly read: string;
 }
 
-/** The feeder's permissions in both settings. */
+/** The feeder's permissions in both settings, and those that RabbitMQ gives to its default user. */
 const all: Permissions = { configure: ".*", write: ".*", read: ".*" };
 
 /**
@@ -47,6 +47,12 @@ function allBut(names: readonly string[], alsoBut = ""): string {
 export function queueManagerPermissions(exchanges: readonly string[], queues: readonly string[]): Permissions {
   const others = allBut([...exchanges, ...queues], "amq\\.(?!gen-)|");
   return { configure: others, write: others, read: allBut(queues) };
+}
+
+/** A user's own permissions: three expressions, or a word for some. */
+export function ownPermissions(own: Permissions | "compatible" | "all"): Permissions {
+  if (own === "all") return all;
+  return own === "compatible" ? settings.compatible.anonymous : own;
 }
 
 export const permissionsOf = (setting: keyof typeof settings) => settings[setting];

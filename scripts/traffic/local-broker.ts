@@ -27,8 +27,17 @@ export interface LocalBrokerOptions {
   readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
   /** RabbitMQ's plugins, in addition to the management API. */
   readonly plugins?: readonly string[];
+  /** The complete `rabbitmq.config` instead of a plain one, for tests of a configuration. Its listeners must have these ports. */
+  readonly configuration?: (ports: LocalBrokerPorts) => string;
   readonly bootTimeoutMs?: number;
   readonly onProgress?: (text: string) => void;
+}
+
+export interface LocalBrokerPorts {
+  readonly amqp: number;
+  /** 0 without `tls`. */
+  readonly amqps: number;
+  readonly management: number;
 }
 
 /** Milliseconds for the start. It takes two seconds on an idle machine; this allows for a busy one. */
@@ -228,7 +237,8 @@ export class LocalBroker {
     {ssl_listeners, [{"127.0.0.1", ${this.#tlsPort}}]},
     {ssl_options, [{certfile, ${JSON.stringify(tls.certificateFile)}}, {keyfile, ${JSON.stringify(tls.keyFile)}}]},`
       : "";
-    const config = `[
+    const ports = { amqp: this.#amqpPort, amqps: this.#tlsPort, management: this.#managementPort };
+    const plain = `[
   {rabbit, [
     {tcp_listeners, [{"127.0.0.1", ${this.#amqpPort}}]},${tlsSettings}
     {default_user, ${text(this.adminUser)}}, {default_pass, ${text(this.adminPassword)}},
@@ -240,6 +250,7 @@ export class LocalBroker {
   {rabbitmq_management, [{tcp_config, [{ip, "127.0.0.1"}, {port, ${this.#managementPort}}]}]}
 ].
 `;
+    const config = this.#options.configuration?.(ports) ?? plain;
     await writeFile(path.join(this.#directory, "rabbitmq.config"), config, { mode: 0o600 });
     const plugins = ["rabbitmq_management", ...(this.#options.plugins ?? [])];
     await writeFile(path.join(this.#directory, "enabled_plugins"), `[${plugins.join(",")}].\n`);

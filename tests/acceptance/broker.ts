@@ -47,8 +47,22 @@ export async function callBroker<Answer>(
   cluster?: string,
 ): Promise<Answer> {
   const known = await labCluster(cluster);
+  return call(known, known.members[0]?.address ?? "", method, path, body);
+}
+
+/** Reads something from the management API of this member of the announcements' cluster. */
+export const askMember = async <Answer>(address: string, path: string): Promise<Answer> =>
+  call(await labCluster(), address, "GET", path);
+
+async function call<Answer>(
+  known: ClusterModel,
+  address: string,
+  method: "GET" | "PUT" | "POST" | "DELETE",
+  path: string,
+  body?: object,
+): Promise<Answer> {
   const { name: user, password } = known.administrator;
-  const url = managementUrl(known, known.members[0]?.address ?? "");
+  const url = managementUrl(known, address);
   const ca = await readOperatorCa(lab);
   const client = new ManagementClient({ urls: [url], login: { user, password }, ca, ...bounds });
   try {

@@ -95,6 +95,29 @@ export async function amqpLogin({ broker, member, ca }: LdapSubject, { name, pas
   }
 }
 
+/** Declares a queue over AMQP with TLS as a user, and deletes it again. @returns whether the broker allowed it, or the message of another error */
+export async function declareAs(
+  { broker, member, ca }: LdapSubject,
+  { name, password }: Login,
+  queue: string,
+): Promise<string> {
+  const server = { protocol: "amqps", hostname: member.address, port: broker.tlsPort, vhost: "/" };
+  const connection = await connect({ ...server, username: name, password }, { ca: [Buffer.from(ca)] });
+  try {
+    const channel = await connection.createChannel();
+    // A refusal closes the channel, which emits an error too.
+    channel.on("error", () => {});
+    await channel.assertQueue(queue);
+    await channel.deleteQueue(queue);
+    return "allowed";
+  } catch (error) {
+    const { message } = error as Error;
+    return /ACCESS[-_]REFUSED/.test(message) ? "refused" : message;
+  } finally {
+    await connection.close();
+  }
+}
+
 /** The HTTP status of the management API's answer to a user. */
 export async function managementStatus(
   { broker, member, ca }: LdapSubject,

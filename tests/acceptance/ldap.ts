@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { ownPermissions } from "../../infra/model/permissions.ts";
 import { caFile } from "../../infra/model/tls.ts";
 import { cutLink, healLink } from "../../scripts/lab/index.ts";
 import { poll } from "../../scripts/lib/poll.ts";
@@ -6,6 +7,7 @@ import { callBroker } from "./broker.ts";
 import { note } from "./figures.ts";
 import {
   amqpLogin,
+  declareAs,
   type LdapChange,
   type LdapSubject,
   type Login,
@@ -70,6 +72,16 @@ export function ldap({ all }: { readonly all: boolean }): void {
     ])("logs in over AMQP: %s", async (what, kind, password, wanted) => {
       const login = subject[kind];
       await expectLogin(what, password === undefined ? login : { ...login, password }, wanted);
+    });
+
+    it("lets an LDAP user do what its permissions in the broker allow, and nothing else", async () => {
+      const { name } = subject.person;
+      const { permissions } = subject.broker.users[name] ?? {};
+      const listed = await callBroker<{ user: string }[]>("GET", "permissions");
+      expect(listed.find(({ user }) => user === name)).toMatchObject(ownPermissions(permissions ?? "compatible"));
+      await expectLogin("LDAP user with permissions", subject.person, "accepted");
+      expect(await declareAs(subject, subject.person, `q_${name}.acceptance`)).toBe("allowed");
+      expect(await declareAs(subject, subject.person, `other_${name}`)).toBe("refused");
     });
 
     it("stores no password of an LDAP user, and logs why it refuses a wrong one", async () => {

@@ -39,6 +39,16 @@ test("every unit that a page names is one of the model's", () => {
   expect(named.filter((name) => !units.has(`${name.replace(/\.service$/, "")}.service`))).toEqual([]);
 });
 
+test("every agent that a page selects logs of is one of the model's", () => {
+  const units = model.hosts.flatMap((host) => host.units.map(({ name }) => name.replace(/^warren-|\.service$/g, "")));
+  const named = matches(/--agent ([\w,-]+)/g).flatMap((names) => names.split(","));
+  expect(named.length).toBeGreaterThan(10);
+  // `-NAME` stands for the name of a sender.
+  const isKnown = (name: string) =>
+    units.some((unit) => unit === name || (name.endsWith("-NAME") && unit.startsWith(name.slice(0, -"NAME".length))));
+  expect(named.filter((name) => !isKnown(name))).toEqual([]);
+});
+
 test("every queue and key is the one that config and agents have", () => {
   const { inputQueue, pullQueue, inputTopic, notifyTopic } = announcements;
   const ledgers = ledgerQueueAt("HOST").replace(/\.HOST$/, "");

@@ -50,8 +50,8 @@ function page(): string {
     "",
     "Find out how warren meets each line of the requirement, and which test proves it.",
     "",
-    "The tables have every command and setting of the requirement's chapters on installation, cluster and LDAP, and of its virtual IP. A test writes",
-    "this page from `tests/docs/trace-*.ts`. `./warren test` fails if one of these tests did not run and pass.",
+    "The tables have every command, setting and example of the requirement, and each sentence that says what is to happen. A test writes this page",
+    "from `tests/docs/trace-*.ts`. `./warren test` fails if one of these tests did not run and pass. `%s` and `$name` stand for values in a title.",
     "",
     open === 0 ? "Every line has its test." : `**${open} of ${lines.length} lines have no test yet.**`,
     ...chapters.flatMap((chapter) => [

@@ -1,9 +1,17 @@
 import type { Chapter, Proof } from "./trace.ts";
+import { deliveryChapters } from "./trace-delivery.ts";
 import { installationChapters } from "./trace-installation.ts";
-import { loginChapters } from "./trace-login.ts";
+import { loginChapters, virtualIpChapters } from "./trace-login.ts";
+import { radarChapters } from "./trace-radar.ts";
 
-/** Every command and setting of the requirement's chapters on installation, cluster and LDAP, and its virtual IP. */
-export const chapters: readonly Chapter[] = [...installationChapters, ...loginChapters];
+/** Every command, setting, example and sentence of the requirement that says what is to happen, in its order; its virtual IP by itself. */
+export const chapters: readonly Chapter[] = [
+  ...installationChapters,
+  ...loginChapters,
+  ...deliveryChapters,
+  ...radarChapters,
+  ...virtualIpChapters,
+];
 
 const all = chapters.flatMap((chapter) => chapter.lines).flatMap((line) => line.proofs);
 

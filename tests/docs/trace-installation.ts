@@ -7,6 +7,8 @@ const model = "infra/model/model.test.ts";
 const access = "infra/checks/access-cases.ts";
 const rows = "infra/checks/cases.ts";
 
+const readBack = "infra/model/broker-files.broker.test.ts";
+
 const users: Proof = [
   brokers,
   "has user root with the administrator tag, and feeder, anonymous and guest without tags",
@@ -76,8 +78,16 @@ export const installationChapters: readonly Chapter[] = [
       { line: "rabbitmqctl set_user_tags root administrator", does: "in the same definitions", proofs: [users] },
       {
         line: "rabbitmqctl set_user_tags guest",
-        does: "no tag, and no permission either",
-        proofs: [users, [declared, "leave guest without permissions and without a tag"], [access, "guest with a tag"]],
+        does: "no tag, and no permission either, unless `users.guest.permissions: all` leaves them",
+        proofs: [
+          users,
+          [
+            readBack,
+            "guest with `permissions: all` and without a tag uses the broker from its own host, and not the management API",
+          ],
+          [declared, "leave guest without permissions and without a tag"],
+          [access, "guest with a tag"],
+        ],
       },
       { line: "rabbitmqctl list_user_permissions guest", does: "there are none to list", proofs: [granted] },
       {
@@ -89,7 +99,10 @@ export const installationChapters: readonly Chapter[] = [
       {
         line: "rabbitmq-plugins enable rabbitmq_management",
         does: "in `enabled_plugins` before the first start; it listens where `management` says",
-        proofs: [[brokers, "has the management plugin enabled and answering on every member"]],
+        proofs: [
+          [brokers, "has the management plugin enabled, and each member's API answers with all members"],
+          [readBack, "management answers over HTTP and HTTPS at once"],
+        ],
       },
       {
         line: "/etc/init.d/rabbitmq-server restart",

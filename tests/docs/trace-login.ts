@@ -6,13 +6,20 @@ const directory = "tests/acceptance/ldap.ts";
 const access = "infra/checks/access-cases.ts";
 const rows = "infra/checks/cases.ts";
 
+const readBack = "infra/model/broker-files.broker.test.ts";
+const vrrp = "infra/model/keepalived.lab.test.ts";
+
+const besideOld: Proof = [
+  vrrp,
+  "with `vrrp2` the old text and ours share an address: one holds it, and priority, preempt_delay and a lost interface move it",
+];
 const oldLdap: Proof = [
   rendered,
-  "has the LDAP settings of the requirement, except that nobody gets the management tag",
+  "has each LDAP term of the requirement, with `log: compatible` and its tags; only the tag query differs without them",
 ];
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: that is how RabbitMQ writes it
-/** The requirement's chapter on LDAP, and its virtual IP. */
+/** The requirement's chapter on LDAP. */
 export const loginChapters: readonly Chapter[] = [
   {
     title: "RABBITMQ-SERVER ldap installation",
@@ -35,8 +42,15 @@ export const loginChapters: readonly Chapter[] = [
       },
       {
         line: 'set_permissions -p / username "^xpublic|^amq.gen.*$|^cmc.*$" …',
-        does: "`permissions` of the user under `users`",
-        proofs: [[directory, "LDAP user, right password"]],
+        does: "`permissions: compatible` of the user under `users`, or its own expressions",
+        proofs: [
+          [directory, "lets an LDAP user do what its permissions in the broker allow, and nothing else"],
+          [readBack, "gives a user with `permissions: compatible` the old rights: cmc… and xpublic…, and nothing else"],
+          [
+            "infra/model/permissions.test.ts",
+            "may be the old expressions for an LDAP user with `permissions: compatible`, whatever anonymous has",
+          ],
+        ],
       },
       {
         line: "{auth_backends, [{rabbit_auth_backend_ldap, rabbit_auth_backend_internal}, rabbit_auth_backend_internal]}",
@@ -72,7 +86,17 @@ export const loginChapters: readonly Chapter[] = [
           [access, "`encryption: none`"],
         ],
       },
-      { line: "{log, true}; {network, true}", does: "`ldap.log`: off, on, or network", proofs: [oldLdap] },
+      {
+        line: "{log, true}; {network, true}",
+        does: "`ldap.log: compatible` writes both; RabbitMQ ignores the second, and `network` logs the traffic",
+        proofs: [
+          oldLdap,
+          [
+            readBack,
+            "the broker starts with {log, true} and {network, true} as they were, and authenticates its own users",
+          ],
+        ],
+      },
       {
         line: '{vhost_access_query, {in_group, "ou=${vhost}-users,ou=vhosts,dc=ec,dc=gc,dc=ca"}}',
         does: "`ldap.vhostAccess`; RabbitMQ never asked this query, and a check says so",
@@ -99,6 +123,10 @@ export const loginChapters: readonly Chapter[] = [
       },
     ],
   },
+];
+
+/** The requirement's configuration of keepalived. */
+export const virtualIpChapters: readonly Chapter[] = [
   {
     title: "BUNNY-OP: the virtual IP",
     lines: [
@@ -115,7 +143,7 @@ export const loginChapters: readonly Chapter[] = [
       {
         line: "state BACKUP; interface eth0; virtual_router_id 247",
         does: "the same, by `interface` and `routerId`",
-        proofs: [[rows, "router id 247 twice on eth0"]],
+        proofs: [besideOld, [rows, "router id 247 twice on eth0"]],
       },
       {
         line: "priority 150",
@@ -124,8 +152,9 @@ export const loginChapters: readonly Chapter[] = [
       },
       {
         line: "track_interface { eth0 }; advert_int 1; preempt_delay 5",
-        does: "a cut link or a lost host moves the address; `timing` sets how fast",
+        does: "a cut link or a lost host moves the address; `timing` sets how fast; `preemptDelaySeconds` is 5",
         proofs: [
+          besideOld,
           ["tests/acceptance/virtual-ip-moves.ts", "works again within seconds of: $title"],
           [
             "tests/acceptance/virtual-ip.ts",
@@ -135,8 +164,11 @@ export const loginChapters: readonly Chapter[] = [
       },
       {
         line: "authentication { auth_type PASS; auth_pass bunop }",
-        does: "omitted: VRRP version 3 has none; keepalived accepts adverts only from the hosts' own addresses",
+        does: "`vrrp2: { authPass: bunop }`; by default VRRP version 3, which has none, and adverts only from the hosts' own addresses",
         proofs: [
+          besideOld,
+          [vrrp, "without `vrrp2` both hold the address, because neither version hears the other"],
+          [vrrp, "another password is refused, so both hold the address"],
           [
             "infra/model/keepalived.test.ts",
             "accepts adverts only from its own hosts, without the password that VRRP sends unencrypted",

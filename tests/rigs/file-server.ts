@@ -8,7 +8,7 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { poll } from "../../scripts/lib/poll.ts";
 import { isAlive } from "../../scripts/lib/process-stat.ts";
 import { freePort } from "../../scripts/traffic/free-port.ts";
-import { findVsftpd } from "./vsftpd-binary.ts";
+import { findProgram, vsftpd } from "./unpacked-program.ts";
 
 export interface FileServerOptions {
   readonly kind: "sftp" | "ftp";
@@ -173,7 +173,7 @@ export class FileServer {
   async #command(): Promise<{ command: readonly string[]; env: Readonly<Record<string, string>> }> {
     const config = path.join(this.#folder, "config");
     if (this.#options.kind === "sftp") return { command: ["/usr/sbin/sshd", "-D", "-e", "-f", config], env: {} };
-    const { command, env } = await findVsftpd();
+    const { command, env } = await findProgram(vsftpd);
     return { command: [command, config], env };
   }
 

@@ -27,6 +27,7 @@ function optionsOf({ entriesMax, receipts }: Setting): CoreOptions {
   return {
     inputTopic: "v00.urp.input",
     notifyTopic: "v00.urp.notify",
+    notifyKey: "path",
     alternateTopic: "v00.urp.alternate",
     twinTopic: "v00.urp.twin",
     entriesMax,

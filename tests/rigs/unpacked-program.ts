@@ -8,40 +8,51 @@ import { UserError } from "../../agents/lib/errors.ts";
 
 const run = promisify(execFile);
 
-/** The server, and libraries that a minimal machine lacks. */
-const packages = ["vsftpd", "libwrap0"];
-const installedBinary = "/usr/sbin/vsftpd";
+interface DebianProgram {
+  /** Its path on a machine where it is installed. */
+  readonly installed: string;
+  /** Its package, and those of libraries that a minimal machine lacks. */
+  readonly packages: readonly [program: string, ...libraries: string[]];
+}
 
-export interface VsftpdBinary {
+export const vsftpd: DebianProgram = { installed: "/usr/sbin/vsftpd", packages: ["vsftpd", "libwrap0"] };
+export const keepalived: DebianProgram = {
+  installed: "/usr/sbin/keepalived",
+  packages: ["keepalived", "libnl-3-200", "libnl-genl-3-200", "libsnmp40", "libsensors5", "libpci3"],
+};
+
+export interface ProgramBinary {
   readonly command: string;
   readonly env: Readonly<Record<string, string>>;
 }
 
 /**
- * The installed vsftpd, or one unpacked from the distribution's packages into the user's cache, once. Unlike an installation that starts no
+ * The installed program, or one unpacked from the distribution's packages into the user's cache, once. Unlike an installation that starts no
  * service. Safe for several processes at once.
  *
  * @throws UserError if the packages can't be downloaded
  */
-export async function findVsftpd(): Promise<VsftpdBinary> {
-  if (existsSync(installedBinary)) return { command: installedBinary, env: {} };
+export async function findProgram({ installed, packages }: DebianProgram): Promise<ProgramBinary> {
+  if (existsSync(installed)) return { command: installed, env: {} };
   const cache = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), ".cache"), "warren");
-  const place = path.join(cache, "vsftpd");
-  if (!existsSync(place)) await unpack(cache, place);
-  const libraries = await readdir(path.join(place, "usr/lib"));
-  const triplet = libraries.find((name) => name.endsWith("-linux-gnu")) ?? "";
-  return {
-    command: path.join(place, "usr/sbin/vsftpd"),
-    env: { LD_LIBRARY_PATH: path.join(place, "usr/lib", triplet) },
-  };
+  const place = path.join(cache, packages[0]);
+  if (!existsSync(place)) await unpack(cache, place, packages);
+  // Packages of Debian 12 still have some libraries in /lib.
+  const found = await Promise.all(["usr/lib", "lib"].map((folder) => libraryFolders(path.join(place, folder))));
+  return { command: path.join(place, installed), env: { LD_LIBRARY_PATH: found.flat().join(":") } };
+}
+
+async function libraryFolders(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => name.endsWith("-linux-gnu")).map((name) => path.join(folder, name));
 }
 
 /** Unpacks under a temporary name and renames when complete. If two processes race, the second finds the name taken. */
-async function unpack(cache: string, place: string): Promise<void> {
+async function unpack(cache: string, place: string, packages: DebianProgram["packages"]): Promise<void> {
   await mkdir(cache, { recursive: true });
-  const work = await mkdtemp(path.join(cache, ".vsftpd-"));
+  const work = await mkdtemp(path.join(cache, `.${packages[0]}-`));
   try {
-    await download(work);
+    await download(work, packages);
     const archives = (await readdir(work)).filter((name) => name.endsWith(".deb"));
     for (const name of archives) await run("dpkg", ["-x", path.join(work, name), path.join(work, "root")]);
     await rename(path.join(work, "root"), place).catch((error: NodeJS.ErrnoException) => {
@@ -52,7 +63,7 @@ async function unpack(cache: string, place: string): Promise<void> {
   }
 }
 
-async function download(folder: string): Promise<void> {
+async function download(folder: string, packages: DebianProgram["packages"]): Promise<void> {
   const options = { cwd: folder, env: { ...process.env, LC_ALL: "C.UTF-8" }, maxBuffer: 16 << 20 };
   const lists = ["-o", `Dir::State::lists=${folder}/lists`, "-o", `Dir::Cache=${folder}/cache`];
   try {
@@ -65,8 +76,8 @@ async function download(folder: string): Promise<void> {
     });
   } catch (error) {
     const output = (error as { stderr?: string }).stderr?.trim().split("\n").at(-1);
-    const remedy = "check apt's sources, or install it: apt-get install vsftpd";
-    throw new UserError("vsftpd", `its packages can't be downloaded: ${output ?? String(error)}`, remedy, {
+    const remedy = `check apt's sources, or install it: apt-get install ${packages[0]}`;
+    throw new UserError(packages[0], `its packages can't be downloaded: ${output ?? String(error)}`, remedy, {
       cause: error,
     });
   }
