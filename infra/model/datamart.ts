@@ -13,6 +13,7 @@ import {
   productAccount,
   serviceAccount,
 } from "./agent-part.ts";
+import { topicPrefixesOf } from "./announced.ts";
 import { apacheServing } from "./apache.ts";
 import { brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
@@ -52,6 +53,8 @@ export function watcherPart(context: PartContext): HostPart {
   const { broker } = datamart;
   const own: Partial<WatcherConfig> = {
     exchange: datamart.publicExchange,
+    formats: datamart.formats,
+    topicPrefixes: topicPrefixesOf(datamart),
     rootDirectory: datamart.productRoot,
     trees: datamart.watchedTrees,
     baseUrl,
