@@ -18,11 +18,11 @@ test("the example is a valid config, and repeats the defaults", async () => {
   expect(configSchema.parse({ broker, metrics, rootDirectory, baseUrl })).toEqual(example);
 });
 
-test("by default it watches the two trees of the original system and announces like dd-xml-inotify", () => {
+test("by default it watches the two trees of the original system, and announces URLs and for sr3", () => {
   const { trees, exchange, formats, topicPrefixes } = configSchema.parse(least);
   expect(trees).toEqual(["citypage_weather", "marine_weather"]);
   expect(exchange).toBe("xpublic");
-  expect(formats.map((format) => topicPrefixes[format])).toEqual(["v02.post", "exp.dd.notify", "v00.dd.notify"]);
+  expect(formats.map((format) => topicPrefixes[format])).toEqual(["exp.dd.notify", "v02.post", "v03"]);
 });
 
 test.each([

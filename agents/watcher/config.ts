@@ -30,7 +30,7 @@ export const configSchema = commonConfig.extend({
     .array(z.enum(formats))
     .min(1)
     .max(formats.length)
-    .default(["v02", "exp", "v00"])
+    .default(["exp", "v02", "v03"])
     .refine((list) => new Set(list).size === list.length, "expected each format once")
     .describe("each change is published once in each of these, in this order"),
   topicPrefixes: z

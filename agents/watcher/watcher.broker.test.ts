@@ -86,6 +86,8 @@ function settings() {
     baseUrl: "http://dd1.weather.gc.ca/",
     exchange: `xpublic-${testsCount}`,
     foundSettleMs: 300,
+    // Those of dd-xml-inotify.
+    formats: ["v02", "exp", "v00"],
   };
 }
 

@@ -3,6 +3,7 @@ import { fixtureConfig } from "../model/fixture.ts";
 import { accessCases } from "./access-cases.ts";
 import {
   announcements,
+  bridged,
   broker,
   policies,
   type RuleCases,
@@ -219,6 +220,14 @@ const queueCases: readonly RuleCases[] = [
     ],
     quiet: [
       { on: "an exchange of 127 letters é", config: broker({ exchanges: [{ name: "é".repeat(127), type: "topic" }] }) },
+    ],
+  },
+  {
+    rule: "announced-twice",
+    fires: [{ on: "from v03 on `xpublic` to exp on `cmc`", config: bridged({}) }],
+    quiet: [
+      { on: "from v03 on `xs_sr3`, an exchange of the sources", config: bridged({ exchange: "xs_sr3" }) },
+      { on: "a server with `formats: [exp, v02]`", config: bridged({}, ["exp", "v02"]) },
     ],
   },
 ];

@@ -1,6 +1,8 @@
 import type { BrokerConfig } from "../config/brokers.ts";
+import { type DatamartConfig, datamartSchema } from "../config/datamart.ts";
 import type { StackConfig } from "../config/index.ts";
 import { ldapSchema } from "../config/ldap.ts";
+import { bridgesSchema } from "../config/message-agents.ts";
 import { fixtureConfig } from "../model/fixture.ts";
 import type { Past } from "./past.ts";
 
@@ -106,3 +108,16 @@ export const ldap = (given: Record<string, unknown>): StackConfig =>
       ...given,
     }),
   });
+
+/** With a public data server on the sound broker, and a bridge there from v03 on `xpublic`, otherwise than that in `from`, to exp on `cmc`. */
+export function bridged(from: { readonly exchange?: string }, formats?: DatamartConfig["formats"]): StackConfig {
+  const datamart = { ...datamartSchema.parse({ broker: "bunny" }), ...(formats ? { formats } : {}) };
+  const bridges = bridgesSchema.parse({
+    posts: {
+      ...{ hosts: ["bunny1-op"], broker: "bunny" },
+      from: { format: "v03", exchange: "xpublic", topicPrefix: "v03", ...from },
+      to: [{ format: "exp", exchange: "cmc", topicPrefix: "exp.dd.notify" }],
+    },
+  });
+  return withPassword("queue-manager", { ...sound, datamart, bridges });
+}

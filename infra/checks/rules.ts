@@ -1,3 +1,4 @@
+import { announcedTwice } from "./announced-twice.ts";
 import { anonymousWritesShared } from "./anonymous-writes-shared.ts";
 import { clearTextLdap } from "./clear-text-ldap.ts";
 import { deadLdapQuery } from "./dead-ldap-query.ts";
@@ -51,7 +52,8 @@ export const rules: readonly Rule[] = [
   hiddenPolicy,
   unanchoredPolicy,
   unusableName,
-  // Senders
+  // Public data servers
+  announcedTwice,
   senderAcceptsNothing,
   // Permissions
   anonymousWritesShared,

@@ -59,6 +59,10 @@ function serverIssues({ brokers, ...config }: StackConfig, { path, config: datam
     const message = `expected one host, the public data server, got ${broker.members.length}`;
     issues.push({ path: `brokers.${datamart.broker}.members`, message });
   }
+  if (!datamart.formats.includes("exp")) {
+    const message = `expected exp among them, because px announces URLs, got ${datamart.formats.join(", ")}`;
+    issues.push({ path: `${path}.formats`, message });
+  }
   const exchanges = new Set(broker.exchanges.map(({ name }) => name));
   for (const key of ["exchange", "publicExchange"] as const) {
     if (exchanges.has(datamart[key])) continue;

@@ -91,6 +91,13 @@ describe("the public data server", () => {
       'warren:datamart.publicExchange: expected an exchange of broker wxo-b1, got "xprivate"',
     ],
     [
+      "formats without URLs",
+      (v) => {
+        v.datamart.formats = ["v02"];
+      },
+      "warren:datamart.formats: expected exp among them, because px announces URLs, got v02",
+    ],
+    [
       "queues that are deleted before they are unbound",
       (v) => {
         v.datamart.queueManager = { deleteAfterSeconds: 60 };

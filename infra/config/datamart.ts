@@ -39,9 +39,11 @@ export const datamartSchema = z.strictObject({
   broker: nameSchema,
   /** Topic exchange of announcements as URLs, which older clients expect. */
   exchange: z.string().min(1).default("cmc"),
-  notifyTopic: z.string().min(1).default("exp.dd.notify"),
-  /** Topic exchange to which changes in the watched trees are announced. */
+  notifyTopic: watcherSchema.shape.topicPrefixes.unwrap().shape.exp,
+  /** Topic exchange of sr3's clients. Both exchanges have all announcements. */
   publicExchange: watcherSchema.shape.exchange,
+  /** Formats of all announcements, of deliveries and of changes in watched trees. `v00` is for watched trees only: px has no md5. */
+  formats: watcherSchema.shape.formats,
   /** Document root of the web server; its content is public. */
   productRoot: z
     .string()

@@ -72,8 +72,8 @@ export const deliverySchema = z.strictObject({
   /** The txq of notifications, shared by all senders; default: `/apps/px/txq/dd-notify-NAME`, with `wxo-b1` for `warren:datamart`. */
   notifyDirectory: absolute.optional(),
   notify: notifySchema.prefault({}),
-  /** Formats published in addition to the URL, to `publicExchange`, for clients of Sarracenia v2 and sr3. */
-  alsoFormats: z.array(z.enum(["v02", "v03"])).default([]),
+  /** Formats of deliveries in addition to the URL, if they differ from the server's `formats`. */
+  alsoFormats: z.array(z.enum(["v02", "v03"])).optional(),
 });
 
 const withQueue = ([name, sender]: [string, z.infer<typeof senderSchema>]) =>

@@ -1,7 +1,7 @@
 import { isRecord, type Values } from "./base.ts";
 
 /** Stands in a stack file for a value that only its operator knows. */
-export const fillIn = "FILL-IN";
+const fillIn = "FILL-IN";
 
 /** Paths of the values that are not filled in yet, e.g. `hosts.urp-1.address`, in the order of the file. */
 export const unfilledPaths = (values: unknown, path: readonly string[] = []): string[] => {

@@ -5,6 +5,7 @@ import { queueManagerUser } from "../config/datamart.ts";
 import { hasPassword, passwordOf, type StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
 import { agentQueues, knownQueues } from "./agent-queues.ts";
+import { announcedBindings } from "./announced.ts";
 import { ownPermissions, permissionsOf, queueManagerPermissions } from "./permissions.ts";
 import type { ClusterModel, PolicyModel, UserModel } from "./types.ts";
 
@@ -19,6 +20,9 @@ export function clusterModels(config: StackConfig): ClusterModel[] {
     users: usersOf(config, name, broker),
     agentUser: config.announcements.user,
     exchanges: broker.exchanges,
+    exchangeBindings: dataServers(config).flatMap((server) =>
+      server.config.broker === name ? announcedBindings(server.config) : [],
+    ),
     queues: broker.queues.map((queue) => typed(queue, broker)),
     policies: [...(broker.standardObjects ? standardPolicies(broker) : []), ...broker.policies],
     operatorPolicies: broker.operatorPolicies,

@@ -35,6 +35,20 @@ describe("the public data server", () => {
     expect(readConfig("watcher", base as StackConfig).baseUrl).toBe("http://dd1.weather.gc.ca/");
   });
 
+  it("has all announcements on both exchanges, under the topics that its agents use", () => {
+    const bindings = fixtureModel(config).clusters.find(({ name }) => name === "wxo-b1")?.exchangeBindings;
+    expect(bindings?.map(({ source, destination, key }) => `${source} ${destination} ${key}`)).toEqual(
+      ["exp.dd.notify.#", "v02.post.#", "v03.#"].flatMap((key) => [`cmc xpublic ${key}`, `xpublic cmc ${key}`]),
+    );
+    expect(fixtureModel(config).clusters[0]?.exchangeBindings).toEqual([]);
+    const other = {
+      ...config,
+      datamart: { ...config.datamart, notifyTopic: "exp.ddi.notify", formats: ["exp", "v00"] },
+    };
+    const { formats, topicPrefixes } = readConfig("watcher", other as StackConfig);
+    expect(formats.map((format: "exp" | "v00") => topicPrefixes[format])).toEqual(["exp.ddi.notify", "v00.dd.notify"]);
+  });
+
   it("has no watcher without watched trees", () => {
     const none = { ...config, datamart: { ...config.datamart, watchedTrees: [] } } as unknown as StackConfig;
     expect(dd(none).units.map((unit) => unit.name)).not.toContain("warren-watcher.service");

@@ -15,6 +15,7 @@ import {
   serviceAccount,
 } from "./agent-part.ts";
 import { knownQueues } from "./agent-queues.ts";
+import { topicPrefixesOf } from "./announced.ts";
 import { apacheServing } from "./apache.ts";
 import { brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
@@ -55,6 +56,8 @@ export function watcherPart(context: PartContext): HostPart {
   const { broker } = datamart;
   const own: Partial<WatcherConfig> = {
     exchange: datamart.publicExchange,
+    formats: datamart.formats,
+    topicPrefixes: topicPrefixesOf(datamart),
     rootDirectory: datamart.productRoot,
     trees: datamart.watchedTrees,
     baseUrl,

@@ -93,15 +93,15 @@ describe("a px host", () => {
     expect(readConfig("dd-notify", other)).toMatchObject({ ...common, exchangeKey, exchangeType: "direct" });
   });
 
-  it("also announces in sr3's formats if configured", () => {
-    const delivery = { ...config.datamart?.delivery, alsoFormats: ["v02", "v03"] };
-    const also = { ...config, datamart: { ...config.datamart, delivery } } as StackConfig;
-    expect(senderSchema.safeParse(readConfig("dd-notify", also)).error?.issues).toBeUndefined();
-    expect(readConfig("dd-notify", also).alsoFormats).toEqual([
-      { format: "v02", exchange: "xpublic", topicPrefix: "v02.post" },
-      { format: "v03", exchange: "xpublic", topicPrefix: "v03" },
-    ]);
-    expect(readConfig("dd-notify").alsoFormats).toEqual([]);
+  it("also announces in sr3's formats, unless configured otherwise", () => {
+    const withDatamart = (change: object) =>
+      ({ ...config, datamart: { ...config.datamart, ...change } }) as StackConfig;
+    const formatsOf = (given?: StackConfig) => readConfig("dd-notify", given).alsoFormats;
+    const v02 = { format: "v02", exchange: "xpublic", topicPrefix: "v02.post" };
+    expect(formatsOf()).toEqual([v02, { format: "v03", exchange: "xpublic", topicPrefix: "v03" }]);
+    // The md5 that v00 needs is not known on px.
+    expect(formatsOf(withDatamart({ formats: ["exp", "v02", "v00"] }))).toEqual([v02]);
+    expect(formatsOf(withDatamart({ delivery: { ...config.datamart?.delivery, alsoFormats: [] } }))).toEqual([]);
   });
 
   it("has the pinned key of the public data server for its port, or none before it is known", () => {

@@ -1,6 +1,5 @@
 import { basename, dirname } from "node:path/posix";
 import type { AmqpConfig, FtpConfig, SftpConfig } from "../../agents/sender/config.ts";
-import { configSchema as watcherSchema } from "../../agents/watcher/config.ts";
 import { renderDeliveryAccount } from "../../templates/render.ts";
 import { candidate } from "../commands/files.ts";
 import { byName } from "../config/by-name.ts";
@@ -18,6 +17,7 @@ import {
   passwordAt,
   productAccount,
 } from "./agent-part.ts";
+import { deliveredFormats, topicPrefixesOf } from "./announced.ts";
 import { rootFile } from "./files.ts";
 import { ftpPort } from "./ftp-server.ts";
 import { knownHostMark } from "./host-key.ts";
@@ -211,11 +211,13 @@ function notifySenderPart(context: PartContext, { name, port, server }: NotifyPl
     exchange,
     ...exchangeTypeOf(config, broker, exchange),
     exchangeKey,
-    alsoFormats: delivery.alsoFormats.map((format) => ({
-      format,
-      exchange: datamart.publicExchange,
-      topicPrefix: topicPrefixes[format],
-    })),
+    alsoFormats: (delivery.alsoFormats ?? deliveredFormats(datamart))
+      .filter((format) => format !== "exp")
+      .map((format) => ({
+        format,
+        exchange: datamart.publicExchange,
+        topicPrefix: topicPrefixesOf(datamart)[format],
+      })),
   };
   return {
     ...agentPart(context, {
@@ -241,9 +243,6 @@ function exchangeTypeOf(
   const type = brokers[broker]?.exchanges.find(({ name }) => name === exchange)?.type;
   return type === undefined || type === "headers" ? {} : { exchangeType: type };
 }
-
-/** First words of routing keys, to which sr3 binds, from the watcher's defaults. */
-const topicPrefixes = watcherSchema.shape.topicPrefixes.parse(undefined);
 
 const queueFolders = (...queues: readonly string[]) =>
   [productAccount.home, ...queues].map((path) => ({

@@ -53,7 +53,7 @@ it.each<[string, Parameters<typeof issuesOf>[0], string]>([
   ],
   [
     "a bridge that would consume its own messages",
-    (values) => Object.assign(values.bridges["sr3-posts"].to[0], { exchange: "xpublic", topicPrefix: "v03.again" }),
+    (values) => Object.assign(values.bridges["sr3-posts"].to[0], { exchange: "xs_sr3", topicPrefix: "v03.again" }),
     'warren:bridges.sr3-posts.to.0.topicPrefix: the bridge would consume its own announcements: expected a topic outside v03.#, or another exchange, got "v03.again"',
   ],
 ])("is reported with its path: %s", (_, change, expected) => {

@@ -119,6 +119,13 @@ export interface ExchangeModel {
   readonly type: "topic" | "direct" | "fanout" | "headers";
 }
 
+/** What is published to one exchange under a key is also routed by another one. */
+export interface ExchangeBindingModel {
+  readonly source: string;
+  readonly destination: string;
+  readonly key: string;
+}
+
 /** A durable queue of the config, not one that agents declare. */
 export interface QueueModel {
   readonly name: string;
@@ -143,6 +150,7 @@ export interface ClusterModel {
   /** The user that the agents log in as. */
   readonly agentUser: string;
   readonly exchanges: readonly ExchangeModel[];
+  readonly exchangeBindings: readonly ExchangeBindingModel[];
   readonly queues: readonly QueueModel[];
   readonly policies: readonly PolicyModel[];
   readonly operatorPolicies: readonly PolicyModel[];

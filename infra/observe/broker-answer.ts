@@ -101,6 +101,13 @@ export interface ObservedObjects {
     readonly queue: string;
     readonly key: string;
   }[];
+  /** Bindings of exchanges. */
+  readonly exchangeBindings: readonly {
+    readonly vhost: string;
+    readonly source: string;
+    readonly destination: string;
+    readonly key: string;
+  }[];
 }
 
 /** Path below `/api/` of the answer that `parseNodes` reads: without statistics, which are slow on a large broker. */
@@ -148,6 +155,10 @@ export function parseObjects(answer: unknown): ObservedObjects {
             },
           ]
         : [],
+    ),
+    exchangeBindings: found.bindings.flatMap(
+      ({ destination_type: type, vhost, source, destination, routing_key: key }) =>
+        type === "exchange" ? [{ vhost, source, destination, key }] : [],
     ),
   };
 }

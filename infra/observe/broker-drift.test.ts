@@ -12,6 +12,7 @@ const cluster: ClusterModel = {
   operatorPolicies: [
     { name: "clients", pattern: "^q_", applyTo: "queues", priority: 0, definition: { "max-length-bytes": 1000 } },
   ],
+  exchangeBindings: [{ source: "cmc", destination: "xpublic", key: "v03.#" }],
   queues: [
     {
       name: "cmc.own",
@@ -114,6 +115,11 @@ describe("objects of a cluster", () => {
       "a binding gone",
       (found) => ({ bindings: found.bindings.filter((one) => one.key !== "v00.own.#") }),
       ["binding of cmc.own to cmc: key v00.own.# is gone"],
+    ],
+    [
+      "a binding of an exchange gone",
+      () => ({ exchangeBindings: [] }),
+      ["binding of exchange xpublic to cmc: key v03.# is gone"],
     ],
     [
       "a binding of the agents gone",

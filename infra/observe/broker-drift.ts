@@ -3,6 +3,7 @@ import { dispatcherUnit } from "../model/names.ts";
 import type {
   AgentQueueModel,
   ClusterModel,
+  ExchangeBindingModel,
   ExchangeModel,
   PolicyModel,
   QueueModel,
@@ -26,6 +27,7 @@ export function objectDrift(cluster: ClusterModel, found: ObservedObjects): Obje
   return [
     ...cluster.users.flatMap((user) => userDrift(user, found)),
     ...cluster.exchanges.flatMap((exchange) => exchangeDrift(exchange, found)),
+    ...cluster.exchangeBindings.flatMap((binding) => exchangeBindingDrift(binding, found)),
     ...cluster.queues.flatMap((queue) => [...queueDrift(queue, found), ...bindingDrift(queue, found)]),
     ...cluster.policies.flatMap((policy) => policyDrift("policy", policy, found.policies)),
     ...cluster.operatorPolicies.flatMap((policy) => policyDrift("operator policy", policy, found.operatorPolicies)),
@@ -132,6 +134,17 @@ function exchangeDrift(exchange: ExchangeModel, found: ObservedObjects): ObjectD
   if (!actual) return [{ thing, difference: "is gone" }];
   if (actual.type !== exchange.type) return [{ thing, difference: `type ${actual.type} instead of ${exchange.type}` }];
   return actual.durable ? [] : [{ thing, difference: "is not durable" }];
+}
+
+function exchangeBindingDrift(
+  { source, destination, key }: ExchangeBindingModel,
+  found: ObservedObjects,
+): ObjectDrift[] {
+  const isThere = inVhost(found.exchangeBindings).some(
+    (one) => one.source === source && one.destination === destination && one.key === key,
+  );
+  if (isThere) return [];
+  return [{ thing: `binding of exchange ${destination} to ${source}`, difference: `key ${key} is gone` }];
 }
 
 function policyDrift(kind: string, policy: PolicyModel, found: readonly ObservedPolicy[]): ObjectDrift[] {

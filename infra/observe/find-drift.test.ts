@@ -95,6 +95,7 @@ const nothing = {
   queues: [],
   exchanges: [],
   bindings: [],
+  exchangeBindings: [],
 };
 const refused = { silent: "refuses the login of root", loginRefused: true };
 const silence = (host: string, reason: string) => `${host}: the management API of bunny can't be used: ${reason}`;
@@ -256,7 +257,7 @@ describe("findDrift", () => {
     expect(stepsOf({})).toEqual([]);
     const bindings = sound.bindings.filter(({ queue }) => queue !== "cmc.receiver.urls");
     expect(stepsOf({ bindings })).toEqual([receiver]);
-    expect(stepsOf({ exchanges: sound.exchanges.filter(({ name }) => name !== "xpublic") })).toEqual([bridge]);
+    expect(stepsOf({ exchanges: sound.exchanges.filter(({ name }) => name !== "xs_sr3") })).toEqual([bridge]);
     expect(stepsOf({ queues: [], bindings: [] })).toEqual([]);
   });
 

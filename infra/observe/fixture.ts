@@ -27,6 +27,7 @@ export function healthyObjects(cluster: ClusterModel): ObservedObjects {
     bindings: queues.flatMap(({ name, bindings }) =>
       bindings.map(({ exchange, key }) => ({ vhost, exchange, queue: name, key })),
     ),
+    exchangeBindings: cluster.exchangeBindings.map((binding) => ({ ...binding, vhost })),
   };
 }
 

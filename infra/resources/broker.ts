@@ -73,6 +73,15 @@ export class Broker extends pulumi.ComponentResource {
           inVhost(exchange.name),
         ),
     );
+    // Also on brokers that were set up by hand: the broker accepts a binding that exists.
+    const exchangeBindings = model.exchangeBindings.map(
+      ({ source, destination, key }) =>
+        new rabbitmq.Binding(
+          `${name} binding of exchange ${destination} to ${source} by ${key}`,
+          { source, vhost, destination, destinationType: "exchange", routingKey: key },
+          { ...options, dependsOn: [...args.dependsOn, ...exchanges] },
+        ),
+    );
     const policies = model.policies.map(
       (policy) =>
         new rabbitmq.Policy(
@@ -97,7 +106,7 @@ export class Broker extends pulumi.ComponentResource {
       exchanges,
       takeOver: args.takeOver,
     });
-    this.objects = [...users.flat(), ...exchanges, ...policies, ...operatorPolicies, ...queues];
+    this.objects = [...users.flat(), ...exchanges, ...exchangeBindings, ...policies, ...operatorPolicies, ...queues];
     this.registerOutputs({});
   }
 }

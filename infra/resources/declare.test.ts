@@ -183,14 +183,18 @@ describe("the objects of a broker", () => {
     ]);
     expect(names("rabbitmq:index/exchange:Exchange").toSorted()).toEqual([
       ...of("bunny", "exchange", "cmc", "xpublic"),
-      ...of("wxo-b1", "exchange", "cmc", "xpublic"),
+      ...of("wxo-b1", "exchange", "cmc", "xpublic", "xs_sr3"),
     ]);
     expect(named("bunny policy ha-all").inputs).toMatchObject({
       vhost: "/",
       policy: { pattern: "^cmc\\.", definition: { "ha-mode": "all" } },
     });
     expect(names("rabbitmq:index/operatorPolicy:OperatorPolicy")).toEqual(["wxo-b1 operator policy clients"]);
-    expect(objects()).toHaveLength(22);
+    expect(names("rabbitmq:index/binding:Binding")).toHaveLength(6);
+    expect(named("wxo-b1 binding of exchange xpublic to cmc by v03.#").inputs).toMatchObject({
+      ...{ source: "cmc", destination: "xpublic", destinationType: "exchange", routingKey: "v03.#" },
+    });
+    expect(objects()).toHaveLength(29);
   });
 
   it("leave guest without permissions and without a tag", () => {

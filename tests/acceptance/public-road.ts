@@ -34,7 +34,7 @@ async function postV03(relPath: string): Promise<void> {
   const connection = await connect(url, ca === undefined ? {} : { ca: [Buffer.from(ca)] });
   try {
     const channel = await connection.createConfirmChannel();
-    channel.publish("xpublic", `v03.${dirname(relPath)}`, post.value.body, { contentType: "application/json" });
+    channel.publish("xs_sr3", `v03.${dirname(relPath)}`, post.value.body, { contentType: "application/json" });
     await channel.waitForConfirms();
   } finally {
     await connection.close();

@@ -66,7 +66,7 @@ function consumed(evidence: Evidence, host: string): Verdict {
     : good(holds);
 }
 
-/** How far the client is behind, if it subscribes to everything that is delivered. Announcements of the watcher do not count: they use another exchange. */
+/** How far the client is behind, if it subscribes to everything that is delivered. Watched trees do not count: what was in them before the watcher's first start is not announced. */
 function fetched(evidence: Evidence, { fetchedAtMs }: HostEvidence, name: string): Verdict {
   const road = roadAt(evidence.chain, name);
   const server = road && hostEvidence(evidence, road.server);

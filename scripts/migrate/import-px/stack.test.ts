@@ -44,11 +44,17 @@ const textOf = (all: readonly Imported[]) =>
 const deployed = (config: StackConfig, name: string) =>
   JSON.parse(contentOf(hostOf("px-1", config), `/etc/warren/${name}.json`));
 
-/** A sender's config with all defaults, without what a stack sets by itself: ports, logins, paths on the server. */
+/**
+ * A sender's config with all defaults, without what a stack sets by itself: ports, logins, paths on the server, and the formats that it announces
+ * in as well (`formats`).
+ */
 function said(config: unknown) {
   const { metrics: _, log: __, ...rest } = senderSchema.parse(config);
-  if (rest.type === "amqp") return { ...rest, broker: rest.broker.user };
-  const { server, root: ___, notify: ____, directoryChmod: _____, ...own } = rest;
+  if (rest.type === "amqp") {
+    const { alsoFormats: _____, ...own } = rest;
+    return { ...own, broker: own.broker.user };
+  }
+  const { server, root: ___, notify: ____, directoryChmod: ______, ...own } = rest;
   return { ...own, server: [server.user, "mode" in server ? server.mode : ""] };
 }
 
