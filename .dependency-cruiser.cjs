@@ -22,6 +22,7 @@ const testsUpwards = [
   ["tests/docs", []],
   ["tests/faults", []],
   ["tests/flow", ["rigs"]],
+  ["tests/sr3", ["rigs"]],
   ["tests/bench", ["rigs"]],
   ["tests/fuzz", ["rigs", "bench"]],
   ["tests/chaos", []],

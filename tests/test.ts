@@ -20,6 +20,7 @@ const brokerRequirements: readonly Requirement[] = [
   { program: "age", package: "age" },
   { program: "inotifywait", package: "inotify-tools" },
   { program: "openssl", package: "openssl" },
+  { program: "pip3", package: "python3-pip" },
   { program: "sftp", package: "openssh-client" },
   { program: "sshd", package: "openssh-server" },
 ];

@@ -1,0 +1,105 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { poll } from "../../scripts/lib/poll.ts";
+import type { Sr3Installation } from "./installation.ts";
+
+/** sr3's programs that tests run: sources, a client, and a filter between exchanges. */
+export type Sr3Component = "watch" | "post" | "subscribe" | "winnow";
+
+const startTimeoutMs = 60_000;
+
+/** Configs, state and processes of sr3 in a folder of their own, as of one user on one host. */
+export class Sr3 {
+  readonly #installation: Sr3Installation;
+  readonly #folder: string;
+  readonly #running = new Set<Sr3Process>();
+
+  /** `brokerUrl` with user and password, which sr3 reads from its file of credentials. */
+  constructor(installation: Sr3Installation, folder: string, brokerUrl: string) {
+    this.#installation = installation;
+    this.#folder = folder;
+    mkdirSync(path.join(folder, "sr3"), { recursive: true });
+    writeFileSync(path.join(folder, "sr3/credentials.conf"), `${brokerUrl}\n`, { mode: 0o600 });
+  }
+
+  /** Writes a config file: one option a line. */
+  configure(component: Sr3Component, name: string, lines: readonly string[]): void {
+    const folder = path.join(this.#folder, "sr3", component);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path.join(folder, `${name}.conf`), `${lines.join("\n")}\n`);
+  }
+
+  /** Starts a component in the foreground, whose config exists; it runs until it is stopped. */
+  start(component: Sr3Component, name: string): Sr3Process {
+    return this.#run(["-m", "sarracenia.instance", "--no", "1", "foreground", `${component}/${name}`]);
+  }
+
+  /** `sr3_post`: announces files and folders, with everything below, and exits. @throws Error with its log, if it fails */
+  async post(name: string, paths: readonly string[]): Promise<void> {
+    const post = this.#run(["-m", "sarracenia.sr_post", "-c", name, ...paths]);
+    const [code] = await post.ended;
+    if (code !== 0) throw new Error(`sr3_post exited with ${code}: ${post.log.slice(-2000)}`);
+  }
+
+  async killAll(): Promise<void> {
+    for (const running of this.#running) await running.kill();
+  }
+
+  #run(args: readonly string[]): Sr3Process {
+    const { python, modules } = this.#installation;
+    // -S: without the machine's own modules, of which some (boto3) have sr3 load parts that need further ones.
+    const child = spawn(python, ["-S", ...args], {
+      cwd: this.#folder,
+      env: {
+        PATH: process.env.PATH,
+        HOME: this.#folder,
+        XDG_CONFIG_HOME: this.#folder,
+        XDG_CACHE_HOME: path.join(this.#folder, "cache"),
+        PYTHONPATH: modules,
+        LC_ALL: "C.UTF-8",
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const running = new Sr3Process(child);
+    this.#running.add(running);
+    void running.ended.then(() => this.#running.delete(running));
+    return running;
+  }
+}
+
+/** A process of sr3, with its log. */
+export class Sr3Process {
+  log = "";
+  /** Exit code and signal. */
+  readonly ended: Promise<unknown[]>;
+  readonly #child: ChildProcess;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    this.ended = once(child, "close");
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        this.log += text;
+      });
+    }
+  }
+
+  /** Resolves when the log has it. @throws Error with the log's end, if it does not come */
+  async logged(wanted: RegExp): Promise<void> {
+    const found = await poll(() => wanted.test(this.log), { everyMs: 50, withinMs: startTimeoutMs });
+    if (!found) throw new Error(`sr3 did not log ${wanted}: ${this.log.slice(-2000)}`);
+  }
+
+  /** SIGTERM, as `sr3 stop` does: it finishes its batch. */
+  async stop(): Promise<void> {
+    this.#child.kill("SIGTERM");
+    await this.ended;
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.ended;
+  }
+}
