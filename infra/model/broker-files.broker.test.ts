@@ -8,7 +8,7 @@ import { type LocalBroker, type LocalBrokerPorts, startLocalBroker } from "../..
 import { type CertificateFiles, makeCertificate } from "../../tests/rigs/test-certificates.ts";
 import { parseStackConfig } from "../config/index.ts";
 import { definitionsFile } from "./broker-settings.ts";
-import { contentOf, fixtureSecrets, hostOf, stackValues } from "./fixture.ts";
+import { contentOf, fixtureSecrets, hostOf } from "./fixture.ts";
 import { ownPermissions } from "./permissions.ts";
 import { brokerCertificateFile } from "./tls.ts";
 
@@ -20,10 +20,9 @@ let certificate: CertificateFiles;
 let broker: LocalBroker;
 let httpsPort = 0;
 
-/** The file of stack op's bunny1 as the only member, with the test's own ports and paths. */
+/** The file of a broker with one member, with the test's own ports and paths. */
 function configurationOf(ports: LocalBrokerPorts): string {
   httpsPort = ports.amqps + 1;
-  const values = stackValues("op");
   const broker = {
     ...{ members: ["bunny1"], series: "3.10", port: ports.amqp, tlsPort: ports.amqps, plainText: false },
     ldap: {
@@ -32,7 +31,14 @@ function configurationOf(ports: LocalBrokerPorts): string {
     },
     management: { port: httpsPort, plainPort: ports.management, address: "127.0.0.1" },
   };
-  const host = hostOf("bunny1", parseStackConfig({ ...values, brokers: { bunny: broker }, virtualIps: {} }, "op"));
+  const values = {
+    ssh: { user: "root", privateKeyFile: "keys/id_ed25519" },
+    hosts: { bunny1: { address: "192.0.2.1", roles: ["bunny"] } },
+    brokers: { bunny: broker },
+    announcements: { broker: "bunny" },
+    secrets: fixtureSecrets,
+  };
+  const host = hostOf("bunny1", parseStackConfig(values, "the stack"));
   return contentOf(host, "/etc/rabbitmq/rabbitmq.config")
     .replaceAll(definitionsFile, join(folder, "definitions.json"))
     .replaceAll(brokerCertificateFile, join(folder, "server.pem"));
