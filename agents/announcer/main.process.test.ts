@@ -59,7 +59,7 @@ test("without inotifywait, or with a state folder that is not a folder, it exits
   rmSync(join(folder, ".state"), { recursive: true });
   writeFileSync(join(folder, ".state"), "");
   const { status, stderr } = runAnnouncer({});
-  expect(stderr).toContain(`${join(folder, ".state")} can't be used`);
+  expect(stderr).toContain(`${join(folder, ".state/announcer/announcer")} can't be used`);
   expect(stderr).not.toContain("    at ");
   expect(status).toBe(1);
 });
