@@ -44,10 +44,10 @@ export function rehearsalText(text: string, { name, index, salt, former }: Rehea
   const draft: Values = {
     ...values,
     ssh: {
+      ...withoutKeys(values.ssh, ["port"]),
       user: "root",
       privateKeyFile: `.warren/labs/${name}/id_ed25519`,
       knownHostsFile: `.warren/labs/${name}/known_hosts`,
-      dialTimeoutSeconds: 3,
     },
     hosts: mapRecord(hosts, (host, hostName) =>
       hostInLab(host, addresses.get(`hosts.${hostName}`), names.get(hostName)),

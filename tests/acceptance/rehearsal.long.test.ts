@@ -3,12 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { labDown } from "../../scripts/lab/index.ts";
-import { expectNothingToChange, stackTrace, useSubject, warren } from "./subject.ts";
+import { expectNothingToChange, stackTrace, until, useSubject, warren } from "./subject.ts";
 
 // The stacks for real hosts, as they are committed, on hosts of a lab: what an operator runs before the first `up` of `op`.
 
 /** On a busy machine `up` of nineteen bare hosts takes minutes. */
 const madeWithinMs = 900_000;
+const healthyWithinMs = 90_000;
 const lab = "rehearsal";
 useSubject(lab, "lab");
 
@@ -16,6 +17,8 @@ afterAll(() => labDown(lab));
 
 describe.each(["op", "dev"])("stack %s, rehearsed from bare hosts", (stack) => {
   const count = 200;
+  /** Of each public data server: together they get a quarter. */
+  const share = Math.ceil(count / 4 / 3);
 
   it(
     "comes up, and every product arrives once and complete on every path that it has",
@@ -34,7 +37,14 @@ describe.each(["op", "dev"])("stack %s, rehearsed from bare hosts", (stack) => {
         const account = JSON.parse(await readFile(file, "utf8"));
         const intact = { lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 };
         expect(account).toMatchObject({ dispatched: count, ...intact });
-        if (account.public) expect(account.public).toMatchObject({ fetched: { "client-1": count / 4 }, ...intact });
+        const servers: [string, { announced: number; fetched: Record<string, number> }][] = Object.entries(
+          account.publicServers,
+        );
+        expect(servers).toHaveLength(3);
+        for (const [server, each] of servers) {
+          expect(each, server).toMatchObject(intact);
+          expect([each.announced, ...Object.values(each.fetched)], server).toEqual([share, share]);
+        }
       } finally {
         await rm(folder, { recursive: true });
       }
@@ -43,8 +53,15 @@ describe.each(["op", "dev"])("stack %s, rehearsed from bare hosts", (stack) => {
   );
 
   it("is healthy by verify, and a preview shows nothing to change", async () => {
-    const verified = await warren(["verify", "-s", lab]);
-    expect(verified.exitCode, verified.output).toBe(0);
+    // Right after the products: two cores are still busy with so many hosts, and brokers' statistics lag.
+    let output = "";
+    await until("verify finds no broken link", healthyWithinMs, async () => {
+      const verified = await warren(["verify", "-s", lab]);
+      output = verified.output;
+      return verified.exitCode === 0;
+    }).catch((error: Error) => {
+      throw new Error(`${error.message}\n${output}`);
+    });
     await expectNothingToChange();
   });
 });
