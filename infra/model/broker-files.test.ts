@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { atom, binary, nativeInteger, setting, type Term, tuple } from "../../templates/erlang-terms.ts";
 import { parseTerms } from "../../templates/erlang-terms-parse.ts";
+import { notesConfig } from "../adopt/fixture.ts";
 import { brokerSchema } from "../config/brokers.ts";
 import { virtualIpsSchema } from "../config/virtual-ips.ts";
 import { brokerConfigFiles } from "./broker-files.ts";
@@ -56,35 +57,6 @@ const ldap = {
   userDnPattern: `uid=\${username},ou=People,ou=depot,dc=ec,dc=gc,dc=ca`,
   authorization: "internal",
 };
-
-/** The text of the requirement. */
-const requiredText = `[
-    {rabbit, [{auth_backends, [ {rabbit_auth_backend_ldap,rabbit_auth_backend_internal}, rabbit_auth_backend_internal]}]},
-    {rabbitmq_auth_backend_ldap,
-        [
-        {servers,               ["ldap-dev.cmc.ec.gc.ca"]},
-        {user_dn_pattern,       "uid=\${username},ou=People,ou=depot,dc=ec,dc=gc,dc=ca"},
-        {use_ssl,               false},
-        {port,                  389},
-        {log,                   true},
-        {network,               true},
-        {vhost_access_query,    {in_group,
-                                "ou=\${vhost}-users,ou=vhosts,dc=ec,dc=gc,dc=ca"}},
-        {resource_access_query,
-        {for, [{permission, configure, {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
-                {permission, write,
-                {for, [{resource, queue,    {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
-                        {resource, exchange, {constant, true}}]}},
-                {permission, read,
-                {for, [{resource, exchange, {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
-                        {resource, queue,    {constant, true}}]}}
-                ]
-        }},
-        {tag_queries,           [{administrator, {constant, false}},
-                                {management,    {constant, true}}]}
-        ]
-    }
-    ].`;
 
 const admin = { inGroup: "cn=admin,dc=ec,dc=gc,dc=ca" };
 const either = (queue: unknown, exchange: unknown) => [
@@ -176,7 +148,7 @@ describe("the configuration of a 3.10 broker", () => {
   });
 
   it("has each LDAP term of the requirement, with `log: compatible` and its tags; only the tag query differs without them", () => {
-    const old = parseTerms(requiredText);
+    const old = parseTerms(notesConfig);
     if (!old.ok) throw new Error(old.message);
     const [terms = []] = old.terms;
     const plugin = "rabbitmq_auth_backend_ldap";

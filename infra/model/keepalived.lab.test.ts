@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { execa } from "execa";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { findProgram, keepalived } from "../../tests/rigs/unpacked-program.ts";
+import { notesKeepalived } from "../adopt/fixture.ts";
 import { parseStackConfig } from "../config/index.ts";
 import { contentOf, hostOf, stackValues } from "./fixture.ts";
 import { stateFiles } from "./vrrp-state.ts";
@@ -13,36 +14,12 @@ import { stateFiles } from "./vrrp-state.ts";
 // The requirement's keepalived.conf and the model's, each read by Debian's keepalived in a network namespace of its own, on one segment. Needs
 // root. Not shown here: the check of a broker, which both files run as a script and here is a test for a file.
 
-/** The requirement's text, without its first line, which is prose. Its address and script are the test's own. */
-const oldText = `vrrp_script chk_rabbitmq {
-        script "OLD_SCRIPT"
-        interval 2
-}
-
-vrrp_instance bunny-op {
-        state BACKUP
-        interface eth0
-        virtual_router_id 247
-        priority 150
-        track_interface {
-                eth0
-        }
-        advert_int 1
-        preempt_delay 5
-        authentication {
-                auth_type PASS
-                auth_pass bunop
-        }
-        virtual_ipaddress {
-# bunny-op
-                192.0.2.59 dev eth0
-        }
-        track_script {
-                chk_rabbitmq
-        }
-}
-`;
 const address = "192.0.2.59";
+/** The requirement's text without its first line, which is prose; with the test's own address and script. */
+const oldText = notesKeepalived
+  .slice(notesKeepalived.indexOf("\n") + 1)
+  .replace("142.135.12.59", address)
+  .replace("killall -0 rabbitmq-server", "/bin/true");
 /** Seconds of preempt_delay in both texts. */
 const preemptDelaySeconds = 5;
 
@@ -145,7 +122,7 @@ async function settled(expected: Partial<Record<Host, string>>): Promise<void> {
   await expect.poll(holders, { timeout: 10_000 }).toEqual(hosts.filter((host) => expected[host] === "MASTER"));
 }
 
-const oldStart = () => start("old", oldText.replace("OLD_SCRIPT", "/bin/true"));
+const oldStart = () => start("old", oldText);
 
 test("with `vrrp2` the old text and ours share an address: one holds it, and priority, preempt_delay and a lost interface move it", async () => {
   await oldStart();
