@@ -45,9 +45,11 @@ const retrievePathBytesMax = 4096;
  * sr3 3.3.1 as a client takes the body's path as it stands: it would request `%2520` for a space. But it requests `retrievePath`,
  * a URL's path, and names the file `rename`, where a message has these headers; they may be longer than 255 bytes. Of FTP and SFTP it
  * would request the escaped name.
+ *
+ * @param inBody the path as the body has it
  */
-function headersForSr3(baseUrl: string, relPath: string): Readonly<Record<string, string>> {
-  if (escapeV02(relPath) === relPath || !/^https?:/.test(baseUrl)) return {};
+function headersForSr3(baseUrl: string, relPath: string, inBody: string): Readonly<Record<string, string>> {
+  if (inBody === relPath || !/^https?:/.test(baseUrl)) return {};
   const retrievePath = escapePath(relPath);
   return retrievePath.length > retrievePathBytesMax ? {} : { rename: relPath, retrievePath };
 }
@@ -71,9 +73,11 @@ export const codecV02: Codec = {
       ...(sizeBytes === undefined ? {} : { parts: `1,${sizeBytes},1,0,0` }),
     });
     if (!headers.ok) return headers;
-    const body = Buffer.from(`${stamp.value} ${baseUrl} ${escapeV02(relPath)}`);
+    const inBody = escapeV02(relPath);
+    const body = Buffer.from(`${stamp.value} ${baseUrl} ${inBody}`);
     if (body.length > bodyBytesMax) return bad(`path is too long: the announcement would have ${body.length} bytes`);
-    return good({ body, headers: { ...headers.value, ...headersForSr3(baseUrl, relPath) }, contentType: "text/plain" });
+    const forSr3 = headersForSr3(baseUrl, relPath, inBody);
+    return good({ body, headers: { ...headers.value, ...forSr3 }, contentType: "text/plain" });
   },
 
   parse(message: ReceivedMessage): Result<Announcement> {
