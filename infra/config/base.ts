@@ -64,6 +64,15 @@ export function withBase(given: Values): Based {
 export const isRecord = (value: unknown): value is Values =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** Changes parts of a value, however deep: `change` returns what takes a part's place, or undefined to look inside it. */
+export function changeDeep(value: unknown, change: (part: unknown) => unknown): unknown {
+  const changed = change(value);
+  if (changed !== undefined) return changed;
+  if (Array.isArray(value)) return value.map((item) => changeDeep(item, change));
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, changeDeep(item, change)]));
+}
+
 function merge(below: unknown, above: unknown): unknown {
   if (above === undefined || above === null) return below;
   if (!isRecord(below) || !isRecord(above)) return above;

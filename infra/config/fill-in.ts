@@ -1,4 +1,4 @@
-import { isRecord, type Values } from "./base.ts";
+import { changeDeep, isRecord, type Values } from "./base.ts";
 
 /** Stands in a stack file for a value that only its operator knows. */
 const fillIn = "FILL-IN";
@@ -19,11 +19,5 @@ export function withFilledIn(values: Values): Values {
   const given = JSON.stringify(values.virtualIps ?? {}).match(/\b(?:\d{1,3}\.){3}(?=\d{1,3}\b)/)?.[0];
   const subnet = given ?? "192.0.2.";
   let last = 100;
-  const filled = (value: unknown): unknown => {
-    if (value === fillIn) return `${subnet}${++last}`;
-    if (Array.isArray(value)) return value.map(filled);
-    if (!isRecord(value)) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, filled(item)]));
-  };
-  return filled(values) as Values;
+  return changeDeep(values, (part) => (part === fillIn ? `${subnet}${++last}` : undefined)) as Values;
 }

@@ -1,4 +1,4 @@
-import { isRecord, type Values, withBase } from "./base.ts";
+import { changeDeep, isRecord, type Values, withBase } from "./base.ts";
 import { brokersSchema } from "./brokers.ts";
 import { deliveriesOf, deliversBy } from "./data-servers.ts";
 import { datamartSchema, datamartsSchema } from "./datamart.ts";
@@ -56,9 +56,8 @@ function neededSecrets(read: Values) {
   };
 }
 
-function decrypted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(decrypted);
-  if (!isRecord(value)) return value;
-  if (typeof value.secure === "string" && Object.keys(value).length === 1) return placeholder;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, decrypted(item)]));
-}
+const isEncrypted = (value: unknown): boolean =>
+  isRecord(value) && typeof value.secure === "string" && Object.keys(value).length === 1;
+
+const decrypted = (values: Values): unknown =>
+  changeDeep(values, (part) => (isEncrypted(part) ? placeholder : undefined));

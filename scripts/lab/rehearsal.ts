@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import ssh2 from "ssh2";
 import { stringify } from "yaml";
 import { UserError } from "../../agents/lib/errors.ts";
-import { isRecord, type Values, withBase } from "../../infra/config/base.ts";
+import { changeDeep, isRecord, type Values, withBase } from "../../infra/config/base.ts";
 import { withPlaceholders } from "../../infra/config/placeholders.ts";
 import { readStackText } from "../engine/stack-text.ts";
 
@@ -125,11 +125,9 @@ function publicNames(values: Values): Map<string, string> {
 
 /** Without its logins and what is adopted there. */
 function hostInLab(host: unknown, address: string | undefined, publicName: string | undefined): Values {
-  const { aliases } = isRecord(host) ? host : {};
-  const given = Array.isArray(aliases) ? aliases : [];
-  const isNew = publicName !== undefined && publicName !== recordAt({ host }, "host").fqdn;
-  const all = isNew ? [...new Set([...given, publicName])] : given;
-  return { ...withoutKeys(host, ["ssh", "adopted"]), address, ...(all.length > 0 ? { aliases: all } : {}) };
+  const given = isRecord(host) && Array.isArray(host.aliases) ? host.aliases : [];
+  const aliases = [...new Set([...given, ...(publicName === undefined ? [] : [publicName])])];
+  return { ...withoutKeys(host, ["ssh", "adopted"]), address, ...(aliases.length > 0 ? { aliases } : {}) };
 }
 
 /** Path of each host and virtual IP -> its address in the lab. */
@@ -160,11 +158,10 @@ function movesOf(hosts: Values, virtualIps: Values, addresses: ReadonlyMap<strin
 const anAddress = /(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]|\/\d)/g;
 
 /** Also inside other values, e.g. `allowedHosts`. */
-function replaceAddresses(value: unknown, moves: ReadonlyMap<string, string>): unknown {
-  if (typeof value === "string") return value.replace(anAddress, (address) => moves.get(address) ?? address);
-  if (Array.isArray(value)) return value.map((item) => replaceAddresses(item, moves));
-  return isRecord(value) ? mapRecord(value, (item) => replaceAddresses(item, moves)) : value;
-}
+const replaceAddresses = (values: Values, moves: ReadonlyMap<string, string>): unknown =>
+  changeDeep(values, (part) =>
+    typeof part === "string" ? part.replace(anAddress, (address) => moves.get(address) ?? address) : undefined,
+  );
 
 /** The management API is open to the lab's network; LDAP is asked at the lab's directory, whose certificate is of the stack's CA. */
 function brokerInLab(broker: unknown, index: number): unknown {
