@@ -1,8 +1,5 @@
 import type { Alert } from "./alert.ts";
 
-/** Units that node_exporter must report (`--collector.systemd.unit-include`): services without metrics of their own, and all agents. */
-export const reportedUnits = "(warren-.+|rabbitmq-server|keepalived|apache2|vsftpd|slapd|ssh)\\.service|ssh\\.socket";
-
 const ownFileSystems = 'job="node",mountpoint!~"/(run|dev|proc|sys|tmp)(/.*)?"';
 const services =
   'job="node",state="active",name=~"(rabbitmq-server|keepalived|apache2|vsftpd|slapd|warren-subscriber)\\\\.service"';
