@@ -52,6 +52,16 @@ export const configSchema = commonConfig.extend({
     .describe("a product that is not placed this long after its first announcement is overdue"),
   dedupWindowSeconds,
   keepDays: z.int().min(1).max(90).default(7).describe("how long products are kept"),
+  keepHistoryDays: z
+    .int()
+    .min(31)
+    .max(4000)
+    .default(400)
+    .describe("how long the sums of each hour and the alerts are kept, for monthly reports"),
+  prometheusUrl: z
+    .url({ protocol: /^http$/ })
+    .optional()
+    .describe("the local Prometheus, whose alerts are kept as incidents; default: none are kept"),
   productsMax: z
     .int()
     .min(1000)

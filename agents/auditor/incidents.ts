@@ -53,14 +53,10 @@ export function readFiring(answer: unknown, nowMs: number): Map<string, Incident
   );
 }
 
-/** What has changed since the last answer: incidents that began, and incidents that ended with their end. Pure. */
-export function changesOf(
-  open: OpenIncidents,
-  firing: OpenIncidents,
-  nowMs: number,
-): { readonly began: readonly [string, Incident][]; readonly ended: readonly [string, Incident][] } {
+/** What has changed since the last answer: incidents that began, and incidents that ended. Pure. */
+export function changesOf(open: OpenIncidents, firing: OpenIncidents): Record<"began" | "ended", [string, Incident][]> {
   return {
-    began: [...firing].filter(([key]) => !open.has(key)),
-    ended: [...open].flatMap(([key, one]) => (firing.has(key) ? [] : [[key, { ...one, endedMs: nowMs }]])),
+    began: [...firing].filter(([name]) => !open.has(name)),
+    ended: [...open].filter(([name]) => !firing.has(name)),
   };
 }

@@ -4,6 +4,7 @@ import type { StackConfig } from "../config/index.ts";
 import { agentPart, inOrderOf, type Own, serviceAccount } from "./agent-part.ts";
 import { auditorHosts, sharedTopics } from "./agent-queues.ts";
 import { atAnnouncements } from "./agents.ts";
+import { prometheusPort } from "./monitored.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
 /** Radar servers, with the hosts in their announcements' URLs: their names in the stack were in announcements before they had full names. */
@@ -24,6 +25,7 @@ export function auditorPart(context: PartContext): HostPart {
     ...sharedTopics,
     hostName: host,
     radarServers: radarServers(config),
+    prometheusUrl: `http://127.0.0.1:${prometheusPort}`,
   };
   return agentPart(context, {
     name: "auditor",
