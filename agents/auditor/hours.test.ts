@@ -36,7 +36,7 @@ test("a product counts in the hour in which it was first seen, whenever it is pl
   bench.end();
 });
 
-test("a gap is told by hour, once", () => {
+test("a gap counts in each hour that it meets, once", () => {
   const bench = new Bench();
   bench.settle();
   const at = hourOf(bench.nowMs) + hourMs;

@@ -27,6 +27,7 @@ describe("a px host", () => {
       "/opt/warren/node/bin/node",
       "/opt/warren/agents/sender.mjs",
       "/opt/warren/agents/receiver.mjs",
+      "/opt/warren/agents/auditor.mjs",
     ]);
     for (const name of names) {
       expect(senderSchema.safeParse(readConfig(name)).error?.issues, name).toBeUndefined();
