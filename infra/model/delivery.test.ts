@@ -14,7 +14,7 @@ describe("a px host", () => {
     const model = px();
     const names = ["delivery-ftp", "delivery-sftp", "dd-notify"];
     const units = model.units.map((unit) => unit.name);
-    const own = [...names, "receiver-urls"].map((name) => `warren-${name}.service`);
+    const own = [...names, "auditor", "receiver-urls"].map((name) => `warren-${name}.service`);
     expect(units).toEqual([...own, ...monitorUnits, ...exporterUnits]);
     const [queues, ports] = [names.map((name) => readConfig(name)), names.map((name) => readConfig(name).metrics.port)];
     expect(queues.map(({ queueDirectory }) => queueDirectory)).toEqual([
@@ -26,8 +26,8 @@ describe("a px host", () => {
     expect(model.artifacts.map((artifact) => artifact.path)).toEqual([
       "/opt/warren/node/bin/node",
       "/opt/warren/agents/sender.mjs",
-      "/opt/warren/agents/receiver.mjs",
       "/opt/warren/agents/auditor.mjs",
+      "/opt/warren/agents/receiver.mjs",
     ]);
     for (const name of names) {
       expect(senderSchema.safeParse(readConfig(name)).error?.issues, name).toBeUndefined();

@@ -34,7 +34,7 @@ function readStackFile(stack: string): Record<string, unknown> {
 /** What each host has for its monitors. */
 export const exporterPackages = ["dbus", "prometheus-exporter-exporter", "prometheus-node-exporter"];
 export const exporterUnits = ["prometheus-node-exporter.service", "prometheus-exporter-exporter.service"];
-export const monitorUnits = ["warren-auditor.service", "prometheus.service", "prometheus-alertmanager.service"];
+export const monitorUnits = ["prometheus.service", "prometheus-alertmanager.service"];
 
 /** The `warren:` keys of a committed stack file, filled in, with secrets for tests. */
 export function stackValues(stack: string): Record<string, unknown> {

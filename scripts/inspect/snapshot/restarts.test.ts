@@ -60,6 +60,7 @@ describe("restarts in the journal", () => {
     expect(new Set(names.map((name) => name.split("-")[0]))).toEqual(
       new Set([
         "announcer",
+        "auditor",
         "dispatcher",
         "puller",
         "delivery",
