@@ -1,12 +1,10 @@
 import type { Command } from "commander";
-import { auditHistory } from "../../agents/lib/audit-history.ts";
 import { UserError } from "../../agents/lib/errors.ts";
-import { metricsPorts } from "../../infra/model/agent-part.ts";
 import { openHosts } from "../engine/hosts.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { writeFileAtomic } from "../lib/files.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, stackOf, toJson } from "../lib/options.ts";
-import { askMonitor, monitorsOf } from "./monitors/ask-monitors.ts";
+import { askHistory } from "./monitors/ask-monitors.ts";
 import { formatMarkdown } from "./report/markdown.ts";
 import { readMonth, reportOf } from "./report/month.ts";
 import { formatPage } from "./report/page.ts";
@@ -38,16 +36,12 @@ async function runReport(flags: Flags): Promise<void> {
   const stack = stackOf(flags, "report");
   const month = readMonth(flags.month, Date.now());
   const config = readCommittedConfig(stack);
-  const monitors = monitorsOf(config, "report");
   const reach = await openHosts(stack, config);
-  const path = `/history?from=${month.fromMs}&to=${month.toMs}`;
-  const answers = await Promise.all(
-    monitors.map((host) => askMonitor(reach, host, metricsPorts.auditor, path, auditHistory)),
-  );
+  const answers = await askHistory(reach, config, month.fromMs, month.toMs);
   const histories = answers.flatMap((one) => ("answer" in one ? [one.answer] : []));
   const unreachable = answers.flatMap((one) => ("unreachable" in one ? [`${one.host}: ${one.unreachable}`] : []));
   if (histories.length === 0) {
-    throw new UserError("report", `no monitor answers: ${unreachable.join("; ")}`, `see ./warren verify -s ${stack}`);
+    throw new UserError("report", `no auditor answers: ${unreachable.join("; ")}`, `see ./warren verify -s ${stack}`);
   }
   for (const why of unreachable) {
     process.stderr.write(`warren: can't be asked: ${why}\n`);
