@@ -10,7 +10,7 @@ import { keptQueues } from "../../../infra/model/datamart.ts";
 import { deliveryKeyFile, deliveryKnownHosts, deliveryPlaces, notifyPlaces } from "../../../infra/model/delivery.ts";
 import { dispatcherHosts } from "../../../infra/model/dispatchers.ts";
 import { bridgePlaces, receiverPlaces } from "../../../infra/model/message-agents.ts";
-import { brokerUnit, ftpUnit, keepalivedUnit } from "../../../infra/model/names.ts";
+import { alertmanagerUnit, brokerUnit, ftpUnit, keepalivedUnit, prometheusUnit } from "../../../infra/model/names.ts";
 import { clientsOf, publicServerAt, publicServers } from "../../../infra/model/public-servers.ts";
 import { subscriberQueueOf } from "../../../infra/model/subscriber.ts";
 import { virtualIpModels } from "../../../infra/model/virtual-ips.ts";
@@ -135,7 +135,7 @@ const unitsOfRole: Readonly<Record<Role, readonly string[]>> = {
   dd: [brokerUnit, "apache2.service", ftpUnit],
   client: [subscriberUnit],
   ldap: ["slapd.service"],
-  monitor: [],
+  monitor: [prometheusUnit, alertmanagerUnit],
 };
 
 export function chainOf(stack: string, config: StackConfig): Chain {
