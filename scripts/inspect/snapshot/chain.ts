@@ -3,7 +3,7 @@ import { deadLetterQueue } from "../../../agents/lib/topology.ts";
 import { deliversBy } from "../../../infra/config/data-servers.ts";
 import type { Role } from "../../../infra/config/hosts.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
-import { type AgentName, type InstanceName, metricsPorts } from "../../../infra/model/agent-part.ts";
+import { type AgentName, type InstanceName, metricsPorts, productAccount } from "../../../infra/model/agent-part.ts";
 import { messageQueueOf } from "../../../infra/model/agent-queues.ts";
 import { productUrlPath } from "../../../infra/model/apache.ts";
 import { keptQueues } from "../../../infra/model/datamart.ts";
@@ -85,6 +85,8 @@ export interface PublicRoad {
   /** By agent, the txq that it empties: files to be delivered, or notifications. */
   readonly queueDirectories: Readonly<Record<string, string>>;
   readonly productRoot: string;
+  /** The account of the server that owns delivered files. */
+  readonly account: string;
   /** Trees below it that are filled by programs other than px. */
   readonly watchedTrees: readonly string[];
   readonly clientDirectory: string;
@@ -189,7 +191,7 @@ function publicRoadsOf(config: StackConfig, having: (role: Role) => string[]): P
         ...Object.fromEntries(deliveries.map(({ name, sender }) => [name, sender.queueDirectory])),
         ...(delivery ? { [notifier]: notifyDirectory } : {}),
       },
-      ...{ productRoot, watchedTrees },
+      ...{ productRoot, account: delivery?.user ?? productAccount.name, watchedTrees },
       ...{ clientDirectory: datamart.clients.directory, clientsHearAll: datamart.clients.topic === "#" },
       queues: Object.fromEntries(clients.map((client) => [client, subscriberQueueOf(client)])),
       messagesMax: datamart.queueManager.messagesMax,
