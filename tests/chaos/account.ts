@@ -1,3 +1,4 @@
+import type { Audited } from "./audited.ts";
 import type { Evidence, Notify, ProductRecord } from "./evidence.ts";
 import type { Steps } from "./steps.ts";
 
@@ -87,6 +88,8 @@ export interface ChaosResult {
   readonly seed: number;
   readonly rounds: readonly RoundRecord[];
   readonly account: Account;
+  /** By the stack's own auditor; undefined if it has none, or it did not answer. */
+  readonly audited?: Audited | undefined;
   readonly seconds: number;
 }
 

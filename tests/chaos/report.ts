@@ -1,6 +1,7 @@
 import { median } from "../../scripts/lib/statistics.ts";
 import { formatColumns, painter } from "../../scripts/lib/table.ts";
 import { type Account, type ChaosResult, type Doubt, type Finding, isGood, type RoundRecord } from "./account.ts";
+import { type Audited, describeAudited } from "./audited.ts";
 import type { Sighting } from "./evidence.ts";
 import type { Fault } from "./faults.ts";
 import { describeSteps, medianSteps, type Steps } from "./steps.ts";
@@ -20,6 +21,8 @@ export interface ChaosSummary {
   readonly doubted: number;
   /** Publishes that the broker lost before the pull queue, and that a second publish replaced. */
   readonly madeGood: number;
+  /** By the stack's own auditor. */
+  readonly audited?: Audited | undefined;
   readonly seconds: number;
   /** Faults that this lab doesn't allow, with the reasons. */
   readonly notDone: Readonly<Record<string, string>>;
@@ -46,13 +49,14 @@ export type NotDone = Readonly<Record<string, string>>;
 /** Number of findings shown with evidence. A file has all of them. */
 const findingsShown = 5;
 
-export function summarise({ seed, rounds, account, seconds }: ChaosResult, notDone: NotDone): ChaosSummary {
+export function summarise({ seed, rounds, account, audited, seconds }: ChaosResult, notDone: NotDone): ChaosSummary {
   const names = [...new Set(rounds.map(({ fault }) => fault))];
   const { lost, repeated, unknown, attempted, acknowledged, delivered, wrong, doubted, madeGood } = account;
   return {
     rounds: rounds.length,
     faults: Object.fromEntries(names.map((name) => [name, summariseFault(name, rounds, account)])),
     ...{ lost, repeated, seed, unknown, attempted, acknowledged, delivered, wrong, doubted, madeGood },
+    ...(audited ? { audited } : {}),
     seconds: Math.round(seconds),
     notDone,
   };
@@ -115,6 +119,7 @@ export function formatChaos(
     `attempted ${account.attempted}   acknowledged ${account.acknowledged}   unknown ${account.unknown}   delivered ${account.delivered}`,
     `lost ${mark(account.lost)}   repeated ${mark(account.repeated)} (dispatched ${account.repeatedAnnounced}, delivered ${account.repeatedDelivered})   wrong ${mark(account.wrong)}`,
     `dispatched as unconfirmed ${account.doubted}${byFault(account.doubts)}   made good ${account.madeGood}   twins announced ${account.twinsServed}   dead letters ${account.deadLetters}`,
+    ...(result.audited ? [describeAudited(result.audited)] : []),
     `${summary.rounds} rounds in ${summary.seconds} s, seed ${summary.seed}`,
     ...result.rounds
       .filter(({ missing }) => missing !== undefined)

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
 import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
 import { type Account, account, type ChaosResult, type RoundRecord } from "./account.ts";
+import { auditedSince, readAudited } from "./audited.ts";
 import { countProducts } from "./count.ts";
 import type { Evidence, ProductRecord } from "./evidence.ts";
 import type { Fault } from "./faults.ts";
@@ -50,6 +51,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   let seen: Evidence | undefined;
   const progress = setInterval(() => seen && options.onProgress?.(seen, doing), progressEveryMs);
   let rounds: RoundRecord[] = [];
+  const auditedBefore = await readAudited(scene);
   try {
     const { evidence, deliveries } = await countProducts(options, {
       async ready(counting) {
@@ -70,7 +72,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     });
     const counted = account(evidence, rounds);
     await clear(scene, evidence.products, counted, deliveries.remove);
-    return { seed, rounds, account: counted, seconds: (Date.now() - startMs) / 1000 };
+    const audited = auditedSince(auditedBefore, await readAudited(scene));
+    return { seed, rounds, account: counted, audited, seconds: (Date.now() - startMs) / 1000 };
   } finally {
     clearInterval(progress);
     await removeTapQueue(
