@@ -45,7 +45,7 @@ const hostSshSchema = z.strictObject({
   hostKey: hostKeySchema.optional(),
 });
 
-export const roles = ["urp", "bunny", "pds", "px", "dd", "client", "ldap"] as const;
+export const roles = ["urp", "bunny", "pds", "px", "dd", "client", "ldap", "monitor"] as const;
 export type Role = (typeof roles)[number];
 
 const hostSchema = z.strictObject({

@@ -5,6 +5,7 @@ import { datamartSchema, datamartsSchema } from "./datamart.ts";
 import { directorySchema } from "./directory.ts";
 import { fullNameSchema, hostsSchema, sshSchema } from "./hosts.ts";
 import { bridgesSchema, receiversSchema } from "./message-agents.ts";
+import { monitorSchema } from "./monitor.ts";
 import { secretsSchema } from "./secrets.ts";
 import { tlsSchema } from "./tls.ts";
 import { virtualIpsSchema } from "./virtual-ips.ts";
@@ -24,6 +25,7 @@ export const stackSchema = z.strictObject({
   receivers: receiversSchema.default({}),
   bridges: bridgesSchema.default({}),
   directory: directorySchema.default(directorySchema.parse({})),
+  monitor: monitorSchema.default(monitorSchema.parse({})),
   tls: tlsSchema.default(tlsSchema.parse({})),
   secrets: secretsSchema,
 });

@@ -13,6 +13,8 @@ const secretSchema = z
   })
   .min(8, "expected at least 8 characters");
 
+const urlSchema = secretSchema.regex(/^https?:\/\/[^\s/]+(\/\S*)?$/, "expected an http or https URL");
+
 /** Letters, digits and the other Base64 characters, because Debian 13's package generates such cookies. */
 export const cookieSchema = secretSchema.regex(
   /^[A-Za-z0-9+/=]{20,255}$/,
@@ -38,6 +40,17 @@ export const secretsSchema = z.strictObject({
   deliveryPassword: secretSchema.optional(),
   /** People in the stack's own LDAP servers; see `warren:directory`. */
   directory: z.record(personSchema, secretSchema).default({}),
+  /** What the monitor needs to notify somebody; each is optional, and may contain a token. */
+  monitor: z
+    .strictObject({
+      /** Password of `warren:monitor.receivers.mail.user` at the smarthost. */
+      mailPassword: secretSchema.optional(),
+      /** Alertmanager posts alerts to it. */
+      webhookUrl: urlSchema.optional(),
+      /** A second place, which notifies somebody if it is not called for some minutes. */
+      deadManUrl: urlSchema.optional(),
+    })
+    .default({}),
   /** Host -> path -> content of adopted files that contain secrets, e.g. `auth_pass` of keepalived. */
   files: z.record(nameSchema, z.record(z.string().startsWith("/"), z.string())).default({}),
 });

@@ -31,6 +31,7 @@ const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => Hos
   dd: [rabbitmqPart, firewallPart, datamartTreePart, deliveryAccountPart, ftpServerPart, watcherPart, queueManagerPart],
   client: [subscriberPart],
   ldap: [ldapPart],
+  monitor: [],
 };
 
 const agentParts: ReadonlySet<unknown> = new Set([

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -20,6 +20,32 @@ export const keepalived: DebianProgram = {
   installed: "/usr/sbin/keepalived",
   packages: ["keepalived", "libnl-3-200", "libnl-genl-3-200", "libsnmp40", "libsensors5", "libpci3"],
 };
+
+/**
+ * Programs in /usr/bin of a monitor and of what it scrapes, with their packages; none needs a library that a minimal machine lacks.
+ * promtool has a package of its own from Debian 13 on.
+ */
+const prometheusPackages = (codename: string) => ({
+  prometheus: "prometheus",
+  promtool: codename === "bookworm" ? "prometheus" : "promtool",
+  "prometheus-alertmanager": "prometheus-alertmanager",
+  amtool: "prometheus-alertmanager",
+  "prometheus-node-exporter": "prometheus-node-exporter",
+  "prometheus-exporter-exporter": "prometheus-exporter-exporter",
+});
+
+/** The programs of a monitor and of what it scrapes, by name. @throws UserError if a package can't be downloaded */
+export async function prometheusTools(): Promise<Record<keyof ReturnType<typeof prometheusPackages>, ProgramBinary>> {
+  const codename = /^VERSION_CODENAME=(\w+)$/m.exec(await readFile("/etc/os-release", "utf8"))?.[1] ?? "";
+  const packages = prometheusPackages(codename);
+  const found = await Promise.all(
+    Object.entries(packages).map(async ([name, from]) => {
+      const program = await findProgram({ installed: `/usr/bin/${name}`, packages: [from] });
+      return [name, program] as const;
+    }),
+  );
+  return Object.fromEntries(found) as Record<keyof typeof packages, ProgramBinary>;
+}
 
 export interface ProgramBinary {
   readonly command: string;

@@ -222,6 +222,7 @@ const byRole = {
   dd: ["the document root, and its broker with the clients' queues, whose definitions are in a backup"],
   client: ["the products it fetched"],
   ldap: ["changes to the directory that are not in the stack file"],
+  monitor: ["measurements and silences, unless another monitor has them"],
 } as const;
 
 /** What was stored only on the host and is lost with it. */

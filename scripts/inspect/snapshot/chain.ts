@@ -124,6 +124,7 @@ const agentsOfRole: Readonly<Record<Role, readonly AgentName[]>> = {
   dd: ["watcher", "queue-manager"],
   client: [],
   ldap: [],
+  monitor: [],
 };
 
 const unitsOfRole: Readonly<Record<Role, readonly string[]>> = {
@@ -134,6 +135,7 @@ const unitsOfRole: Readonly<Record<Role, readonly string[]>> = {
   dd: [brokerUnit, "apache2.service", ftpUnit],
   client: [subscriberUnit],
   ldap: ["slapd.service"],
+  monitor: [],
 };
 
 export function chainOf(stack: string, config: StackConfig): Chain {
