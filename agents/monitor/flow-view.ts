@@ -86,7 +86,7 @@ interface Known {
   readonly nowMs: number;
 }
 
-/** One sentence or two: the worst alert with its runbook, else what is wrong on the map, else that all is well. */
+/** One sentence or two: the worst alert with its runbook, else what is wrong on the map, else that all products arrive. */
 function verdictOf(map: FlowMap, { read, nodes, alerts, nowMs, alertsAreKnown }: Known): FlowView["verdict"] {
   const figures = summary(read, nowMs);
   const active = byUrgency(alerts).filter(([, alert]) => !alert.isSilenced);

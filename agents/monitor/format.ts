@@ -15,14 +15,14 @@ const trimmed = (value: number): string => {
 /** A rate with two digits, so that what hardly changes is not sent again. */
 export const roundedRate = (value: number): number => (value < 0.005 ? 0 : Number(value.toPrecision(2)));
 
-/** `0.24 s`, `12 s`, `3 min`, `5 h`, `2 d`. */
+/** `0.24 s`, `12 s`, `3 min`, `5 h`, `2 d`, with a blank at which no line breaks. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "–";
-  if (seconds < 0.0995) return `${Math.round(seconds * 1000)} ms`;
-  if (seconds < 9.95) return `${trimmed(seconds)} s`;
-  if (seconds < 120) return `${Math.round(seconds)} s`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
+  if (seconds < 0.0995) return `${Math.round(seconds * 1000)}\u00a0ms`;
+  if (seconds < 9.95) return `${trimmed(seconds)}\u00a0s`;
+  if (seconds < 120) return `${Math.round(seconds)}\u00a0s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)}\u00a0min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)}\u00a0h` : `${Math.round(seconds / 86_400)}\u00a0d`;
 }
 
 export const count = (value: number, one: string, many = `${one}s`): string =>

@@ -87,7 +87,7 @@ function radarPath({ servers, cluster, members, queues, pullers }: NonNullable<F
     },
     {
       ...{ title: "Brokers", many: "brokers" },
-      frame: { id: broker, name: cluster, lines: 1 },
+      frame: { id: broker, name: cluster, lines: 2 },
       nodes: members.map((host) => ({ id: nodeIds.member(host), name: host, lines: 1 })),
     },
     {

@@ -72,7 +72,7 @@ function member(host: string, radar: Radar, figures: Reading): NodeView {
   const dispatches = figures.of("active", { host });
   const known = up ?? (dispatches === undefined ? undefined : figures.agentUp(host, "dispatcher"));
   const holds = radar.address !== undefined && (figures.of("holders", { host }) ?? 0) > 0;
-  const does = [holds && "has address", (dispatches ?? 0) > 0 ? "dispatches" : "standby"].filter(Boolean).join(", ");
+  const does = [holds && "address", (dispatches ?? 0) > 0 ? "dispatches" : "standby"].filter(Boolean).join(", ");
   return node(
     [does],
     [up === false, "bad", figures.hostDown(host) ? "host down" : "broker down"],
@@ -87,7 +87,7 @@ function cluster({ address, members }: Radar, figures: Reading): NodeView {
   const active = figures.all("active").filter(({ value }) => value > 0).length;
   const measured = figures.all("holders").length > 0 || members.some((host) => figures.hostDown(host) !== undefined);
   return node(
-    [address ?? "no virtual IP"],
+    [address ?? "no virtual IP", holders.length === 1 && `on ${holders[0]}`],
     [address !== undefined && measured && holders.length === 0, "bad", "address on no host"],
     [holders.length > 1, "bad", `address on ${holders.length} hosts`],
     [figures.all("active").length > 0 && active === 0, "bad", "nobody dispatches"],
@@ -113,10 +113,13 @@ function puller(host: string, figures: Reading): NodeView {
   const silent = figures.of("originsSilent", { host }) ?? 0;
   const disk = figures.of("disk", { host });
   return node(
-    [disk !== undefined && `disk ${Math.round(disk * 100)} % free`],
+    // Not its fault: the radar server has one of its own.
+    [
+      silent > 0 && `${count(silent, "radar server")} silent`,
+      disk !== undefined && `disk ${Math.round(disk * 100)} % free`,
+    ],
     [up === false, "bad", figures.hostDown(host) ? "host down" : "puller down"],
     [disk !== undefined && disk < fullDisk, "bad", "disk full"],
-    [silent > 0, "warn", `${count(silent, "server")} dead to it`],
     [disk !== undefined && disk < scarceDisk, "warn", "disk nearly full"],
     [up === undefined, "unknown", "no data"],
   );

@@ -29,7 +29,7 @@ export function stripOf(figures: Reading): Record<string, Figure> {
       ? {}
       : {
           Overdue: { ...counted(overdue, "now"), state: overdue > 0 ? "bad" : "ok" },
-          Repeated: counted(repeated, "since the auditor's start"),
+          Repeated: counted(repeated, "since start"),
         };
   const slowShare = figures.of("slowShare");
   const left = slowShare === undefined ? undefined : 1 - slowShare / slowShareMax;
@@ -38,7 +38,7 @@ export function stripOf(figures: Reading): Record<string, Figure> {
     "Latency p99": latency(figures.of("p99")),
     "Latency max": latency(figures.of("slowest"), true),
     ...auditor,
-    Unconfirmed: counted(figures.of("unconfirmed"), "held until a receipt"),
+    Unconfirmed: counted(figures.of("unconfirmed"), "await receipt"),
     "Dead letters": counted(depth ?? deadSum(figures), depth === undefined ? "in a day" : "waiting"),
     Alternates: counted(figures.of("alternates"), "asked in 5 min"),
     Spooled: counted(total(figures, "spooled"), "on radar servers"),

@@ -24,6 +24,7 @@ export const metricsPorts = {
   "dd-notify": 9105,
   watcher: 9106,
   "queue-manager": 9107,
+  monitor: 9109,
 } as const;
 
 /** First metrics port of agents of which a host may have several, in the order of their names. */

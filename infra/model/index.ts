@@ -16,6 +16,7 @@ import { keepalivedPart } from "./keepalived.ts";
 import { requireOwnFolders, withFoldersBetween } from "./keeper.ts";
 import { ldapPart } from "./ldap.ts";
 import { bridgeParts, receiverParts } from "./message-agents.ts";
+import { monitorPagePart } from "./monitor-page.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { rabbitmqPart } from "./rabbitmq.ts";
 import { subscriberPart } from "./subscriber.ts";
@@ -31,7 +32,7 @@ const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => Hos
   dd: [rabbitmqPart, firewallPart, datamartTreePart, deliveryAccountPart, ftpServerPart, watcherPart, queueManagerPart],
   client: [subscriberPart],
   ldap: [ldapPart],
-  monitor: [],
+  monitor: [monitorPagePart],
 };
 
 const agentParts: ReadonlySet<unknown> = new Set([
@@ -43,6 +44,7 @@ const agentParts: ReadonlySet<unknown> = new Set([
   deliverySenderParts,
   notifySenderParts,
   subscriberPart,
+  monitorPagePart,
 ]);
 
 /**
@@ -59,21 +61,16 @@ export function buildModel(
 ): EnvironmentModel {
   return {
     stack,
-    hosts: Object.keys(config.hosts).map((name) => hostModel(name, config, artifacts, certificates)),
+    hosts: Object.keys(config.hosts).map((name) => hostModel({ stack, config, host: name, artifacts, certificates })),
     clusters: clusterModels(config),
     virtualIps: virtualIpModels(config),
   };
 }
 
-function hostModel(
-  name: string,
-  config: StackConfig,
-  artifacts: ArtifactSources,
-  certificates: Certificates,
-): HostModel {
+function hostModel(context: PartContext): HostModel {
+  const { config, host: name } = context;
   const host = config.hosts[name];
   if (!host) throw new TypeError(`no host ${name}`);
-  const context: PartContext = { config, host: name, artifacts, certificates };
   const own = [
     basePart(context),
     certificatesPart(context),

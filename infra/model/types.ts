@@ -184,6 +184,7 @@ export const placedAgents = [
   "announcer",
   "bridge",
   "dispatcher",
+  "monitor",
   "puller",
   "queue-manager",
   "receiver",

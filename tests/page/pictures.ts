@@ -1,12 +1,11 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { chromiumOptions } from "./chromium.ts";
 import { startPage } from "./rig.ts";
 import { addressOnTheMove, deadRadarServer, fullDisk, healthy, type Scenario } from "./scenarios.ts";
 
 // `npm run pictures [FOLDER]`: the pictures of docs/live-page.md, from the page with made-up figures. Needs Debian's chromium.
-
-export const chromiumOptions = { executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] };
 
 interface Picture {
   readonly name: string;

@@ -53,21 +53,24 @@ function optionsOf(chart: Chart, history: () => History): Omit<uPlot.Options, "w
   return {
     tzDate: (time) => uPlot.tzDate(new Date(time * 1000), "Etc/UTC"),
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
-    legend: { live: true },
+    legend: { markers: { width: 2, dash: (_, line) => ["solid", "dashed", "dotted"][line - 1] ?? "solid" } },
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
-      { ...axis, space: 70 },
+      { ...axis, size: 26, space: 60, values: (_, times, __, ___, step) => times.map((time) => timeText(time, step)) },
       { ...axis, size: 46, values: (_, values) => values.map((value) => shortNumber(value)) },
     ],
     series: [
-      { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" },
+      { label: "UTC", value: (_, time, __, index) => (index === null ? "now" : timeText(time, 0)) },
       ...chart.labels.map((label, index) => ({
         label,
         stroke: colour(`--series-${index + 1}`),
         width: 1.5,
         dash: [...(dashes[index] ?? [])],
         points: { show: false },
-        value: (_: uPlot, value: number | null) => (value === null ? "–" : shortNumber(value)),
+        value: (plot: uPlot, value: number | null, line: number, index: number | null) => {
+          const shown = index === null ? plot.data[line]?.at(-1) : value;
+          return typeof shown === "number" ? shortNumber(shown) : "–";
+        },
       })),
     ],
     hooks: { draw: [(plot) => drawMarks(plot, history())] },
@@ -90,4 +93,11 @@ function drawMarks(plot: uPlot, { marks }: History): void {
     ctx.fill();
   }
   ctx.restore();
+}
+
+/** In UTC; where the axis has days, the day. */
+function timeText(time: number, stepSeconds: number): string {
+  const text = new Date(time * 1000).toISOString();
+  const [day, clock] = [text.slice(5, 10), text.slice(11, 16)];
+  return stepSeconds >= 86_400 || clock === "00:00" ? day : stepSeconds === 0 ? `${day} ${clock}` : clock;
 }

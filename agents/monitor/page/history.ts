@@ -86,9 +86,11 @@ const ChartFigure = ({ chart, history }: { chart: Chart; history: History }): VN
     return () => drawn.current?.remove();
   }, []);
   useEffect(() => drawn.current?.update(chart, history), [chart, history]);
-  const last = chart.labels.map((label, index) => `${label} ${valueText(chart.values[index]?.at(-1), chart.unit)}`);
   return h("figure", { class: "chart" }, [
-    h("figcaption", {}, [h("strong", {}, chart.title), h("span", { class: "quiet" }, ` now: ${last.join(", ")}`)]),
+    h("figcaption", {}, [
+      h("strong", {}, chart.title),
+      chart.unit === "s" ? h("span", { class: "quiet" }, ", seconds") : "",
+    ]),
     h("div", {
       class: "canvas",
       ref: element,

@@ -36,14 +36,14 @@ export interface Layout {
 }
 
 /** In the SVG's units, which are pixels where there is room. */
-export const sizes = { width: 1180, node: 158, wide: 188, title: 26, line: 16, name: 24, gap: 10, pad: 8 } as const;
+export const sizes = { width: 1180, node: 180, wide: 250, title: 26, line: 16, name: 24, gap: 10, pad: 8 } as const;
 /** Height of a group: its name, and three lines. */
 const groupLines = 4;
 
 const heightOf = ({ lines }: NodeShape): number => sizes.name + lines * sizes.line + sizes.pad;
 
-/** The lines that a frame has above its nodes. */
-const frameHead = (frame: NodeShape): number => heightOf(frame);
+/** What a frame has above its nodes. */
+export const frameHead = heightOf;
 
 function columnHeight(column: ColumnShape): number {
   if (column.isGrouped) return sizes.name + groupLines * sizes.line + sizes.pad;
@@ -55,7 +55,7 @@ function columnHeight(column: ColumnShape): number {
 export function layoutOf(path: PathShape): Layout {
   const { columns } = path;
   const inner = Math.max(...columns.map(columnHeight));
-  const nodeWidth = columns.length < 4 ? sizes.wide + 60 : sizes.node;
+  const nodeWidth = columns.length < 4 ? sizes.wide : sizes.node;
   const step = columns.length > 1 ? (sizes.width - nodeWidth - 2) / (columns.length - 1) : 0;
   const placed = columns.map((column, index) => {
     const x = 1 + index * step;

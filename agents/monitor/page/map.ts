@@ -4,14 +4,14 @@ import { type ColumnShape, groupId, type NodeShape, type PathShape } from "../ma
 import type { FlowView, NodeView, State } from "../view.ts";
 import { h } from "./element.ts";
 import { Sign, sign, stateWords } from "./glyph.ts";
-import { type Box, layoutOf, type PlacedEdge, sizes } from "./layout.ts";
+import { type Box, frameHead, layoutOf, type PlacedEdge, sizes } from "./layout.ts";
 
 const nothing: NodeView = { state: "unknown", word: "no data", lines: [] };
 const nodeOf = (view: FlowView, { id }: NodeShape): NodeView => view.nodes[id] ?? nothing;
 
-/** Characters of the SVG's font that fit, about 6.6 units each: SVG cuts no text by itself. */
+/** Characters of the SVG's font that fit, about 6.4 units each: SVG cuts no text by itself. */
 const cut = (text: string, width: number): string => {
-  const most = Math.floor(width / 6.6);
+  const most = Math.floor(width / 6.4);
   return text.length > most ? `${text.slice(0, Math.max(1, most - 1))}…` : text;
 };
 
@@ -25,9 +25,11 @@ export const MapPicture = ({ path, view }: { path: PathShape; view: FlowView }):
       ...layout.titles.map(({ x, text }) => h("text", { class: "column", x, y: 14 }, text)),
       ...layout.edges.map((edge) => h("path", { class: `edge ${widthOf(view.rates[edge.shape.id])}`, d: edge.path })),
       ...layout.frames.map((frame) =>
-        h("g", { class: `frame ${nodeOf(view, frame.shape).state}` }, [
-          ...card(frame, frame.shape.name, nodeOf(view, frame.shape)),
-        ]),
+        h(
+          "g",
+          { class: `frame ${nodeOf(view, frame.shape).state}` },
+          card(frame, frame.shape.name, nodeOf(view, frame.shape), frameHead(frame.shape)),
+        ),
       ),
       ...layout.nodes.map((node) =>
         h(
@@ -60,10 +62,11 @@ function edgeLabel({ shape, labelX, labelY }: PlacedEdge, rate: number | undefin
 }
 
 /** A box: sign, name, the word for what is wrong, figures. */
-function card({ x, y, width, height }: Box, name: string, { state, word, lines }: NodeView): VNode[] {
+function card(box: Box, name: string, { state, word, lines }: NodeView, textHeight = box.height): VNode[] {
+  const { x, y, width, height } = box;
   const room = width - 36;
   const rows = word === undefined ? lines : [word, ...lines];
-  const most = Math.max(1, Math.floor((height - sizes.name - sizes.pad + 2) / sizes.line));
+  const most = Math.max(1, Math.floor((textHeight - sizes.name - sizes.pad + 2) / sizes.line));
   return [
     h("rect", { x, y, width, height, rx: 5 }),
     h("path", { class: "edge-bar", d: `M${x + 1.5} ${y + 5}v${height - 10}` }),

@@ -40,10 +40,8 @@ export const Page = ({ paths, view, ageMs, isConnected, canSearch }: PageProps):
       ),
       h("div", { class: "columns" }, [
         h(Alerts, { view }),
-        h("div", { class: "side" }, [
-          canSearch ? h(SearchSection, { nowMs: view.atMs }) : null,
-          h(DeadLetters, { view }),
-        ]),
+        canSearch ? h(SearchSection, { nowMs: view.atMs }) : null,
+        h(DeadLetters, { view }),
       ]),
       h(HistorySection, {}),
     ]),
@@ -171,7 +169,7 @@ const alertText = (alert: AlertView, nowMs: number): VNode[] => {
     h("div", {}, [
       h("p", { class: "head" }, [h("strong", {}, alert.name), " ", h("span", { class: "kind" }, kind)]),
       h("p", {}, alert.summary),
-      alert.description ? h("p", { class: "quiet" }, alert.description) : null,
+      alert.description ? h("p", { class: "quiet" }, `Users notice: ${alert.description}`) : null,
       h("p", { class: "quiet" }, [
         `Since ${clock(alert.sinceMs, nowMs)} UTC, for ${duration(Math.max(0, nowMs - alert.sinceMs) / 1000)}. `,
         helpOf(alert),
