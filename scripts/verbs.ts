@@ -105,6 +105,11 @@ export const verbs: readonly Verb[] = [
     load: () => import("./inspect/history.ts"),
   },
   {
+    name: "watch",
+    summary: "open the live page of a stack's flow in a browser, through ssh",
+    load: () => import("./inspect/watch.ts"),
+  },
+  {
     name: "lock",
     summary: "show who holds a stack's lock; release one left by a process that is gone",
     load: () => import("./engine/lock.ts"),

@@ -87,7 +87,7 @@ function cluster({ address, members }: Radar, figures: Reading): NodeView {
   const active = figures.all("active").filter(({ value }) => value > 0).length;
   const measured = figures.all("holders").length > 0 || members.some((host) => figures.hostDown(host) !== undefined);
   return node(
-    [address ?? "no virtual IP", holders.length === 1 && `on ${holders[0]}`],
+    [address === undefined ? "no virtual IP" : address, holders.length === 1 && `on ${holders[0]}`],
     [address !== undefined && measured && holders.length === 0, "bad", "address on no host"],
     [holders.length > 1, "bad", `address on ${holders.length} hosts`],
     [figures.all("active").length > 0 && active === 0, "bad", "nobody dispatches"],
@@ -141,7 +141,7 @@ type PublicServer = FlowMap["publicServers"][number];
 function publicNodes({ host, cluster: broker, senders, notifiers, watcher }: PublicServer, figures: Reading): Node[] {
   const brokerUp = figures.up({ job: "rabbitmq", host });
   const depth = figures.of("clientDepth", { cluster: broker });
-  const queues = figures.of("clientQueues", { cluster: broker });
+  const read = figures.of("clientQueues", { cluster: broker });
   const announced =
     notifiers.reduce((sum, labels) => sum + (figures.of("delivered", labels) ?? 0), 0) +
     (figures.of("watched", { host }) ?? 0);
@@ -162,7 +162,7 @@ function publicNodes({ host, cluster: broker, senders, notifiers, watcher }: Pub
     [
       nodeIds.clients(host),
       node(
-        [depth !== undefined && `${count(queues ?? 0, "queue")} read, ${shortNumber(depth)} waiting`],
+        [depth !== undefined && `${count(read ?? 0, "queue")} read, ${shortNumber(depth)} waiting`],
         [depth === undefined, "unknown", "not measured"],
       ),
     ],

@@ -22,7 +22,7 @@ test("a difference makes one value of another, over JSON", () => {
 });
 
 test("equal values have no difference, and one changed figure makes a small one", () => {
-  fc.assert(fc.property(tree, (value) => expect(difference(value, structuredClone(value))).toBeUndefined()));
+  fc.assert(fc.property(tree, (value) => difference(value, structuredClone(value)) === undefined));
   const view = { nodes: { a: { state: "ok" }, b: { state: "ok" } }, at: 1 };
   expect(difference(view, { ...view, nodes: { ...view.nodes, b: { state: "bad", word: "down" } } })).toEqual({
     nodes: { b: { state: "bad", word: "down" } },
