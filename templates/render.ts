@@ -56,6 +56,8 @@ export interface RabbitmqConfValues {
   readonly frameBytesMax: number;
   readonly heartbeatSeconds: number;
   readonly definitionsFile: string;
+  /** On loopback; 0: no metrics. */
+  readonly metricsPort: number;
   readonly quorumByDefault: boolean;
   readonly loopbackUsers: readonly string[];
   readonly refuseAnonymous: boolean;
@@ -123,7 +125,7 @@ export interface KeepalivedConfValues {
 /** keepalived's configuration of one host. */
 export const renderKeepalivedConf = template<KeepalivedConfValues>("keepalived.conf");
 
-/** nftables rules of a broker cluster's member. Lists are comma-separated; `managementFrom`, `ftpPorts` and `ftpFrom` may be empty. */
+/** nftables rules of a broker cluster's member. Lists are comma-separated; all but the first three may be empty. */
 export const renderFirewall = template<{
   members: string;
   clusterPorts: string;
@@ -131,6 +133,8 @@ export const renderFirewall = template<{
   managementFrom: string;
   ftpPorts: string;
   ftpFrom: string;
+  monitors: string;
+  monitorPorts: string;
 }>("firewall.nft");
 
 /** Drop-in of nftables.service, which empties the ruleset: loads warren's rules again. */

@@ -188,6 +188,10 @@ async function live<S extends z.ZodType<RunConfig>>(
     donePerMinute: pace.donePerMinute,
     ready: lifeCycle.isReady,
   });
+  // By the agent's own judgement, so that an alert needs no thresholds of its own.
+  metrics.gauge("healthy", "1 while /health is ok, 0 if a person has to act", (gauge) =>
+    gauge.set(Number(health().ok)),
+  );
   const server = await serveMetrics(config.metrics, metrics, health);
   try {
     const stateDirectory = stateDirectoryOf(program.name, configFile);

@@ -1,5 +1,6 @@
 import type { BrokerConfig } from "../config/brokers.ts";
-import { broker, ldap, permissions, type RuleCases, sound, user, withPassword } from "./fixture.ts";
+import { monitorSchema } from "../config/monitor.ts";
+import { broker, ldap, monitored, permissions, type RuleCases, sound, user, withPassword } from "./fixture.ts";
 
 const own = (configure: string, write = "", read = "") =>
   withPassword("peter", user("peter", permissions(configure, write, read)));
@@ -16,8 +17,28 @@ const managed = (change: Partial<BrokerConfig["management"]>) =>
 
 const group = { inGroup: "ou=/-users,ou=vhosts,dc=ec,dc=gc,dc=ca" };
 
-/** Rules about permissions, and about ports and protocols open to the network. */
+const deadManUrl = "http://second.example.org/";
+const mail = monitorSchema.parse({ receivers: { mail: { smarthost: "mail:25", from: "w@x.ca", to: ["o@x.ca"] } } });
+
+/** Rules about permissions, about ports and protocols open to the network, and about who is notified. */
 export const accessCases: readonly RuleCases[] = [
+  {
+    rule: "monitor-without-receiver",
+    fires: [{ on: "a monitor without receivers", config: monitored({ deadManUrl }) }],
+    quiet: [
+      { on: "a webhook", config: sound },
+      { on: "mail", config: { ...monitored({ deadManUrl }), monitor: mail } },
+      { on: "no monitor", config: monitored({}, 0) },
+    ],
+  },
+  {
+    rule: "unwatched-monitor",
+    fires: [{ on: "no `deadManUrl`", config: monitored({ webhookUrl: "http://alerts.example.org/" }) }],
+    quiet: [
+      { on: "a `deadManUrl`", config: sound },
+      { on: "no monitor", config: monitored({}, 0) },
+    ],
+  },
   {
     rule: "anonymous-writes-shared",
     fires: [

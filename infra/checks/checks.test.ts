@@ -38,7 +38,9 @@ describe("the checks", () => {
   it("report the setting, the problem and the remedy of every finding", () => {
     for (const [, , one] of fires) {
       for (const finding of found(one)) {
-        expect(finding.path).toMatch(/^warren:(brokers|virtualIps|hosts|announcements|datamarts?|bridges)\./);
+        expect(finding.path).toMatch(
+          /^warren:(brokers|virtualIps|hosts|announcements|datamarts?|bridges|monitor|secrets)\./,
+        );
         expect(finding.message).not.toBe("");
         expect(formatFinding(finding)).toContain(`remedy: ${finding.remedy}`);
       }

@@ -27,11 +27,18 @@ const op = fixtureConfig("op");
 const { ldap: _, ...opBroker } = op.brokers.bunny as BrokerConfig;
 const opVip = op.virtualIps["bunny-op"] as VirtualIp;
 
+/** With a receiver of alerts, and a second place that watches the monitors. */
+function notified(config: StackConfig): Pick<StackConfig, "secrets"> {
+  const monitor = { webhookUrl: "http://alerts.example.org/", deadManUrl: "http://second.example.org/" };
+  return { secrets: { ...config.secrets, monitor } };
+}
+
 /** The radar path of stack op, hardened so that no rule finds anything, not even a note. */
 export const sound: StackConfig = {
   ...op,
   datamarts: {},
   receivers: {},
+  ...notified(op),
   brokers: {
     bunny: {
       ...opBroker,
@@ -73,6 +80,13 @@ export function trixie(members: number, change: Partial<BrokerConfig> = {}): Sta
   const made = broker({ members: names, series: "4.0", ...change });
   return { ...made, hosts: hosts as StackConfig["hosts"] };
 }
+
+/** With these receivers of alerts, and this many monitors. */
+export const monitored = (monitor: StackConfig["secrets"]["monitor"], monitors = 1): StackConfig => ({
+  ...sound,
+  hosts: Object.fromEntries(Object.entries(sound.hosts).filter(([name]) => monitors > 0 || name !== "monitor-1")),
+  secrets: { ...sound.secrets, monitor },
+});
 
 export function withRelease(config: StackConfig, host: string, release: "bookworm" | "trixie"): StackConfig {
   const found = config.hosts[host];

@@ -7,6 +7,7 @@ import { guestEnabled } from "./guest-enabled.ts";
 import { hiddenPolicy } from "./hidden-policy.ts";
 import { ldapTagForAll } from "./ldap-tag-for-all.ts";
 import { mirroringUnsupported } from "./mirroring-unsupported.ts";
+import { monitorWithoutReceiver } from "./monitor-without-receiver.ts";
 import { openDistribution } from "./open-distribution.ts";
 import { openLoopbackUsers } from "./open-loopback-users.ts";
 import { openManagement } from "./open-management.ts";
@@ -29,6 +30,7 @@ import { unanchoredPolicy } from "./unanchored-policy.ts";
 import { unreadableExpression } from "./unreadable-expression.ts";
 import { unusableName } from "./unusable-name.ts";
 import { unverifiedLdap } from "./unverified-ldap.ts";
+import { unwatchedMonitor } from "./unwatched-monitor.ts";
 import { virtualIpOutsideSubnet } from "./virtual-ip-outside-subnet.ts";
 
 /** Every rule; one file each. */
@@ -55,6 +57,9 @@ export const rules: readonly Rule[] = [
   // Public data servers
   announcedTwice,
   senderAcceptsNothing,
+  // Monitors
+  monitorWithoutReceiver,
+  unwatchedMonitor,
   // Permissions
   anonymousWritesShared,
   unanchoredPermission,

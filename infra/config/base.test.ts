@@ -78,10 +78,10 @@ describe("stacks op and dev", () => {
   const modelOf = (stack: string) => buildModel("one", fixtureConfig(stack), fixtureArtifacts);
   const differing = [
     // Of hosts, and of the virtual IP, which is not filled in.
-    [/192\.0\.2\.(?!114\b)/g, "142.135.12."],
-    [/192\.0\.2\.114\b/g, "142.135.12.59"],
+    [/192\.0\.2\.(?!115\b)/g, "142.135.12."],
+    [/192\.0\.2\.115\b/g, "142.135.12.59"],
     [/\b(bunny(?:[12]|))-dev\b/g, "$1-op"],
-    [/\b((?:urp|pds|px)-\d|wxo-b1|ddi|dd-beta)-dev\b/g, "$1"],
+    [/\b((?:urp|pds|px|monitor)-\d|wxo-b1|ddi|dd-beta)-dev\b/g, "$1"],
     [/http:\/\/wxo-b1\.cmc\.ec\.gc\.ca\//g, "http://dd1.weather.gc.ca/"],
     [/\bdev_ed25519\b/g, "op_ed25519"],
     [/\b(virtual_router_id )248\b/g, "$1247"],

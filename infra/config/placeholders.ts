@@ -7,6 +7,17 @@ import { passwordNeeds } from "./rules.ts";
 /** Stands for a secret that has not been decrypted. It passes every rule of the config and has no other use. */
 export const placeholder = "PLACEHOLDERNOTTHESECRET";
 
+/** The same where a URL is expected; its host does not exist (RFC 2606). */
+const placeholderUrl = "http://placeholder.invalid/";
+
+const withPlaceholderUrls = (monitor: Values): Values =>
+  Object.fromEntries(
+    Object.entries(monitor).map(([key, value]) => [
+      key,
+      value === placeholder && key.endsWith("Url") ? placeholderUrl : value,
+    ]),
+  );
+
 /** The same where a private key is expected. */
 const placeholderKey = "-----BEGIN OPENSSH PRIVATE KEY-----";
 
@@ -18,10 +29,14 @@ const placeholderKey = "-----BEGIN OPENSSH PRIVATE KEY-----";
  */
 export function withPlaceholders(values: Values): Record<string, unknown> {
   const read = decrypted(values) as Values;
-  const secrets = isRecord(read.secrets) ? read.secrets : {};
+  const secrets: Values = isRecord(read.secrets) ? read.secrets : {};
   const given = isRecord(secrets.passwords) ? secrets.passwords : {};
   const { passwords, erlangCookie, ...login } = neededSecrets(read);
-  return { ...read, secrets: { erlangCookie, ...secrets, ...login, passwords: { ...passwords, ...given } } };
+  const monitor = isRecord(secrets.monitor) ? { monitor: withPlaceholderUrls(secrets.monitor) } : {};
+  return {
+    ...read,
+    secrets: { erlangCookie, ...secrets, ...login, ...monitor, passwords: { ...passwords, ...given } },
+  };
 }
 
 /** Paths of the secrets that a committed stack file needs and does not have, e.g. `secrets.passwords.root`. */

@@ -10,6 +10,7 @@ import { queueManagerUser } from "./datamart.ts";
 import { datamartIssues } from "./datamart-rules.ts";
 import { directoryIssues } from "./directory-rules.ts";
 import { messageAgentIssues } from "./message-agents-rules.ts";
+import { monitorIssues } from "./monitor-rules.ts";
 import type { StackConfig } from "./schema.ts";
 import { missingSecret, standardUsers } from "./secrets.ts";
 
@@ -31,6 +32,7 @@ export function crossFieldIssues(config: StackConfig): ConfigIssue[] {
     ...tlsIssues(config),
     ...adoptedIssues(config),
     ...directoryIssues(config),
+    ...monitorIssues(config),
   ];
 }
 

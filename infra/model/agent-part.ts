@@ -119,11 +119,12 @@ export const passwordCredential = credentialFile(passwordName);
 export function agentPart({ config, artifacts }: PartContext, shell: AgentShell): HostPart {
   const { name, credentials } = shell;
   const program = shell.program ?? (name as (typeof placedAgents)[number]);
+  const port = shell.port ?? metricsPorts[name as AgentName];
   const common = {
     ...(shell.broker ? { broker: brokerOf(config, shell.broker) } : {}),
     metrics: {
       address: metricsConfig.shape.address.parse(undefined),
-      port: shell.port ?? metricsPorts[name as AgentName],
+      port,
     },
     log: { level: shell.logLevel },
     shutdownTimeoutMs,
@@ -157,6 +158,7 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
     accounts: [shell.account],
     files,
     artifacts: installed,
+    metrics: [{ agent: name, port }],
     units: [
       {
         name: `warren-${name}.service`,

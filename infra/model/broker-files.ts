@@ -8,8 +8,13 @@ import { rootFile } from "./files.ts";
 import type { FileModel } from "./types.ts";
 
 /** The configuration of a cluster's members in the form that their series reads. */
-export function brokerConfigFiles(clusterName: string, broker: BrokerConfig, nodeTimeoutMs: number): FileModel[] {
-  const settings = brokerSettings(clusterName, broker, nodeTimeoutMs);
+export function brokerConfigFiles(
+  clusterName: string,
+  broker: BrokerConfig,
+  nodeTimeoutMs: number,
+  metricsPort?: number,
+): FileModel[] {
+  const settings = brokerSettings(clusterName, broker, nodeTimeoutMs, metricsPort);
   if (traitsOf(broker.series).configuration === "terms") {
     return [
       rootFile(
@@ -67,6 +72,7 @@ function confValues(settings: BrokerSettings): RabbitmqConfValues {
     clear: { address: "", ...settings.clear },
     tls: settings.tls ?? false,
     management: { plainPort: false, ...settings.management },
+    metricsPort: settings.metricsPort ?? 0,
     tlsVersions: numbered(tlsVersions),
     clustered: settings.nodes.length > 0,
     keepaliveMs: settings.nodeLoss?.keepaliveMs ?? 0,

@@ -36,6 +36,8 @@ export interface BrokerSettings {
   /** Turns off anonymous logins, in series that have them. */
   readonly refuseAnonymous: boolean;
   readonly ldap?: LdapSettings;
+  /** Loopback port of metrics, for monitors. */
+  readonly metricsPort?: number;
 }
 
 interface NodeLoss {
@@ -110,8 +112,13 @@ export function nodeTimeoutMsOf(virtualIps: StackConfig["virtualIps"], broker: B
   return broker.nodeTimeoutMs ?? nodeTimeouts[vip?.timing ?? timingSchema.parse(undefined)];
 }
 
-/** The settings of a cluster's members: the same on each. */
-export function brokerSettings(clusterName: string, broker: BrokerConfig, nodeTimeoutMs: number): BrokerSettings {
+/** The settings of a cluster's members: the same on each. @param metricsPort default: no metrics */
+export function brokerSettings(
+  clusterName: string,
+  broker: BrokerConfig,
+  nodeTimeoutMs: number,
+  metricsPort?: number,
+): BrokerSettings {
   return {
     clear: { ...(broker.plainText ? {} : { address: "127.0.0.1" }), port: broker.port },
     ...(broker.tls ? { tls: { port: broker.tlsPort } } : {}),
@@ -134,6 +141,7 @@ export function brokerSettings(clusterName: string, broker: BrokerConfig, nodeTi
     loopbackUsers: broker.loopbackUsers,
     refuseAnonymous: traitsOf(broker.series).anonymousMechanism,
     ...(broker.ldap ? { ldap: ldapSettings(broker.ldap) } : {}),
+    ...(metricsPort === undefined ? {} : { metricsPort }),
   };
 }
 

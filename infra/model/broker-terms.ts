@@ -11,6 +11,7 @@ export function configTerms(settings: BrokerSettings): Term {
   return [
     setting("rabbit", rabbitTerms(settings)),
     setting("rabbitmq_management", managementTerms(settings)),
+    ...metricsTerms(settings),
     ...kernelTerms(settings),
     ...(settings.ldap
       ? [setting("rabbitmq_auth_backend_ldap", [...ldapTerms(settings.ldap), ...directoryTerms(settings.ldap)])]
@@ -98,6 +99,16 @@ function managementTerms(settings: BrokerSettings): Term[] {
     ...(plainPort === undefined ? [] : [setting("tcp_config", listener(plainPort))]),
   ];
 }
+
+/** For this host only: its exporter proxy passes them on. */
+const metricsTerms = ({ metricsPort }: BrokerSettings): Term[] =>
+  metricsPort === undefined
+    ? []
+    : [
+        setting("rabbitmq_prometheus", [
+          setting("tcp_config", [setting("port", metricsPort), setting("ip", "127.0.0.1")]),
+        ]),
+      ];
 
 const certificateTerms = ({ certificateFile }: BrokerSettings): Term[] => [
   setting("certfile", certificateFile),

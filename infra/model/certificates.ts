@@ -1,9 +1,18 @@
 import { or, run } from "../commands/command.ts";
 import { clearPemCache } from "../commands/rabbitmq.ts";
 import { rootFile } from "./files.ts";
+import { prometheusAccount } from "./monitored.ts";
+import { isMonitored } from "./monitored-hosts.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { publicServerAt } from "./public-servers.ts";
-import { brokerCertificateFile, caFile, ftpCertificateFile, ldapTlsFiles, speaksFtps } from "./tls.ts";
+import {
+  brokerCertificateFile,
+  caFile,
+  exporterCertificateFile,
+  ftpCertificateFile,
+  ldapTlsFiles,
+  speaksFtps,
+} from "./tls.ts";
 import type { FileModel } from "./types.ts";
 
 /**
@@ -49,6 +58,15 @@ export function certificatesPart({ config, host, certificates }: PartContext): H
           ]
         : []),
       ...(hasFtps ? [rootFile(ftpCertificateFile, pair, secret)] : []),
+      ...(isMonitored(config, host)
+        ? [
+            rootFile(exporterCertificateFile, pair, {
+              ...secret,
+              owner: prometheusAccount.name,
+              group: prometheusAccount.name,
+            }),
+          ]
+        : []),
       ...(answersLdap
         ? [
             rootFile(ldapTlsFiles.certificate, own.certificate, { after }),

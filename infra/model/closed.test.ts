@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { render } from "../commands/command.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import { parseStackConfig, type StackConfig } from "../config/index.ts";
-import { fixtureArtifacts, fixtureCertificates, fixtureConfig, stackValues } from "./fixture.ts";
+import { fixtureArtifacts, fixtureCertificates, fixtureConfig, stackValues, unmonitored } from "./fixture.ts";
 import { buildModel } from "./index.ts";
 import { brokerCertificateFile, type Certificates, caFile, certificateNeeds } from "./tls.ts";
 import type { EnvironmentModel, HostModel } from "./types.ts";
@@ -42,7 +42,7 @@ describe("certificates", () => {
   });
 
   it("are needed only by an LDAP server if no broker uses TLS", () => {
-    const needs = certificateNeeds(withBroker({ tls: false }));
+    const needs = certificateNeeds(unmonitored(withBroker({ tls: false })));
     const ldap = Object.entries(config.hosts).flatMap(([name, { roles }]) => (roles.includes("ldap") ? [name] : []));
     expect(needs.map(({ host }) => host)).toEqual(ldap);
   });

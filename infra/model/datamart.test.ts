@@ -3,7 +3,7 @@ import { configSchema as queueManagerSchema } from "../../agents/queue-manager/c
 import { configSchema as watcherSchema } from "../../agents/watcher/config.ts";
 import { matches } from "../checks/expressions.ts";
 import { parseStackConfig, type StackConfig } from "../config/index.ts";
-import { contentOf, fixtureConfig, fixtureModel, hostOf, stackValues } from "./fixture.ts";
+import { contentOf, exporterUnits, fixtureConfig, fixtureModel, hostOf, stackValues } from "./fixture.ts";
 
 const config = fixtureConfig();
 const dd = (given: StackConfig = config) => hostOf("wxo-b1", given);
@@ -20,6 +20,7 @@ describe("the public data server", () => {
       "warren-watcher.service",
       "warren-queue-manager.service",
       "warren-bridge-sr3-posts.service",
+      ...exporterUnits,
     ]);
     expect(contentOf(dd(), "/etc/apache2/conf-enabled/warren-datamart.conf")).toContain("Alias / /apps/dd/public/");
   });

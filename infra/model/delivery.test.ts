@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { configSchema as senderSchema } from "../../agents/sender/config.ts";
 import { parseStackConfig, type StackConfig } from "../config/index.ts";
 import { hostSteps } from "../resources/host-steps.ts";
-import { contentOf, fixtureConfig, fixtureModel, hostOf, stackValues } from "./fixture.ts";
+import { contentOf, exporterUnits, fixtureConfig, fixtureModel, hostOf, monitorUnits, stackValues } from "./fixture.ts";
 import { knownHostMark, withHostKeys } from "./host-key.ts";
 
 const config = fixtureConfig();
@@ -14,7 +14,8 @@ describe("a px host", () => {
     const model = px();
     const names = ["delivery-ftp", "delivery-sftp", "dd-notify"];
     const units = model.units.map((unit) => unit.name);
-    expect(units).toEqual([...names, "receiver-urls"].map((name) => `warren-${name}.service`));
+    const own = [...names, "receiver-urls"].map((name) => `warren-${name}.service`);
+    expect(units).toEqual([...own, ...monitorUnits, ...exporterUnits]);
     const [queues, ports] = [names.map((name) => readConfig(name)), names.map((name) => readConfig(name).metrics.port)];
     expect(queues.map(({ queueDirectory }) => queueDirectory)).toEqual([
       "/apps/px/txq/ftp",

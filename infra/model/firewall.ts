@@ -4,6 +4,8 @@ import type { BrokerConfig } from "../config/brokers.ts";
 import type { StackConfig } from "../config/index.ts";
 import { rootFile } from "./files.ts";
 import { ftpPorts } from "./ftp-server.ts";
+import { exporterPort, gossipPort } from "./monitored.ts";
+import { isMonitored, monitorHosts } from "./monitored-hosts.ts";
 import { firewallRules, firewallUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { publicServerAt } from "./public-servers.ts";
@@ -18,6 +20,16 @@ function ftpRules(config: StackConfig, host: string): { readonly ftpPorts: strin
   const ports = ftpPorts(publicServerAt(config, host)?.config);
   const from = Object.values(config.hosts).filter(({ roles }) => roles.includes("px"));
   return { ftpPorts: ports.join(", "), ftpFrom: ports.length > 0 ? from.map(({ address }) => address).join(", ") : "" };
+}
+
+/** Addresses of monitors, and the ports on a host that only they may use. */
+function monitorRules(config: StackConfig, host: string): { readonly monitors: string; readonly monitorPorts: string } {
+  const names = isMonitored(config, host) ? monitorHosts(config) : [];
+  const ports = names.includes(host) ? [exporterPort, gossipPort] : [exporterPort];
+  return {
+    monitors: names.map((name) => config.hosts[name]?.address ?? name).join(", "),
+    monitorPorts: ports.join(", "),
+  };
 }
 
 /** In nftables' syntax. */
@@ -35,6 +47,7 @@ export function firewallPart({ config, host }: PartContext): HostPart {
     managementPorts: managementPorts(management),
     managementFrom: management.from.join(", "),
     ...ftpRules(config, host),
+    ...monitorRules(config, host),
   });
   const nft = "/usr/sbin/nft";
   // Before packages, because the broker's first start waits for the unit, and nft is installed with the same packages.

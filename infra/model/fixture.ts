@@ -31,6 +31,11 @@ function readStackFile(stack: string): Record<string, unknown> {
   return structuredClone(config);
 }
 
+/** What each host has for its monitors. */
+export const exporterPackages = ["dbus", "prometheus-exporter-exporter", "prometheus-node-exporter"];
+export const exporterUnits = ["prometheus-node-exporter.service", "prometheus-exporter-exporter.service"];
+export const monitorUnits = ["prometheus.service", "prometheus-alertmanager.service"];
+
 /** The `warren:` keys of a committed stack file, filled in, with secrets for tests. */
 export function stackValues(stack: string): Record<string, unknown> {
   const values = Object.entries(readStackFile(stack)).map(
@@ -52,6 +57,15 @@ const withDatamart = <Secrets extends { readonly passwords: object }>(secrets: S
 });
 
 export const fixtureConfig = (stack = "lab"): StackConfig => parseStackConfig(stackValues(stack), stack);
+
+/** A stack without its monitors. */
+export function unmonitored(config: StackConfig): StackConfig {
+  const hosts = Object.entries(config.hosts).flatMap(([name, host]) => {
+    const roles = host.roles.filter((role) => role !== "monitor");
+    return roles.length > 0 ? [[name, { ...host, roles }] as const] : [];
+  });
+  return { ...config, hosts: Object.fromEntries(hosts) };
+}
 
 const artifact = (name: string, letter: string) => ({
   source: `.warren/artifacts/${name}`,

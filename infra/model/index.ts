@@ -16,7 +16,9 @@ import { keepalivedPart } from "./keepalived.ts";
 import { requireOwnFolders, withFoldersBetween } from "./keeper.ts";
 import { ldapPart } from "./ldap.ts";
 import { bridgeParts, receiverParts } from "./message-agents.ts";
+import { monitorPart } from "./monitor.ts";
 import { monitorPagePart } from "./monitor-page.ts";
+import { monitoredPart } from "./monitored.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { rabbitmqPart } from "./rabbitmq.ts";
 import { subscriberPart } from "./subscriber.ts";
@@ -71,15 +73,14 @@ function hostModel(context: PartContext): HostModel {
   const { config, host: name } = context;
   const host = config.hosts[name];
   if (!host) throw new TypeError(`no host ${name}`);
+  const services = servicesOf(context);
+  const agentsOf = (other: string) => agentsIn(servicesOf({ ...context, host: other }));
   const own = [
     basePart(context),
     certificatesPart(context),
-    ...host.roles
-      .flatMap((role) => partsOfRole[role])
-      // Agents are deployed once nothing is adopted any more, because their requirements may be missing before.
-      .filter((part) => !host.adopted || !agentParts.has(part))
-      .flatMap((part) => part(context)),
-    ...(host.adopted ? [] : [...receiverParts(context), ...bridgeParts(context)]),
+    ...services,
+    ...(host.adopted || !host.roles.includes("monitor") ? [] : [monitorPart(context, agentsOf)]),
+    monitoredPart(context, agentsIn(services)),
   ];
   const parts = adoptedParts(own, name, config);
   const packages = parts.flatMap((part) => part.packages ?? []);
@@ -117,6 +118,22 @@ function hostModel(context: PartContext): HostModel {
   requireOwnFolders(model);
   return model;
 }
+
+/** The parts of a host's roles, and its receivers and bridges. */
+function servicesOf(context: PartContext): HostPart[] {
+  const host = context.config.hosts[context.host];
+  if (!host) return [];
+  return [
+    ...host.roles
+      .flatMap((role) => partsOfRole[role])
+      // Agents are deployed once nothing is adopted any more, because their requirements may be missing before.
+      .filter((part) => !host.adopted || !agentParts.has(part))
+      .flatMap((part) => part(context)),
+    ...(host.adopted ? [] : [...receiverParts(context), ...bridgeParts(context)]),
+  ];
+}
+
+const agentsIn = (parts: readonly HostPart[]) => parts.flatMap(({ metrics }) => metrics ?? []);
 
 /** Removes duplicates, because two roles may have the same thing, e.g. the runtime. The first one stays in its place. */
 function unique<T>(things: readonly T[], key: (thing: T) => string): T[] {

@@ -10,6 +10,8 @@ import { parseStackConfig, type StackConfig } from "../config/index.ts";
 import { clusterModels } from "./cluster.ts";
 import {
   contentOf,
+  exporterPackages,
+  exporterUnits,
   fixtureArtifacts,
   fixtureConfig,
   fixtureModel,
@@ -56,8 +58,8 @@ describe("buildModel", () => {
   ];
   it.each(roles)("gives %s only the packages, units and programs of its role", (name, packages, units, artifacts) => {
     const model = host(name);
-    expect(model.packages.map((one) => one.name)).toEqual(packages);
-    expect(model.units.map((unit) => unit.name)).toEqual(units);
+    expect(model.packages.map((one) => one.name)).toEqual([...packages, ...exporterPackages]);
+    expect(model.units.map((unit) => unit.name)).toEqual([...units, ...exporterUnits]);
     expect(model.artifacts.map((artifact) => artifact.name)).toEqual(artifacts);
   });
 
@@ -72,6 +74,7 @@ describe("buildModel", () => {
       "apache2.service",
       "warren-announcer.service",
       "warren-puller.service",
+      ...exporterUnits,
     ]);
     expect(model.artifacts.map((artifact) => artifact.name)).toEqual(["node", "announcer", "puller"]);
     expect(model.files.filter((file) => file.path === "/etc/warren/secrets/broker-password")).toHaveLength(1);

@@ -4,13 +4,12 @@ import { announcedBaseUrl } from "../config/full-names.ts";
 import type { StackConfig } from "../config/index.ts";
 import { agentPart, serviceAccount } from "./agent-part.ts";
 import { deliveryPlaces } from "./delivery.ts";
+import { alertmanagerPort, prometheusPort } from "./monitored.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { type PublicServer, publicServers } from "./public-servers.ts";
 
 /** Loopback port of the live page on a monitor. */
 export const pagePort = 9180;
-const prometheusPort = 9090;
-const alertmanagerPort = 9093;
 const auditorPort = 9108;
 
 /** A monitor: the live page, from what Prometheus, Alertmanager and the auditor beside it know. */

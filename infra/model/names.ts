@@ -31,4 +31,7 @@ export const pullerUnit = "warren-puller.service";
 /** Debian's name for vsftpd. */
 export const ftpUnit = "vsftpd.service";
 
+export const prometheusUnit = "prometheus.service";
+export const alertmanagerUnit = "prometheus-alertmanager.service";
+
 export const keepalivedUnit = "keepalived.service";

@@ -3,7 +3,7 @@ import { ConfigError } from "../../agents/lib/errors.ts";
 import { configSchema as senderSchema } from "../../agents/sender/config.ts";
 import { chainOf, queueDirectoriesOf } from "../../scripts/inspect/snapshot/chain.ts";
 import { parseStackConfig } from "../config/index.ts";
-import { contentOf, fixtureConfig, fixtureModel, hostOf, stackValues } from "./fixture.ts";
+import { contentOf, exporterUnits, fixtureConfig, fixtureModel, hostOf, monitorUnits, stackValues } from "./fixture.ts";
 import { certificateNeeds } from "./tls.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests change it
@@ -58,9 +58,8 @@ describe("two public data servers", () => {
   it("are delivered to by their own senders of px, and announced by an agent for each", () => {
     const px = hostOf("px-1", config);
     const names = ["delivery-ddi", "delivery-ftp", "delivery-sftp", "dd-notify", "notify-ddi"];
-    expect(px.units.map(({ name }) => name)).toEqual(
-      [...names, "receiver-urls"].map((name) => `warren-${name}.service`),
-    );
+    const own = [...names, "receiver-urls"].map((name) => `warren-${name}.service`);
+    expect(px.units.map(({ name }) => name)).toEqual([...own, ...monitorUnits, ...exporterUnits]);
     for (const name of names) {
       expect(senderSchema.safeParse(jsonOf("px-1", name)).error?.issues, name).toBeUndefined();
     }

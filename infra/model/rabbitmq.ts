@@ -10,6 +10,8 @@ import { definitionsFile, nodeTimeoutMsOf } from "./broker-settings.ts";
 import { brokerDropIn } from "./broker-unit.ts";
 import { carrierOf } from "./dispatchers.ts";
 import { json, rootFile } from "./files.ts";
+import { brokerMetricsPort } from "./monitored.ts";
+import { isMonitored } from "./monitored-hosts.ts";
 import { brokerPackage, brokerUnit, pluginsFile } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
@@ -23,6 +25,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
   const found = Object.entries(config.brokers).find(([, broker]) => broker.members.includes(host));
   if (!found) return {};
   const [clusterName, broker] = found;
+  const monitored = isMonitored(config, host);
   const previous = broker.members[broker.members.indexOf(host) - 1];
   // A running node gets a new cookie without a restart, so it is not among the unit's files.
   const cookie = rootFile(cookieFile, config.secrets.erlangCookie, {
@@ -33,9 +36,18 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
     afterRenewal: requireCookie(brokerUnit),
   });
   const files = [
-    ...brokerConfigFiles(clusterName, broker, nodeTimeoutMsOf(config.virtualIps, broker)),
+    ...brokerConfigFiles(
+      clusterName,
+      broker,
+      nodeTimeoutMsOf(config.virtualIps, broker),
+      monitored ? brokerMetricsPort : undefined,
+    ),
     // The package assigns this file to the broker's account, with which rabbitmq-plugins writes it.
-    rootFile(pluginsFile, renderEnabledPlugins(pluginsOf(broker, carrierOf(config) === clusterName)), ownedByBroker),
+    rootFile(
+      pluginsFile,
+      renderEnabledPlugins(pluginsOf(broker, carrierOf(config) === clusterName, monitored)),
+      ownedByBroker,
+    ),
     rootFile(definitionsFile, json(bootstrapDefinitions(config, clusterName, broker)), {
       ...ownedByBroker,
       mode: "0600",
@@ -67,9 +79,10 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
 }
 
 /** In alphabetical order, as rabbitmq-plugins writes them, so that a temporarily enabled plugin leaves no difference. */
-const pluginsOf = (broker: BrokerConfig, carries: boolean): string[] => [
+const pluginsOf = (broker: BrokerConfig, carries: boolean, monitored: boolean): string[] => [
   ...(broker.ldap ? ["rabbitmq_auth_backend_ldap"] : []),
   "rabbitmq_management",
+  ...(monitored ? ["rabbitmq_prometheus"] : []),
   ...(carries ? ["rabbitmq_shovel"] : []),
 ];
 

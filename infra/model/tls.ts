@@ -2,6 +2,7 @@ import { deliversBy } from "../config/data-servers.ts";
 import type { DatamartConfig } from "../config/datamart.ts";
 import { namesOf } from "../config/full-names.ts";
 import type { StackConfig } from "../config/index.ts";
+import { isMonitored } from "./monitored-hosts.ts";
 import { publicServerAt } from "./public-servers.ts";
 
 /** CA certificates that every host of the stack trusts: the current CA first, then the previous one. Reread at each connect. */
@@ -19,6 +20,11 @@ export const brokerCertificateFile = "/etc/rabbitmq/tls/server.pem";
 /** The same for the FTP server, which reads it as root. */
 export const ftpCertificateFile = "/etc/warren/tls/ftp.pem";
 
+/**
+ * The same for a host's exporters. A monitor has the same file, with a certificate that is also for clients, for its requests to them.
+ */
+export const exporterCertificateFile = "/etc/warren/tls/exporters.pem";
+
 /** slapd reads them only at start, so two files are safe. */
 export const ldapTlsFiles = { certificate: "/etc/ldap/tls/certificate.pem", key: "/etc/ldap/tls/key.pem" } as const;
 
@@ -27,6 +33,8 @@ export interface CertificateNeed {
   readonly host: string;
   /** Subject alternative names, each a DNS name or an IPv4 address. */
   readonly names: readonly string[];
+  /** Also a client: exporters accept its certificate. Only monitors are. */
+  readonly client?: true;
 }
 
 /** PEM texts. */
@@ -51,12 +59,13 @@ export const noCertificates: Certificates = { bundle: "", rotating: false, hosts
 export const speaksFtps = (datamart: DatamartConfig | undefined): boolean =>
   deliversBy([datamart?.delivery], "ftp") && datamart?.delivery?.ftp.tls === true;
 
-/** The hosts that need certificates: members of brokers with `tls`, LDAP servers, an FTP server with TLS. Pure. */
+/** The hosts that need certificates: members of brokers with `tls`, LDAP servers, an FTP server with TLS, hosts with a monitor. Pure. */
 export function certificateNeeds(config: StackConfig): CertificateNeed[] {
   return Object.entries(config.hosts).flatMap(([host, { address, roles }]) => {
     const speaksTls = Object.values(config.brokers).some(({ tls, members }) => tls && members.includes(host));
     if (
       !speaksTls &&
+      !isMonitored(config, host) &&
       !roles.includes("ldap") &&
       !(roles.includes("dd") && speaksFtps(publicServerAt(config, host)?.config))
     )
@@ -65,6 +74,8 @@ export function certificateNeeds(config: StackConfig): CertificateNeed[] {
     const vips = Object.entries(config.virtualIps).filter(([, vip]) => vip.priorities[host] !== undefined);
     const own = [...namesOf(config, host).toReversed(), address];
     const moving = vips.flatMap(([name, vip]) => [...namesOf(config, name).toReversed(), vip.address]);
-    return [{ host, names: [...new Set([...own, ...moving, "localhost", "127.0.0.1"])] }];
+    const client = roles.includes("monitor") && isMonitored(config, host);
+    const names = [...new Set([...own, ...moving, "localhost", "127.0.0.1"])];
+    return [{ host, names, ...(client ? { client } : {}) }];
   });
 }

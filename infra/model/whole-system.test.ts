@@ -34,7 +34,7 @@ describe.each(["op", "dev"])("stack %s, filled in", (stack) => {
   const model = fixtureModel(config);
 
   it("is the whole system: all roles but labs' own, three public data servers, the department's directory", () => {
-    const own: readonly Role[] = ["client", "ldap", "monitor"];
+    const own: readonly Role[] = ["client", "ldap"];
     const given = new Set(Object.values(config.hosts).flatMap((host) => host.roles));
     expect(given).toEqual(new Set(roles.filter((role) => !own.includes(role))));
     expect(Object.keys(config.datamarts)).toEqual(["dd", "dd-beta", "ddi"]);

@@ -36,7 +36,7 @@ export async function makeAuthority(stack: string, generation: number): Promise<
  * @throws UserError if openssl is missing or fails, or the CA has expired
  */
 export async function issueCertificate(
-  { host, names }: CertificateNeed,
+  { host, names, client }: CertificateNeed,
   authority: Certificate,
   days: number,
 ): Promise<Certificate> {
@@ -46,7 +46,7 @@ export async function issueCertificate(
   const extensions = [
     "basicConstraints = critical, CA:FALSE",
     "keyUsage = critical, digitalSignature",
-    "extendedKeyUsage = serverAuth",
+    `extendedKeyUsage = serverAuth${client ? ", clientAuth" : ""}`,
     `subjectAltName = ${subjectAltName(names)}`,
     "subjectKeyIdentifier = hash",
     "authorityKeyIdentifier = keyid",

@@ -37,7 +37,7 @@ export interface TlsPlan {
 
 /**
  * Decides which certificates to issue. Pure. With a new CA (a raised generation, changed files) the present one becomes the previous one (`former`).
- * A certificate is issued if there is none, if it has another CA or other names, or if a third of its time is left.
+ * A certificate is issued if there is none, if it has another CA, other names or another use, or if a third of its time is left.
  *
  * @param given certificate of the CA that the config names, if any
  */
@@ -64,11 +64,21 @@ export function planTls(
   return { authority, former, issue, stay };
 }
 
+/** clientAuth (RFC 5280, 4.2.1.12). */
+const clientUsage = "1.3.6.1.5.5.7.3.2";
+
 function isValid(certificate: X509Certificate, need: CertificateNeed, issuer: X509Certificate, now: Date): boolean {
   const names = (certificate.subjectAltName ?? "").split(", ").map((name) => name.replace(/^(DNS|IP Address):/, ""));
   const from = certificate.validFromDate.getTime();
   const renewal = from + ((certificate.validToDate.getTime() - from) * 2) / 3;
-  return certificate.verify(issuer.publicKey) && names.join() === need.names.join() && now.getTime() < renewal;
+  // Node's name for the extended key usage, as OIDs.
+  const isClient = certificate.keyUsage?.includes(clientUsage) ?? false;
+  return (
+    certificate.verify(issuer.publicKey) &&
+    names.join() === need.names.join() &&
+    isClient === (need.client ?? false) &&
+    now.getTime() < renewal
+  );
 }
 
 export interface TlsResult {

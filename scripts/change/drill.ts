@@ -31,6 +31,7 @@ export const { define } = runbook<DrillFlags, [DrillKind]>(drillBook, async (run
     text: stuck ? "" : formatPlan(kind, host, holdMs),
     findings: stuck ? [`${remedied(stuck)}\nnothing was done; fix this problem first`] : [],
     json: { ...about, ok: false, phases: [], brokenOff: false, trouble: [], after: [] } satisfies DrillReport,
+    touches: [host],
     question: `run drill ${kind.name} on ${host} of ${stack}`,
     work: async () => {
       const parts = { kind, observer, reach, host, holder, holdMs, movesWithinMs: flags.wait * 1000 };

@@ -47,6 +47,7 @@ export const { define } = runbook<MemberFlags, [string]>(memberBook, async (run)
     text: formatPlan(host, plan, begun.lost, before),
     json: plan,
     refusal: refusal && new UserError(host, refusal.what, refusal.remedy),
+    touches: [host],
     question: `replace ${host}${key}`,
     work: async () => {
       const replacement = { facts, plan, engine, signal, say, healthyWithinMs: flags.wait * 1000 };

@@ -31,6 +31,7 @@ export const { define } = runbook<RestartFlags>(restartBook, async (run) => {
     text: formatPlan(observer.chain, replication, planned),
     findings: problem ? [remedied(problem)] : [],
     json: { ok: !problem, finding: problem ?? null, turns: notBegun },
+    touches: hosts,
     question: `restart these units of ${stack}`,
     work: async () => {
       const turns = { ...system, kept, record, signal, healthyWithinMs: flags.wait * 1000 };

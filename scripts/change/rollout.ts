@@ -40,6 +40,7 @@ export const { define } = runbook<RolloutFlags>(rolloutBook, async (run) => {
   return {
     text: formatPlan(record, changes),
     findings: problem ? [remedied(problem)] : [],
+    touches: hosts,
     question: `roll out these agents on ${stack}`,
     work: async () => {
       let results: HostResult[] = [];

@@ -37,6 +37,7 @@ export const { define } = runbook<RotateFlags, [Kind, string | undefined]>(rotat
     text: formatRotation(rotation, begun),
     findings: problem ? [remedied(problem)] : [],
     json: rotationJson(rotation, [], problem ? [describeProblem(problem)] : []),
+    touches: Object.keys(before?.hosts ?? {}),
     question: `rotate ${what} of ${stack}`,
     work: async () => {
       if (!begun) await former.keep();

@@ -4,6 +4,8 @@ import type { StackConfig } from "../../infra/config/index.ts";
 import { type SeriesTraits, traitsOf } from "../../infra/config/series.ts";
 import type { Hosts } from "../../infra/hosts/connect.ts";
 import { openHosts } from "../engine/hosts.ts";
+import { silenceTickets } from "../engine/silences.ts";
+import { readCommittedConfig } from "../engine/stack-config.ts";
 import { withStackLock } from "../engine/stack-lock.ts";
 import { freeEngine } from "../engine/toolchain/engine-lock.ts";
 import { ensureToolchain } from "../engine/toolchain/toolchain.ts";
@@ -71,6 +73,8 @@ export interface Plan {
   readonly json?: unknown;
   /** The question, e.g. `restart these units of op`; without one, the work starts at once. */
   readonly question?: string;
+  /** Hosts whose tickets are silenced at the stack's monitor during the work; see `silenceTickets`. */
+  readonly touches?: readonly string[];
   work(): Promise<Report>;
 }
 
@@ -148,10 +152,10 @@ const textsOf = (book: Book, run: Pick<Run, "stack" | "broken">) => ({
   ...book.interrupted?.(run),
 });
 
-async function go({ verb }: Book, { flags, signal }: Run, plan: Plan | Report): Promise<void> {
+async function go({ verb }: Book, { stack, flags, signal, say }: Run, plan: Plan | Report): Promise<void> {
   signal.throwIfAborted();
   if (!("work" in plan)) return report(flags, plan);
-  const { text, findings = [], refusal, json, question } = plan;
+  const { text, findings = [], refusal, json, question, touches } = plan;
   process.stderr.write(text);
   for (const finding of findings) process.stderr.write(`✗ ${finding}\n`);
   if (findings.length > 0) process.exitCode = exitFindings;
@@ -160,7 +164,13 @@ async function go({ verb }: Book, { flags, signal }: Run, plan: Plan | Report): 
   if (refusal) throw refusal;
   if (isDone) return;
   if (question !== undefined) await confirm({ verb, text: question, yes: flags.yes });
-  report(flags, await plan.work());
+  const silenced = touches && { stack, config: readCommittedConfig(stack), hosts: touches, verb, say };
+  const endSilence = silenced && (await silenceTickets(silenced));
+  try {
+    report(flags, await plan.work());
+  } finally {
+    await endSilence?.();
+  }
 }
 
 function report(flags: Flags, { json, text, exitCode }: Report): void {

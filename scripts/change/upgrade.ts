@@ -32,6 +32,7 @@ export const { define } = runbook<UpgradeFlags>(upgradeBook, async (run) => {
     text: formatMove(record, notes),
     findings,
     json: { ok: findings.length === 0, findings, notes, record, seconds: {} },
+    touches: Object.keys(move.config.hosts),
     question: `move announcements of ${stack} from ${record.from} to ${record.to}`,
     work: async () => {
       const left: string[] = [];

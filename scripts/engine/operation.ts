@@ -1,7 +1,8 @@
 import type { Command } from "commander";
+import type { StackConfig } from "../../infra/config/index.ts";
 import { requireTerminal } from "../lib/confirm.ts";
 import { becomePulumi, ensureStack } from "./engine.ts";
-import { requireConfig } from "./stack.ts";
+import { hasState, requireConfig } from "./stack.ts";
 import { freeEngine } from "./toolchain/engine-lock.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
 
@@ -43,6 +44,7 @@ export function defineOperation(command: Command, operation: Operation): void {
     const refresh = operation.refreshes
       ? await (await import("./refresh.ts")).refreshFlagsOf(options.stack, words, { readsBeforeRuns: !official })
       : [];
+    if (operation.name === "up") await silenceTicketsOf(options.stack);
     const args = operationArguments(operation, { ...options, words, refresh });
     await becomePulumi(args, { stack: options.stack, toolchain });
   });
@@ -52,6 +54,24 @@ export function defineOperation(command: Command, operation: Operation): void {
 async function lockStack(stack: string, verb: string): Promise<void> {
   const { acquireStackLock } = await import("./stack-lock.ts");
   await acquireStackLock({ stack, verb, endsWithProcess: true, say });
+}
+
+/** Milliseconds: this process becomes the engine, so nobody could end the silence. An `up` of a running stack takes a few minutes. */
+const upMs = 15 * 60_000;
+
+/** Only where the stack may have a monitor already: its first `up` makes it. */
+async function silenceTicketsOf(stack: string): Promise<void> {
+  if (hasState(stack) === false) return;
+  const { readCommittedConfig } = await import("./stack-config.ts");
+  let config: StackConfig;
+  try {
+    config = readCommittedConfig(stack);
+  } catch {
+    // The engine's program reports what is wrong with the file.
+    return;
+  }
+  const { silenceTickets } = await import("./silences.ts");
+  await silenceTickets({ stack, config, hosts: Object.keys(config.hosts), verb: "up", forMs: upMs, say });
 }
 
 const say = (text: string): void => void process.stderr.write(`warren: ${text}\n`);

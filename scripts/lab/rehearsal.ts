@@ -61,6 +61,8 @@ export function rehearsalText(text: string, { name, index, salt, former }: Rehea
     brokers,
     tls: withoutKeys(recordAt(values, "tls"), ["caCertificateFile", "caKeyFile"]),
     ...directoryOf(values, brokers),
+    // Nobody outside is notified of what happens in a lab.
+    ...(values.monitor === undefined ? {} : { monitor: withoutKeys(values.monitor, ["receivers"]) }),
   };
   const moved = replaceAddresses(draft, movesOf(hosts, recordAt(values, "virtualIps"), addresses)) as Values;
   return formatStack(withSecrets(moved, former ? warrenValues(former, `lab ${name}`) : {}), salt);

@@ -3,8 +3,8 @@ import path from "node:path";
 
 export const checkout = path.resolve(import.meta.dirname, "../..");
 
-/** Pages that programs write: `infra/checks/matrix.test.ts` and `source-trace.test.ts`. */
-const generated: readonly string[] = ["docs/checks.md", "docs/source-trace.md"];
+/** Pages that programs write: `page.test.ts` of `infra/model/alerts`, `infra/checks/matrix.test.ts` and `source-trace.test.ts`. */
+const generated: readonly string[] = ["docs/alerts.md", "docs/checks.md", "docs/source-trace.md"];
 
 /** Every page in `docs`. */
 export const docsPages: readonly string[] = globSync("docs/*.md", { cwd: checkout }).toSorted();

@@ -27,6 +27,10 @@ export interface LabFault {
   readonly heal: readonly Act[];
   readonly host: string;
   readonly step: StepId;
+  /** The alert (`infra/model/alerts`) that it fires in a lab whose monitor is on `px-1`, or why none does. */
+  readonly alert: string | { readonly none: string };
+  /** Pages that are right as well, if it lasts. */
+  readonly alsoPages?: readonly string[];
   /** Healing takes ten seconds to a minute: a boot, a broker's start, an alarm, or a move of the virtual IP. */
   readonly isSlow?: true;
 }
@@ -36,6 +40,7 @@ const amqpPorts = [5671, 5672] as const;
 /** A unit is stopped by hand. `--no-block`, because on a busy machine a broker takes a minute. */
 export const stopped = (host: string, unit: string, step: StepId, name: string): LabFault => ({
   ...{ name, host, step },
+  alert: "TargetDown",
   inject: [{ on: host, run: `systemctl --no-block stop ${unit}` }],
   heal: [{ on: host, run: `systemctl --no-block start ${unit}` }],
 });
@@ -43,6 +48,7 @@ export const stopped = (host: string, unit: string, step: StepId, name: string):
 /** A process hangs. Without watchdogs, which would kill it during the check. */
 export const hung = (host: string, unit: string, step: StepId, name: string, whom = "main"): LabFault => ({
   ...{ name, host, step },
+  alert: "TargetDown",
   inject: [
     { on: host, run: `systemctl service-watchdogs no && systemctl kill --signal=STOP --kill-whom=${whom} ${unit}` },
   ],
@@ -56,6 +62,7 @@ export const failing = (host: string, agent: string, name: string): LabFault => 
   const file = `/etc/warren/${agent}.json`;
   return {
     ...{ name, host, step: "keeps-running" },
+    alert: "AgentRestarts",
     inject: [{ on: host, run: `mv ${file} ${file}.away && systemctl --no-block restart warren-${agent}` }],
     heal: [{ on: host, run: `mv ${file}.away ${file} && systemctl --no-block restart warren-${agent}` }],
   };
@@ -67,6 +74,7 @@ export const startless = (host: string, agent: string, name: string): LabFault =
   const again = `systemctl daemon-reload && systemctl --no-block restart warren-${agent}`;
   return {
     ...{ name, host, step: "keeps-running" },
+    alert: "AgentRestarts",
     inject: [
       {
         on: host,
@@ -82,6 +90,7 @@ export const endedAgain = (host: string, agent: string, name: string): LabFault 
   const kill = `systemctl kill --signal=KILL warren-${agent}`;
   return {
     ...{ name, host, step: "keeps-running" },
+    alert: "AgentRestarts",
     inject: [
       {
         on: host,
@@ -94,6 +103,7 @@ export const endedAgain = (host: string, agent: string, name: string): LabFault 
 
 export const withoutBroker = (host: string, step: StepId, name: string): LabFault => ({
   ...{ name, host, step },
+  alert: "AgentUnhealthy",
   inject: [{ block: host, ports: amqpPorts, how: "reject" }],
   heal: [{ unblock: host }],
 });
@@ -101,6 +111,7 @@ export const withoutBroker = (host: string, step: StepId, name: string): LabFaul
 /** A folder that a host writes to is full: it gets its own small file system. */
 export const full = (host: string, directory: string, name: string): LabFault => ({
   ...{ name, host, step: "disks-have-room" },
+  alert: "DiskFillsUp",
   inject: [
     {
       on: host,
@@ -112,6 +123,7 @@ export const full = (host: string, directory: string, name: string): LabFault =>
 
 export const killed = (host: string, name: string): LabFault => ({
   ...{ name, host, step: "host-answers" },
+  alert: "TargetDown",
   inject: [{ lab: "kill", host }],
   heal: [{ lab: "boot", host }],
 });
@@ -124,6 +136,7 @@ export const mode = (
   name: string,
 ): LabFault => ({
   ...{ name, host, step },
+  alert: "FetchesFail",
   inject: [{ on: host, run: `chmod ${wrong} ${path}` }],
   heal: [{ on: host, run: `chmod ${right} ${path}` }],
 });

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { alerts } from "../../infra/model/alerts/index.ts";
 import { fixtureConfig } from "../../infra/model/fixture.ts";
 import { chainOf } from "../../scripts/inspect/snapshot/chain.ts";
 import { steps } from "../../scripts/inspect/verify/judge.ts";
@@ -21,3 +22,42 @@ it.each(all.map((fault) => [fault.name, fault] as const))(
     expect(steps.filter(({ id, hosts }) => id === step && hosts(chain).includes(host))).not.toEqual([]);
   },
 );
+
+/** Why no fault of a lab fires an alert. */
+const notFired: Readonly<Record<string, string>> = {
+  ProductLost: "no single fault loses a product",
+  NothingAnnounced: "one fault leaves the other radar server",
+  LatencyBudgetFast: "the hop that a fault slows down is stopped by it",
+  LatencyBudgetSlow: "as LatencyBudgetFast",
+  DispatcherStuck: "a full table takes a million products, a missing queue is declared again",
+  JournalFault: "a full disk of a broker's host stops the broker first",
+  Repeats: "no single fault repeats a product",
+  AuditorBlind: "the auditor's host is the monitor's, which then sees nothing at all",
+  DeliveryDelayed: "the lab's senders have one directory: what stops one file stops all, and pages",
+  ClockOff: "hosts share the machine's clock",
+  JobMissing: "the files of targets are not part of any fault",
+  MonitorIsolated: "a cut monitor can't be asked",
+  Watchdog: "it always fires",
+};
+
+it("fires an alert of the catalogue, or says why none does", () => {
+  const known = alerts.map(({ name }) => name);
+  const named = all.flatMap(({ alert, alsoPages = [] }) => [
+    ...(typeof alert === "string" ? [alert] : []),
+    ...alsoPages,
+  ]);
+  expect(named.filter((name) => !known.includes(name))).toEqual([]);
+  for (const { alert } of all) if (typeof alert !== "string") expect(alert.none).toMatch(/\S/);
+  for (const { alert, alsoPages = [] } of all) expect(alsoPages).not.toContain(alert);
+});
+
+it("is made for every alert that a lab can fire", () => {
+  const fired = new Set(all.flatMap(({ alert, alsoPages = [] }) => [alert, ...alsoPages]));
+  const never = alerts.map(({ name }) => name).filter((name) => !fired.has(name));
+  expect(never.toSorted()).toEqual(Object.keys(notFired).toSorted());
+});
+
+it("names steps that verify has, or will have with the auditor", () => {
+  const known = [...steps.map(({ id }) => id as string), "", "auditor-runs"];
+  expect(alerts.filter(({ step }) => !known.includes(step)).map(({ name, step }) => `${name}: ${step}`)).toEqual([]);
+});

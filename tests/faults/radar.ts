@@ -25,11 +25,15 @@ export const radarFaults: readonly LabFault[] = [
     ],
     heal: [{ products: "go", host: "urp-1" }],
     ...{ host: "urp-1", step: "products-are-made" },
+    alert: "SourceSilent",
   },
   stopped("urp-1", "warren-announcer", "announcer-runs", "an announcer is stopped"),
   endedAgain("urp-1", "announcer", "an announcer is killed repeatedly"),
   hung("urp-2", "warren-announcer", "announcer-runs", "an announcer hangs"),
-  withoutBroker("urp-2", "products-are-announced", "AMQP of a radar server is cut: its spool fills"),
+  {
+    ...withoutBroker("urp-2", "products-are-announced", "AMQP of a radar server is cut: its spool fills"),
+    alert: "Spooling",
+  },
   {
     name: "a radar server has a wrong password",
     inject: [
@@ -45,9 +49,10 @@ export const radarFaults: readonly LabFault[] = [
       },
     ],
     ...{ host: "urp-1", step: "products-are-announced" },
+    alert: "Spooling",
   },
-  stopped("urp-1", "apache2", "apache-runs", "a radar server's apache is stopped"),
-  hung("urp-2", "apache2", "products-are-served", "a radar server's apache hangs", "all"),
+  { ...stopped("urp-1", "apache2", "apache-runs", "a radar server's apache is stopped"), alert: "UnitDown" },
+  { ...hung("urp-2", "apache2", "products-are-served", "a radar server's apache hangs", "all"), alert: "FetchesFail" },
   mode(
     "urp-2",
     "/apps/px/db",
@@ -65,20 +70,28 @@ export const radarFaults: readonly LabFault[] = [
     ],
     heal: [{ on: "bunny1", run: "rm /var/tmp/fill" }],
     ...{ host: "bunny1", step: "disks-have-room" },
+    alert: "BrokerBlocked",
+    alsoPages: ["NoDispatcher", "FlowStopped"],
   },
-  stopped("bunny1", "rabbitmq-server", "broker-runs", "the broker that holds the virtual IP is stopped"),
-  hung("bunny2", "rabbitmq-server", "broker-answers", "a broker hangs", "all"),
+  {
+    ...stopped("bunny1", "rabbitmq-server", "broker-runs", "the broker that holds the virtual IP is stopped"),
+    alert: "RedundancyLost",
+  },
+  { ...hung("bunny2", "rabbitmq-server", "broker-answers", "a broker hangs", "all"), alert: "RedundancyLost" },
   {
     name: "a member's RabbitMQ is stopped, its Erlang runs",
     inject: [{ on: "bunny2", run: "rabbitmqctl -q stop_app" }],
     heal: [{ on: "bunny2", run: "rabbitmqctl -q start_app" }],
     ...{ host: "bunny2", step: "broker-answers", isSlow: true },
+    alert: "RedundancyLost",
   },
   {
     name: "members are partitioned",
     inject: [{ lab: "partition", hosts: ["bunny1", "bunny2"] }],
     heal: [{ lab: "healNetwork" }],
     ...{ host: "bunny1", step: "members-are-together", isSlow: true },
+    alert: "VirtualIp",
+    alsoPages: ["TwoDispatchers"],
   },
   {
     name: "a broker has a memory alarm",
@@ -90,8 +103,13 @@ export const radarFaults: readonly LabFault[] = [
       },
     ],
     ...{ host: "bunny2", step: "no-alarm", isSlow: true },
+    alert: "BrokerBlocked",
+    alsoPages: ["NoDispatcher", "FlowStopped"],
   },
-  stopped("bunny1", "keepalived", "keepalived-runs", "keepalived is stopped: the virtual IP moves"),
+  {
+    ...stopped("bunny1", "keepalived", "keepalived-runs", "keepalived is stopped: the virtual IP moves"),
+    alert: "UnitDown",
+  },
   {
     name: "no host holds the virtual IP",
     inject: [
@@ -103,22 +121,31 @@ export const radarFaults: readonly LabFault[] = [
       { on: "bunny2", run: keepalivedSignal("CONT") },
     ],
     ...{ host: "bunny1", step: "virtual-ip-on-one-host", isSlow: true },
+    alert: "VirtualIp",
+    alsoPages: ["NoDispatcher", "FlowStopped"],
   },
   {
     name: "two hosts hold the virtual IP",
     inject: [{ on: "bunny2", run: "ip address add $VIP dev eth0" }],
     heal: [{ on: "bunny2", run: "ip address del $VIP dev eth0" }],
     ...{ host: "bunny1", step: "virtual-ip-on-one-host" },
+    alert: "VirtualIp",
+    alsoPages: ["TwoDispatchers"],
   },
   {
     name: "the virtual IP was moved by hand",
     inject: [{ on: "bunny1", run: "/usr/local/lib/warren/stand-back yes" }],
     heal: [{ on: "bunny1", run: "/usr/local/lib/warren/stand-back no" }],
     ...{ host: "bunny1", step: "on-the-preferred-host", isSlow: true },
+    alert: "VirtualIpAway",
   },
   stopped("bunny2", "warren-dispatcher", "dispatcher-runs", "the standby dispatcher is stopped"),
   { ...startless("bunny1", "dispatcher", "the active dispatcher can't start"), isSlow: true },
-  hung("bunny1", "warren-dispatcher", "dispatcher-runs", "the active dispatcher hangs"),
+  {
+    ...hung("bunny1", "warren-dispatcher", "dispatcher-runs", "the active dispatcher hangs"),
+    alert: "TargetDown",
+    alsoPages: ["NoDispatcher", "FlowStopped"],
+  },
   {
     name: "a queue has no mirror",
     inject: [
@@ -129,12 +156,14 @@ export const radarFaults: readonly LabFault[] = [
     ],
     heal: [{ on: "bunny1", run: "rabbitmqctl -q clear_policy fault" }],
     ...{ host: "bunny1", step: "queues-are-replicated" },
+    alert: { none: "RabbitMQ gives Prometheus no number of mirrors; verify asks the management API" },
   },
   {
     name: "the administrator lacks the tag administrator",
     inject: [{ on: "bunny1", run: "rabbitmqctl -q set_user_tags root" }],
     heal: [{ on: "bunny1", run: "rabbitmqctl -q set_user_tags root administrator" }],
     ...{ host: "bunny1", step: "broker-serves" },
+    alert: { none: "products flow; who runs verify or a change notices" },
   },
   {
     name: "sshd is stopped",
@@ -149,6 +178,7 @@ export const radarFaults: readonly LabFault[] = [
       { lab: "boot", host: "pds-2" },
     ],
     ...{ host: "pds-2", step: "host-answers", isSlow: true },
+    alert: { none: "the service does not need it; who runs verify or a change notices" },
   },
   {
     // A lab's hosts share the machine's clock, so this fakes the output of `date`.
@@ -161,6 +191,7 @@ export const radarFaults: readonly LabFault[] = [
     ],
     heal: [{ on: "pds-3", run: "rm /usr/local/bin/date" }],
     ...{ host: "pds-3", step: "clock-is-right" },
+    alert: { none: "only the program date is wrong here; ClockOff measures the kernel's clock" },
   },
   full("pds-1", rxq, "a puller's disk is full"),
   failing("pds-3", "puller", "a puller can't read its settings"),
@@ -171,17 +202,20 @@ export const radarFaults: readonly LabFault[] = [
     inject: [{ on: "pds-4", run: `chown root:root ${rxq}` }],
     heal: [{ on: "pds-4", run: `chown px:px ${rxq}` }],
     ...{ host: "pds-4", step: "puller-is-well" },
+    alert: "AgentUnhealthy",
   },
   {
     name: "a puller can't connect to a radar server",
     inject: [{ block: "pds-5", ports: [80], to: "urp-2", how: "drop" }],
     heal: [{ unblock: "pds-5" }],
     ...{ host: "pds-5", step: "reaches-radar-servers" },
+    alert: "FetchesFail",
   },
   {
     name: "an announcement is unreadable: a dead letter",
     inject: [{ announce: "this is no announcement" }],
     heal: [{ on: "bunny1", run: "rabbitmqctl -q purge_queue cmc.urp.dead" }],
     ...{ host: "bunny1", step: "no-dead-letters" },
+    alert: "DeadLetters",
   },
 ];

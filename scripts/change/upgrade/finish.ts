@@ -71,6 +71,7 @@ export async function finishPlan(run: Run): Promise<Plan> {
   ];
   return {
     text: lines.join("\n"),
+    touches: other.hosts,
     question: `release ${beside}`,
     work: async () => {
       const reach = await openHosts(stack, config);

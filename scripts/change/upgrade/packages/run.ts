@@ -57,6 +57,7 @@ export async function packagesPlan(run: Run, config: StackConfig): Promise<Plan 
       ...(finding ? [remedied(finding)] : []),
     ],
     json: { ok: refusals.length === 0 && !finding, refusals, finding: finding ?? null, notes, turns: notBegun },
+    touches: Object.keys(config.hosts),
     question: `upgrade these packages of ${stack}`,
     work: async () => {
       await fetchAll(run, reach, found, record);
