@@ -7,6 +7,7 @@ interface AgentModule {
 /** All agents. Each is loaded alone, without the libraries of the others. */
 const agents: Readonly<Record<string, () => Promise<AgentModule>>> = {
   announcer: () => import("../agents/announcer/main.ts"),
+  auditor: () => import("../agents/auditor/main.ts"),
   bridge: () => import("../agents/bridge/main.ts"),
   dispatcher: () => import("../agents/dispatcher/main.ts"),
   monitor: () => import("../agents/monitor/main.ts"),

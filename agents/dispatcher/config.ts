@@ -4,7 +4,9 @@ import { z } from "zod";
 import { commonConfig, exchangeName, queueName } from "../lib/config.ts";
 import {
   alternateTopicDefault,
+  dedupWindowSeconds,
   exchangeDefault,
+  inputQueueDefault,
   inputTopicDefault,
   ledgerQueueAt,
   markerTopicDefault,
@@ -38,7 +40,7 @@ const confirmTimeoutMinMs = 1000;
 const own = {
   exchange: exchangeName.default(exchangeDefault).describe("topic exchange of all announcements"),
   inputQueue: queueName
-    .default("cmc.urp.input")
+    .default(inputQueueDefault)
     .describe("queue that keeps announcements while no dispatcher consumes it"),
   inputTopic: topicPrefix.default(inputTopicDefault).describe("prefix of the topics under which announcements arrive"),
   notifyTopic: topicPrefix
@@ -76,12 +78,7 @@ const own = {
     .strictObject({ address: z.string().refine((text) => isIP(text) !== 0, "expected an IP address") })
     .optional()
     .describe("dispatch only while this host holds the address; if omitted, always"),
-  dedupWindowSeconds: z
-    .int()
-    .min(1)
-    .max(604_800)
-    .default(7200)
-    .describe("how long a product's name is remembered after its first arrival"),
+  dedupWindowSeconds,
   entriesMax: z
     .int()
     .min(entriesMin)

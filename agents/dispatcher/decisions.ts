@@ -1,10 +1,10 @@
 import { joinTopic, topicTail } from "../lib/dispatch-topics.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
+import { readV00 } from "../lib/read-v00.ts";
 import { Alternates } from "./alternates.ts";
 import { CatchingUp } from "./catching-up.ts";
 import type { Incoming } from "./events.ts";
 import { Products, type Room } from "./products.ts";
-import { readV00 } from "./read-v00.ts";
 import type { Step } from "./step.ts";
 
 /**

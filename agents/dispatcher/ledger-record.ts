@@ -1,8 +1,8 @@
 import { isMessageIdOf, type LedgerSources, topicTail } from "../lib/dispatch-topics.ts";
 import type { Marks } from "../lib/headers.ts";
+import { readV00 } from "../lib/read-v00.ts";
 import type { ClockDifference } from "./clock-difference.ts";
 import type { LedgerRecord } from "./events.ts";
-import { readV00 } from "./read-v00.ts";
 
 /** What is read of a message in the ledger. */
 export interface LedgerMessage {

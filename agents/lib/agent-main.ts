@@ -9,7 +9,7 @@ import { type AgentHealth, type Health, healthVersion } from "./health.ts";
 import { type ExportEntry, readSelection, type Selection, writeExport } from "./journal-export.ts";
 import { LifeCycle } from "./life-cycle.ts";
 import { createLog, type Log } from "./log.ts";
-import { Metrics, serveMetrics } from "./metrics.ts";
+import { type Answer, Metrics, serveMetrics } from "./metrics.ts";
 import { Pace } from "./pace.ts";
 import { SystemNotify } from "./system-notify.ts";
 
@@ -28,6 +28,8 @@ export interface RunningAgent {
   /** Stops accepting work, settles what is in flight, closes. `deadline` aborts after `shutdownTimeoutMs`. */
   stop(deadline: AbortSignal): Promise<void>;
   status(): AgentHealth;
+  /** Answers a question beside `/metrics`; undefined if it has no such path. It must not throw. */
+  answer?(url: URL): Answer | undefined;
 }
 
 /** What every agent's config needs to run: not every agent is a client of a broker. */
@@ -192,7 +194,7 @@ async function live<S extends z.ZodType<RunConfig>>(
   metrics.gauge("healthy", "1 while /health is ok, 0 if a person has to act", (gauge) =>
     gauge.set(Number(health().ok)),
   );
-  const server = await serveMetrics(config.metrics, metrics, health);
+  const server = await serveMetrics(config.metrics, metrics, health, (url) => agent?.answer?.(url));
   try {
     const stateDirectory = stateDirectoryOf(program.name, configFile);
     await makeStateDirectory(stateDirectory);

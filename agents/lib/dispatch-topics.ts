@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { routingKeyBytesMax } from "./topics.ts";
+import type { QueueDeclaration } from "./topology.ts";
 
 /** A longer prefix would leave no room for tails: a topic has at most 255 bytes. */
 const topicPrefixCharactersMax = 100;
@@ -12,6 +13,8 @@ export const topicPrefix = z
 
 /** Topic exchange of announcements. */
 export const exchangeDefault = "cmc";
+/** The queue that keeps announcements for the dispatchers. */
+export const inputQueueDefault = "cmc.urp.input";
 /** The queue that dispatchers feed and pullers share. */
 export const pullQueueDefault = "cmc.urp.pull";
 /** Announcements arrive under this prefix. */
@@ -49,6 +52,47 @@ export const ledgerKeys = ({ notifyTopic, twinTopic, alternateTopic, pulledTopic
  * that is not read because its host is gone.
  */
 export const ledgerLifetime = (dedupWindowSeconds: number) => ({ "x-message-ttl": dedupWindowSeconds * 1000 });
+
+/** How long a product is the same product. Dispatchers decide by it, auditors count by it. */
+export const dedupWindowSeconds = z
+  .int()
+  .min(1)
+  .max(604_800)
+  .default(7200)
+  .describe("how long a product's name is remembered after its first arrival");
+
+export type InputSources = Readonly<Record<"exchange" | "inputQueue" | "inputTopic" | "alternateTopic", string>>;
+
+/** The dispatchers' queue. Auditors declare it too: see `auditKeys`. */
+export const inputQueueOf = ({ exchange, inputQueue, inputTopic, alternateTopic }: InputSources): QueueDeclaration => ({
+  name: inputQueue,
+  // The fence if two hosts believe that they hold the address: the broker feeds only one of them.
+  arguments: { "x-single-active-consumer": true },
+  bindings: [`${inputTopic}.#`, `${alternateTopic}.#`].map((pattern) => ({ exchange, pattern })),
+});
+
+/** The queue by which a host's auditor knows what was announced, published and placed. */
+export const auditQueueAt = (host: string): string => `cmc.urp.audit.${host}`;
+
+/** The topics that an auditor reads. */
+export type AuditSources = Readonly<Record<"inputTopic" | "notifyTopic" | "twinTopic" | "pulledTopic", string>>;
+
+/**
+ * Binding keys of an auditor's queue; all dead letters are bound in addition. Because of this queue, the broker no longer returns an announcement
+ * that reaches no input queue. So an auditor declares and binds the input queue before its own, and again when it is missing.
+ */
+export const auditKeys = ({ inputTopic, notifyTopic, twinTopic, pulledTopic }: AuditSources): string[] => [
+  `${inputTopic}.#`,
+  `${notifyTopic}.#`,
+  `${twinTopic}.#`,
+  pulledTopic,
+];
+
+/**
+ * The broker drops the oldest messages beyond this number, so that an auditor that is away fills no disk: with about 600 bytes each, 430 MB. No limit
+ * in bytes, because the broker would not show that it was reached. Both queue types drop at the head; they count messages that are not delivered.
+ */
+export const auditLimit = (messagesMax: number) => ({ "x-max-length": messagesMax, "x-overflow": "drop-head" });
 
 /** UTF-8 has at most three bytes per UTF-16 unit, so shorter keys need no count. */
 const surelyShort = Math.floor(routingKeyBytesMax / 3);

@@ -60,7 +60,10 @@ test("no header routes a message elsewhere when it is sent on", () => {
 describe("marks", () => {
   test("are read from warren's own headers and removed from them; unknown headers of that kind are dropped", () => {
     const table = { filename: "p", "x-warren-again": "1", "x-warren-doubt": "1", "x-warren-new": "x", ...asText };
-    const marks = { again: true, doubt: true, alternate: "dead", reason: "404", closedMs: 1_421_777_342_812 } as const;
+    const marks = {
+      ...({ again: true, doubt: true, alternate: "dead", reason: "404", closedMs: 1_421_777_342_812 } as const),
+      ...({ placedMs: 1_421_777_343_500, before: true, host: "pds-1.cmc.ec.gc.ca" } as const),
+    };
     expect(readHeaders(table)).toEqual({ headers: { filename: "p" }, marks, dropped: [] });
     expect(readHeaders(markHeaders(marks)).marks).toEqual(marks);
     expect(markHeaders({})).toEqual({});
@@ -69,6 +72,9 @@ describe("marks", () => {
     "x-warren-alternate": "dead",
     "x-warren-reason": "404",
     "x-warren-closed": "1421777342812",
+    "x-warren-placed": "1421777343500",
+    "x-warren-before": "1",
+    "x-warren-host": "pds-1.cmc.ec.gc.ca",
   };
 
   test("have short texts, whatever was written", () => {
@@ -81,9 +87,14 @@ describe("marks", () => {
     expect(long.headers).toEqual({});
   });
 
-  test("have a time of closing only if it is one", () => {
+  test.each(["x-warren-closed", "x-warren-placed"])("have a time in %s only if it is one", (name) => {
     for (const odd of ["", "0", "-1", "1e12", "1".repeat(16), " 1", 1_421_777_342_812, null, ["1"]])
-      expect(readHeaders({ "x-warren-closed": odd })).toEqual({ headers: {}, marks: {}, dropped: [] });
+      expect(readHeaders({ [name]: odd })).toEqual({ headers: {}, marks: {}, dropped: [] });
+  });
+
+  test("have a host only if it could be one", () => {
+    for (const odd of ["", "a b", "a\nb", "x".repeat(254), "é", 1, null, ["a"]])
+      expect(readHeaders({ "x-warren-host": odd })).toEqual({ headers: {}, marks: {}, dropped: [] });
   });
 });
 

@@ -14,6 +14,12 @@ export interface Marks {
   readonly alternate?: string;
   /** Under the alternate topic: why the product could not be pulled. */
   readonly reason?: string;
+  /** Under the pulled topic: this puller has placed the product, at that time, in milliseconds since 1970. */
+  readonly placedMs?: number;
+  /** Under the pulled topic: the product had been placed before. */
+  readonly before?: true;
+  /** Under the pulled topic: the puller's host. */
+  readonly host?: string;
   /** Under all of these: when the file was complete, in milliseconds since 1970. A figure for metrics: nothing is decided by it. */
   readonly closedMs?: number;
 }
@@ -34,6 +40,9 @@ const markNames = {
   doubt: "x-warren-doubt",
   alternate: "x-warren-alternate",
   reason: "x-warren-reason",
+  placedMs: "x-warren-placed",
+  before: "x-warren-before",
+  host: "x-warren-host",
   closedMs: "x-warren-closed",
 } as const satisfies Record<keyof Marks, string>;
 
@@ -46,7 +55,9 @@ const depthMax = 8;
 /** Pullers write at most 255 bytes. */
 const reasonCharactersMax = 255;
 /** Until the year 33658. As text, because header values are short texts between agents. */
-const closedText = /^[1-9][0-9]{0,14}$/;
+const timeText = /^[1-9][0-9]{0,14}$/;
+/** Of a host in DNS. */
+const hostText = /^[A-Za-z0-9._-]{1,253}$/;
 /** RabbitMQ reads these as instructions to route a message by further keys, with its publisher's rights. */
 const routingOrders: ReadonlySet<string> = new Set(["CC", "BCC"]);
 const droppedMax = 20;
@@ -66,7 +77,7 @@ export function readHeaders(
   const entries = Object.entries(table);
   if (entries.length === 0) return none;
   const headers: [string, unknown][] = [];
-  const marks: { -readonly [name in keyof Marks]: Marks[name] } = {};
+  const marks: WritableMarks = {};
   const dropped: string[] = [];
   let roomBytes = bytesMax;
   for (const [name, value] of entries) {
@@ -75,8 +86,8 @@ export function readHeaders(
       else if (name === markNames.doubt) marks.doubt = true;
       else if (name === markNames.alternate) marks.alternate = reasonText(value);
       else if (name === markNames.reason) marks.reason = reasonText(value);
-      else if (name === markNames.closedMs && typeof value === "string" && closedText.test(value))
-        marks.closedMs = Number(value);
+      else if (name === markNames.before) marks.before = true;
+      else if (typeof value === "string") readText(marks, name, value);
       continue;
     }
     const bytes = nameBytesOf(name) + bytesOf(value, depthMax);
@@ -86,6 +97,18 @@ export function readHeaders(
     } else if (dropped.length < droppedMax) dropped.push(name.slice(0, droppedNameCharacters));
   }
   return { headers: Object.fromEntries(headers), marks, dropped };
+}
+
+type WritableMarks = { -readonly [name in keyof Marks]: Marks[name] };
+
+/** Marks that count only with a valid value. */
+function readText(marks: WritableMarks, name: string, value: string): void {
+  if (name === markNames.host) {
+    if (hostText.test(value)) marks.host = value;
+  } else if (timeText.test(value)) {
+    if (name === markNames.closedMs) marks.closedMs = Number(value);
+    else if (name === markNames.placedMs) marks.placedMs = Number(value);
+  }
 }
 
 /** Marks as headers, for publishing a message. */
@@ -99,6 +122,9 @@ export function markHeaders(
   if (marks.doubt) headers[markNames.doubt] = "1";
   if (marks.alternate !== undefined) headers[markNames.alternate] = marks.alternate;
   if (marks.reason !== undefined) headers[markNames.reason] = marks.reason;
+  if (marks.placedMs !== undefined) headers[markNames.placedMs] = String(marks.placedMs);
+  if (marks.before) headers[markNames.before] = "1";
+  if (marks.host !== undefined) headers[markNames.host] = marks.host;
   if (marks.closedMs !== undefined) headers[markNames.closedMs] = String(marks.closedMs);
   return headers;
 }

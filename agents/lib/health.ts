@@ -75,6 +75,10 @@ export const healthSchema = z.object({
     .readonly()
     .optional(),
 
+  /** Of the auditor: whether it currently knows what happens to products; products that are late and still not placed. */
+  knows: z.boolean().optional(),
+  overdue: count.optional(),
+
   /** Of the sender: files that a rule rejected or none accepted. */
   rejected: count.optional(),
 

@@ -4,6 +4,9 @@ import type { MetricsConfig } from "./config.ts";
 import { UserError } from "./errors.ts";
 import type { Health } from "./health.ts";
 
+/** Buckets of how long a product takes, in seconds: the same for all agents, so that their histograms compare. */
+export const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
 /** The metrics of one agent; every name gets the prefix `warren_<agent>_`. */
 export class Metrics {
   readonly #registry = new Registry<OpenMetricsContentType>();
@@ -98,11 +101,22 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-/** Serves `/metrics` (OpenMetrics) and `/health` (JSON, 503 if not ok). A port in use is for the operator to resolve. */
+/** The answer to a question that only some agents know; `body` is sent as JSON. */
+export interface Answer {
+  readonly status: number;
+  readonly body: object;
+}
+
+/**
+ * Serves `/metrics` (OpenMetrics) and `/health` (JSON, 503 if not ok). A port in use is for the operator to resolve.
+ *
+ * @param answer answers another path; undefined if the agent has no such path
+ */
 export async function serveMetrics(
   config: MetricsConfig,
   metrics: Metrics,
   health: () => Health,
+  answer: (url: URL) => Answer | undefined = () => undefined,
 ): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const path = request.url?.split("?")[0];
@@ -116,6 +130,13 @@ export async function serveMetrics(
       response.writeHead(status.ok ? 200 : 503, { "content-type": "application/json" });
       response.end(`${JSON.stringify(status)}\n`);
     } else {
+      const url = URL.parse(request.url ?? "", "http://agent");
+      const answered = url ? answer(url) : undefined;
+      if (answered) {
+        response.writeHead(answered.status, { "content-type": "application/json" });
+        response.end(`${JSON.stringify(answered.body)}\n`);
+        return;
+      }
       response.writeHead(404, { "content-type": "text/plain" }).end("only /metrics and /health exist\n");
     }
   });

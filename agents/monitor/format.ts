@@ -25,6 +25,9 @@ export function duration(seconds: number): string {
   return seconds < 172_800 ? `${Math.round(seconds / 3600)}\u00a0h` : `${Math.round(seconds / 86_400)}\u00a0d`;
 }
 
+/** How long ago, in whole seconds: a moment is a second. */
+export const ago = (seconds: number): string => `${duration(Math.max(1, Math.round(seconds)))} ago`;
+
 export const count = (value: number, one: string, many = `${one}s`): string =>
   `${shortNumber(value)} ${Math.round(value) === 1 ? one : many}`;
 

@@ -14,7 +14,14 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
   const telemetry = openTelemetry(log, metrics, () => monitor.hub.listenersCount);
   const monitor = new Monitor(config, source, telemetry);
   const server = await servePage({
-    ...{ page, map, hub: monitor.hub, assets: await loadAssets(), nowMs: Date.now },
+    ...{
+      page,
+      map,
+      hub: monitor.hub,
+      assets: await loadAssets(),
+      nowMs: Date.now,
+      hasAlerts: config.alertmanagerUrl !== undefined,
+    },
     history: (range) => monitor.history(range),
     search: auditorUrl === undefined ? undefined : (name) => monitor.search(name),
   });

@@ -1,5 +1,5 @@
 import type { FlowMap } from "./config.ts";
-import { count, duration, roundedRate, shortNumber } from "./format.ts";
+import { ago, count, duration, roundedRate, shortNumber } from "./format.ts";
 import { groupId, mapShape, nodeIds } from "./map-shape.ts";
 import type { Reading } from "./reading.ts";
 import type { NodeView, State } from "./view.ts";
@@ -56,7 +56,7 @@ function radarServer({ host, sources }: Radar["servers"][number], figures: Readi
   const spooled = figures.of("spooled", { host }) ?? 0;
   return node(
     [
-      Number.isFinite(silence) && `last ${duration(Math.round(silence))} ago`,
+      Number.isFinite(silence) && `last ${ago(silence)}`,
       Number.isFinite(share) &&
         `first ${Math.round(share * 100)} %${lead === undefined || Number.isNaN(lead) ? "" : `, by ${duration(lead)}`}`,
     ],

@@ -26,6 +26,8 @@ export interface PageServerOptions {
   history(range: Range): Promise<Answered<History>>;
   /** Undefined without an auditor. */
   readonly search: ((name: string) => Promise<Answered<Found>>) | undefined;
+  /** Whether there is an Alertmanager. */
+  readonly hasAlerts: boolean;
   readonly nowMs: () => number;
 }
 
@@ -161,7 +163,12 @@ const currentOf = ({ hub, nowMs }: PageServerOptions): Pick<Start, "view" | "age
 
 /** The first paint, complete without a script; the script continues from the same values. */
 function htmlOf(options: PageServerOptions, { scriptName, styleName }: Files): string {
-  const start: Start = { ...currentOf(options), paths: mapShape(options.map), canSearch: options.search !== undefined };
+  const start: Start = {
+    ...currentOf(options),
+    paths: mapShape(options.map),
+    canSearch: options.search !== undefined,
+    hasAlerts: options.hasAlerts,
+  };
   const page = h(Page, { ...start, isConnected: true });
   const html = h("html", { lang: "en" }, [
     h("head", {}, [

@@ -72,6 +72,7 @@ const oftenQueries = {
 
 /** Of Prometheus only; asked in each poll. */
 const brokerQueries = {
+  healthy: promql('min by (host, agent) ({__name__=~"warren_.+_healthy"})'),
   alarm: promql('max by (host) ({__name__=~"rabbitmq_alarms_(memory_used|free_disk_space)_watermark"})'),
   clientQueues: promql("count by (cluster) (rabbitmq_detailed_queue_consumers > 0)"),
   clientDepth: promql("sum by (cluster) (rabbitmq_detailed_queue_messages)"),

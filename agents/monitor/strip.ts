@@ -1,4 +1,4 @@
-import { count, duration, shortNumber } from "./format.ts";
+import { ago, count, duration, shortNumber } from "./format.ts";
 import type { Reading } from "./reading.ts";
 import type { DeadLetterView, Figure, State } from "./view.ts";
 
@@ -18,6 +18,13 @@ const counted = (value: number | undefined, note?: string): Figure => ({
   state: value === undefined ? "unknown" : value >= 1 ? "warn" : "ok",
   ...(note === undefined ? {} : { note }),
 });
+
+/** Some are always on their way to the broker. */
+const spooledUsual = 100;
+const spooledFigure = (value: number | undefined): Figure => {
+  const figure = counted(value, "on radar servers");
+  return value !== undefined && value <= spooledUsual ? { ...figure, state: "ok" } : figure;
+};
 
 /** The strip: latency and what is not as it should be, by the text that is shown. Pure. */
 export function stripOf(figures: Reading): Record<string, Figure> {
@@ -41,7 +48,7 @@ export function stripOf(figures: Reading): Record<string, Figure> {
     Unconfirmed: counted(figures.of("unconfirmed"), "await receipt"),
     "Dead letters": counted(depth ?? deadSum(figures), depth === undefined ? "in a day" : "waiting"),
     Alternates: counted(figures.of("alternates"), "asked in 5 min"),
-    Spooled: counted(total(figures, "spooled"), "on radar servers"),
+    Spooled: spooledFigure(total(figures, "spooled")),
     "Error budget":
       left === undefined
         ? { value: "–", state: "unknown", note: "15 days" }
@@ -88,11 +95,11 @@ export function summary(figures: Reading, nowMs: number): string {
   const knows = (figures.of("knows") ?? 0) > 0;
   const last = figures.of("lastAnnounced");
   const silence = Math.min(...figures.all("silence").map(({ value }) => value));
-  const ago = last === undefined ? silence : Math.max(0, nowMs / 1000 - last);
+  const seconds = last === undefined ? silence : Math.max(0, nowMs / 1000 - last);
   const parts = [
     overdue === undefined ? "losses are not counted" : knows ? `${count(overdue, "lost", "lost")}` : "losses unknown",
     ...(p99 === undefined || !Number.isFinite(p99) ? [] : [`p99 ${duration(p99)}`]),
-    ...(Number.isFinite(ago) ? [`last ${duration(Math.round(ago))} ago`] : []),
+    ...(Number.isFinite(seconds) ? [`last ${ago(seconds)}`] : []),
   ];
   return parts.join(", ");
 }

@@ -28,8 +28,12 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   const telemetry = openTelemetry(log, metrics, () => puller.silentOrigins);
   const downloader = new Downloader({ ...config, connectionsMax: config.prefetch });
   const notices = openNotices(config, log);
-  const alternates = new Alternates({ session: notices, exchange, topics: config, who: `puller@${hostname()}` });
-  const receipts = new Receipts({ session: notices, exchange, topic: pulledTopic, onOutcome: telemetry.receipt });
+  const host = hostname();
+  const alternates = new Alternates({ session: notices, exchange, topics: config, who: `puller@${host}` });
+  const receipts = new Receipts({
+    ...{ session: notices, exchange, topic: pulledTopic, host },
+    onOutcome: telemetry.receipt,
+  });
   const puller = new Puller(config, {
     download: (options) => downloader.download(options),
     receive: () => receiverQueue.receive(),

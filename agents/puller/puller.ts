@@ -148,7 +148,7 @@ export class Puller {
     }
     this.#repeats.placed(about);
     events.pulled(order, outcome.bytes, now() - pull.startedMs, from.kind);
-    this.#sendReceipt(pull);
+    this.#sendReceipt(pull, true);
     return "ack";
   }
 
@@ -180,7 +180,7 @@ export class Puller {
       return true;
     }
     events.alreadyThere(pull.order, here === "nothing" ? "another" : "here");
-    this.#sendReceipt(pull);
+    this.#sendReceipt(pull, false);
     return true;
   }
 
@@ -216,9 +216,10 @@ export class Puller {
     return `; no other announcement could be requested: ${asked.reason}`;
   }
 
-  #sendReceipt({ order, announced, from }: Pull): void {
+  #sendReceipt({ order, announced, from }: Pull, placed: boolean): void {
     if (!this.#config.receipts || from.kind === "foreign") return;
-    this.#ports.sendReceipt({ key: order.key, timestampSeconds: announced.timestampSeconds });
+    const { key, closedMs } = order;
+    this.#ports.sendReceipt({ key, timestampSeconds: announced.timestampSeconds, placed, closedMs });
   }
 
   #deadLetter(reason: string, from: Provenance): Disposition {

@@ -17,7 +17,7 @@ class HandledSession extends EventEmitter {
   }
 }
 
-function arrange(waitingMax?: number) {
+function arrange(waitingMax?: number, times: number[] = []) {
   const session = new HandledSession();
   const told: ReceiptOutcome[] = [];
   const receipts = new Receipts({
@@ -25,21 +25,33 @@ function arrange(waitingMax?: number) {
     exchange: "cmc",
     topic: "v00.urp.pulled",
     retryMs: 1,
+    host: "pds-1",
+    nowMs: () => times.shift() ?? 9,
     ...(waitingMax === undefined ? {} : { waitingMax }),
     onOutcome: (outcome) => void told.push(outcome),
   });
   const keys = () => session.sent.map(({ body }) => body);
-  return { receipts, session, told, keys, send: (key: string) => receipts.send({ key, timestampSeconds: 1 }) };
+  return { receipts, session, told, keys, send: (key: string) => receipts.send({ ...placed, key }) };
 }
 
-test("a receipt is the product's key with the time of its first arrival, and is not mandatory", async () => {
-  const { receipts, session, told } = arrange();
-  receipts.send({ key: "k1", timestampSeconds: 1_421_777_342 });
-  receipts.send({ key: "k2", timestampSeconds: undefined });
+const placed = { timestampSeconds: 1, placed: true, closedMs: undefined };
+
+test("a receipt is the product's key with the time of its first arrival, says who placed it when, and is not mandatory", async () => {
+  const { receipts, session, told } = arrange(undefined, [1_421_777_343_500]);
+  receipts.send({ key: "k1", timestampSeconds: 1_421_777_342, placed: true, closedMs: 1_421_777_341_812 });
+  receipts.send({ key: "k2", timestampSeconds: undefined, placed: false, closedMs: undefined });
   const options = { mandatory: false, contentType: "text/plain" };
+  const marks = [
+    { "x-warren-placed": "1421777343500", "x-warren-host": "pds-1", "x-warren-closed": "1421777341812" },
+    { "x-warren-before": "1", "x-warren-host": "pds-1" },
+  ];
   expect(session.sent).toEqual([
-    { topic: "v00.urp.pulled", body: "k1", options: { ...options, timestampSeconds: 1_421_777_342 } },
-    { topic: "v00.urp.pulled", body: "k2", options },
+    {
+      topic: "v00.urp.pulled",
+      body: "k1",
+      options: { ...options, timestampSeconds: 1_421_777_342, headers: marks[0] },
+    },
+    { topic: "v00.urp.pulled", body: "k2", options: { ...options, headers: marks[1] } },
   ]);
   await expect.poll(() => told, { timeout: 8000 }).toEqual(["confirmed", "confirmed"]);
   expect(receipts.pending).toBe(0);
@@ -68,12 +80,15 @@ test("they wait while too many are in flight, and resume with the next confirm",
   await expect.poll(keys, { timeout: 8000 }).toEqual(["k1", "k2"]);
 });
 
-test("a lost or refused one is sent again until the broker has it", async () => {
-  const { receipts, session, told, send } = arrange();
+test("a lost or refused one is sent again as it was until the broker has it", async () => {
+  const { receipts, session, told, send } = arrange(undefined, [1001, 1002, 1003]);
   session.outcomes.push("lost", "nacked");
   send("k1");
   await expect.poll(() => told, { timeout: 8000 }).toEqual(["lost", "nacked", "confirmed"]);
   expect([session.sent.length, receipts.pending]).toEqual([3, 0]);
+  // Each time with the time of the placing: readers know that it is one placing.
+  const marks = { "x-warren-placed": "1001", "x-warren-host": "pds-1" };
+  expect(session.sent.map(({ options }) => options?.headers)).toEqual([marks, marks, marks]);
 });
 
 test("at the limit the oldest is dropped, and counted", () => {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { BrokerSession } from "../lib/broker-session.ts";
+import { type Marks, markHeaders } from "../lib/headers.ts";
 
 /** `lost`, `nacked`: it is sent again. `dropped`: the dispatchers never get it. */
 export type ReceiptOutcome = "confirmed" | "returned" | "nacked" | "lost" | "dropped";
@@ -11,6 +12,9 @@ export interface ReceiptsOptions {
   /** Receipts kept while the broker accepts none; beyond this the oldest is dropped. */
   readonly waitingMax?: number;
   readonly retryMs?: number;
+  /** This puller's host. */
+  readonly host: string;
+  readonly nowMs?: () => number;
   readonly onOutcome: (outcome: ReceiptOutcome) => void;
 }
 
@@ -19,6 +23,16 @@ export interface Receipt {
   readonly key: string;
   /** Of the pulled announcement: the product's first arrival, in whole seconds since 1970. */
   readonly timestampSeconds: number | undefined;
+  /** This puller has just placed it; else it had been placed before, by this puller or another one. */
+  readonly placed: boolean;
+  /** When its file was complete, as announced. */
+  readonly closedMs: number | undefined;
+}
+
+/** A receipt on its way. Its marks stay the same when it is sent again, so that readers can tell two receipts from two placings. */
+interface Sendable {
+  readonly receipt: Receipt;
+  readonly marks: Marks;
 }
 
 /** A quarter of an hour of a puller's products at ten a second, in about a megabyte. */
@@ -27,13 +41,14 @@ const retryMsDefault = 200;
 const drainPollMs = 10;
 
 /**
- * Reports to the dispatchers that a product is in a receiver queue folder. No pull waits for it and no ack depends on it. While the
- * broker is away or accepts no messages, receipts wait here, because just then the dispatchers have unconfirmed products. A receipt
- * may still be lost, with this process or beyond the limit. Then the dispatchers wait longer, and may publish the product again.
+ * Reports to the dispatchers and auditors that a product is in a receiver queue folder. No pull waits for it and no ack depends on
+ * it. While the broker is away or accepts no messages, receipts wait here, because just then the dispatchers have unconfirmed
+ * products. A receipt may still be lost, with this process or beyond the limit. Then the dispatchers wait longer, and may publish
+ * the product again.
  */
 export class Receipts {
   readonly #options: ReceiptsOptions;
-  readonly #waiting = new Set<Receipt>();
+  readonly #waiting = new Set<Sendable>();
   #inFlight = 0;
   #retry: NodeJS.Timeout | undefined;
 
@@ -48,8 +63,10 @@ export class Receipts {
   }
 
   send(receipt: Receipt): void {
-    const { waitingMax = waitingMaxDefault, onOutcome } = this.#options;
-    this.#waiting.add(receipt);
+    const { waitingMax = waitingMaxDefault, onOutcome, host, nowMs = Date.now } = this.#options;
+    const { placed, closedMs } = receipt;
+    const done: Marks = placed ? { placedMs: nowMs() } : { before: true };
+    this.#waiting.add({ receipt, marks: { ...done, host, ...(closedMs === undefined ? {} : { closedMs }) } });
     if (this.#waiting.size > waitingMax) {
       const [oldest] = this.#waiting;
       if (oldest) this.#waiting.delete(oldest);
@@ -65,20 +82,21 @@ export class Receipts {
 
   #sendWaiting(): void {
     const { session } = this.#options;
-    for (const receipt of this.#waiting) {
+    for (const one of this.#waiting) {
       if (session.state !== "ready" || !session.isWritable) return;
-      this.#waiting.delete(receipt);
-      this.#publish(receipt);
+      this.#waiting.delete(one);
+      this.#publish(one);
     }
   }
 
-  #publish(receipt: Receipt): void {
+  #publish(one: Sendable): void {
     const { session, exchange, topic, onOutcome } = this.#options;
-    const { key, timestampSeconds } = receipt;
+    const { key, timestampSeconds } = one.receipt;
     // Without a dispatcher there is no ledger queue and no use for receipts: not mandatory.
     const options = {
       mandatory: false,
       contentType: "text/plain",
+      headers: markHeaders(one.marks),
       ...(timestampSeconds === undefined ? {} : { timestampSeconds }),
     };
     this.#inFlight += 1;
@@ -86,7 +104,7 @@ export class Receipts {
       this.#inFlight -= 1;
       onOutcome(outcome);
       if (outcome === "lost" || outcome === "nacked") {
-        this.#waiting.add(receipt);
+        this.#waiting.add(one);
         // After a pause, not at once: a connection that is closing fails each publish immediately.
         this.#retry ??= setTimeout(() => this.#onRetry(), this.#options.retryMs ?? retryMsDefault).unref();
       } else this.#sendWaiting();

@@ -1,5 +1,5 @@
 import type { Log } from "../lib/log.ts";
-import type { Metrics } from "../lib/metrics.ts";
+import { durationBuckets, type Metrics } from "../lib/metrics.ts";
 import type { SilentOrigin } from "./origins.ts";
 import type { PullerEvents } from "./ports.ts";
 import type { ReceiptOutcome } from "./receipts.ts";
@@ -20,8 +20,6 @@ export interface Telemetry extends PullerEvents {
   /** The connection is dropped because messages wait and the broker delivers none. */
   starved(): void;
 }
-
-const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 /** Counts and logs what the puller does. A pulled product's log line has the fields of Sundew's log of a reception. */
 export function openTelemetry(log: Log, metrics: Metrics, silentOrigins: () => readonly SilentOrigin[]): Telemetry {

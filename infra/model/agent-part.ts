@@ -24,6 +24,7 @@ export const metricsPorts = {
   "dd-notify": 9105,
   watcher: 9106,
   "queue-manager": 9107,
+  auditor: 9108,
   monitor: 9109,
 } as const;
 

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { configSchema as auditorSchema } from "../../agents/auditor/config.ts";
+import { othersTopology, ownTopology } from "../../agents/auditor/topology.ts";
 import { configSchema } from "../../agents/dispatcher/config.ts";
 import { topologyOf } from "../../agents/dispatcher/topology.ts";
 import { ledgerQueueAt } from "../../agents/lib/dispatch-topics.ts";
-import type { StackConfig } from "../config/index.ts";
+import { parseStackConfig, type StackConfig } from "../config/index.ts";
 import { agentQueues, ledgerHostOf } from "./agent-queues.ts";
-import { contentOf, fixtureConfig, hostOf } from "./fixture.ts";
+import { contentOf, fixtureConfig, hostOf, stackValues } from "./fixture.ts";
 
 /** The queues that the dispatcher of a host declares, from its rendered config. */
 const declared = (host: string, config: StackConfig) =>
@@ -58,6 +60,34 @@ it("include those of receivers and bridges at their brokers, as in their configs
     "wxo-b1 warren-bridge-sr3-posts.service",
     "px-1 warren-receiver-urls.service",
   ]);
+});
+
+it("include one for the auditor of each monitor, as in its config; without a monitor, all is as before", () => {
+  const values = stackValues("lab");
+  const hosts = values.hosts as Record<string, { roles: string[] }>;
+  const watched = parseStackConfig(
+    { ...values, hosts: { ...hosts, "px-1": { ...hosts["px-1"], roles: ["px", "monitor"] } } },
+    "lab",
+  );
+  const path = "/etc/warren/auditor.json";
+  const auditor = auditorSchema.parse(JSON.parse(contentOf(hostOf("px-1", watched), path)));
+  expect(auditor).toMatchObject({ hostName: "px-1", radarServers: { "urp-1": ["urp-1.cmc.ec.gc.ca", "urp-1"] } });
+  const [queue] = ownTopology(auditor).queues;
+  const added = agentQueues(watched, "bunny").filter(({ declaredBy }) => declaredBy?.unit === "warren-auditor.service");
+  expect(added.map(({ name, declaredBy }) => [name, declaredBy?.host])).toEqual([[queue?.name, "px-1"]]);
+  expect(added[0]?.bindings.map(({ exchange, key }) => `${exchange} ${key}`)).toEqual(
+    queue?.bindings.map(({ exchange, pattern }) => `${exchange} ${pattern}`),
+  );
+  expect(queue?.arguments).toMatchObject(added[0]?.arguments ?? {});
+  // What it declares of others is what the dispatchers declare.
+  const [first = ""] = watched.brokers.bunny?.members ?? [];
+  for (const other of othersTopology(auditor).queues) expect(declared(first, watched)).toContainEqual(other);
+  const unwatched = parseStackConfig(
+    { ...values, hosts: { ...hosts, "px-1": { ...hosts["px-1"], roles: ["px"] } } },
+    "lab",
+  );
+  expect(agentQueues(unwatched, "bunny").map(({ name }) => name)).not.toContain(queue?.name);
+  expect(hostOf("px-1", unwatched).files.map((file) => file.path)).not.toContain(path);
 });
 
 it("are none in a cluster without announcements", () => {

@@ -1,5 +1,9 @@
+import { configSchema as auditorSchema } from "../../agents/auditor/config.ts";
 import {
   alternateTopicDefault,
+  auditKeys,
+  auditLimit,
+  auditQueueAt,
   ledgerKeys,
   ledgerLifetime,
   ledgerQueueAt,
@@ -13,7 +17,7 @@ import { deadLetterExchange, deadLetterQueue } from "../../agents/lib/topology.t
 import type { StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
 import { dispatcherHosts, dispatchingClusters } from "./dispatchers.ts";
-import { dispatcherUnit } from "./names.ts";
+import { auditorUnit, dispatcherUnit } from "./names.ts";
 import type { AgentQueueModel, ClusterModel } from "./types.ts";
 
 /** Topics of messages between dispatchers and pullers. */
@@ -38,6 +42,14 @@ export const queueTypeOf = ({
 export const hasPullers = (config: StackConfig): boolean =>
   Object.values(config.hosts).some(({ roles, adopted }) => roles.includes("pds") && !adopted);
 
+/** Monitors. Without a dispatcher there is nothing to audit: an auditor would declare the queues of dispatchers. */
+export const auditorHosts = (config: StackConfig): string[] =>
+  dispatcherHosts(config).length === 0
+    ? []
+    : Object.entries(config.hosts).flatMap(([name, { roles, adopted }]) =>
+        roles.includes("monitor") && !adopted ? [name] : [],
+      );
+
 /**
  * The queues that agents declare in a cluster, with names and bindings for observation. Arguments are up to the agents, except those that follow
  * from the config.
@@ -48,7 +60,12 @@ export function agentQueues(config: StackConfig, cluster: string): AgentQueueMod
   const [first] = own;
   // An agent that dead-letters messages declares the queue for them.
   const needsDeadLetters = first !== undefined && dispatchers.length === 0;
-  return [...dispatchers, ...own, ...(needsDeadLetters ? [{ ...deadLetters, declaredBy: first.declaredBy }] : [])];
+  return [
+    ...dispatchers,
+    ...auditorsQueues(config, cluster),
+    ...own,
+    ...(needsDeadLetters ? [{ ...deadLetters, declaredBy: first.declaredBy }] : []),
+  ];
 }
 
 /** Names of the queues at a broker that a stack knows: its agents', and those under `warren:brokers`. A client host's queue is a client's. */
@@ -84,6 +101,21 @@ function messageAgentQueues({ receivers, bridges }: StackConfig, cluster: string
       ...by("bridge", name, hosts),
     })),
   ];
+}
+
+/** Auditors follow the virtual IP, so with two clusters theirs are at the one that carries the announcements. */
+function auditorsQueues(config: StackConfig, cluster: string): AgentQueueModel[] {
+  const { broker, exchange, inputTopic, notifyTopic } = config.announcements;
+  if (cluster !== broker) return [];
+  return auditorHosts(config).map((host) => {
+    const own = queue(auditQueueAt(host), exchange, ...auditKeys({ inputTopic, notifyTopic, ...sharedTopics }));
+    return {
+      ...own,
+      arguments: auditLimit(auditorSchema.shape.queueMessagesMax.parse(undefined)),
+      bindings: [...own.bindings, { exchange: deadLetterExchange, key: "#" }],
+      declaredBy: { host, unit: auditorUnit },
+    };
+  });
 }
 
 function dispatchersQueues(config: StackConfig, cluster: string): AgentQueueModel[] {

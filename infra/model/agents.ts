@@ -23,7 +23,10 @@ import type { HostPart, PartContext } from "./part.ts";
 import { standBackProgram } from "./stand-back.ts";
 
 /** Settings of agents on the radar path: their broker, by its address or by `own`. */
-function atAnnouncements(context: PartContext, own?: { readonly cluster: string; readonly hosts: readonly string[] }) {
+export function atAnnouncements(
+  context: PartContext,
+  own?: { readonly cluster: string; readonly hosts: readonly string[] },
+) {
   const { config } = context;
   const { broker, logLevel } = config.announcements;
   const found = own ?? { cluster: broker, hosts: brokerHosts(context, broker) };

@@ -3,6 +3,7 @@ import type { StackConfig } from "../config/index.ts";
 import { adoptedParts, foundSteps } from "./adopted.ts";
 import { announcerPart, dispatcherPart, pullerPart } from "./agents.ts";
 import { apachePart } from "./apache.ts";
+import { auditorPart } from "./auditor.ts";
 import { basePart, pinPart } from "./base.ts";
 import { brokerHealthPart } from "./broker-health.ts";
 import { certificatesPart } from "./certificates.ts";
@@ -34,7 +35,7 @@ const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => Hos
   dd: [rabbitmqPart, firewallPart, datamartTreePart, deliveryAccountPart, ftpServerPart, watcherPart, queueManagerPart],
   client: [subscriberPart],
   ldap: [ldapPart],
-  monitor: [monitorPagePart],
+  monitor: [auditorPart, monitorPagePart],
 };
 
 const agentParts: ReadonlySet<unknown> = new Set([
@@ -43,6 +44,7 @@ const agentParts: ReadonlySet<unknown> = new Set([
   pullerPart,
   watcherPart,
   queueManagerPart,
+  auditorPart,
   deliverySenderParts,
   notifySenderParts,
   subscriberPart,

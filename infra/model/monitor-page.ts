@@ -2,7 +2,8 @@ import { deadLetterQueue } from "../../agents/lib/topology.ts";
 import type { Config as MonitorPageConfig } from "../../agents/monitor/config.ts";
 import { announcedBaseUrl } from "../config/full-names.ts";
 import type { StackConfig } from "../config/index.ts";
-import { agentPart, serviceAccount } from "./agent-part.ts";
+import { agentPart, metricsPorts, serviceAccount } from "./agent-part.ts";
+import { auditorHosts } from "./agent-queues.ts";
 import { deliveryPlaces } from "./delivery.ts";
 import { alertmanagerPort, prometheusPort } from "./monitored.ts";
 import type { HostPart, PartContext } from "./part.ts";
@@ -10,7 +11,6 @@ import { type PublicServer, publicServers } from "./public-servers.ts";
 
 /** Loopback port of the live page on a monitor. */
 export const pagePort = 9180;
-const auditorPort = 9108;
 
 /** A monitor: the live page, from what Prometheus, Alertmanager and the auditor beside it know. */
 export function monitorPagePart(context: PartContext): HostPart {
@@ -19,7 +19,7 @@ export function monitorPagePart(context: PartContext): HostPart {
     page: { port: pagePort },
     prometheusUrl: loopback(prometheusPort),
     alertmanagerUrl: loopback(alertmanagerPort),
-    auditorUrl: loopback(auditorPort),
+    ...(auditorHosts(context.config).includes(context.host) ? { auditorUrl: loopback(metricsPorts.auditor) } : {}),
     map: flowMap(context.stack, context.config),
   };
   return agentPart(context, {

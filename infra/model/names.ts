@@ -26,6 +26,8 @@ export const firewallRules = "/etc/warren/firewall.nft";
 /** The agent that declares the shared queues. */
 export const dispatcherUnit = "warren-dispatcher.service";
 
+export const auditorUnit = "warren-auditor.service";
+
 export const pullerUnit = "warren-puller.service";
 
 /** Debian's name for vsftpd. */

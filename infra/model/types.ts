@@ -182,6 +182,7 @@ export type ArtifactSource = Pick<ArtifactModel, "source" | "sha256" | "installe
 /** The agents that are deployed on hosts. */
 export const placedAgents = [
   "announcer",
+  "auditor",
   "bridge",
   "dispatcher",
   "monitor",

@@ -2,12 +2,15 @@ import { globSync } from "node:fs";
 import { expect, test } from "vitest";
 import { configSchema as announcerSchema } from "../../agents/announcer/config.ts";
 import { openTelemetry as announcerTelemetry } from "../../agents/announcer/telemetry.ts";
+import { emptyMemory } from "../../agents/auditor/store-schema.ts";
+import { openTelemetry as auditorTelemetry } from "../../agents/auditor/telemetry.ts";
 import { Sources } from "../../agents/dispatcher/sources.ts";
 import type { DispatcherView } from "../../agents/dispatcher/status.ts";
 import { Telemetry as DispatcherTelemetry } from "../../agents/dispatcher/telemetry.ts";
 import { codecV00 } from "../../agents/lib/codec-v00.ts";
 import {
   alternateTopicDefault,
+  auditQueueAt,
   ledgerQueueAt,
   peersTopicDefault,
   pulledTopicDefault,
@@ -52,8 +55,9 @@ test("every agent that a page selects logs of is one of the model's", () => {
 test("every queue and key is the one that config and agents have", () => {
   const { inputQueue, pullQueue, inputTopic, notifyTopic } = announcements;
   const ledgers = ledgerQueueAt("HOST").replace(/\.HOST$/, "");
+  const audits = auditQueueAt("HOST").replace(/\.HOST$/, "");
   const placed = (["receiver", "bridge"] as const).map((kind) => messageQueueOf(kind, "NAME").replace(/\.NAME$/, ""));
-  const known = [inputQueue, pullQueue, ledgers, ...placed, deadLetterQueue, deadLetterExchange];
+  const known = [inputQueue, pullQueue, ledgers, audits, ...placed, deadLetterQueue, deadLetterExchange];
   // Not the department's domain.
   expect(matches(/\b(cmc\.(?!ec\.gc\.ca)[a-z]+(?:\.[a-z]+)*)/g).filter((name) => !known.includes(name))).toEqual([]);
   const topics = matches(/\b(v00\.urp\.[a-z]+)/g);
@@ -102,7 +106,15 @@ test("every metric is one that its agent gives", async () => {
   );
   const puller = new Metrics("puller");
   pullerTelemetry(createLog("puller", { level: "fatal" }), puller, () => []);
-  const given = (await announcer.text()) + (await dispatcher.text()) + (await puller.text());
+  const auditor = new Metrics("auditor");
+  const nothing = { memory: emptyMemory, oldestWaitingMs: undefined, products: 0, storeBytes: 0, knows: false };
+  auditorTelemetry(
+    auditor,
+    () => nothing,
+    () => 0,
+  );
+  const texts = await Promise.all([announcer, dispatcher, puller, auditor].map((metrics) => metrics.text()));
+  const given = texts.join("");
   const named = matches(/\b(warren_[a-z_]+)_total/g);
   expect(named.length).toBeGreaterThan(2);
   expect(named.filter((name) => !given.includes(`# TYPE ${name} counter`))).toEqual([]);

@@ -46,7 +46,7 @@ export async function serveFlowPage({ agents, servers, pullers, queues }: FlowSt
   );
   const monitor = new Monitor(config, source, { polled: () => {} });
   const server = await servePage({
-    ...{ page: config.page, map, hub: monitor.hub, nowMs: Date.now, search: undefined },
+    ...{ page: config.page, map, hub: monitor.hub, nowMs: Date.now, search: undefined, hasAlerts: false },
     assets: await buildAssets(join(import.meta.dirname, "../..")),
     history: (range) => monitor.history(range),
   });

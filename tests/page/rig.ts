@@ -125,7 +125,7 @@ export async function startPage(
   });
   await monitor.poll();
   const server = await servePage({
-    ...{ page: config.page, map, hub: monitor.hub, assets: await assets(), nowMs: Date.now },
+    ...{ page: config.page, map, hub: monitor.hub, assets: await assets(), nowMs: Date.now, hasAlerts: true },
     history: (range) => monitor.history(range),
     search: (name) => monitor.search(name),
   });

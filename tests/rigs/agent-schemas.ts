@@ -1,4 +1,5 @@
 import { configSchema as announcer } from "../../agents/announcer/config.ts";
+import { configSchema as auditor } from "../../agents/auditor/config.ts";
 import { configSchema as bridge } from "../../agents/bridge/config.ts";
 import { configSchema as dispatcher } from "../../agents/dispatcher/config.ts";
 import { configSchema as puller } from "../../agents/puller/config.ts";
@@ -10,6 +11,7 @@ import { configSchema as watcher } from "../../agents/watcher/config.ts";
 /** Schema of each agent's config file, by the agent's folder. */
 export const agentSchemas = {
   announcer,
+  auditor,
   bridge,
   dispatcher,
   puller,

@@ -99,5 +99,12 @@ function drawMarks(plot: uPlot, { marks }: History): void {
 function timeText(time: number, stepSeconds: number): string {
   const text = new Date(time * 1000).toISOString();
   const [day, clock] = [text.slice(5, 10), text.slice(11, 16)];
-  return stepSeconds >= 86_400 || clock === "00:00" ? day : stepSeconds === 0 ? `${day} ${clock}` : clock;
+  const seconds = stepSeconds > 0 && stepSeconds < 60;
+  return stepSeconds >= 86_400 || (clock === "00:00" && !seconds)
+    ? day
+    : stepSeconds === 0
+      ? `${day} ${clock}`
+      : seconds
+        ? text.slice(11, 19)
+        : clock;
 }

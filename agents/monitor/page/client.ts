@@ -15,6 +15,7 @@ export interface Start {
   /** Number of the view; differences follow it. */
   readonly sequence: number;
   readonly canSearch: boolean;
+  readonly hasAlerts: boolean;
 }
 
 /** An event: how old the view is, and the difference to the one before, or that the complete view has to be fetched. */
@@ -32,13 +33,13 @@ const element = document.getElementById("root");
 const start = JSON.parse(element?.dataset.start ?? "null") as Start | null;
 if (element && start) run(element, start);
 
-function run(root: HTMLElement, { paths, canSearch, ...first }: Start): void {
+function run(root: HTMLElement, { paths, canSearch, hasAlerts, ...first }: Start): void {
   let { view, sequence } = first;
   let age = { ms: first.ageMs, at: performance.now() };
   let heardAt = performance.now();
   const ageMs = (): number => age.ms + performance.now() - age.at;
   const page = (ms: number) =>
-    h(Page, { paths, view, ageMs: ms, isConnected: performance.now() - heardAt < silentMs, canSearch });
+    h(Page, { paths, view, ageMs: ms, isConnected: performance.now() - heardAt < silentMs, canSearch, hasAlerts });
   const show = (): void => render(page(ageMs()), root);
   setDraw(drawChart);
   hydrate(page(first.ageMs), root);

@@ -9,9 +9,11 @@ import { type Box, frameHead, layoutOf, type PlacedEdge, sizes } from "./layout.
 const nothing: NodeView = { state: "unknown", word: "no data", lines: [] };
 const nodeOf = (view: FlowView, { id }: NodeShape): NodeView => view.nodes[id] ?? nothing;
 
+const boldLetter = 7.6;
+
 /** Characters of the SVG's font that fit, about 6.4 units each: SVG cuts no text by itself. */
-const cut = (text: string, width: number): string => {
-  const most = Math.floor(width / 6.4);
+const cut = (text: string, width: number, letter = 6.4): string => {
+  const most = Math.floor(width / letter);
   return text.length > most ? `${text.slice(0, Math.max(1, most - 1))}…` : text;
 };
 
@@ -71,7 +73,7 @@ function card(box: Box, name: string, { state, word, lines }: NodeView, textHeig
     h("rect", { x, y, width, height, rx: 5 }),
     h("path", { class: "edge-bar", d: `M${x + 1.5} ${y + 5}v${height - 10}` }),
     sign(state, x + 10, y + 7),
-    h("text", { class: "name", x: x + 30, y: y + 18.5 }, cut(name, room)),
+    h("text", { class: "name", x: x + 30, y: y + 18.5 }, cut(name, room, boldLetter)),
     ...rows.slice(0, most).map((text, index) =>
       h(
         "text",

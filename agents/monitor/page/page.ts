@@ -17,10 +17,12 @@ export interface PageProps {
   /** Whether the monitor answers; the server knows that it does. */
   readonly isConnected: boolean;
   readonly canSearch: boolean;
+  /** Whether there is an Alertmanager to ask. */
+  readonly hasAlerts: boolean;
 }
 
 /** Everything below `body`. The server renders it first, with the same values. */
-export const Page = ({ paths, view, ageMs, isConnected, canSearch }: PageProps): VNode => {
+export const Page = ({ paths, view, ageMs, isConnected, canSearch, hasAlerts }: PageProps): VNode => {
   const isStale = ageMs > staleMs || view.atMs === 0;
   return h("div", { class: isStale ? "page stale" : "page" }, [
     h("a", { class: "skip", href: "#alerts" }, "Skip to alerts"),
@@ -39,7 +41,7 @@ export const Page = ({ paths, view, ageMs, isConnected, canSearch }: PageProps):
         ),
       ),
       h("div", { class: "columns" }, [
-        h(Alerts, { view }),
+        h(Alerts, { view, hasAlerts }),
         canSearch ? h(SearchSection, { nowMs: view.atMs }) : null,
         h(DeadLetters, { view }),
       ]),
@@ -129,13 +131,13 @@ const Strip = ({ view }: { view: FlowView }): VNode =>
     ),
   );
 
-const Alerts = ({ view }: { view: FlowView }): VNode => {
+const Alerts = ({ view, hasAlerts }: { view: FlowView; hasAlerts: boolean }): VNode => {
   const alerts = byUrgency(view.alerts);
   const silences = Object.entries(view.silences);
   return h("section", { id: "alerts", class: "alerts", tabIndex: -1, "aria-labelledby": "alerts-title" }, [
     h("h2", { id: "alerts-title" }, `Alerts${alerts.length > 0 ? ` (${alerts.length})` : ""}`),
     alerts.length === 0
-      ? h("p", { class: "none" }, "No alert fires.")
+      ? h("p", { class: "none" }, noAlerts(view, hasAlerts))
       : h(
           "ul",
           { class: "list" },
@@ -160,6 +162,11 @@ const Alerts = ({ view }: { view: FlowView }): VNode => {
       : null,
   ]);
 };
+
+function noAlerts({ faults, atMs }: FlowView, hasAlerts: boolean): string {
+  if (!hasAlerts) return "There is no Alertmanager to ask.";
+  return "Alertmanager" in faults || atMs === 0 ? "Not known." : "No alert fires.";
+}
 
 const alertText = (alert: AlertView, nowMs: number): VNode[] => {
   const state: State = alert.isSilenced ? "unknown" : alert.severity === "page" ? "bad" : "warn";

@@ -16,6 +16,7 @@ const units = {
   bridge: "warren-bridge-*.service",
   watcher: "warren-watcher.service",
   "queue-manager": "warren-queue-manager.service",
+  auditor: "warren-auditor.service",
 } as const;
 
 export const services = Object.keys(units) as Service[];

@@ -1,4 +1,4 @@
-import { ledgerQueueAt } from "../../../agents/lib/dispatch-topics.ts";
+import { auditQueueAt, ledgerQueueAt } from "../../../agents/lib/dispatch-topics.ts";
 import { deadLetterQueue } from "../../../agents/lib/topology.ts";
 import { deliversBy } from "../../../infra/config/data-servers.ts";
 import type { Role } from "../../../infra/config/hosts.ts";
@@ -124,7 +124,7 @@ const agentsOfRole: Readonly<Record<Role, readonly AgentName[]>> = {
   dd: ["watcher", "queue-manager"],
   client: [],
   ldap: [],
-  monitor: [],
+  monitor: ["auditor"],
 };
 
 const unitsOfRole: Readonly<Record<Role, readonly string[]>> = {
@@ -205,7 +205,8 @@ function chainHost(
   dispatchers: readonly string[],
 ): ChainHost {
   const { address, roles, adopted } = host;
-  const isThere = (agent: AgentName) => agent !== "dispatcher" || dispatchers.includes(name);
+  const isThere = (agent: AgentName) =>
+    (agent !== "dispatcher" || dispatchers.includes(name)) && (agent !== "auditor" || dispatchers.length > 0);
   const single = roles.flatMap((role) => agentsOfRole[role]).filter(isThere);
   const several = [
     ...(roles.includes("px") ? [...deliveryPlaces(config), ...notifyPlaces(config)] : []),
@@ -240,6 +241,7 @@ function consumedBy(
   const { broker, inputQueue, pullQueue } = announcements;
   if (agent === "dispatcher") return { takes: { broker, queues: [inputQueue, ledgerQueueAt(host)] } };
   if (agent === "puller") return { takes: { broker, queues: [pullQueue] } };
+  if (agent === "auditor") return { takes: { broker, queues: [auditQueueAt(host)] } };
   for (const [kind, all] of [["receiver", receivers] as const, ["bridge", bridges] as const]) {
     const key = agent.startsWith(`${kind}-`) ? agent.slice(kind.length + 1) : "";
     const own = all[key];

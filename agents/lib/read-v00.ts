@@ -1,6 +1,6 @@
-import { codecs } from "../lib/codecs.ts";
-import { bad, good, type Result } from "../lib/result.ts";
-import { type ScannedV00, scanV00 } from "../lib/scan-v00.ts";
+import { codecs } from "./codecs.ts";
+import { bad, good, type Result } from "./result.ts";
+import { type ScannedV00, scanV00 } from "./scan-v00.ts";
 
 /**
  * The part of an announcement that a decision needs, or why it can't be read. Where `scanV00` is undecided, the codec decides.

@@ -1,0 +1,74 @@
+import { hostname } from "node:os";
+import { z } from "zod";
+import { commonConfig, exchangeName, queueName } from "../lib/config.ts";
+import {
+  alternateTopicDefault,
+  auditQueueAt,
+  dedupWindowSeconds,
+  exchangeDefault,
+  inputQueueDefault,
+  inputTopicDefault,
+  notifyTopicDefault,
+  pulledTopicDefault,
+  topicPrefix,
+  twinTopicDefault,
+} from "../lib/dispatch-topics.ts";
+
+/** An hour at 50 products a second: two announcements, a dispatch and a receipt for each. */
+const queueMessagesMaxDefault = 720_000;
+
+/** Products of a day at 50 a second, or of a week at eight, in at most two gigabytes (`load.long.test.ts` measures them). */
+const productsMaxDefault = 5_000_000;
+
+/** The auditor's configuration. See `example.json` for an annotated one. */
+export const configSchema = commonConfig.extend({
+  exchange: exchangeName.default(exchangeDefault).describe("topic exchange of all announcements"),
+  inputQueue: queueName.default(inputQueueDefault).describe("the dispatchers' queue, declared here too"),
+  inputTopic: topicPrefix.default(inputTopicDefault).describe("prefix of the topics under which announcements arrive"),
+  notifyTopic: topicPrefix
+    .default(notifyTopicDefault)
+    .describe("prefix under which the first announcement of each product is published"),
+  alternateTopic: topicPrefix
+    .default(alternateTopicDefault)
+    .describe("prefix under which pullers request a product's twin; the input queue is bound to it"),
+  twinTopic: topicPrefix.default(twinTopicDefault).describe("prefix under which a requested twin is published"),
+  pulledTopic: topicPrefix.default(pulledTopicDefault).describe("topic under which pullers report placed products"),
+  hostName: topicPrefix.optional().describe("name used for the queue; default: the system's host name"),
+  queueMessagesMax: z
+    .int()
+    .min(100)
+    .max(10_000_000)
+    .default(queueMessagesMaxDefault)
+    .describe("messages kept in its queue while it is away, about 600 bytes each; the oldest are dropped beyond"),
+  radarServers: z
+    .record(z.string().min(1).max(253), z.array(z.string().min(1).max(260)))
+    .default({})
+    .describe("radar servers by name, each with the hosts in its announcements' URLs; all others count as `other`"),
+  overdueSeconds: z
+    .int()
+    .min(1)
+    .max(3600)
+    .default(120)
+    .describe("a product that is not placed this long after its first announcement is overdue"),
+  dedupWindowSeconds,
+  keepDays: z.int().min(1).max(90).default(7).describe("how long products are kept"),
+  productsMax: z
+    .int()
+    .min(1000)
+    .max(50_000_000)
+    .default(productsMaxDefault)
+    .describe("products kept at most, about 400 bytes each; the oldest are deleted beyond"),
+  prefetch: z.int().min(100).max(65_535).default(5000).describe("unacknowledged messages at most"),
+  commitMs: z.int().min(10).max(10_000).default(250).describe("how often what was read is committed and acknowledged"),
+  checkMs: z.int().min(50).max(60_000).default(2000).describe("how often the queue is checked for limit and backlog"),
+  topologyCheckSeconds: z
+    .int()
+    .min(1)
+    .max(3600)
+    .default(30)
+    .describe("how often queues and bindings are declared again, while connected"),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+export const auditQueueOf = ({ hostName = hostname() }: Pick<Config, "hostName">): string => auditQueueAt(hostName);

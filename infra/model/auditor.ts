@@ -1,0 +1,35 @@
+import { type Config as AuditorConfig, configSchema } from "../../agents/auditor/config.ts";
+import { announcedBaseUrl } from "../config/full-names.ts";
+import type { StackConfig } from "../config/index.ts";
+import { agentPart, inOrderOf, type Own, serviceAccount } from "./agent-part.ts";
+import { auditorHosts, sharedTopics } from "./agent-queues.ts";
+import { atAnnouncements } from "./agents.ts";
+import type { HostPart, PartContext } from "./part.ts";
+
+/** Radar servers, with the hosts in their announcements' URLs: their names in the stack were in announcements before they had full names. */
+function radarServers(config: StackConfig): AuditorConfig["radarServers"] {
+  const urps = Object.keys(config.hosts).filter((name) => config.hosts[name]?.roles.includes("urp"));
+  return Object.fromEntries(
+    urps.map((name) => [name, [...new Set([new URL(announcedBaseUrl(config, name)).host, name])]]),
+  );
+}
+
+/** A monitor: says of each announced product whether it was placed, and placed once. */
+export function auditorPart(context: PartContext): HostPart {
+  const { config, host } = context;
+  if (!auditorHosts(config).includes(host)) return {};
+  const { exchange, inputQueue, inputTopic, notifyTopic, dedupWindowSeconds } = config.announcements;
+  const own: Own<AuditorConfig> = {
+    ...{ exchange, inputQueue, inputTopic, notifyTopic, dedupWindowSeconds },
+    ...sharedTopics,
+    hostName: host,
+    radarServers: radarServers(config),
+  };
+  return agentPart(context, {
+    name: "auditor",
+    summary: "says of each announced product whether it was placed once",
+    account: serviceAccount,
+    ...atAnnouncements(context),
+    own: inOrderOf(configSchema, own),
+  });
+}
