@@ -62,6 +62,7 @@ function radarServer({ host, sources }: Radar["servers"][number], figures: Readi
     ],
     [up === false, "bad", figures.hostDown(host) ? "host down" : "announcer down"],
     [bySource("silent").some(({ value }) => value > 0), "warn", "silent"],
+    [figures.complains(host, "announcer"), "warn", "needs attention"],
     [spooled > manySpooled, "warn", `${count(spooled, "waits", "wait")} for broker`],
     [up === undefined, "unknown", "no data"],
   );
@@ -78,6 +79,7 @@ function member(host: string, radar: Radar, figures: Reading): NodeView {
     [up === false, "bad", figures.hostDown(host) ? "host down" : "broker down"],
     [(figures.of("alarm", { host }) ?? 0) > 0, "bad", "blocked by alarm"],
     [figures.agentUp(host, "dispatcher") === false, "warn", "dispatcher down"],
+    [figures.complains(host, "dispatcher"), "warn", "dispatcher needs attention"],
     [known === undefined, "unknown", "no data"],
   );
 }
@@ -120,6 +122,7 @@ function puller(host: string, figures: Reading): NodeView {
     ],
     [up === false, "bad", figures.hostDown(host) ? "host down" : "puller down"],
     [disk !== undefined && disk < fullDisk, "bad", "disk full"],
+    [figures.complains(host, "puller"), "warn", "needs attention"],
     [disk !== undefined && disk < scarceDisk, "warn", "disk nearly full"],
     [up === undefined, "unknown", "no data"],
   );
@@ -176,6 +179,7 @@ function senderNode(sender: PublicServer["senders"][number], figures: Reading): 
   return node(
     [waiting !== undefined && `${count(waiting, "file")} waiting`],
     [up === false, "bad", figures.hostDown(sender.host) ? "host down" : "sender down"],
+    [figures.complains(sender.host, sender.agent), "warn", "needs attention"],
     [oldest > oldFileSeconds, "warn", `oldest ${duration(oldest)}`],
     [up === undefined, "unknown", "no data"],
   );

@@ -10,6 +10,8 @@ export interface Reading {
   /** Whether targets answer; undefined if there are none with these labels. */
   up(labels: Labels): boolean | undefined;
   agentUp(host: string, agent: string): boolean | undefined;
+  /** Whether an agent itself reports that a person has to act. */
+  complains(host: string, agent: string): boolean;
   /** Whether nothing on a host answers; undefined if nothing is asked there. */
   hostDown(host: string): boolean | undefined;
 }
@@ -32,6 +34,7 @@ export function reading(figures: Figures): Reading {
     },
     up,
     agentUp: (host, agent) => up({ job: "agent", host, agent }),
+    complains: (host, agent) => all("healthy").some((one) => matches(one, { host, agent }) && one.value === 0),
     hostDown(host) {
       const found = targets({ host });
       return found.length === 0 ? undefined : found.every(({ value }) => value === 0);

@@ -60,7 +60,18 @@ describe.each(["op", "dev"])("stack %s, filled in", (stack) => {
         accepted.add(kind);
       }
     }
-    const agents = ["announcer", "delivery", "dispatcher", "notify", "puller", "queue-manager", "receiver", "watcher"];
+    const agents = [
+      "announcer",
+      "auditor",
+      "delivery",
+      "dispatcher",
+      "monitor",
+      "notify",
+      "puller",
+      "queue-manager",
+      "receiver",
+      "watcher",
+    ];
     expect([...accepted].toSorted()).toEqual(agents);
   });
 });

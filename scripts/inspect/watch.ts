@@ -20,7 +20,7 @@ export function define(command: Command): void {
       "after",
       `
 The live page is served on a monitor's loopback only. This forwards a port of this machine to it by the stack's ssh, and prints
-the address to open. Whoever can use this machine's loopback can read the page meanwhile; it can't change anything.
+the address to open. Meanwhile every user of this machine can read the page; nobody can change anything by it.
 Exit codes: 0 ended by Ctrl-C, 1 failed, 2 the command line is invalid.
 
   ./warren watch -s op

@@ -17,17 +17,19 @@ interface Picture {
 }
 
 const all: readonly Picture[] = [
-  { name: "live-page-healthy", scenario: healthy(), width: 1280, height: 860, scheme: "light" },
-  { name: "live-page-fault", scenario: addressOnTheMove(), width: 1280, height: 860, scheme: "dark" },
-  { name: "live-page-phone", scenario: deadRadarServer(), width: 320, height: 1000, scheme: "light" },
+  { name: "live-page-healthy", scenario: healthy(), width: 1100, height: 590, scheme: "light" },
+  { name: "live-page-fault", scenario: addressOnTheMove(), width: 1100, height: 590, scheme: "dark" },
+  { name: "live-page-phone", scenario: deadRadarServer(), width: 320, height: 900, scheme: "light" },
 ];
+/** Of a picture in the docs. */
+const bytesMax = 100_000;
 /** Only to look at. */
 const more: readonly Picture[] = [
   { name: "healthy-full", scenario: healthy(), width: 1280, height: 860, scheme: "light", full: true },
   { name: "dead-radar-server", scenario: deadRadarServer(), width: 1280, height: 860, scheme: "light", full: true },
   { name: "full-disk", scenario: fullDisk(), width: 1280, height: 860, scheme: "dark", full: true },
   { name: "phone-full", scenario: deadRadarServer(), width: 320, height: 1000, scheme: "dark", full: true },
-  { name: "tablet", scenario: healthy(), width: 900, height: 860, scheme: "light" },
+  { name: "tablet", scenario: healthy(), width: 900, height: 860, scheme: "light", full: true },
 ];
 
 async function take(folder: string, pictures: readonly Picture[]): Promise<void> {
@@ -41,7 +43,11 @@ async function take(folder: string, pictures: readonly Picture[]): Promise<void>
       page.on("pageerror", (error) => process.stderr.write(`${name}: ${error.message}\n`));
       await page.goto(rig.url);
       await page.locator(".chart canvas").nth(2).waitFor();
-      await page.screenshot({ path: join(folder, `${name}.png`), ...(full ? { fullPage: true } : {}) });
+      const { length } = await page.screenshot({
+        path: join(folder, `${name}.png`),
+        ...(full ? { fullPage: true } : {}),
+      });
+      if (!full && length > bytesMax) throw new Error(`${name} has ${length} bytes, more than ${bytesMax}`);
       await page.close();
       await rig.close();
     }
