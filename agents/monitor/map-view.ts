@@ -58,7 +58,7 @@ function radarServer({ host, sources }: Radar["servers"][number], figures: Readi
     [
       Number.isFinite(silence) && `last ${ago(silence)}`,
       Number.isFinite(share) &&
-        `first ${Math.round(share * 100)} %${lead === undefined || Number.isNaN(lead) ? "" : `, by ${duration(lead)}`}`,
+        `first ${Math.round(share * 100)}\u00a0%${lead === undefined || Number.isNaN(lead) ? "" : `, by ${duration(lead)}`}`,
     ],
     [up === false, "bad", figures.hostDown(host) ? "host down" : "announcer down"],
     [bySource("silent").some(({ value }) => value > 0), "warn", "silent"],
@@ -118,7 +118,7 @@ function puller(host: string, figures: Reading): NodeView {
     // Not its fault: the radar server has one of its own.
     [
       silent > 0 && `${count(silent, "radar server")} silent`,
-      disk !== undefined && `disk ${Math.round(disk * 100)} % free`,
+      disk !== undefined && `disk ${Math.round(disk * 100)}\u00a0% free`,
     ],
     [up === false, "bad", figures.hostDown(host) ? "host down" : "puller down"],
     [disk !== undefined && disk < fullDisk, "bad", "disk full"],

@@ -53,7 +53,7 @@ export function stripOf(figures: Reading): Record<string, Figure> {
       left === undefined
         ? { value: "–", state: "unknown", note: "15 days" }
         : {
-            value: `${Math.round(Math.max(-9.99, left) * 100)} %`,
+            value: `${Math.round(Math.max(-9.99, left) * 100)}\u00a0%`,
             state: left < 0 ? "bad" : left < 0.25 ? "warn" : "ok",
             note: "left of 15 days",
           },

@@ -26,6 +26,8 @@ describe("a px host", () => {
     expect(model.artifacts.map((artifact) => artifact.path)).toEqual([
       "/opt/warren/node/bin/node",
       "/opt/warren/agents/sender.mjs",
+      "/opt/warren/agents/auditor.mjs",
+      "/opt/warren/agents/monitor.mjs",
       "/opt/warren/agents/receiver.mjs",
     ]);
     for (const name of names) {

@@ -121,7 +121,9 @@ describe("Prometheus", () => {
       (one: { job_name: string }) => one.job_name === "rabbitmq-queues",
     ).metric_relabel_configs;
     const isKept = (queue: string) => new RegExp(`^(?:${regex})$`).test(queue);
-    expect(["", "cmc.urp.input", "cmc.urp.ledger.bunny1"].map(isKept)).toEqual([true, true, true]);
+    expect(["", "cmc.urp.input", "cmc.urp.ledger.bunny1", "q_anonymous.client-1"].map(isKept)).toEqual(
+      Array(4).fill(true),
+    );
     expect(["q_anonymous.1", "cmcXurp.input"].map(isKept)).toEqual([false, false]);
   });
 });

@@ -1,5 +1,6 @@
 import { candidate } from "../commands/files.ts";
 import { alertmanagerConfig } from "./alertmanager.ts";
+import { alertRules } from "./alerts/index.ts";
 import { json, rootFile } from "./files.ts";
 import {
   alertmanagerPort,
@@ -39,7 +40,7 @@ export function monitorPart(context: PartContext, agentsOf: (host: string) => re
     validate: [promtool, "check", "config", "--syntax-only", candidate],
     validator: promtool,
   });
-  const rules = rootFile(files.rules, placeholderRules, {
+  const rules = rootFile(files.rules, alertRules(config), {
     validate: [promtool, "check", "rules", candidate],
     validator: promtool,
   });
@@ -103,7 +104,3 @@ const gossipTls = {
   },
   tls_client_config: { cert_file: exporterCertificateFile, key_file: exporterCertificateFile, ca_file: caFile },
 };
-
-const placeholderRules = json({
-  groups: [{ name: "warren", rules: [{ alert: "Watchdog", expr: "vector(1)", labels: { severity: "none" } }] }],
-});

@@ -1,4 +1,5 @@
 import type { StackConfig } from "../config/index.ts";
+import { reportedUnits } from "./alerts/hosts.ts";
 import { json, rootFile } from "./files.ts";
 import { isMonitored, monitorHosts } from "./monitored-hosts.ts";
 import type { AgentMetrics, HostPart, PartContext } from "./part.ts";
@@ -74,7 +75,6 @@ const collectors = [
   "time",
   "timex",
 ];
-const units = "(warren-.+|apache2|keepalived|prometheus.*|rabbitmq-server|slapd|ssh|vsftpd)[.]service";
 /** Without the packages' `overlay`, the root folder of a container. */
 const pseudoFileSystems =
   "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|efivarfs|fusectl|hugetlbfs|mqueue|nsfs|proc|pstore|ramfs|securityfs|squashfs|sysfs|tmpfs|tracefs)$";
@@ -87,7 +87,8 @@ const nodeExporterArguments = [
   // Who has a virtual IP.
   "--collector.netdev.address-info",
   `--collector.filesystem.fs-types-exclude=${pseudoFileSystems}`,
-  `--collector.systemd.unit-include=${units}`,
+  // systemd would take a backslash for its own.
+  `--collector.systemd.unit-include=${reportedUnits.replaceAll("\\.", "[.]")}`,
   "--collector.systemd.enable-restarts-metrics",
 ];
 

@@ -1,8 +1,10 @@
 import type { StackConfig } from "../config/index.ts";
-import { agentQueues } from "./agent-queues.ts";
+import { knownQueues } from "./agent-queues.ts";
 import { agentModule, alertmanagerPort, exporterPort } from "./monitored.ts";
 import { isMonitored, monitorHosts } from "./monitored-hosts.ts";
 import type { AgentMetrics } from "./part.ts";
+import { clientsOf, publicServers } from "./public-servers.ts";
+import { subscriberQueueOf } from "./subscriber.ts";
 import { caFile, exporterCertificateFile } from "./tls.ts";
 
 /** Seconds between two scrapes, and for one. */
@@ -62,7 +64,7 @@ export function scrapeConfig(
           // Families that 3.10 and 4.0 both have.
           family: ["queue_coarse_metrics", "queue_consumer_count"],
         }),
-        metric_relabel_configs: [{ source_labels: ["queue"], regex: knownQueues(config), action: "keep" }],
+        metric_relabel_configs: [{ source_labels: ["queue"], regex: watchedQueues(config), action: "keep" }],
       },
       job("agent", agents, {}),
       own("prometheus", monitors),
@@ -83,11 +85,9 @@ function job(name: string, targets: readonly Target[], params: Readonly<Record<s
   };
 }
 
-/** A pattern of the stack's own queues, and of metrics without a queue. Clients can make any number of others, and each would be series. */
-function knownQueues(config: StackConfig): string {
-  const names = Object.entries(config.brokers).flatMap(([cluster, { queues }]) => [
-    ...queues.map(({ name }) => name),
-    ...agentQueues(config, cluster).map(({ name }) => name),
-  ]);
-  return ["", ...new Set(names.map((name) => name.replaceAll(/[^\w-]/g, "\\$&")))].join("|");
+/** A pattern of the queues of agents, of the config and of subscribers, and of metrics without a queue. Clients can make any number of others. */
+function watchedQueues(config: StackConfig): string {
+  const known = Object.keys(config.brokers).flatMap((cluster) => knownQueues(config, cluster));
+  const subscribed = publicServers(config).flatMap((server) => clientsOf(config, server).map(subscriberQueueOf));
+  return ["", ...new Set([...known, ...subscribed].map((name) => name.replaceAll(/[^\w-]/g, "\\$&")))].join("|");
 }
