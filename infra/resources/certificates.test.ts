@@ -54,6 +54,18 @@ const certificateOf = (result: TlsResult, host: string): Certificate => {
 };
 
 describe("the certificates of a new stack", () => {
+  it("are for clients only on a monitor; a host that becomes one gets another", () => {
+    const verifies = (host: string) =>
+      opensslVerifies(certificateOf(first, host), first.certificates.bundle, "-purpose", "sslclient");
+    expect(verifies("px-1")).toMatch(/: OK\n$/);
+    expect(verifies("bunny1")).toContain("unsuitable certificate purpose");
+    const needs = certificateNeeds(base).map((need) =>
+      need.host === "urp-1" ? { ...need, client: true as const } : need,
+    );
+    const plan = planTls(needs, base.tls.generation, undefined, first.keep, new Date());
+    expect(plan.issue.map(({ host }) => host)).toEqual(["urp-1"]);
+  });
+
   it("are valid for openssl under every name and address of the broker, including the virtual IP's", () => {
     const leaf = certificateOf(first, "bunny1");
     for (const name of ["bunny1", "bunny-op", "localhost"]) {
