@@ -1,5 +1,6 @@
 import type { StackConfig } from "../config/index.ts";
 import { reportedUnits } from "./alerts/hosts.ts";
+import { certificateMetrics, metricsFolder } from "./certificate-metrics.ts";
 import { json, rootFile } from "./files.ts";
 import { isMonitored, monitorHosts } from "./monitored-hosts.ts";
 import type { AgentMetrics, HostPart, PartContext } from "./part.ts";
@@ -34,7 +35,8 @@ export const agentModule = (agent: string): string => `agent-${agent}`;
  *
  * @param agents of the host
  */
-export function monitoredPart({ config, host }: PartContext, agents: readonly AgentMetrics[]): HostPart {
+export function monitoredPart(context: PartContext, agents: readonly AgentMetrics[]): HostPart {
+  const { config, host } = context;
   if (!isMonitored(config, host)) return {};
   const isMonitor = config.hosts[host]?.roles.includes("monitor") ?? false;
   const modules = {
@@ -47,7 +49,7 @@ export function monitoredPart({ config, host }: PartContext, agents: readonly Ag
   const node = argumentsFile("prometheus-node-exporter", nodeExporterArguments);
   return {
     accounts: [prometheusAccount],
-    files: [...proxy, node],
+    files: [...proxy, node, ...certificateMetrics(context)],
     // The collector of units asks systemd by D-Bus.
     packages: [
       { name: "dbus", keep: true },
@@ -72,6 +74,7 @@ const collectors = [
   "netdev",
   "stat",
   "systemd",
+  "textfile",
   "time",
   "timex",
 ];
@@ -84,6 +87,7 @@ const nodeExporterArguments = [
   "--web.disable-exporter-metrics",
   "--collector.disable-defaults",
   ...collectors.map((name) => `--collector.${name}`),
+  `--collector.textfile.directory=${metricsFolder}`,
   // Who has a virtual IP.
   "--collector.netdev.address-info",
   `--collector.filesystem.fs-types-exclude=${pseudoFileSystems}`,

@@ -111,7 +111,7 @@ export const withoutBroker = (host: string, step: StepId, name: string): LabFaul
 /** A folder that a host writes to is full: it gets its own small file system. */
 export const full = (host: string, directory: string, name: string): LabFault => ({
   ...{ name, host, step: "disks-have-room" },
-  alert: "DiskFillsUp",
+  alert: "AgentUnhealthy",
   inject: [
     {
       on: host,

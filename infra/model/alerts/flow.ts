@@ -63,7 +63,8 @@ ${monitorSees}`,
     expression: ({ dispatchers, announcers }) =>
       dispatchers.length === 0 || announcers.length < 2
         ? undefined
-        : "max by (source) (warren_dispatcher_source_silent) == 1",
+        : // A standby reads no input: what it last knew says nothing.
+          "max by (source) (warren_dispatcher_source_silent and on (host) warren_dispatcher_active == 1) == 1",
     summary: "{{ $labels.source }} announces nothing, another radar server does",
     felt: "Nothing: the other radar server's products arrive. If it fails too, nothing does.",
     step: "products-are-made",

@@ -192,5 +192,19 @@ export const hostCases: readonly AlertCase[] = [
     ),
     firing: { 310: 0, 360: 0 },
   },
+  {
+    alert: "CertificateExpires",
+    on: "its last 14 days begin after five minutes",
+    series: {
+      'warren_certificate_expires_seconds{job="node",host="bunny1",of="server"}': flat(14 * 86_400 + 300, 600),
+    },
+    firing: { 300: 0, 305: 1 },
+  },
+  {
+    alert: "CertificateExpires",
+    on: "it is valid for a month",
+    series: { 'warren_certificate_expires_seconds{job="node",host="bunny1",of="ca"}': flat(30 * 86_400, 600) },
+    firing: { 0: 0, 595: 0 },
+  },
   { alert: "Watchdog", on: "always", series: {}, firing: { 0: 1, 600: 1 } },
 ];

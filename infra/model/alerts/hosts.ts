@@ -1,7 +1,9 @@
+import { certificateExpiry } from "../certificate-metrics.ts";
 import type { Alert } from "./alert.ts";
 
 /** Units that node_exporter must report (`--collector.systemd.unit-include`): services without metrics of their own, and all agents. */
-export const reportedUnits = "(warren-.+|rabbitmq-server|keepalived|apache2|vsftpd|slapd|ssh)\\.service|ssh\\.socket";
+export const reportedUnits =
+  "(warren-.+|prometheus.*|rabbitmq-server|keepalived|apache2|vsftpd|slapd|ssh)\\.service|ssh\\.socket";
 
 const ownFileSystems = 'job="node",mountpoint!~"/(run|dev|proc|sys|tmp)(/.*)?"';
 const services =
@@ -88,6 +90,19 @@ or (predict_linear(${available}[${window(21_600)}], 86400) < 0 and ${available} 
     look: [logs],
     remedy: "Look at chrony or systemd-timesyncd on the host. If every host is listed, it is the monitor's clock.",
     why: "The target for latency is one second, so a clock that is off by one makes the figure worthless. A scrape takes milliseconds.",
+  },
+  {
+    name: "CertificateExpires",
+    severity: "ticket",
+    forSeconds: 0,
+    expression: () => `${certificateExpiry}{job="node"} - time() < ${14 * 86_400}`,
+    summary: "The certificate ({{ $labels.of }}) of {{ $labels.host }} expires within 14 days",
+    felt: "Nothing yet. Then no client connects to it any more, and no monitor.",
+    step: "",
+    look: ["./warren preview -s STACK"],
+    remedy:
+      "`server`: run `up`, which renews certificates in the last third of their time. `ca`: `./warren rotate ca`, which takes two runs.",
+    why: "Each `up` renews in time, so nobody has run it for long. Two weeks leave time to plan a change.",
   },
   {
     name: "JobMissing",
