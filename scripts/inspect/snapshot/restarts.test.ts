@@ -60,7 +60,9 @@ describe("restarts in the journal", () => {
     expect(new Set(names.map((name) => name.split("-")[0]))).toEqual(
       new Set([
         "announcer",
+        "auditor",
         "dispatcher",
+        "monitor",
         "puller",
         "delivery",
         "dd",
