@@ -28,7 +28,7 @@ const publicServerSchema = z.strictObject({
 });
 
 /** What the map shows, from left to right. */
-export const mapSchema = z.strictObject({
+const mapSchema = z.strictObject({
   stack: name,
   radar: radarSchema.optional(),
   publicServers: z.array(publicServerSchema).max(16).default([]),

@@ -5,7 +5,7 @@ import type { FlowSource } from "./source.ts";
 import { type History, type Range, ranges } from "./view.ts";
 
 /** An agent whose `/metrics` are read. */
-export interface DirectTarget {
+interface DirectTarget {
   readonly host: string;
   readonly agent: string;
   readonly url: string;

@@ -18,7 +18,7 @@ import { type History, isRange, type Range } from "./view.ts";
 
 const zip = promisify(gzip);
 
-export interface PageServerOptions {
+interface PageServerOptions {
   readonly page: Config["page"];
   readonly map: Config["map"];
   readonly hub: Hub;

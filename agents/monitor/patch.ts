@@ -1,6 +1,3 @@
-/** JSON without null, which a merge patch needs for removals. */
-export type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
-
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 

@@ -98,7 +98,7 @@ const anyOf = (names: readonly string[]): string =>
   names.map((name) => name.replace(/[\\.+*?()|[\]{}^$]/g, "\\$&")).join("|");
 const quoted = (text: string): string => JSON.stringify(text);
 
-export type OftenName = keyof typeof oftenQueries | keyof typeof brokerQueries | "depth" | "consumers" | "holders";
+type OftenName = keyof typeof oftenQueries | keyof typeof brokerQueries | "depth" | "consumers" | "holders";
 export type QueryName = OftenName | keyof typeof seldomQueries;
 
 /** The queries of each poll for a stack. */

@@ -23,7 +23,7 @@ export interface Sources {
   close(): Promise<void>;
 }
 
-export async function startSources(map: FlowMap, scenario: Scenario): Promise<Sources> {
+async function startSources(map: FlowMap, scenario: Scenario): Promise<Sources> {
   const names = new Map(
     Object.entries<Query>({ ...queriesOf(map), ...seldomQueries }).map(([name, query]) => [promqlOf(query), name]),
   );

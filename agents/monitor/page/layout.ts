@@ -8,12 +8,12 @@ export interface Box {
   readonly height: number;
 }
 
-export interface PlacedNode extends Box {
+interface PlacedNode extends Box {
   readonly shape: NodeShape;
 }
 
 /** Many nodes, shown as one box. */
-export interface PlacedGroup extends Box {
+interface PlacedGroup extends Box {
   readonly column: ColumnShape;
 }
 

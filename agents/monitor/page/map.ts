@@ -92,7 +92,7 @@ const groupName = (column: ColumnShape): string => `${column.nodes.length} ${col
 const order: readonly State[] = ["bad", "warn", "unknown", "ok"];
 
 /** What is said of many boxes: how many are healthy, and which are not. */
-export function groupNode(column: ColumnShape, view: FlowView): NodeView {
+function groupNode(column: ColumnShape, view: FlowView): NodeView {
   const all = column.nodes.map((shape) => ({ shape, node: nodeOf(view, shape) }));
   const faulty = all
     .filter(({ node }) => node.state !== "ok")

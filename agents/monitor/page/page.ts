@@ -9,7 +9,7 @@ import { HistorySection } from "./history.ts";
 import { MapList, MapPicture } from "./map.ts";
 import { SearchSection } from "./search.ts";
 
-export interface PageProps {
+interface PageProps {
   readonly paths: readonly PathShape[];
   readonly view: FlowView;
   /** How old the view is, in milliseconds. */
