@@ -48,7 +48,8 @@ const oftenQueries = {
   first: rate("warren_dispatcher_dispatched_total", "source"),
   dispatched: rate("warren_dispatcher_dispatched_total"),
   silence: least("warren_dispatcher_source_silence_seconds", "source"),
-  silent: most("warren_dispatcher_source_silent", "source"),
+  // A standby sees only who was first, so to it a source that is always second seems silent: all have to say so.
+  silent: least("warren_dispatcher_source_silent", "source"),
   lead: { kind: "mean", metric: "warren_dispatcher_lead_seconds", by: ["source"], over: latencySeconds },
   active: most("warren_dispatcher_active", "host"),
   unconfirmed: sum("warren_dispatcher_doubts_open"),
@@ -76,8 +77,9 @@ const brokerQueries = {
   alarm: promql('max by (host) ({__name__=~"rabbitmq_alarms_(memory_used|free_disk_space)_watermark"})'),
   clientQueues: promql("count by (cluster) (rabbitmq_detailed_queue_consumers > 0)"),
   clientDepth: promql("sum by (cluster) (rabbitmq_detailed_queue_messages)"),
+  // A full disk has 0 bytes available; a file system of no size or that can't be written to is no disk.
   disk: promql(
-    'min by (host) (node_filesystem_avail_bytes{fstype!~"tmpfs|ramfs|overlay"} / node_filesystem_size_bytes > 0)',
+    'min by (host) (node_filesystem_avail_bytes{fstype!~"tmpfs|ramfs"} / (node_filesystem_size_bytes > 0) unless node_filesystem_readonly == 1)',
   ),
 } as const satisfies Record<string, Query>;
 
