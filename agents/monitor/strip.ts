@@ -98,7 +98,7 @@ export function summary(figures: Reading, nowMs: number): string {
   const seconds = last === undefined ? silence : Math.max(0, nowMs / 1000 - last);
   const parts = [
     overdue === undefined ? "losses are not counted" : knows ? `${count(overdue, "lost", "lost")}` : "losses unknown",
-    ...(p99 === undefined || !Number.isFinite(p99) ? [] : [`p99 ${duration(p99)}`]),
+    ...(p99 === undefined || !Number.isFinite(p99) ? [] : [`p99\u00a0${duration(p99)}`]),
     ...(Number.isFinite(seconds) ? [`last ${ago(seconds)}`] : []),
   ];
   return parts.join(", ");
