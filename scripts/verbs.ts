@@ -110,6 +110,11 @@ export const verbs: readonly Verb[] = [
     load: () => import("./inspect/watch.ts"),
   },
   {
+    name: "report",
+    summary: "show a month: availability, latency, error budget, incidents; as Markdown or one page",
+    load: () => import("./inspect/report.ts"),
+  },
+  {
     name: "lock",
     summary: "show who holds a stack's lock; release one left by a process that is gone",
     load: () => import("./engine/lock.ts"),

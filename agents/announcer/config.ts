@@ -8,6 +8,9 @@ import { exchangeDefault, inputTopicDefault, topicPrefix } from "../lib/dispatch
 export const configSchema = commonConfig.extend({
   exchange: exchangeName.default(exchangeDefault).describe("topic exchange that announcements go to"),
   topicPrefix: topicPrefix.default(inputTopicDefault).describe("first words of the routing key"),
+  announcedTopic: topicPrefix
+    .optional()
+    .describe("topic of a copy of each announcement for auditors, once the broker has it; default: none is sent"),
   topicFileName: z
     .boolean()
     .default(false)

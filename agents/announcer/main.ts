@@ -5,6 +5,7 @@ import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-mai
 import { openBrokerSession } from "../lib/broker-session.ts";
 import { brokerHealth, waitingSeconds } from "../lib/health.ts";
 import { scan } from "../lib/scan.ts";
+import { SideNotices } from "../lib/side-notices.ts";
 import { openSpool } from "../lib/spool.ts";
 import { openSpooledPublisher } from "../lib/spooled-publisher.ts";
 import { findRoot, inspectInside } from "../lib/tree.ts";
@@ -34,6 +35,9 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     journaled: () => journal.size,
   });
   const reannouncer = openReannouncer(config, session, telemetry);
+  const { exchange, announcedTopic: topic } = config;
+  const copies =
+    topic === undefined ? undefined : new SideNotices({ session, exchange, topic, onOutcome: telemetry.copied });
   const publisher = openSpooledPublisher({
     session,
     spool,
@@ -41,6 +45,8 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     onConfirmed(message, waitedMs) {
       telemetry.confirmed(waitedMs);
       reannouncer?.confirmed(message);
+      const { body, headers = {}, contentType = "text/plain" } = message;
+      copies?.send({ body, headers, contentType });
     },
     onFailed: (_, outcome) => telemetry.refused(outcome),
   });
@@ -80,6 +86,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
       await announcer.stop(deadline);
       if (session.state === "ready") await publisher.drained(deadline);
       await publisher.stop();
+      await copies?.drained(deadline);
       await session.close();
       await spool.close();
       await journal.close();

@@ -15,6 +15,8 @@ export interface Telemetry extends AnnouncerEvents, ReannouncerEvents {
   confirmed(waitedMs: number): void;
   /** The broker did not confirm it; it will be sent again. */
   refused(outcome: string): void;
+  /** A copy for auditors. */
+  copied(outcome: string): void;
   readonly announcedCount: number;
   readonly rejections: readonly Rejection[];
   /** Why the tree is not watched; undefined while it is. */
@@ -32,6 +34,9 @@ export function openTelemetry(
 ): Telemetry {
   const announced = metrics.counter("announced", "products announced: safe in the spool, to be sent to the broker");
   const confirmed = metrics.counter("confirmed", "announcements confirmed by the broker");
+  const copies = metrics.counter("copies", "copies of confirmed announcements, sent to auditors, by outcome", [
+    "outcome",
+  ]);
   const refused = metrics.counter("publish_failures", "failed attempts to publish, by outcome", ["outcome"]);
   const rejected = metrics.counter("rejected", "products that could not be announced");
   const irregular = metrics.counter("irregular", "links, pipes and the like in the tree; never announced");
@@ -82,6 +87,9 @@ export function openTelemetry(
     },
     refused(outcome) {
       refused.inc({ outcome });
+    },
+    copied(outcome) {
+      copies.inc({ outcome });
     },
     rejected(path, reason) {
       rejected.inc();

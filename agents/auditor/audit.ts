@@ -1,7 +1,9 @@
+import { type AuditHistory, auditHistoryVersion } from "../lib/audit-history.ts";
 import type { Log } from "../lib/log.ts";
 import { Draft, type Took } from "./draft.ts";
 import { Gaps } from "./gaps.ts";
 import { Hearing } from "./hearing.ts";
+import { changesOf, type OpenIncidents } from "./incidents.ts";
 import type { Limits, Product, SentBetween } from "./product.ts";
 import type { Sighting } from "./sighting.ts";
 import { type DeadLetter, openStore, type Store, StoreCorrupt, StoreFault, setAside } from "./store.ts";
@@ -13,6 +15,8 @@ export interface AuditOptions {
   readonly limits: Limits;
   readonly checkMs: number;
   readonly keepMs: number;
+  /** Of hours and incidents. */
+  readonly keepHistoryMs: number;
   readonly productsMax: number;
   readonly serverOf: (source: string) => string;
   readonly log: Log;
@@ -31,6 +35,8 @@ interface Waiting {
 const idleCommitMs = 10_000;
 const judgedAtOnce = 2000;
 const trimmedAtOnce = 2000;
+/** In one answer. A month with more has other problems. */
+const incidentsMax = 5000;
 /** A smaller difference may be a slow start. */
 const clockBackMs = 1000;
 
@@ -115,6 +121,31 @@ export class Audit {
     return this.#store.open("overdue", Number.MAX_SAFE_INTEGER, limit);
   }
 
+  /** Hours and incidents between these times. */
+  history(fromMs: number, toMs: number): AuditHistory {
+    const store = this.#store;
+    const incidents = store.incidents(fromMs, toMs, incidentsMax);
+    return { version: auditHistoryVersion, hours: store.hours(fromMs, toMs), incidents };
+  }
+
+  /** The alerts that fire now. False while the disk accepts nothing. */
+  noteFiring(firing: OpenIncidents): boolean {
+    const nowMs = this.#options.nowMs();
+    const store = this.#store;
+    try {
+      const { began, ended } = changesOf(store.openIncidents(), firing);
+      if (began.length + ended.length === 0) return true;
+      store.transaction(() => {
+        for (const [name] of ended) store.endIncident(name, nowMs);
+        for (const [name, one] of began) store.beginIncident(name, one);
+      });
+      return true;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+  }
+
   /** `done` is called once it is committed. */
   take(sighting: Sighting, done: () => void): void {
     this.#batch.push({ sighting, at: this.hearing.sentBetween(this.#options.nowMs()), done });
@@ -174,7 +205,7 @@ export class Audit {
   }
 
   #write(batch: readonly Waiting[], due: readonly Product[], nowMs: number): Draft {
-    const { limits, serverOf, productsMax, keepMs } = this.#options;
+    const { limits, serverOf, productsMax, keepMs, keepHistoryMs } = this.#options;
     const store = this.#store;
     const draft = new Draft(this.#memory, { store, limits, serverOf });
     store.transaction(() => {
@@ -182,7 +213,9 @@ export class Audit {
       for (const { sighting, at } of batch) draft.add(sighting, at);
       this.#gaps.forgetBefore(nowMs - keepMs);
       for (const product of due) draft.judge(product, this.#gaps);
+      draft.hours.touch(nowMs);
       draft.write();
+      store.trimHistory(nowMs - keepHistoryMs);
       draft.removed(store.trim(productsMax, nowMs - keepMs, Math.max(trimmedAtOnce, batch.length)));
       draft.memory = { ...draft.memory, gaps: [...this.#gaps.all], heardMs: this.hearing.heardMs, atMs: nowMs };
       store.save(draft.memory);

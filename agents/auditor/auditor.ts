@@ -7,10 +7,12 @@ import type { Answer } from "../lib/metrics.ts";
 import type { Delivery } from "../lib/subscription.ts";
 import { joinTopologies } from "../lib/topology.ts";
 import { TopologyWatch } from "../lib/topology-watch.ts";
+import { AlertsWatch } from "./alerts-watch.ts";
 import { answer } from "./answers.ts";
 import { Audit } from "./audit.ts";
 import { auditQueueOf, type Config } from "./config.ts";
 import { Feed } from "./feed.ts";
+import type { OpenIncidents } from "./incidents.ts";
 import { readSighting } from "./sighting.ts";
 import { StoreFault } from "./store.ts";
 import { openTelemetry, type Telemetry } from "./telemetry.ts";
@@ -18,6 +20,7 @@ import { othersTopology, ownTopology } from "./topology.ts";
 
 /** The clock was set if it differs by more from how much time has passed. NTP corrects less at a time. */
 const clockSetMs = 1000;
+const dayMs = 86_400_000;
 const storeName = "products.sqlite";
 
 /** The auditor's shell: reads its queue, commits in batches, acks what is committed. It publishes nothing. */
@@ -28,6 +31,7 @@ export class Auditor implements RunningAgent {
   readonly #feed: Feed;
   readonly #watch: TopologyWatch;
   readonly #telemetry: Telemetry;
+  readonly #alerts: AlertsWatch | undefined;
   readonly #timer: NodeJS.Timeout;
   #sightings = 0;
   /** The clock, less the time that has passed since the process started. */
@@ -59,6 +63,9 @@ export class Auditor implements RunningAgent {
         if (queues.includes(queue)) this.#gap("its queue was missing");
       },
     });
+    const url = config.prometheusUrl;
+    const onFiring = (firing: OpenIncidents) => void this.#audit.noteFiring(firing);
+    this.#alerts = url === undefined ? undefined : new AlertsWatch({ url, log, onFiring });
     this.#timer = setInterval(() => this.#tick(), config.commitMs);
     this.#session.once("ready", () => lifeCycle.ready());
   }
@@ -90,6 +97,7 @@ export class Auditor implements RunningAgent {
 
   async stop(): Promise<void> {
     this.#watch.stop();
+    this.#alerts?.stop();
     await this.#feed.stop();
     clearInterval(this.#timer);
     this.#audit.commit();
@@ -158,7 +166,8 @@ function openAudit({ config, log, stateDirectory }: AgentContext<Config>, teleme
       path,
       limits: { overdueMs: config.overdueSeconds * 1000, windowMs: config.dedupWindowSeconds * 1000 },
       checkMs: config.checkMs,
-      keepMs: config.keepDays * 86_400_000,
+      keepMs: config.keepDays * dayMs,
+      keepHistoryMs: config.keepHistoryDays * dayMs,
       productsMax: config.productsMax,
       serverOf: (source) => names.get(source) ?? "other",
       log,

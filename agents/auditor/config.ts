@@ -1,13 +1,11 @@
 import { hostname } from "node:os";
 import { z } from "zod";
-import { commonConfig, exchangeName, queueName } from "../lib/config.ts";
+import { commonConfig, exchangeName } from "../lib/config.ts";
 import {
-  alternateTopicDefault,
+  announcedTopicDefault,
   auditQueueAt,
   dedupWindowSeconds,
   exchangeDefault,
-  inputQueueDefault,
-  inputTopicDefault,
   notifyTopicDefault,
   pulledTopicDefault,
   topicPrefix,
@@ -23,14 +21,12 @@ const productsMaxDefault = 5_000_000;
 /** The auditor's configuration. See `example.json` for an annotated one. */
 export const configSchema = commonConfig.extend({
   exchange: exchangeName.default(exchangeDefault).describe("topic exchange of all announcements"),
-  inputQueue: queueName.default(inputQueueDefault).describe("the dispatchers' queue, declared here too"),
-  inputTopic: topicPrefix.default(inputTopicDefault).describe("prefix of the topics under which announcements arrive"),
+  announcedTopic: topicPrefix
+    .default(announcedTopicDefault)
+    .describe("topic of the copies that announcers send of confirmed announcements"),
   notifyTopic: topicPrefix
     .default(notifyTopicDefault)
     .describe("prefix under which the first announcement of each product is published"),
-  alternateTopic: topicPrefix
-    .default(alternateTopicDefault)
-    .describe("prefix under which pullers request a product's twin; the input queue is bound to it"),
   twinTopic: topicPrefix.default(twinTopicDefault).describe("prefix under which a requested twin is published"),
   pulledTopic: topicPrefix.default(pulledTopicDefault).describe("topic under which pullers report placed products"),
   hostName: topicPrefix.optional().describe("name used for the queue; default: the system's host name"),
@@ -52,6 +48,16 @@ export const configSchema = commonConfig.extend({
     .describe("a product that is not placed this long after its first announcement is overdue"),
   dedupWindowSeconds,
   keepDays: z.int().min(1).max(90).default(7).describe("how long products are kept"),
+  keepHistoryDays: z
+    .int()
+    .min(31)
+    .max(4000)
+    .default(400)
+    .describe("how long the sums of each hour and the alerts are kept, for monthly reports"),
+  prometheusUrl: z
+    .url({ protocol: /^http$/ })
+    .optional()
+    .describe("the local Prometheus, whose alerts are kept as incidents; default: none are kept"),
   productsMax: z
     .int()
     .min(1000)

@@ -1,4 +1,5 @@
 import { Gaps } from "./gaps.ts";
+import { Hours } from "./hours.ts";
 import { judged } from "./judge.ts";
 import {
   type Counts,
@@ -30,6 +31,7 @@ export interface DraftOptions {
 export class Draft {
   readonly took: Took[] = [];
   memory: Memory;
+  readonly hours: Hours;
   readonly #options: DraftOptions;
   readonly #before = new Map<string, Product | undefined>();
   readonly #after = new Map<string, Product>();
@@ -37,13 +39,14 @@ export class Draft {
   constructor(memory: Memory, options: DraftOptions) {
     this.memory = memory;
     this.#options = options;
+    this.hours = new Hours((startMs) => options.store.hour(startMs));
   }
 
   add(sighting: Sighting, at: SentBetween): void {
     if (sighting.kind === "dead-letter") {
       const isNew = this.#options.store.addDeadLetter({ ...sighting, atMs: at.nowMs });
       if (isNew && sighting.key === undefined) this.#count("deadGarbage", 1);
-      else if (isNew) this.#count("deadProducts", 1);
+      else if (isNew) this.#countDeadProduct(at.nowMs);
       return;
     }
     if (sighting.kind === "announced") this.#noteServer(sighting.source, at.nowMs);
@@ -64,6 +67,8 @@ export class Draft {
     const gaps = new Gaps(this.memory.gaps);
     const addedMs = gaps.add({ fromMs, toMs, why });
     this.memory = { ...this.memory, gaps: [...gaps.all], gapMs: this.memory.gapMs + addedMs };
+    // A gap that began before everything is the start of the record.
+    if (fromMs > 0) this.hours.gap(fromMs, toMs, gaps);
   }
 
   /** Products that waited count as unknown when they are deleted. */
@@ -74,9 +79,11 @@ export class Draft {
     this.memory = { ...this.memory, counts: { ...counts, unknown: counts.unknown + waiting } };
   }
 
-  /** Writes the products to the store. */
+  /** Writes products and hours to the store. */
   write(): void {
-    for (const [key, product] of this.#after) this.#options.store.put(this.#before.get(key), product);
+    const { store } = this.#options;
+    for (const [key, product] of this.#after) store.put(this.#before.get(key), product);
+    for (const hour of this.hours.changed) store.putHour(hour);
   }
 
   #known(key: string): Product | undefined {
@@ -93,12 +100,19 @@ export class Draft {
     const names = Object.keys(added) as (keyof Counts)[];
     const sums = Object.fromEntries(names.map((name) => [name, counts[name] + added[name]])) as unknown as Counts;
     this.memory = { ...this.memory, counts: sums };
+    const { latePlaced: placedLate, dispatchedAgain: _, ...hourly } = added;
+    this.hours.add(after.firstMs, { ...hourly, placedLate });
     this.#count("waiting", Number(after.state === "waiting") - Number(before?.state === "waiting"));
     this.#count("overdueNow", Number(after.state === "overdue") - Number(before?.state === "overdue"));
   }
 
   #count(name: "waiting" | "overdueNow" | "deadProducts" | "deadGarbage", by: number): void {
     if (by !== 0) this.memory = { ...this.memory, [name]: Math.max(0, this.memory[name] + by) };
+  }
+
+  #countDeadProduct(nowMs: number): void {
+    this.#count("deadProducts", 1);
+    this.hours.add(nowMs, { deadLetters: 1 });
   }
 
   #noteServer(source: string, nowMs: number): void {
@@ -108,15 +122,16 @@ export class Draft {
       this.memory = { ...this.memory, lastAnnouncedMs: { ...lastAnnouncedMs, [name]: nowMs } };
   }
 
-  #measure({ placedMs = 0, announcedMs, closedMs }: Product, sighting: ProductSighting): void {
+  #measure({ placedMs = 0, firstMs, announcedMs, closedMs }: Product, sighting: ProductSighting): void {
     const placing = sighting.kind === "placed" ? sighting.placing : undefined;
     // Pullers and radar servers know both times exactly; the auditor's own clock is the next best.
     const exactMs = placing?.kind === "placed" && Math.abs(placing.placedMs - placedMs) < clocksDifferMs;
     const measuredMs = exactMs ? placing.placedMs : placedMs;
-    this.took.push({
-      announcedToPlacedMs: announcedMs === undefined ? undefined : Math.max(0, placedMs - announcedMs),
-      closedToPlacedMs: closedMs === undefined ? undefined : Math.max(0, measuredMs - closedMs),
-    });
+    const announcedToPlacedMs = announcedMs === undefined ? undefined : Math.max(0, placedMs - announcedMs);
+    const closedToPlacedMs = closedMs === undefined ? undefined : Math.max(0, measuredMs - closedMs);
+    this.took.push({ announcedToPlacedMs, closedToPlacedMs });
+    const tookMs = closedToPlacedMs ?? announcedToPlacedMs;
+    if (tookMs !== undefined) this.hours.took(firstMs, tookMs);
   }
 }
 

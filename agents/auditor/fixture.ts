@@ -52,6 +52,7 @@ export class Bench {
       limits: { overdueMs: 120_000, windowMs: 7_200_000 },
       checkMs: 2000,
       keepMs: 7 * 86_400_000,
+      keepHistoryMs: 400 * 86_400_000,
       productsMax: 100_000,
       serverOf: (source) => source,
       log: pino({ level: "silent" }),

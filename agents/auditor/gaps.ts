@@ -26,7 +26,7 @@ export class Gaps {
 
   /** Returns how many milliseconds are unknown that were not before; without an unbounded beginning (`fromMs` 0). */
   add(gap: Gap): number {
-    const before = this.#totalMs;
+    const before = this.#knownMs;
     const { fromMs, toMs, why } = gap;
     const touching = this.#gaps.filter((one) => one.fromMs <= toMs && one.toMs >= fromMs);
     const others = this.#gaps.filter((one) => !touching.includes(one));
@@ -37,7 +37,7 @@ export class Gaps {
     };
     this.#gaps = [...others, merged].toSorted((one, other) => one.fromMs - other.fromMs);
     this.#mergeOldest();
-    return Math.max(0, this.#totalMs - before);
+    return Math.max(0, this.#knownMs - before);
   }
 
   /** Whether any time between these is unknown. */
@@ -45,12 +45,20 @@ export class Gaps {
     return this.#gaps.some((gap) => gap.fromMs <= toMs && gap.toMs >= fromMs);
   }
 
+  /** Unknown time between these, in milliseconds. */
+  totalMs(fromMs: number, toMs: number): number {
+    return this.#gaps.reduce(
+      (sum, gap) => sum + Math.max(0, Math.min(gap.toMs, toMs) - Math.max(gap.fromMs, fromMs)),
+      0,
+    );
+  }
+
   /** Nothing older is asked for. */
   forgetBefore(timeMs: number): void {
     this.#gaps = this.#gaps.filter(({ toMs }) => toMs >= timeMs);
   }
 
-  get #totalMs(): number {
+  get #knownMs(): number {
     return this.#gaps.reduce((sum, { fromMs, toMs }) => sum + (fromMs === 0 ? 0 : toMs - fromMs), 0);
   }
 

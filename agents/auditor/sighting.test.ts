@@ -4,7 +4,7 @@ import { keyOf } from "./fixture.ts";
 import { type AuditMessage, readSighting } from "./sighting.ts";
 
 const topics = {
-  ...{ inputTopic: "v00.urp.input", notifyTopic: "v00.urp.notify" },
+  ...{ announcedTopic: "v00.urp.announced", notifyTopic: "v00.urp.notify" },
   ...{ twinTopic: "v00.urp.twin", pulledTopic: "v00.urp.pulled" },
 };
 const key = keyOf("p");
@@ -17,7 +17,7 @@ const read = (routingKey: string, more?: Partial<AuditMessage>) => readSighting(
 
 describe("a message", () => {
   test("says that a product was announced, dispatched or sent as a twin, by its topic", () => {
-    expect(read("v00.urp.input.a.b", { marks: { closedMs: 5 } })).toEqual({
+    expect(read("v00.urp.announced", { marks: { closedMs: 5 } })).toEqual({
       ...{ kind: "announced", key, path: "db/p", source: "urp-1", closedMs: 5 },
     });
     expect(read("v00.urp.notify")).toEqual({ kind: "dispatched", key, path: "db/p", id: "m-1", inDoubt: false });
@@ -54,7 +54,7 @@ describe("a message", () => {
 
   test.each([
     ["under another topic", message("v00.urp.other")],
-    ["that is no announcement", message("v00.urp.input.a", { body: Buffer.from("hello") })],
+    ["that is no announcement", message("v00.urp.announced", { body: Buffer.from("hello") })],
     ["that is no receipt", message("v00.urp.pulled", { body: Buffer.from(key.toUpperCase()) })],
   ])("says nothing: one %s", (_, one) => {
     expect(readSighting(one, topics)).toBeUndefined();

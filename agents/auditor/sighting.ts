@@ -70,7 +70,7 @@ export function readSighting(message: AuditMessage, topics: AuditSources): Sight
   if (!read.ok) return undefined;
   const { key, source } = read.value;
   const path = pathOf(body);
-  if (topicTail(topics.inputTopic, routingKey) !== undefined)
+  if (routingKey === topics.announcedTopic)
     return { kind: "announced", key, path, source: cutToBytes(source, pathBytesMax), closedMs: marks.closedMs };
   if (topicTail(topics.notifyTopic, routingKey) !== undefined)
     return { kind: "dispatched", key, path, id: messageIdOf(message), inDoubt: marks.doubt ?? false };

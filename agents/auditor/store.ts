@@ -1,5 +1,7 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { type AuditHour, auditHour, type Incident, incident } from "../lib/audit-history.ts";
+import type { OpenIncidents } from "./incidents.ts";
 import { type Product, waitingSinceMs } from "./product.ts";
 import {
   columns,
@@ -118,6 +120,56 @@ export class Store {
     this.#run("INSERT OR REPLACE INTO memory VALUES (1, ?)", JSON.stringify(memory));
   }
 
+  hour(startMs: number): AuditHour | undefined {
+    const row = this.#get("SELECT content FROM hours WHERE start_ms = ?", startMs);
+    return row && auditHour.parse(JSON.parse(String(row.content)));
+  }
+
+  putHour(hour: AuditHour): void {
+    this.#run("INSERT OR REPLACE INTO hours VALUES (?, ?)", hour.startMs, JSON.stringify(hour));
+  }
+
+  hours(fromMs: number, toMs: number): AuditHour[] {
+    const rows = this.#all("SELECT content FROM hours WHERE start_ms >= ? AND start_ms < ? ORDER BY 1", fromMs, toMs);
+    return rows.map(({ content }) => auditHour.parse(JSON.parse(String(content))));
+  }
+
+  openIncidents(): OpenIncidents {
+    const rows = this.#all("SELECT name, content FROM incidents WHERE ended_ms IS NULL");
+    return new Map(rows.map(({ name, content }) => [String(name), incident.parse(JSON.parse(String(content)))]));
+  }
+
+  /** Incidents of which a part lies between these times, the oldest first. */
+  incidents(fromMs: number, toMs: number, limit: number): Incident[] {
+    const rows = this.#all(
+      "SELECT content, ended_ms FROM incidents WHERE began_ms < ? AND (ended_ms IS NULL OR ended_ms >= ?) ORDER BY id LIMIT ?",
+      ...[toMs, fromMs, limit],
+    );
+    return rows.map(({ content, ended_ms }) => {
+      const endedMs = ended_ms === null ? {} : { endedMs: Number(ended_ms) };
+      return { ...incident.parse(JSON.parse(String(content))), ...endedMs };
+    });
+  }
+
+  beginIncident(name: string, one: Incident): void {
+    this.#run(
+      "INSERT INTO incidents (name, began_ms, content) VALUES (?, ?, ?)",
+      name,
+      one.beganMs,
+      JSON.stringify(one),
+    );
+  }
+
+  endIncident(name: string, endedMs: number): void {
+    this.#run("UPDATE incidents SET ended_ms = ? WHERE name = ? AND ended_ms IS NULL", endedMs, name);
+  }
+
+  /** Deletes hours and incidents from before. */
+  trimHistory(beforeMs: number): void {
+    this.#run("DELETE FROM hours WHERE start_ms < ?", beforeMs);
+    this.#run("DELETE FROM incidents WHERE ended_ms < ?", beforeMs);
+  }
+
   /** Products in this state since `untilMs` or before, the oldest first. */
   open(state: "waiting" | "overdue", untilMs: number, limit: number): Product[] {
     // The state is part of the text, so that its index is used.
@@ -176,7 +228,8 @@ export class Store {
       this.#database.exec(`BEGIN IMMEDIATE; ${schema} COMMIT`);
     else if (version !== schemaVersion) throw new StoreCorrupt(`it has version ${version}, not ${schemaVersion}`);
     try {
-      for (const table of ["products", "dead_letters", "memory"]) this.#database.prepare(`SELECT * FROM ${table}`);
+      for (const table of ["products", "dead_letters", "hours", "incidents", "memory"])
+        this.#database.prepare(`SELECT * FROM ${table}`);
     } catch (cause) {
       throw new StoreCorrupt("it has other tables", { cause });
     }

@@ -1,16 +1,10 @@
-import { auditKeys, auditLimit, inputQueueOf } from "../lib/dispatch-topics.ts";
+import { auditKeys, auditLimit } from "../lib/dispatch-topics.ts";
 import { deadLetterExchange, deadLetterTopology, joinTopologies, type Topology } from "../lib/topology.ts";
 import { auditQueueOf, type Config } from "./config.ts";
 
-/**
- * What must exist before this auditor's queue does: an announcement, or a dead letter, that reaches the auditor alone would be lost, because the
- * broker returns only what reaches no queue at all.
- */
-export const othersTopology = (config: Config): Topology =>
-  joinTopologies(deadLetterTopology, {
-    exchanges: [{ name: config.exchange, type: "topic" }],
-    queues: [inputQueueOf(config)],
-  });
+/** What must exist before this auditor's queue does: a dead letter that reaches the auditor alone would be lost. */
+export const othersTopology = ({ exchange }: Config): Topology =>
+  joinTopologies(deadLetterTopology, { exchanges: [{ name: exchange, type: "topic" }], queues: [] });
 
 /** This auditor's queue. */
 export function ownTopology(config: Config): Topology {

@@ -6,7 +6,6 @@ import {
   alternateTopicDefault,
   dedupWindowSeconds,
   exchangeDefault,
-  inputQueueDefault,
   inputTopicDefault,
   ledgerQueueAt,
   markerTopicDefault,
@@ -40,7 +39,7 @@ const confirmTimeoutMinMs = 1000;
 const own = {
   exchange: exchangeName.default(exchangeDefault).describe("topic exchange of all announcements"),
   inputQueue: queueName
-    .default(inputQueueDefault)
+    .default("cmc.urp.input")
     .describe("queue that keeps announcements while no dispatcher consumes it"),
   inputTopic: topicPrefix.default(inputTopicDefault).describe("prefix of the topics under which announcements arrive"),
   notifyTopic: topicPrefix

@@ -1,16 +1,21 @@
-import { inputQueueOf, ledgerKeys, ledgerLifetime, markerTopic } from "../lib/dispatch-topics.ts";
+import { ledgerKeys, ledgerLifetime, markerTopic } from "../lib/dispatch-topics.ts";
 import { deadLetterTopology, joinTopologies, type QueueDeclaration, type Topology } from "../lib/topology.ts";
 import { type Config, hostNameOf, ledgerQueueOf } from "./config.ts";
 import type { LedgerTopics } from "./ledger-record.ts";
 
 /** All queues are declared here, so that nothing is lost before the first announcer or puller starts. */
 export function topologyOf(config: Config): Topology {
-  const { exchange, notifyTopic, twinTopic, outputQueues } = config;
+  const { exchange, inputQueue, inputTopic, notifyTopic, alternateTopic, twinTopic, outputQueues } = config;
   const bind = (...patterns: string[]) => patterns.map((pattern) => ({ exchange, pattern }));
   return joinTopologies(deadLetterTopology, {
     exchanges: [{ name: exchange, type: "topic" }],
     queues: [
-      inputQueueOf(config),
+      {
+        name: inputQueue,
+        // The fence if two hosts believe that they hold the address: the broker feeds only one of them.
+        arguments: { "x-single-active-consumer": true },
+        bindings: bind(`${inputTopic}.#`, `${alternateTopic}.#`),
+      },
       ...outputQueues.map((name) => ({ name, bindings: bind(`${notifyTopic}.#`, `${twinTopic}.#`) })),
       ledgerOf(config),
     ],

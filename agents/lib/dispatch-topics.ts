@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { routingKeyBytesMax } from "./topics.ts";
-import type { QueueDeclaration } from "./topology.ts";
 
 /** A longer prefix would leave no room for tails: a topic has at most 255 bytes. */
 const topicPrefixCharactersMax = 100;
@@ -13,8 +12,6 @@ export const topicPrefix = z
 
 /** Topic exchange of announcements. */
 export const exchangeDefault = "cmc";
-/** The queue that keeps announcements for the dispatchers. */
-export const inputQueueDefault = "cmc.urp.input";
 /** The queue that dispatchers feed and pullers share. */
 export const pullQueueDefault = "cmc.urp.pull";
 /** Announcements arrive under this prefix. */
@@ -25,6 +22,8 @@ export const notifyTopicDefault = "v00.urp.notify";
 export const alternateTopicDefault = "v00.urp.alternate";
 /** The answer to such a request: the twin's announcement. */
 export const twinTopicDefault = "v00.urp.twin";
+/** Announcers' copies of confirmed announcements, for auditors. */
+export const announcedTopicDefault = "v00.urp.announced";
 /** Pullers' receipts: the product is in a receiver queue folder. */
 export const pulledTopicDefault = "v00.urp.pulled";
 /** Messages between pullers: which of them run, and what each has done with redelivered products. */
@@ -61,28 +60,18 @@ export const dedupWindowSeconds = z
   .default(7200)
   .describe("how long a product's name is remembered after its first arrival");
 
-export type InputSources = Readonly<Record<"exchange" | "inputQueue" | "inputTopic" | "alternateTopic", string>>;
-
-/** The dispatchers' queue. Auditors declare it too: see `auditKeys`. */
-export const inputQueueOf = ({ exchange, inputQueue, inputTopic, alternateTopic }: InputSources): QueueDeclaration => ({
-  name: inputQueue,
-  // The fence if two hosts believe that they hold the address: the broker feeds only one of them.
-  arguments: { "x-single-active-consumer": true },
-  bindings: [`${inputTopic}.#`, `${alternateTopic}.#`].map((pattern) => ({ exchange, pattern })),
-});
-
 /** The queue by which a host's auditor knows what was announced, published and placed. */
 export const auditQueueAt = (host: string): string => `cmc.urp.audit.${host}`;
 
 /** The topics that an auditor reads. */
-export type AuditSources = Readonly<Record<"inputTopic" | "notifyTopic" | "twinTopic" | "pulledTopic", string>>;
+export type AuditSources = Readonly<Record<"announcedTopic" | "notifyTopic" | "twinTopic" | "pulledTopic", string>>;
 
 /**
- * Binding keys of an auditor's queue; all dead letters are bound in addition. Because of this queue, the broker no longer returns an announcement
- * that reaches no input queue. So an auditor declares and binds the input queue before its own, and again when it is missing.
+ * Binding keys of an auditor's queue; all dead letters are bound in addition. Announcements are not: with another queue bound to them, the broker
+ * would no longer return one that reaches no dispatcher, and its announcer would not send it again.
  */
-export const auditKeys = ({ inputTopic, notifyTopic, twinTopic, pulledTopic }: AuditSources): string[] => [
-  `${inputTopic}.#`,
+export const auditKeys = ({ announcedTopic, notifyTopic, twinTopic, pulledTopic }: AuditSources): string[] => [
+  announcedTopic,
   `${notifyTopic}.#`,
   `${twinTopic}.#`,
   pulledTopic,

@@ -5,6 +5,7 @@ import { openBrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
 import { FeedWatch } from "../lib/feed-watch.ts";
 import { ReceiverQueue } from "../lib/receiver-queue.ts";
+import { SideNotices } from "../lib/side-notices.ts";
 import { Alternates } from "./alternates.ts";
 import { type Config, configSchema } from "./config.ts";
 import { Downloader } from "./download.ts";
@@ -13,7 +14,7 @@ import { openPeers } from "./open-peers.ts";
 import { exportPlaced, openPlaced } from "./open-placed.ts";
 import type { Inquiry } from "./peer-message.ts";
 import { Puller } from "./puller.ts";
-import { Receipts } from "./receipts.ts";
+import { receiptNotice } from "./receipt.ts";
 import { statusOf } from "./status.ts";
 import { openTelemetry } from "./telemetry.ts";
 import { topologyOf } from "./topology.ts";
@@ -30,8 +31,8 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   const notices = openNotices(config, log);
   const host = hostname();
   const alternates = new Alternates({ session: notices, exchange, topics: config, who: `puller@${host}` });
-  const receipts = new Receipts({
-    ...{ session: notices, exchange, topic: pulledTopic, host },
+  const receipts = new SideNotices({
+    ...{ session: notices, exchange, topic: pulledTopic },
     onOutcome: telemetry.receipt,
   });
   const puller = new Puller(config, {
@@ -42,7 +43,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     placing: (about, part) => journal.placing(about, part),
     dropped: (part) => journal.dropped(part),
     askOthers: (about, signal) => peers.ask(about, signal),
-    sendReceipt: (receipt) => receipts.send(receipt),
+    sendReceipt: (receipt) => receipts.send(receiptNotice(receipt, host, Date.now())),
     now: nowMs,
     events: telemetry,
   });

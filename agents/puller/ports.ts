@@ -6,7 +6,7 @@ import type { Order } from "./order.ts";
 import type { SilentOrigin } from "./origins.ts";
 import type { Inquiry } from "./peer-message.ts";
 import type { PeerAnswer } from "./peers.ts";
-import type { Receipt } from "./receipts.ts";
+import type { Receipt } from "./receipt.ts";
 
 /** One announcement being handled. `signal` aborts when it is no longer ours and the broker redelivers it to another puller. */
 export interface Announced extends Addressed {

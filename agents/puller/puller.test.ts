@@ -7,7 +7,7 @@ import type { DownloadOptions, Outcome } from "./download.ts";
 import type { Inquiry } from "./peer-message.ts";
 import type { PullerPorts } from "./ports.ts";
 import { Puller } from "./puller.ts";
-import type { Receipt } from "./receipts.ts";
+import type { Receipt } from "./receipt.ts";
 
 const config = configSchema.parse({
   broker: { hosts: ["localhost"], user: "u", passwordFile: "p" },

@@ -1,10 +1,11 @@
 import type { BrokerSession } from "../lib/broker-session.ts";
 import type { FeedWatch } from "../lib/feed-watch.ts";
 import { type AgentHealth, brokerHealth } from "../lib/health.ts";
+import type { SideNotices } from "../lib/side-notices.ts";
 import type { OpenPeers } from "./open-peers.ts";
 import { describeSilence } from "./origins.ts";
 import type { Puller } from "./puller.ts";
-import type { Receipts } from "./receipts.ts";
+
 import type { Counts } from "./telemetry.ts";
 
 /** What a puller's status is made of. */
@@ -13,7 +14,7 @@ export interface PullerView {
   readonly puller: Pick<Puller, "localFault" | "silentOrigins">;
   readonly session: Pick<BrokerSession, "state" | "description">;
   readonly notices: Pick<BrokerSession, "description">;
-  readonly receipts: Pick<Receipts, "pending">;
+  readonly receipts: Pick<SideNotices, "pending">;
   readonly peers: Pick<OpenPeers, "counts">;
   readonly feed: Pick<FeedWatch, "isStarved">;
   readonly queue: string;

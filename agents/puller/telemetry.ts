@@ -1,8 +1,8 @@
 import type { Log } from "../lib/log.ts";
 import { durationBuckets, type Metrics } from "../lib/metrics.ts";
+import type { NoticeOutcome } from "../lib/side-notices.ts";
 import type { SilentOrigin } from "./origins.ts";
 import type { PullerEvents } from "./ports.ts";
-import type { ReceiptOutcome } from "./receipts.ts";
 
 export interface Counts {
   readonly pulledCount: number;
@@ -14,7 +14,7 @@ export interface Counts {
 
 export interface Telemetry extends PullerEvents {
   readonly counts: Counts;
-  receipt(outcome: ReceiptOutcome): void;
+  receipt(outcome: NoticeOutcome): void;
   /** They did not answer in time. */
   peersSilent(others: readonly string[]): void;
   /** The connection is dropped because messages wait and the broker delivers none. */

@@ -7,6 +7,7 @@ import { ledgerQueueAt } from "../../agents/lib/dispatch-topics.ts";
 import { parseStackConfig, type StackConfig } from "../config/index.ts";
 import { agentQueues, ledgerHostOf } from "./agent-queues.ts";
 import { contentOf, fixtureConfig, hostOf, stackValues } from "./fixture.ts";
+import { auditorUnit } from "./names.ts";
 
 /** The queues that the dispatcher of a host declares, from its rendered config. */
 const declared = (host: string, config: StackConfig) =>
@@ -16,8 +17,7 @@ const sorted = (keys: readonly string[]) => keys.toSorted();
 
 describe.each(["lab", "lab4"])("the agents' queues of stack %s", (stack) => {
   const config = fixtureConfig(stack);
-  // Without those of auditors, which only they declare.
-  const model = agentQueues(config, "bunny").filter(({ name }) => !name.startsWith("cmc.urp.audit."));
+  const model = agentQueues(config, "bunny").filter(({ declaredBy }) => declaredBy?.unit !== auditorUnit);
   const dispatchers = config.brokers.bunny?.members ?? [];
 
   it("are those that the dispatchers declare, with bindings and the arguments that follow from the config", () => {
@@ -74,7 +74,7 @@ it("include one for the auditor of each monitor, as in its config; without a mon
   const auditor = auditorSchema.parse(JSON.parse(contentOf(hostOf("px-1", watched), path)));
   expect(auditor).toMatchObject({ hostName: "px-1", radarServers: { "urp-1": ["urp-1.cmc.ec.gc.ca", "urp-1"] } });
   const [queue] = ownTopology(auditor).queues;
-  const added = agentQueues(watched, "bunny").filter(({ declaredBy }) => declaredBy?.unit === "warren-auditor.service");
+  const added = agentQueues(watched, "bunny").filter(({ declaredBy }) => declaredBy?.unit === auditorUnit);
   expect(added.map(({ name, declaredBy }) => [name, declaredBy?.host])).toEqual([[queue?.name, "px-1"]]);
   expect(added[0]?.bindings.map(({ exchange, key }) => `${exchange} ${key}`)).toEqual(
     queue?.bindings.map(({ exchange, pattern }) => `${exchange} ${pattern}`),

@@ -1,6 +1,7 @@
 import { configSchema as auditorSchema } from "../../agents/auditor/config.ts";
 import {
   alternateTopicDefault,
+  announcedTopicDefault,
   auditKeys,
   auditLimit,
   auditQueueAt,
@@ -23,6 +24,13 @@ import type { AgentQueueModel, ClusterModel } from "./types.ts";
 /** Topics of messages between dispatchers and pullers. */
 export const sharedTopics = {
   alternateTopic: alternateTopicDefault,
+  twinTopic: twinTopicDefault,
+  pulledTopic: pulledTopicDefault,
+} as const;
+
+/** Topics that auditors read, beside the dispatches. */
+export const auditTopics = {
+  announcedTopic: announcedTopicDefault,
   twinTopic: twinTopicDefault,
   pulledTopic: pulledTopicDefault,
 } as const;
@@ -105,10 +113,10 @@ function messageAgentQueues({ receivers, bridges }: StackConfig, cluster: string
 
 /** Auditors follow the virtual IP, so with two clusters theirs are at the one that carries the announcements. */
 function auditorsQueues(config: StackConfig, cluster: string): AgentQueueModel[] {
-  const { broker, exchange, inputTopic, notifyTopic } = config.announcements;
+  const { broker, exchange, notifyTopic } = config.announcements;
   if (cluster !== broker) return [];
   return auditorHosts(config).map((host) => {
-    const own = queue(auditQueueAt(host), exchange, ...auditKeys({ inputTopic, notifyTopic, ...sharedTopics }));
+    const own = queue(auditQueueAt(host), exchange, ...auditKeys({ notifyTopic, ...auditTopics }));
     return {
       ...own,
       arguments: auditLimit(auditorSchema.shape.queueMessagesMax.parse(undefined)),

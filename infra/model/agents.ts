@@ -15,7 +15,7 @@ import {
   productAccount,
   serviceAccount,
 } from "./agent-part.ts";
-import { hasPullers, queueTypeOf, sharedTopics } from "./agent-queues.ts";
+import { auditorHosts, auditTopics, hasPullers, queueTypeOf, sharedTopics } from "./agent-queues.ts";
 import { productUrlPath } from "./apache.ts";
 import { dispatchedClusterOf, isDispatcherHost, worseDispatchers } from "./dispatchers.ts";
 import { brokerUnit, dispatcherUnit, pullerUnit } from "./names.ts";
@@ -68,6 +68,7 @@ export function announcerPart(context: PartContext): HostPart {
     rootDirectory: announcements.productRoot,
     pathPrefix: productUrlPath(announcements.productRoot).replaceAll("/", ""),
     baseUrl: announcedBaseUrl(context.config, context.host),
+    ...(auditorHosts(context.config).length > 0 ? { announcedTopic: auditTopics.announcedTopic } : {}),
     ...reannounced(context.config),
   };
   const part = agentPart(context, {

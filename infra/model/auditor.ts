@@ -2,8 +2,9 @@ import { type Config as AuditorConfig, configSchema } from "../../agents/auditor
 import { announcedBaseUrl } from "../config/full-names.ts";
 import type { StackConfig } from "../config/index.ts";
 import { agentPart, inOrderOf, type Own, serviceAccount } from "./agent-part.ts";
-import { auditorHosts, sharedTopics } from "./agent-queues.ts";
+import { auditorHosts, auditTopics } from "./agent-queues.ts";
 import { atAnnouncements } from "./agents.ts";
+import { prometheusPort } from "./monitored.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
 /** Radar servers, with the hosts in their announcements' URLs: their names in the stack were in announcements before they had full names. */
@@ -18,12 +19,13 @@ function radarServers(config: StackConfig): AuditorConfig["radarServers"] {
 export function auditorPart(context: PartContext): HostPart {
   const { config, host } = context;
   if (!auditorHosts(config).includes(host)) return {};
-  const { exchange, inputQueue, inputTopic, notifyTopic, dedupWindowSeconds } = config.announcements;
+  const { exchange, notifyTopic, dedupWindowSeconds } = config.announcements;
   const own: Own<AuditorConfig> = {
-    ...{ exchange, inputQueue, inputTopic, notifyTopic, dedupWindowSeconds },
-    ...sharedTopics,
+    ...{ exchange, notifyTopic, dedupWindowSeconds },
+    ...auditTopics,
     hostName: host,
     radarServers: radarServers(config),
+    prometheusUrl: `http://127.0.0.1:${prometheusPort}`,
   };
   return agentPart(context, {
     name: "auditor",

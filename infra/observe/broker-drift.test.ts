@@ -124,10 +124,7 @@ describe("objects of a cluster", () => {
     [
       "a binding of the agents gone",
       (found) => ({ bindings: found.bindings.filter((one) => one.key !== "v00.urp.input.#") }),
-      [
-        "binding of cmc.urp.input to cmc: key v00.urp.input.# is gone",
-        "binding of cmc.urp.audit.px-1 to cmc: key v00.urp.input.# is gone",
-      ],
+      ["binding of cmc.urp.input to cmc: key v00.urp.input.# is gone"],
     ],
     ["a queue of the agents gone", without("queues", "cmc.urp.pull"), ["queue cmc.urp.pull: is gone"]],
     [

@@ -1,9 +1,9 @@
 import type { StackConfig } from "../../infra/config/index.ts";
+import { alertmanagerPort } from "../../infra/model/monitored.ts";
+import { monitorHosts } from "../../infra/model/monitored-hosts.ts";
 import { openHosts } from "./hosts.ts";
 import { type AskLoopback, withLoopback } from "./loopback-http.ts";
 
-/** Alertmanager's port on the loopback of a monitor. */
-const alertmanagerPort = 9093;
 /** A run that is killed ends no silence, so each ends by itself. Milliseconds; longer than any runbook takes on a healthy system. */
 export const silenceMs = 2 * 3_600_000;
 
@@ -44,7 +44,6 @@ export const matchersOf = (hosts: readonly string[]): Matcher[] => [
  */
 export async function silenceTickets(work: PlannedWork, open = askThroughTunnel): Promise<() => Promise<void>> {
   const { config, hosts, verb, say, forMs = silenceMs } = work;
-  const monitors = Object.keys(config.hosts).filter((name) => config.hosts[name]?.roles.includes("monitor"));
   const startsAt = new Date();
   const silence = {
     matchers: matchersOf(hosts),
@@ -53,7 +52,7 @@ export async function silenceTickets(work: PlannedWork, open = askThroughTunnel)
     createdBy: "warren",
     comment: `./warren ${verb} -s ${work.stack}`,
   };
-  for (const monitor of monitors) {
+  for (const monitor of monitorHosts(config)) {
     try {
       const id = await open(work, monitor, async (ask) => idOf(await ask("POST", "/api/v2/silences", silence)));
       return () =>

@@ -10,6 +10,7 @@ import { Telemetry as DispatcherTelemetry } from "../../agents/dispatcher/teleme
 import { codecV00 } from "../../agents/lib/codec-v00.ts";
 import {
   alternateTopicDefault,
+  announcedTopicDefault,
   auditQueueAt,
   ledgerQueueAt,
   peersTopicDefault,
@@ -62,7 +63,13 @@ test("every queue and key is the one that config and agents have", () => {
   // Not the department's domain.
   expect(matches(/\b(cmc\.(?!ec\.gc\.ca)[a-z]+(?:\.[a-z]+)*)/g).filter((name) => !known.includes(name))).toEqual([]);
   const topics = matches(/\b(v00\.urp\.[a-z]+)/g);
-  const shared = [alternateTopicDefault, peersTopicDefault, pulledTopicDefault, twinTopicDefault];
+  const shared = [
+    announcedTopicDefault,
+    alternateTopicDefault,
+    peersTopicDefault,
+    pulledTopicDefault,
+    twinTopicDefault,
+  ];
   expect(topics.toSorted()).toEqual([inputTopic, notifyTopic, ...shared].toSorted());
 });
 

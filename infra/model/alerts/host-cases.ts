@@ -146,14 +146,14 @@ export const hostCases: readonly AlertCase[] = [
   {
     alert: "DiskFillsUp",
     on: "a third is free, and ten bytes a second go",
-    series: { [disk("avail")]: rise(330_000, -50, 900), [disk("size")]: flat(1_000_000, 900) },
-    firing: { 300: 0, 305: 1 },
+    series: { [disk("avail")]: rise(330_000, -50, 4200), [disk("size")]: flat(1_000_000, 4200) },
+    firing: { 3895: 0, 3905: 1 },
   },
   {
     alert: "DiskFillsUp",
     on: "it fills slowly: in three weeks",
-    series: { [disk("avail")]: rise(330_000, -1, 900), [disk("size")]: flat(1_000_000, 900) },
-    firing: { 305: 0, 895: 0 },
+    series: { [disk("avail")]: rise(330_000, -1, 4200), [disk("size")]: flat(1_000_000, 4200) },
+    firing: { 305: 0, 4195: 0 },
   },
   {
     alert: "ClockOff",

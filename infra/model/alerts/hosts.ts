@@ -70,14 +70,14 @@ export const hostAlerts: readonly Alert[] = [
       const available = `node_filesystem_avail_bytes{${ownFileSystems}}`;
       const size = `node_filesystem_size_bytes{${ownFileSystems}}`;
       return `${available} / ${size} < 0.05
-or (predict_linear(${available}[${window(21_600)}], 86400) < 0 and ${available} / ${size} < 0.4)`;
+or (predict_linear(${available}[${window(21_600)}], 86400) < 0 and ${available} / ${size} < 0.4 and ${available} offset ${window(3600)})`;
     },
     summary: "{{ $labels.mountpoint }} on {{ $labels.host }} is full or will be within a day",
     felt: "Nothing yet. A full disk stops what writes to it.",
     step: "disks-have-room",
     look: [logs],
     remedy: "Remove what fills it, or enlarge it. For a product tree: does what empties it still run?",
-    why: "A day leaves the next morning to act. Over 40 % of free space a line through six hours says too little; below 5 % no forecast is needed.",
+    why: "A day leaves the next morning to act. Over 40 % of free space a line through six hours says too little, and so does one through less than an hour, as after an installation; below 5 % no forecast is needed.",
   },
   {
     name: "ClockOff",

@@ -3,14 +3,14 @@ import { deadLetterQueue } from "../../../agents/lib/topology.ts";
 import { deliversBy } from "../../../infra/config/data-servers.ts";
 import type { Role } from "../../../infra/config/hosts.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
-import { type AgentName, type InstanceName, metricsPorts } from "../../../infra/model/agent-part.ts";
+import { type AgentName, type InstanceName, metricsPorts, productAccount } from "../../../infra/model/agent-part.ts";
 import { messageQueueOf } from "../../../infra/model/agent-queues.ts";
 import { productUrlPath } from "../../../infra/model/apache.ts";
 import { keptQueues } from "../../../infra/model/datamart.ts";
 import { deliveryKeyFile, deliveryKnownHosts, deliveryPlaces, notifyPlaces } from "../../../infra/model/delivery.ts";
 import { dispatcherHosts } from "../../../infra/model/dispatchers.ts";
 import { bridgePlaces, receiverPlaces } from "../../../infra/model/message-agents.ts";
-import { brokerUnit, ftpUnit, keepalivedUnit } from "../../../infra/model/names.ts";
+import { alertmanagerUnit, brokerUnit, ftpUnit, keepalivedUnit, prometheusUnit } from "../../../infra/model/names.ts";
 import { clientsOf, publicServerAt, publicServers } from "../../../infra/model/public-servers.ts";
 import { subscriberQueueOf } from "../../../infra/model/subscriber.ts";
 import { virtualIpModels } from "../../../infra/model/virtual-ips.ts";
@@ -85,6 +85,8 @@ export interface PublicRoad {
   /** By agent, the txq that it empties: files to be delivered, or notifications. */
   readonly queueDirectories: Readonly<Record<string, string>>;
   readonly productRoot: string;
+  /** The account of the server that owns delivered files. */
+  readonly account: string;
   /** Trees below it that are filled by programs other than px. */
   readonly watchedTrees: readonly string[];
   readonly clientDirectory: string;
@@ -135,7 +137,7 @@ const unitsOfRole: Readonly<Record<Role, readonly string[]>> = {
   dd: [brokerUnit, "apache2.service", ftpUnit],
   client: [subscriberUnit],
   ldap: ["slapd.service"],
-  monitor: [],
+  monitor: [prometheusUnit, alertmanagerUnit],
 };
 
 export function chainOf(stack: string, config: StackConfig): Chain {
@@ -189,7 +191,7 @@ function publicRoadsOf(config: StackConfig, having: (role: Role) => string[]): P
         ...Object.fromEntries(deliveries.map(({ name, sender }) => [name, sender.queueDirectory])),
         ...(delivery ? { [notifier]: notifyDirectory } : {}),
       },
-      ...{ productRoot, watchedTrees },
+      ...{ productRoot, account: delivery?.user ?? productAccount.name, watchedTrees },
       ...{ clientDirectory: datamart.clients.directory, clientsHearAll: datamart.clients.topic === "#" },
       queues: Object.fromEntries(clients.map((client) => [client, subscriberQueueOf(client)])),
       messagesMax: datamart.queueManager.messagesMax,

@@ -59,7 +59,7 @@ export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): 
   if (host.amqpPort !== undefined) lines.push(`echo ${quote(section("amqp"))}`, amqpQuestion(host.amqpPort));
   lines.push(...publicQuestion(chain, name));
   if (has("announcer")) {
-    lines.push(`echo ${quote(section("newest"))}`, newestProducts(chain.productRoot));
+    lines.push(`echo ${quote(section("newest"))}`, newestProducts(chain.productRoot, productAccount.name));
     lines.push(
       `echo ${quote(section("announced"))}`,
       lastLines(productAccount.name, `${stateFolderOf("announcer")}/announced.journal -maxdepth 0`),
@@ -90,7 +90,8 @@ function publicQuestion(chain: Chain, name: string): string[] {
       scriptAskedAs(productAccount.name, `find ${quote(`${directory}/.aside`)} -type f -printf '\\n' | wc -l`),
     );
   }
-  if (road?.server === name) lines.push(`echo ${quote(section("newest"))}`, newestProducts(road.productRoot, "C"));
+  if (road?.server === name)
+    lines.push(`echo ${quote(section("newest"))}`, newestProducts(road.productRoot, road.account, "C"));
   if (road?.clients.includes(name)) lines.push(`echo ${quote(section("fetched"))}`, lastNamed(road.clientDirectory));
   return lines;
 }
@@ -111,11 +112,14 @@ export function productRootOf(chain: Chain, name: string): string {
   return road?.productRoot ?? chain.productRoot;
 }
 
-/** Time of the last change in seconds, size, path. Unfinished files have a name with a leading dot. */
-function newestProducts(root: string, time: "T" | "C" = "T"): string {
+/**
+ * Time of the last change in seconds, size, path. Unfinished files have a name with a leading dot. Read by their owner, who can also read a folder
+ * that the web server can't.
+ */
+function newestProducts(root: string, account: string, time: "T" | "C" = "T"): string {
   const folders = `find ${quote(root)} -type d -printf '%T@ %p\\0' | sort -znr | head -zn ${foldersScanned} | cut -zd' ' -f2-`;
   const files = `find -files0-from - -maxdepth 1 -type f ! -name '.*' -printf '%${time}@ %s %p\\n'`;
-  return scriptAskedAs(productAccount.name, `${folders} | ${files} | sort -nr | head -n ${newestReported}`);
+  return scriptAskedAs(account, `${folders} | ${files} | sort -nr | head -n ${newestReported}`);
 }
 
 /** Paths that this host must be able to write to. */

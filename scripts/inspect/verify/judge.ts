@@ -3,6 +3,7 @@ import { bunnySteps } from "./bunny-steps.ts";
 import { clientSteps } from "./client-steps.ts";
 import { ddSteps } from "./dd-steps.ts";
 import { messageSteps } from "./message-steps.ts";
+import { monitorSteps } from "./monitor-steps.ts";
 import { pdsSteps } from "./pds-steps.ts";
 import { pxSteps } from "./px-steps.ts";
 import type { JudgeInput, Part, Step, StepId, Verdict } from "./step.ts";
@@ -13,6 +14,7 @@ export const steps: readonly Step[] = [
   ...[...urpSteps, ...bunnySteps, ...pdsSteps],
   ...[...pxSteps, ...ddSteps, ...clientSteps],
   ...messageSteps,
+  ...monitorSteps,
 ];
 
 /** The later part that can block a part. */

@@ -267,5 +267,25 @@ export const publicCases: readonly Case[] = (
       },
       ...{ host: "client-1", step: "products-are-fetched", says: /last fetch was 60 s before/, remedy: /hangs/ },
     },
+    {
+      title: "a monitor's Prometheus was stopped",
+      change: (evidence) => unitIs(evidence, "px-1", "prometheus.service", "inactive", "dead"),
+      ...{ host: "px-1", step: "prometheus-runs", says: /inactive/, remedy: /systemctl start prometheus/ },
+    },
+    {
+      title: "a monitor's Alertmanager was stopped",
+      change: (evidence) => unitIs(evidence, "px-1", "prometheus-alertmanager.service", "failed", "failed"),
+      ...{ host: "px-1", step: "alertmanager-runs", says: /failed/, remedy: /journalctl -u prometheus-alertmanager/ },
+    },
+    {
+      title: "an auditor hangs",
+      change: (evidence) => silentAgent(evidence, "px-1", "auditor", "no answer in time"),
+      ...{ host: "px-1", step: "auditor-runs", says: /doesn't answer on port 9108/, remedy: /it hangs/ },
+    },
+    {
+      title: "an auditor's disk accepts nothing",
+      change: (evidence) => agentSays(evidence, "px-1", "auditor", false, "its store accepts nothing: disk full"),
+      ...{ host: "px-1", step: "auditor-is-well", says: /accepts nothing/, remedy: /--agent auditor/ },
+    },
   ] satisfies Case[]
 ).map((one) => ({ stack: "lab", ...one }));

@@ -20,6 +20,7 @@ const titles: Readonly<Record<Part, string>> = {
   DD: "5. DD: the public data server and its broker",
   client: "6. clients: fetched",
   beside: "7. bridges and receivers: converted to other formats, written to files",
+  monitor: "8. monitors: Prometheus, Alertmanager, auditor",
 };
 
 /** One line for each step and host, with a remedy below if it is not good; then `between`; the first broken link at the end. */

@@ -31,8 +31,8 @@ export interface Crash {
   readonly heads: Readonly<Record<string, HeadEvidence | { readonly silent: string }>>;
 }
 
-/** The three parts of the requirement's last chapter, then those of the public data server path, then bridges and receivers. */
-export type Part = "URP" | "bunny" | "PDS" | "px" | "DD" | "client" | "beside";
+/** The three parts of the requirement's last chapter, then those of the public data server path, then bridges and receivers, then monitors. */
+export type Part = "URP" | "bunny" | "PDS" | "px" | "DD" | "client" | "beside" | "monitor";
 
 /**
  * The name of a step for programs; it stays when the title changes. The same kind of link has the same id in each part of the chain, so part and id identify a
@@ -45,6 +45,7 @@ export type StepId =
   | `probe-is-${string}`;
 
 type ChainStepId =
+  | "alertmanager-runs"
   | "announcements-are-dispatched"
   | "announcements-are-taken"
   | "apache-runs"
@@ -75,6 +76,7 @@ type ChainStepId =
   | "products-are-made"
   | "products-are-pulled"
   | "products-are-served"
+  | "prometheus-runs"
   | "queues-are-replicated"
   | "reaches-public-server"
   | "reaches-radar-servers"
