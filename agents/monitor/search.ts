@@ -1,23 +1,6 @@
-import { z } from "zod";
+import { productsAnswer } from "../lib/audit-answers.ts";
 import { printableLine } from "../lib/foreign.ts";
 import type { State } from "./view.ts";
-
-const time = z.number();
-
-/** The auditor's answer to `/products?name=…`, as far as the page shows it. */
-const answerSchema = z.object({
-  knows: z.boolean(),
-  products: z.array(
-    z.object({
-      ...{ path: z.string(), state: z.string(), closedMs: time.optional() },
-      ...{ announcedMs: time.optional(), announcedBy: z.string().optional() },
-      ...{ secondMs: time.optional(), secondBy: z.string().optional() },
-      ...{ dispatchedMs: time.optional(), twinMs: time.optional(), placedMs: time.optional() },
-      ...{ puller: z.string().optional(), dispatchedAgain: z.boolean(), repeated: z.boolean() },
-      deadLetters: z.array(z.object({ atMs: time, reason: z.string() })).default([]),
-    }),
-  ),
-});
 
 export interface Hop {
   readonly atMs: number;
@@ -48,7 +31,7 @@ const states: Readonly<Record<string, readonly [State, string]>> = {
 
 /** A product's sightings in the order of time. @throws ZodError for an answer of another form */
 export function foundOf(answer: unknown): Found {
-  const { knows, products } = answerSchema.parse(answer);
+  const { knows, products } = productsAnswer.parse(answer);
   const [product] = products;
   if (!product)
     return { path: "", state: "unknown", word: "The auditor does not know this product.", hops: [], isCertain: knows };
