@@ -10,6 +10,7 @@ const agents: Readonly<Record<string, () => Promise<AgentModule>>> = {
   auditor: () => import("../agents/auditor/main.ts"),
   bridge: () => import("../agents/bridge/main.ts"),
   dispatcher: () => import("../agents/dispatcher/main.ts"),
+  monitor: () => import("../agents/monitor/main.ts"),
   puller: () => import("../agents/puller/main.ts"),
   "queue-manager": () => import("../agents/queue-manager/main.ts"),
   receiver: () => import("../agents/receiver/main.ts"),

@@ -105,6 +105,11 @@ export const verbs: readonly Verb[] = [
     load: () => import("./inspect/history.ts"),
   },
   {
+    name: "watch",
+    summary: "open the live page of a stack's flow in a browser, through ssh",
+    load: () => import("./inspect/watch.ts"),
+  },
+  {
     name: "report",
     summary: "show a month: availability, latency, error budget, incidents; as Markdown or one page",
     load: () => import("./inspect/report.ts"),

@@ -38,7 +38,8 @@ export function define(command: Command): void {
 
 const helpText = `
 Runs two announcers, a dispatcher and five pullers as your processes, with one broker. Writes products into two folders;
-the agents announce, dispatch and pull them, and each is counted. Needs no root; takes about 30 seconds.
+the agents announce, dispatch and pull them, and each is counted. Needs no root; takes about 30 seconds. Meanwhile the
+live page of the flow is at the address that it prints.
 
 Without --broker, RabbitMQ starts in a temporary folder (from Debian's packages, unpacked into your cache).
 With --broker, the run uses its own exchange and queues, named cmc.flow-…, and deletes them at the end. The user needs
@@ -66,6 +67,7 @@ async function flow(flags: Flags): Promise<void> {
       samples,
       ...(flags.broker === undefined ? {} : { broker: flags.broker }),
       keep: flags.keep ?? false,
+      page: true,
       signal: interrupt.signal,
       stream: process.stderr,
       onStep: (text) => process.stderr.write(`${text}\n`),

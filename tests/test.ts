@@ -18,6 +18,7 @@ const everyday: readonly SuiteName[] = suiteNames.filter((name) => name !== "lon
 /** Programs that tests of processes and brokers start. The local broker and the lab install their own requirements. */
 const brokerRequirements: readonly Requirement[] = [
   { program: "age", package: "age" },
+  { program: "chromium", package: "chromium" },
   { program: "inotifywait", package: "inotify-tools" },
   { program: "openssl", package: "openssl" },
   { program: "pip3", package: "python3-pip" },

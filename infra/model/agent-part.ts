@@ -25,6 +25,7 @@ export const metricsPorts = {
   watcher: 9106,
   "queue-manager": 9107,
   auditor: 9108,
+  monitor: 9109,
 } as const;
 
 /** First metrics port of agents of which a host may have several, in the order of their names. */

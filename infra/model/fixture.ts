@@ -80,6 +80,7 @@ export const fixtureArtifacts: ArtifactSources = {
   auditor: artifact("auditor.mjs", "6"),
   bridge: artifact("bridge.mjs", "7"),
   dispatcher: artifact("dispatcher.mjs", "d"),
+  monitor: artifact("monitor.mjs", "6"),
   puller: artifact("puller.mjs", "b"),
   "queue-manager": artifact("queue-manager.mjs", "e"),
   receiver: artifact("receiver.mjs", "8"),

@@ -18,6 +18,7 @@ import { requireOwnFolders, withFoldersBetween } from "./keeper.ts";
 import { ldapPart } from "./ldap.ts";
 import { bridgeParts, receiverParts } from "./message-agents.ts";
 import { monitorPart } from "./monitor.ts";
+import { monitorPagePart } from "./monitor-page.ts";
 import { monitoredPart } from "./monitored.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { rabbitmqPart } from "./rabbitmq.ts";
@@ -34,7 +35,7 @@ const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => Hos
   dd: [rabbitmqPart, firewallPart, datamartTreePart, deliveryAccountPart, ftpServerPart, watcherPart, queueManagerPart],
   client: [subscriberPart],
   ldap: [ldapPart],
-  monitor: [auditorPart],
+  monitor: [auditorPart, monitorPagePart],
 };
 
 const agentParts: ReadonlySet<unknown> = new Set([
@@ -47,6 +48,7 @@ const agentParts: ReadonlySet<unknown> = new Set([
   deliverySenderParts,
   notifySenderParts,
   subscriberPart,
+  monitorPagePart,
 ]);
 
 /**
@@ -63,21 +65,16 @@ export function buildModel(
 ): EnvironmentModel {
   return {
     stack,
-    hosts: Object.keys(config.hosts).map((name) => hostModel(name, config, artifacts, certificates)),
+    hosts: Object.keys(config.hosts).map((name) => hostModel({ stack, config, host: name, artifacts, certificates })),
     clusters: clusterModels(config),
     virtualIps: virtualIpModels(config),
   };
 }
 
-function hostModel(
-  name: string,
-  config: StackConfig,
-  artifacts: ArtifactSources,
-  certificates: Certificates,
-): HostModel {
+function hostModel(context: PartContext): HostModel {
+  const { config, host: name } = context;
   const host = config.hosts[name];
   if (!host) throw new TypeError(`no host ${name}`);
-  const context: PartContext = { config, host: name, artifacts, certificates };
   const services = servicesOf(context);
   const agentsOf = (other: string) => agentsIn(servicesOf({ ...context, host: other }));
   const own = [

@@ -6,7 +6,7 @@ import { noCertificates } from "./tls.ts";
 
 const config = fixtureConfig();
 const part = (changed = config, certificates = fixtureCertificates(config)) =>
-  ldapPart({ config: changed, host: "ldap-1", artifacts: fixtureArtifacts, certificates });
+  ldapPart({ stack: "lab", config: changed, host: "ldap-1", artifacts: fixtureArtifacts, certificates });
 const content = (ending: string, made = part()) =>
   made.files?.find((file) => file.path.endsWith(ending))?.content ?? "";
 

@@ -140,7 +140,11 @@ describe("a key of a stack that an agent has as well", () => {
     // The walk finds keys with the agent's name or another, in one file or several, nested or not.
     expect(all.get("announcements.dispatcherPrefetch")).toEqual(["dispatcher prefetch"]);
     expect(all.get("datamart.queueManager.messagesMax")).toEqual(["queue-manager classes 0 messagesMax"]);
-    expect(all.get("announcements.pullQueue")).toEqual(["dispatcher outputQueues 0", "puller queue"]);
+    expect(all.get("announcements.pullQueue")).toEqual([
+      "dispatcher outputQueues 0",
+      "puller queue",
+      "monitor map radar queues pull",
+    ]);
     for (const key of Object.keys(apart)) expect(all.get(key), key).not.toEqual([]);
   });
 

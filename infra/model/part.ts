@@ -19,6 +19,7 @@ export type HostPart = Partial<
 
 /** The input from which a role builds its part. */
 export interface PartContext {
+  readonly stack: string;
   readonly config: StackConfig;
   readonly host: string;
   readonly artifacts: ArtifactSources;

@@ -185,6 +185,7 @@ export const placedAgents = [
   "auditor",
   "bridge",
   "dispatcher",
+  "monitor",
   "puller",
   "queue-manager",
   "receiver",

@@ -65,6 +65,7 @@ describe.each(["op", "dev"])("stack %s, filled in", (stack) => {
       "auditor",
       "delivery",
       "dispatcher",
+      "monitor",
       "notify",
       "puller",
       "queue-manager",

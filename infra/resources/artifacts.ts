@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { type BuildOptions, build } from "esbuild";
 import { writeAtomicSync } from "../../agents/lib/atomic-file.ts";
 import { UserError } from "../../agents/lib/errors.ts";
+import { buildAssets } from "../../agents/monitor/assets.ts";
 import { type ArtifactSource, type ArtifactSources, placedAgents } from "../model/types.ts";
 
 /** How an agent is bundled into one file. A change rebuilds every bundle. */
@@ -22,7 +23,7 @@ const bundleOptions = {
     ].join(" "),
   },
   // ssh2's optional native modules are left out; it works without them.
-  external: ["cpu-features", "*.node"],
+  external: ["cpu-features", "*.node", "esbuild"],
   logLevel: "silent",
 } as const satisfies BuildOptions;
 
@@ -112,11 +113,17 @@ async function nodeArtifact(checkout: string, folder: string): Promise<ArtifactS
 interface BundleSource {
   readonly entry: string;
   readonly globs: readonly string[];
+  /** Constants of the bundle that take work to make, as JavaScript; made only if the bundle is. */
+  readonly define?: (checkout: string) => Promise<Record<string, string>>;
 }
 
-const agentSource = (name: string): BundleSource => ({
+const agentSource = (name: (typeof placedAgents)[number]): BundleSource => ({
   entry: `agents/${name}/main.ts`,
-  globs: ["agents/lib/**/*.ts", `agents/${name}/**/*.ts`],
+  globs: ["agents/lib/**/*.ts", `agents/${name}/**/*.{ts,css}`],
+  // Hosts have no bundler for what browsers get.
+  ...(name === "monitor"
+    ? { define: async (checkout) => ({ WARREN_PAGE_ASSETS: JSON.stringify(await buildAssets(checkout)) }) }
+    : {}),
 });
 
 /** The example client for subscribers. */
@@ -134,6 +141,7 @@ async function bundle(name: string, from: BundleSource, checkout: string, folder
       absWorkingDir: checkout,
       entryPoints: [from.entry],
       ...bundleOptions,
+      define: (await from.define?.(checkout)) ?? {},
       write: false,
     }).catch((error: Error) => {
       throw new UserError(dirname(from.entry), `can't be bundled: ${error.message}`, "run `npm run check`", {

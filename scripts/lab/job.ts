@@ -125,10 +125,12 @@ export async function provision(name: string, signal: AbortSignal): Promise<void
   }
 }
 
-function nextSteps(name: string, { brokers, announcements }: StackConfig): string {
+function nextSteps(name: string, { hosts, brokers, announcements }: StackConfig): string {
   const broker = brokers[announcements.broker]?.members[0] ?? "";
   const option = labOption(name);
+  const hasMonitor = Object.values(hosts).some(({ roles }) => roles.includes("monitor"));
   const steps = [
+    ...(hasMonitor ? [[`./warren watch -s ${name}`, "opens the live page of the flow"] as const] : []),
     [`./warren lab${option} --product FILE…`, "send your own files through the same hosts"],
     [
       `./warren lab${option} exec ${broker} -- systemctl stop rabbitmq-server`,

@@ -26,6 +26,7 @@ import { metricsPorts, metricsPortsFrom } from "../../infra/model/agent-part.ts"
 import { messageQueueOf } from "../../infra/model/agent-queues.ts";
 import { fixtureConfig, fixtureModel } from "../../infra/model/fixture.ts";
 import { hostKeyPath } from "../../infra/model/host-key.ts";
+import { pagePort } from "../../infra/model/monitor-page.ts";
 import { checkout, pages, textOf } from "./pages.ts";
 
 const model = fixtureModel(fixtureConfig());
@@ -75,7 +76,7 @@ test("every queue and key is the one that config and agents have", () => {
 test("the ports of the metrics are the model's", () => {
   const both = { ...metricsPorts, ...metricsPortsFrom };
   for (const [agent, port] of Object.entries(both)) expect(all).toContain(`${agent} ${port}`);
-  const ports: readonly number[] = Object.values(both);
+  const ports: readonly number[] = [...Object.values(both), pagePort];
   expect(matches(/\b(91\d\d)\b/g).filter((port) => !ports.includes(Number(port)))).toEqual([]);
 });
 

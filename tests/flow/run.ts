@@ -15,6 +15,7 @@ import { agentSpecs } from "../rigs/agent-specs.ts";
 import { parseBrokerUrl, preparePlace, uniquePlace } from "../rigs/broker-place.ts";
 import { Cleanup } from "../rigs/cleanup.ts";
 import { type ProductServer, serveProducts } from "../rigs/product-server.ts";
+import { serveFlowPage } from "./page.ts";
 
 export const flowUrps = ["urp-1", "urp-2"] as const;
 export const flowPds = ["pds-1", "pds-2", "pds-3", "pds-4", "pds-5"] as const;
@@ -27,6 +28,8 @@ export interface FlowOptions {
   readonly broker?: string;
   /** Keep the folder with configs, logs, trees and receiver folders. It is also kept after a failed run. */
   readonly keep: boolean;
+  /** Serve the live page while products flow. */
+  readonly page?: boolean;
   readonly signal: AbortSignal;
   readonly onStep?: (text: string) => void;
   /** Output for the live line. */
@@ -128,6 +131,11 @@ async function setStage(
   cleanup.add(stopAgents);
   await untilAborted(options.signal, Promise.all([...agents.values()].map((agent) => agent.start())));
   clock.done("agents");
+  if (options.page) {
+    const page = await serveFlowPage({ agents, servers: urps, pullers: flowPds, queues: place });
+    cleanup.add(page.close);
+    step(`live page: ${page.url}`);
+  }
   return {
     roots: Object.fromEntries(urps.map(({ name, rootDirectory }) => [name, rootDirectory])),
     folders: pds.map(({ name, receiverQueueDirectory }) => ({ pds: name, directory: receiverQueueDirectory })),

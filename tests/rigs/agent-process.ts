@@ -45,6 +45,7 @@ export class AgentProcess {
   readonly #failure = Promise.withResolvers<never>();
   #ready = Promise.withResolvers<void>();
   #isReady = false;
+  #metricsPort: number | undefined;
   #child: ChildProcess | undefined;
   #closed: Promise<unknown> = Promise.resolve();
   #restart: NodeJS.Timeout | undefined;
@@ -64,6 +65,11 @@ export class AgentProcess {
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** Where it has its metrics, from its log; undefined before its first start. */
+  get metricsPort(): number | undefined {
+    return this.#metricsPort;
   }
 
   /** Folder of the agent's files, kept over restarts. */
@@ -140,6 +146,7 @@ export class AgentProcess {
         if (stream === child.stderr) this.#lastLines = [...this.#lastLines, line].slice(-lastLinesMax);
         const isReady = line.includes(`"event":"${logEvents.ready}"`);
         this.#everReady ||= isReady;
+        this.#metricsPort = Number(/"metricsPort":(\d+)/.exec(line)?.[1] ?? this.#metricsPort) || undefined;
         // The log then contains everything up to the ready line.
         log.write(`${line}\n`, () => isReady && this.#onReady(child));
       });

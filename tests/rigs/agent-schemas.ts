@@ -2,6 +2,7 @@ import { configSchema as announcer } from "../../agents/announcer/config.ts";
 import { configSchema as auditor } from "../../agents/auditor/config.ts";
 import { configSchema as bridge } from "../../agents/bridge/config.ts";
 import { configSchema as dispatcher } from "../../agents/dispatcher/config.ts";
+import { configSchema as monitor } from "../../agents/monitor/config.ts";
 import { configSchema as puller } from "../../agents/puller/config.ts";
 import { configSchema as queueManager } from "../../agents/queue-manager/config.ts";
 import { configSchema as receiver } from "../../agents/receiver/config.ts";
@@ -14,6 +15,7 @@ export const agentSchemas = {
   auditor,
   bridge,
   dispatcher,
+  monitor,
   puller,
   "queue-manager": queueManager,
   receiver,

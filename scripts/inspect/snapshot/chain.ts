@@ -126,7 +126,7 @@ const agentsOfRole: Readonly<Record<Role, readonly AgentName[]>> = {
   dd: ["watcher", "queue-manager"],
   client: [],
   ldap: [],
-  monitor: ["auditor"],
+  monitor: ["auditor", "monitor"],
 };
 
 const unitsOfRole: Readonly<Record<Role, readonly string[]>> = {

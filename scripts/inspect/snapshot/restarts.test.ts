@@ -62,6 +62,7 @@ describe("restarts in the journal", () => {
         "announcer",
         "auditor",
         "dispatcher",
+        "monitor",
         "puller",
         "delivery",
         "dd",

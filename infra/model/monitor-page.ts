@@ -1,0 +1,79 @@
+import { deadLetterQueue } from "../../agents/lib/topology.ts";
+import type { Config as MonitorPageConfig } from "../../agents/monitor/config.ts";
+import { announcedBaseUrl } from "../config/full-names.ts";
+import type { StackConfig } from "../config/index.ts";
+import { agentPart, metricsPorts, serviceAccount } from "./agent-part.ts";
+import { auditorHosts } from "./agent-queues.ts";
+import { deliveryPlaces } from "./delivery.ts";
+import { alertmanagerPort, prometheusPort } from "./monitored.ts";
+import type { HostPart, PartContext } from "./part.ts";
+import { type PublicServer, publicServers } from "./public-servers.ts";
+
+/** Loopback port of the live page on a monitor. */
+export const pagePort = 9180;
+
+/** A monitor: the live page, from what Prometheus, Alertmanager and the auditor beside it know. */
+export function monitorPagePart(context: PartContext): HostPart {
+  const loopback = (port: number): string => `http://127.0.0.1:${port}`;
+  const own = {
+    page: { port: pagePort },
+    prometheusUrl: loopback(prometheusPort),
+    alertmanagerUrl: loopback(alertmanagerPort),
+    ...(auditorHosts(context.config).includes(context.host) ? { auditorUrl: loopback(metricsPorts.auditor) } : {}),
+    map: flowMap(context.stack, context.config),
+  };
+  return agentPart(context, {
+    name: "monitor",
+    summary: "serves the live page of the flow",
+    account: serviceAccount,
+    credentials: [],
+    logLevel: context.config.announcements.logLevel,
+    own,
+  });
+}
+
+/** What the page's map shows of a stack. */
+function flowMap(stack: string, config: StackConfig): MonitorPageConfig["map"] {
+  const radar = radarMap(config);
+  return {
+    stack,
+    ...(radar ? { radar } : {}),
+    publicServers: publicServers(config).map((server) => publicMap(config, server)),
+  };
+}
+
+const hostsWith = ({ hosts }: StackConfig, role: StackConfig["hosts"][string]["roles"][number]): string[] =>
+  Object.keys(hosts).filter((name) => hosts[name]?.roles.includes(role));
+
+function radarMap(config: StackConfig): MonitorPageConfig["map"]["radar"] {
+  const { announcements, brokers, virtualIps } = config;
+  const broker = brokers[announcements.broker];
+  const servers = hostsWith(config, "urp");
+  if (!broker || servers.length === 0) return undefined;
+  const address = broker.virtualIp === undefined ? undefined : virtualIps[broker.virtualIp]?.address;
+  return {
+    // A server's name in the stack was in announcements before it had a full name.
+    servers: servers.map((host) => ({
+      host,
+      sources: [...new Set([new URL(announcedBaseUrl(config, host)).host, host])],
+    })),
+    cluster: announcements.broker,
+    members: broker.members,
+    ...(address === undefined ? {} : { address }),
+    queues: { input: announcements.inputQueue, pull: announcements.pullQueue, dead: deadLetterQueue },
+    pullers: hostsWith(config, "pds"),
+  };
+}
+
+/** Every host with the role px has all senders. */
+function publicMap(config: StackConfig, server: PublicServer): MonitorPageConfig["map"]["publicServers"][number] {
+  const places = deliveryPlaces(config).filter((place) => place.server.host === server.host);
+  const onPx = (agent: string) => hostsWith(config, "px").map((host) => ({ host, agent }));
+  return {
+    host: server.host,
+    cluster: server.config.broker,
+    senders: places.flatMap(({ name }) => onPx(name)),
+    notifiers: places.length === 0 ? [] : onPx(server.notifier),
+    watcher: server.config.watchedTrees.length > 0,
+  };
+}
