@@ -19,7 +19,7 @@ import { caFile, exporterCertificateFile } from "./tls.ts";
 
 const host = "px-1";
 const address = "10.203.0.51";
-const agents = ["dd-notify", "delivery-ftp", "delivery-sftp", "receiver-urls"];
+const agents = ["dd-notify", "delivery-ftp", "delivery-sftp", "receiver-urls", "auditor", "monitor"];
 /** Posts to the second place. */
 let calls = 0;
 const stub = createServer((asked, answer) => {

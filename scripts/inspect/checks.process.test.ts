@@ -42,7 +42,7 @@ describe("./warren checks of a stack", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^stack op: \d+ rules, 0 errors, /);
     expect(stdout).toContain("No earlier run of this stack is known here");
-    expect(stdout).toMatch(/^to fill in, 21 values:\n {2}warren:hosts\.NAME\.address +urp-1, .*dd-beta\n/m);
+    expect(stdout).toMatch(/^to fill in, 22 values:\n {2}warren:hosts\.NAME\.address +urp-1, .*dd-beta, monitor-1\n/m);
     expect(stdout).toMatch(
       /^ {2}warren:secrets\.passwords\.NAME +root, feeder, anonymous, guest, queue-manager\n {2}keys\/op_ed25519$/m,
     );
