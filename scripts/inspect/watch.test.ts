@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
+import { type AddressInfo, createConnection, createServer as createTunnel, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -18,13 +18,22 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The end of a tunnel, with a page behind it if the host has one. */
+/** The end of a tunnel, with a page behind it if the host has one. Like ssh's, it ends with this side's. */
 async function tunnelTo(host: string, hasPage: boolean): Promise<Tunnel> {
   const path = join(folder, host);
   if (hasPage) {
-    const server = createServer((request, response) => response.end(`${host} ${request.url}`)).listen(path);
-    servers.push(server);
-    await once(server, "listening");
+    const page = createServer((request, response) => response.end(`${host} ${request.url}`)).listen(`${path}.page`);
+    const tunnel = createTunnel((socket) => {
+      const far = createConnection(`${path}.page`);
+      socket
+        .on("end", () => far.destroy())
+        .pipe(far)
+        .pipe(socket);
+    }).listen(path);
+    for (const server of [page, tunnel]) {
+      servers.push(server);
+      await once(server, "listening");
+    }
   }
   return { path, lastWords: hasPage ? "" : "Connection refused", close: async () => {} };
 }

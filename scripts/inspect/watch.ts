@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
 import { openTunnel, type Tunnel } from "../../infra/hosts/tunnel.ts";
 import { pagePort } from "../../infra/model/monitor-page.ts";
+import { monitorHosts } from "../../infra/model/monitored-hosts.ts";
 import { openHosts } from "../engine/hosts.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { port, type RunbookFlags, runbookOptions, stackOf } from "../lib/options.ts";
@@ -33,11 +34,10 @@ async function watch(flags: Flags): Promise<void> {
   const stack = stackOf(flags, "watch");
   const config = readCommittedConfig(stack);
   const reach = await openHosts(stack, config);
-  const monitors = Object.keys(config.hosts).filter((name) => config.hosts[name]?.roles.includes("monitor"));
   const ended = new AbortController();
   const end = () => ended.abort();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, end);
-  const { host, tunnel } = await firstThatAnswers(stack, monitors, (name) =>
+  const { host, tunnel } = await firstThatAnswers(stack, monitorHosts(config), (name) =>
     openTunnel(reach.connectionTo(name), pagePort),
   );
   const server = await forward(tunnel, flags.port);
@@ -86,7 +86,8 @@ const answerTimeoutMs = 15_000;
 async function answers({ path }: Tunnel): Promise<boolean> {
   const socket = createConnection(path);
   try {
-    socket.end("HEAD /view HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    // Not closed on this side: the tunnel would end with it.
+    socket.write("HEAD /view HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     const [chunk] = (await once(socket, "data", { signal: AbortSignal.timeout(answerTimeoutMs) })) as [Buffer];
     return chunk.toString("latin1").startsWith("HTTP/1.1 200");
   } catch {
