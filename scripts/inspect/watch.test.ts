@@ -30,10 +30,8 @@ async function tunnelTo(host: string, hasPage: boolean): Promise<Tunnel> {
         .pipe(far)
         .pipe(socket);
     }).listen(path);
-    for (const server of [page, tunnel]) {
-      servers.push(server);
-      await once(server, "listening");
-    }
+    servers.push(page, tunnel);
+    await Promise.all([page, tunnel].map((server) => once(server, "listening")));
   }
   return { path, lastWords: hasPage ? "" : "Connection refused", close: async () => {} };
 }
