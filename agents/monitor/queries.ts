@@ -64,9 +64,10 @@ const oftenQueries = {
   filesWaiting: sum("warren_sender_waiting", "host", "agent"),
   oldestFile: most("warren_sender_oldest_seconds", "host", "agent"),
   watched: rate("warren_watcher_announced_total", "host"),
-  overdue: sum("warren_auditor_overdue"),
-  overdueEver: sum("warren_auditor_overdue_total"),
-  repeated: sum("warren_auditor_repeated_total"),
+  // Two auditors count the same products.
+  overdue: most("warren_auditor_overdue_now"),
+  overdueEver: most("warren_auditor_overdue_total"),
+  repeated: most("warren_auditor_repeated_total"),
   knows: least("warren_auditor_knows"),
   lastAnnounced: most("warren_auditor_last_announced_time_seconds"),
 } as const satisfies Record<string, Query>;
