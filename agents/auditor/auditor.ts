@@ -51,6 +51,7 @@ export class Auditor implements RunningAgent {
     this.#feed = new Feed({
       ...{ session: this.#session, log, queue, own, others, nowMs: Date.now },
       ...{ messagesMax: config.queueMessagesMax, prefetch: config.prefetch, checkMs: config.checkMs },
+      mayDiscard: config.brokerMayDiscard,
       onDelivery: (delivery) => this.#read(delivery),
       onLost: () => this.#audit.drop(),
       onCheck: (atMs, messages) => this.#audit.hearing.checked(atMs, messages),

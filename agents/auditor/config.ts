@@ -36,6 +36,12 @@ export const configSchema = commonConfig.extend({
     .max(10_000_000)
     .default(queueMessagesMaxDefault)
     .describe("messages kept in its queue while it is away, about 600 bytes each; the oldest are dropped beyond"),
+  brokerMayDiscard: z
+    .boolean()
+    .default(false)
+    .describe(
+      "brokers may discard what they confirmed, as mirrored ones do after a partition: each lost connection is a gap",
+    ),
   radarServers: z
     .record(z.string().min(1).max(253), z.array(z.string().min(1).max(260)))
     .default({})

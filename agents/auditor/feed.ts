@@ -14,6 +14,8 @@ export interface FeedOptions {
   /** What must exist beside it, declared by the session. */
   readonly others: Topology;
   readonly messagesMax: number;
+  /** After a lost connection, messages may be missing. */
+  readonly mayDiscard: boolean;
   readonly prefetch: number;
   readonly checkMs: number;
   readonly nowMs: () => number;
@@ -37,6 +39,7 @@ export class Feed {
   readonly #options: FeedOptions;
   readonly #timer: NodeJS.Timeout;
   #subscription: Subscription | undefined;
+  #wasLost = false;
   #isChecking = false;
 
   constructor(options: FeedOptions) {
@@ -63,6 +66,7 @@ export class Feed {
   #lost(): void {
     const subscription = this.#subscription;
     this.#subscription = undefined;
+    this.#wasLost = true;
     if (subscription) this.#options.session.unsubscribe(subscription).catch(() => {});
     this.#options.onLost();
   }
@@ -73,6 +77,8 @@ export class Feed {
     this.#isChecking = true;
     try {
       if (!this.isReading) await this.#declare();
+      if (!this.isReading && this.#wasLost && this.#options.mayDiscard)
+        this.#options.onGap("the connection was lost, and brokers may have discarded messages");
       await this.#count();
       await this.#checkOthers();
       if (!this.isReading) this.#subscribe();

@@ -46,6 +46,12 @@ export const queueTypeOf = ({
 }: Pick<ClusterModel, "series"> & { readonly members: readonly unknown[] }) =>
   traitsOf(series).replication === "quorum" && members.length > 1 ? ("quorum" as const) : ("classic" as const);
 
+/** Whether brokers may discard what they confirmed: after a partition, mirrored ones keep what one half had. */
+export function mayDiscard({ brokers, announcements }: StackConfig): boolean {
+  const broker = brokers[announcements.broker];
+  return broker !== undefined && broker.members.length > 1 && queueTypeOf(broker) === "classic";
+}
+
 /** Whether there are pullers, which send receipts. */
 export const hasPullers = (config: StackConfig): boolean =>
   Object.values(config.hosts).some(({ roles, adopted }) => roles.includes("pds") && !adopted);

@@ -15,7 +15,7 @@ import {
   productAccount,
   serviceAccount,
 } from "./agent-part.ts";
-import { auditorHosts, auditTopics, hasPullers, queueTypeOf, sharedTopics } from "./agent-queues.ts";
+import { auditorHosts, auditTopics, hasPullers, mayDiscard, sharedTopics } from "./agent-queues.ts";
 import { productUrlPath } from "./apache.ts";
 import { dispatchedClusterOf, isDispatcherHost, worseDispatchers } from "./dispatchers.ts";
 import { brokerUnit, dispatcherUnit, pullerUnit } from "./names.ts";
@@ -39,11 +39,8 @@ export function atAnnouncements(
  */
 const reannounceSeconds = 600;
 
-function reannounced({ brokers, announcements }: StackConfig): Pick<Own<AnnouncerConfig>, "reannounceSeconds"> {
-  const broker = brokers[announcements.broker];
-  const isMirrored = broker && broker.members.length > 1 && queueTypeOf(broker) === "classic";
-  return isMirrored ? { reannounceSeconds } : {};
-}
+const reannounced = (config: StackConfig): Pick<Own<AnnouncerConfig>, "reannounceSeconds"> =>
+  mayDiscard(config) ? { reannounceSeconds } : {};
 
 /**
  * Hosts that announcements may name: the stack's radar servers as in `announcerPart`, and those of the config. Announcements that were made

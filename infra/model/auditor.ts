@@ -2,7 +2,7 @@ import { type Config as AuditorConfig, configSchema } from "../../agents/auditor
 import { announcedBaseUrl } from "../config/full-names.ts";
 import type { StackConfig } from "../config/index.ts";
 import { agentPart, inOrderOf, type Own, serviceAccount } from "./agent-part.ts";
-import { auditorHosts, auditTopics } from "./agent-queues.ts";
+import { auditorHosts, auditTopics, mayDiscard } from "./agent-queues.ts";
 import { atAnnouncements } from "./agents.ts";
 import { prometheusPort } from "./monitored.ts";
 import type { HostPart, PartContext } from "./part.ts";
@@ -24,6 +24,7 @@ export function auditorPart(context: PartContext): HostPart {
     ...{ exchange, notifyTopic, dedupWindowSeconds },
     ...auditTopics,
     hostName: host,
+    ...(mayDiscard(config) ? { brokerMayDiscard: true } : {}),
     radarServers: radarServers(config),
     prometheusUrl: `http://127.0.0.1:${prometheusPort}`,
   };
