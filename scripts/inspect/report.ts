@@ -4,10 +4,10 @@ import { openHosts } from "../engine/hosts.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { writeFileAtomic } from "../lib/files.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, stackOf, toJson } from "../lib/options.ts";
-import { askHistory } from "./monitors/ask-monitors.ts";
 import { formatMarkdown } from "./report/markdown.ts";
 import { readMonth, reportOf } from "./report/month.ts";
 import { formatPage } from "./report/page.ts";
+import { askHistory } from "./snapshot/ask-auditors.ts";
 
 interface Flags extends RunbookFlags {
   readonly month?: string;

@@ -4,7 +4,7 @@ import type { Hosts } from "../../infra/hosts/connect.ts";
 import { openHosts } from "../engine/hosts.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, stackOf, toJson } from "../lib/options.ts";
-import { askProduct } from "./monitors/ask-monitors.ts";
+import { askProduct } from "./snapshot/ask-auditors.ts";
 import { type Chain, chainOf } from "./snapshot/chain.ts";
 import { auditedSightings } from "./trace/audited.ts";
 import { formatTrace, parseTrace, type Sighting, type Traced, traced, traceQuestion } from "./trace/trace.ts";
