@@ -50,7 +50,7 @@ export async function seal(
     controller.finalize();
   };
   void pack().catch((error) => controller.error(error));
-  return encrypter.encrypt(readable.pipeThrough(new CompressionStream("gzip")));
+  return encrypter.encrypt(readable.pipeThrough(asPair(new CompressionStream("gzip"))));
 }
 
 /**
@@ -86,11 +86,18 @@ export async function readStart(file: string, bytes: number): Promise<Buffer> {
   }
 }
 
+type BytesPair = ReadableWritablePair<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>;
+
+/** Node's streams are those of browsers, but their types differ, and packages of the live page bring those of browsers. */
+const asPair = (stream: CompressionStream | DecompressionStream): BytesPair => stream as unknown as BytesPair;
+
 async function* entriesOf(file: string, fileKey: Uint8Array, isWanted: (name: string) => boolean): ReturnType<Entries> {
   const decrypter = new Decrypter();
   decrypter.addIdentity({ unwrapFileKey: () => fileKey });
-  const archive = await decrypter.decrypt(Readable.toWeb(createReadStream(file)));
-  const entries = archive.pipeThrough(new DecompressionStream("gzip")).pipeThrough(createTarDecoder({ strict: true }));
+  const archive = await decrypter.decrypt(Readable.toWeb(createReadStream(file)) as ReadableStream<Uint8Array>);
+  const entries = archive
+    .pipeThrough(asPair(new DecompressionStream("gzip")))
+    .pipeThrough(createTarDecoder({ strict: true }));
   for await (const { header, body } of entries) {
     // Unwanted entries are read as well: cancelling a body stalls the decoder.
     const content = await buffer(body);
