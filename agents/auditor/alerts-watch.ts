@@ -1,9 +1,9 @@
+import { askJson } from "../lib/ask-json.ts";
 import type { Log } from "../lib/log.ts";
 import { type OpenIncidents, readFiring } from "./incidents.ts";
 
 /** Alerts of a stack in trouble have some hundred kilobytes. */
-const answerBytesMax = 4 * 1024 * 1024;
-const answerWithinMs = 5000;
+const limits = { timeoutMs: 5000, bytesMax: 4 * 1024 * 1024 };
 /** Two of Prometheus' evaluations. */
 const everyMs = 10_000;
 
@@ -17,8 +17,8 @@ export interface AlertsWatchOptions {
 /** Asks the local Prometheus which alerts fire. While it does not answer, nothing is known to begin or to end. */
 export class AlertsWatch {
   readonly #options: AlertsWatchOptions;
-  readonly #stopping = new AbortController();
   readonly #timer: NodeJS.Timeout;
+  #stopped = false;
   #asking = false;
   #answers = true;
 
@@ -30,39 +30,31 @@ export class AlertsWatch {
 
   stop(): void {
     clearInterval(this.#timer);
-    this.#stopping.abort();
+    this.#stopped = true;
   }
 
   async #ask(): Promise<void> {
     if (this.#asking) return;
     this.#asking = true;
-    const { url, log, onFiring } = this.#options;
+    const { url, onFiring } = this.#options;
     try {
-      const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(answerWithinMs)]);
-      const text = await getBounded(`${url}/api/v1/alerts`, signal);
-      if (this.#stopping.signal.aborted) return;
-      onFiring(readFiring(JSON.parse(text), Date.now()));
-      if (!this.#answers) log.info("Prometheus answers again");
-      this.#answers = true;
+      const answered = await askJson(`${url}/api/v1/alerts`, limits);
+      if (this.#stopped) return;
+      if ("value" in answered) onFiring(readFiring(answered.value, Date.now()));
+      this.#note("fault" in answered ? answered.fault : undefined);
     } catch (error) {
-      if (this.#answers && !this.#stopping.signal.aborted)
-        log.warn({ err: error }, "Prometheus does not say which alerts fire: incidents are not kept meanwhile");
-      this.#answers = false;
+      this.#note((error as Error).message);
     } finally {
       this.#asking = false;
     }
   }
-}
 
-async function getBounded(url: string, signal: AbortSignal): Promise<string> {
-  const response = await fetch(url, { signal });
-  if (!response.ok) throw new Error(`answers ${response.status}`);
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes > answerBytesMax) throw new Error(`answers with more than ${answerBytesMax} bytes`);
+  /** Logs the first of equal results. */
+  #note(fault: string | undefined): void {
+    const { log } = this.#options;
+    if (fault !== undefined && this.#answers)
+      log.warn({ reason: fault }, "Prometheus does not say which alerts fire: incidents are not kept meanwhile");
+    if (fault === undefined && !this.#answers) log.info("Prometheus answers again");
+    this.#answers = fault === undefined;
   }
-  return Buffer.concat(chunks).toString();
 }

@@ -1,5 +1,5 @@
+import type { Answered } from "../lib/ask-json.ts";
 import { evaluate, parseMetrics, type Scrape } from "./evaluate.ts";
-import type { Answered } from "./flow-view.ts";
 import { chartQueries, type Figures, type Query, queriesOf, seldomQueries } from "./queries.ts";
 import type { FlowSource } from "./source.ts";
 import { type History, type Range, ranges } from "./view.ts";

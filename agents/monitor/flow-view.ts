@@ -1,3 +1,4 @@
+import type { Answered } from "../lib/ask-json.ts";
 import { alertsOf, silencesOf } from "./alerts.ts";
 import type { FlowMap } from "./config.ts";
 import { mapShape } from "./map-shape.ts";
@@ -7,9 +8,6 @@ import { type Reading, reading } from "./reading.ts";
 import { deadLettersOf, stripOf, summary } from "./strip.ts";
 import { byUrgency } from "./urgency.ts";
 import { type AlertView, type FlowView, flowViewVersion, type NodeView } from "./view.ts";
-
-/** What was asked, or why there is no answer. */
-export type Answered<T> = { readonly value: T } | { readonly fault: string };
 
 export interface Answers {
   readonly figures: Answered<Figures>;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Answered, askJson } from "../lib/ask-json.ts";
 import type { Config } from "./config.ts";
-import { type Answered, emptyView, flowView } from "./flow-view.ts";
-import { askJson } from "./http-json.ts";
+import { emptyView, flowView } from "./flow-view.ts";
 import { Hub } from "./hub.ts";
 import { type Found, foundOf } from "./search.ts";
 import type { FlowSource } from "./source.ts";

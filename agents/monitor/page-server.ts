@@ -4,10 +4,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { renderToString } from "preact-render-to-string";
+import type { Answered } from "../lib/ask-json.ts";
 import { UserError } from "../lib/errors.ts";
 import type { Assets } from "./assets.ts";
 import type { Config } from "./config.ts";
-import type { Answered } from "./flow-view.ts";
 import type { Hub } from "./hub.ts";
 import { mapShape } from "./map-shape.ts";
 import type { Start } from "./page/client.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
+import type { Answered } from "../lib/ask-json.ts";
+import { type AskLimits, askJson } from "../lib/ask-json.ts";
 import type { FlowMap } from "./config.ts";
-import type { Answered } from "./flow-view.ts";
-import { type AskLimits, askJson } from "./http-json.ts";
 import { chartQueries, type Figures, promqlOf, type Query, queriesOf, type Sample, seldomQueries } from "./queries.ts";
 import type { FlowSource } from "./source.ts";
 import { type Chart, type History, type Range, ranges } from "./view.ts";

@@ -1,4 +1,4 @@
-import type { Answered } from "./flow-view.ts";
+import type { Answered } from "../lib/ask-json.ts";
 import type { Figures } from "./queries.ts";
 import type { History, Range } from "./view.ts";
 

@@ -1,4 +1,5 @@
-import type { Answered } from "./flow-view.ts";
+/** What was asked, or why there is no answer. */
+export type Answered<T> = { readonly value: T } | { readonly fault: string };
 
 export interface AskLimits {
   readonly timeoutMs: number;
