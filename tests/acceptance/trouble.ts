@@ -101,10 +101,14 @@ const restoreFolder =
 
 const configOf = (unit: string): string => `/etc/warren/${/warren-(.*)\.service/.exec(unit)?.[1]}.json`;
 
+/** The agents that have the setting: those of the path, and those of monitors. */
 async function agentsOfAnnouncements(): Promise<Unit[]> {
   const { hosts } = await stackConfig();
   const roles = ["urp", "bunny", "pds"] as const;
+  const ofMonitors = ["warren-auditor.service", "warren-monitor.service"];
   return (await stackUnits()).filter(
-    (unit) => isAgent(unit) && hosts[unit[0]]?.roles.some((role) => roles.some((wanted) => wanted === role)),
+    ([host, unit]) =>
+      isAgent([host, unit]) &&
+      (ofMonitors.includes(unit) || hosts[host]?.roles.some((role) => roles.some((wanted) => wanted === role))),
   );
 }
