@@ -213,9 +213,8 @@ export class Audit {
       for (const { sighting, at } of batch) draft.add(sighting, at);
       this.#gaps.forgetBefore(nowMs - keepMs);
       for (const product of due) draft.judge(product, this.#gaps);
-      draft.hours.touch(nowMs);
+      if (draft.hours.touch(nowMs)) store.trimHistory(nowMs - keepHistoryMs);
       draft.write();
-      store.trimHistory(nowMs - keepHistoryMs);
       draft.removed(store.trim(productsMax, nowMs - keepMs, Math.max(trimmedAtOnce, batch.length)));
       draft.memory = { ...draft.memory, gaps: [...this.#gaps.all], heardMs: this.hearing.heardMs, atMs: nowMs };
       store.save(draft.memory);

@@ -29,10 +29,12 @@ export class Hours {
     return [...this.#changed.values()];
   }
 
-  /** An hour without products is one with a record, too. */
-  touch(timeMs: number): void {
+  /** An hour without products is one with a record, too. True if it is new. */
+  touch(timeMs: number): boolean {
     const startMs = hourOf(timeMs);
-    if (!this.#changed.has(startMs) && !this.#known(startMs)) this.#changed.set(startMs, emptyHour(startMs));
+    if (this.#known(startMs)) return false;
+    this.#changed.set(startMs, this.#at(startMs));
+    return true;
   }
 
   add(timeMs: number, counts: HourCounts): void {
