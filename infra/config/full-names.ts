@@ -29,3 +29,8 @@ export const announcedBaseUrl = (
   config: Named & { readonly announcements: { readonly baseUrl: string } },
   host: string,
 ): string => withNames(config.announcements.baseUrl, { fqdn: fullNameOf(config, host), host });
+
+/** The hosts in the announcements of a radar server: its name in the stack was there before it had a full name. */
+export const announcedHosts = (config: Parameters<typeof announcedBaseUrl>[0], host: string): string[] => [
+  ...new Set([new URL(announcedBaseUrl(config, host)).host, host]),
+];

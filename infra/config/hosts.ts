@@ -62,3 +62,9 @@ const hostSchema = z.strictObject({
 });
 
 export const hostsSchema = z.record(nameSchema, hostSchema);
+
+/** Names of the hosts with a role. */
+export const hostsWith = (
+  { hosts }: { readonly hosts: Readonly<Record<string, { readonly roles: readonly Role[] }>> },
+  role: Role,
+): string[] => Object.keys(hosts).filter((name) => hosts[name]?.roles.includes(role));

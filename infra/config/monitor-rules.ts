@@ -1,10 +1,11 @@
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
+import { hostsWith } from "./hosts.ts";
 import type { StackConfig } from "./schema.ts";
 import { missingSecret } from "./secrets.ts";
 
 /** At most two monitors, which form a pair; a login at the mail server has a password. */
 export function monitorIssues({ hosts, monitor, secrets }: StackConfig): ConfigIssue[] {
-  const monitors = Object.keys(hosts).filter((host) => hosts[host]?.roles.includes("monitor"));
+  const monitors = hostsWith({ hosts }, "monitor");
   const { mailPassword } = secrets.monitor;
   const user = monitor.receivers.mail?.user;
   const path = "secrets.monitor.mailPassword";

@@ -4,6 +4,7 @@ import { ledgerQueueAt, markerTopicDefault } from "../../agents/lib/dispatch-top
 import { type Config as PullerConfig, configSchema as pullerSchema } from "../../agents/puller/config.ts";
 import { dispatcherKeys, pullerKeys } from "../config/announcements.ts";
 import { announcedBaseUrl } from "../config/full-names.ts";
+import { hostsWith } from "../config/hosts.ts";
 import type { StackConfig } from "../config/index.ts";
 import {
   acrossNetwork,
@@ -47,8 +48,7 @@ const reannounced = (config: StackConfig): Pick<Own<AnnouncerConfig>, "reannounc
  * before a radar server got a full name are still in queues and in journals, so its name in the stack is among them.
  */
 const allowedHosts = (config: StackConfig): string[] => {
-  const urps = Object.keys(config.hosts).filter((name) => config.hosts[name]?.roles.includes("urp"));
-  const own = urps.flatMap((name) => {
+  const own = hostsWith(config, "urp").flatMap((name) => {
     const { protocol, hostname, port } = new URL(announcedBaseUrl(config, name));
     return [`${name}:80`, `${hostname}:${port || (protocol === "https:" ? "443" : "80")}`];
   });

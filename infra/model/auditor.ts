@@ -1,19 +1,11 @@
 import { type Config as AuditorConfig, configSchema } from "../../agents/auditor/config.ts";
-import { announcedBaseUrl } from "../config/full-names.ts";
-import type { StackConfig } from "../config/index.ts";
+import { announcedHosts } from "../config/full-names.ts";
+import { hostsWith } from "../config/hosts.ts";
 import { agentPart, inOrderOf, type Own, serviceAccount } from "./agent-part.ts";
 import { auditorHosts, auditTopics, mayDiscard } from "./agent-queues.ts";
 import { atAnnouncements } from "./agents.ts";
 import { prometheusPort } from "./monitored.ts";
 import type { HostPart, PartContext } from "./part.ts";
-
-/** Radar servers, with the hosts in their announcements' URLs: their names in the stack were in announcements before they had full names. */
-function radarServers(config: StackConfig): AuditorConfig["radarServers"] {
-  const urps = Object.keys(config.hosts).filter((name) => config.hosts[name]?.roles.includes("urp"));
-  return Object.fromEntries(
-    urps.map((name) => [name, [...new Set([new URL(announcedBaseUrl(config, name)).host, name])]]),
-  );
-}
 
 /** A monitor: says of each announced product whether it was placed, and placed once. */
 export function auditorPart(context: PartContext): HostPart {
@@ -25,7 +17,7 @@ export function auditorPart(context: PartContext): HostPart {
     ...auditTopics,
     hostName: host,
     ...(mayDiscard(config) ? { brokerMayDiscard: true } : {}),
-    radarServers: radarServers(config),
+    radarServers: Object.fromEntries(hostsWith(config, "urp").map((name) => [name, announcedHosts(config, name)])),
     prometheusUrl: `http://127.0.0.1:${prometheusPort}`,
   };
   return agentPart(context, {

@@ -1,6 +1,7 @@
 import { deadLetterQueue } from "../../agents/lib/topology.ts";
 import type { Config as MonitorPageConfig } from "../../agents/monitor/config.ts";
-import { announcedBaseUrl } from "../config/full-names.ts";
+import { announcedHosts } from "../config/full-names.ts";
+import { hostsWith } from "../config/hosts.ts";
 import type { StackConfig } from "../config/index.ts";
 import { agentPart, metricsPorts, serviceAccount } from "./agent-part.ts";
 import { auditorHosts } from "./agent-queues.ts";
@@ -42,9 +43,6 @@ function flowMap(stack: string, config: StackConfig): MonitorPageConfig["map"] {
   };
 }
 
-const hostsWith = ({ hosts }: StackConfig, role: StackConfig["hosts"][string]["roles"][number]): string[] =>
-  Object.keys(hosts).filter((name) => hosts[name]?.roles.includes(role));
-
 function radarMap(config: StackConfig): MonitorPageConfig["map"]["radar"] {
   const { announcements, brokers, virtualIps } = config;
   const broker = brokers[announcements.broker];
@@ -52,11 +50,7 @@ function radarMap(config: StackConfig): MonitorPageConfig["map"]["radar"] {
   if (!broker || servers.length === 0) return undefined;
   const address = broker.virtualIp === undefined ? undefined : virtualIps[broker.virtualIp]?.address;
   return {
-    // A server's name in the stack was in announcements before it had a full name.
-    servers: servers.map((host) => ({
-      host,
-      sources: [...new Set([new URL(announcedBaseUrl(config, host)).host, host])],
-    })),
+    servers: servers.map((host) => ({ host, sources: announcedHosts(config, host) })),
     cluster: announcements.broker,
     members: broker.members,
     ...(address === undefined ? {} : { address }),

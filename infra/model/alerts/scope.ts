@@ -1,5 +1,5 @@
 import { deadLetterQueue } from "../../../agents/lib/topology.ts";
-import type { Role } from "../../config/hosts.ts";
+import { hostsWith, type Role } from "../../config/hosts.ts";
 import type { StackConfig } from "../../config/index.ts";
 import { knownQueues } from "../agent-queues.ts";
 import { deliveryPlaces, notifyPlaces } from "../delivery.ts";
@@ -57,8 +57,8 @@ export const anyOf = (texts: readonly string[]): string =>
 
 /** @param timeScale factor of all times, e.g. 0.1 in tests; windows keep at least four scrapes, other times two */
 export function alertScope(config: StackConfig, timeScale: number): AlertScope {
-  const { hosts, brokers, announcements } = config;
-  const having = (role: Role) => Object.keys(hosts).filter((name) => hosts[name]?.roles.includes(role));
+  const { brokers, announcements } = config;
+  const having = (role: Role) => hostsWith(config, role);
   const servers = publicServers(config);
   const clientQueues = servers.flatMap((server) => clientsOf(config, server).map(subscriberQueueOf));
   const agentQueues = Object.keys(brokers).flatMap((cluster) => knownQueues(config, cluster));
