@@ -19,27 +19,27 @@ class HandledSession extends EventEmitter {
 
 function arrange(waitingMax?: number) {
   const session = new HandledSession();
-  const told: NoticeOutcome[] = [];
+  const outcomes: NoticeOutcome[] = [];
   const notices = new SideNotices({
     session: session as never,
     exchange: "cmc",
     topic: "v00.urp.pulled",
     retryMs: 1,
     ...(waitingMax === undefined ? {} : { waitingMax }),
-    onOutcome: (outcome) => void told.push(outcome),
+    onOutcome: (outcome) => void outcomes.push(outcome),
   });
   const keys = () => session.sent.map(({ body }) => body);
-  return { notices, session, told, keys, send: (key: string) => notices.send(notice(key)) };
+  return { notices, session, outcomes, keys, send: (key: string) => notices.send(notice(key)) };
 }
 
 const notice = (key: string) => ({ body: Buffer.from(key), contentType: "text/plain", headers: { about: key } });
 
 test("a notice is published as it is, and not mandatory", async () => {
-  const { notices, session, told, send } = arrange();
+  const { notices, session, outcomes, send } = arrange();
   send("k1");
   const options = { mandatory: false, contentType: "text/plain", headers: { about: "k1" } };
   expect(session.sent).toEqual([{ topic: "v00.urp.pulled", body: "k1", options }]);
-  await expect.poll(() => told, { timeout: 8000 }).toEqual(["confirmed"]);
+  await expect.poll(() => outcomes, { timeout: 8000 }).toEqual(["confirmed"]);
   expect(notices.pending).toBe(0);
 });
 
@@ -67,29 +67,29 @@ test("they wait while too many are in flight, and resume with the next confirm",
 });
 
 test("a lost or refused one is sent again as it was until the broker has it", async () => {
-  const { notices, session, told, send } = arrange();
+  const { notices, session, outcomes, send } = arrange();
   session.outcomes.push("lost", "nacked");
   send("k1");
-  await expect.poll(() => told, { timeout: 8000 }).toEqual(["lost", "nacked", "confirmed"]);
+  await expect.poll(() => outcomes, { timeout: 8000 }).toEqual(["lost", "nacked", "confirmed"]);
   expect([session.sent.length, notices.pending]).toEqual([3, 0]);
   expect(session.sent.map(({ options }) => options?.headers)).toEqual(Array(3).fill({ about: "k1" }));
 });
 
 test("at the limit the oldest is dropped, and counted", () => {
-  const { session, told, keys, send } = arrange(2);
+  const { session, outcomes, keys, send } = arrange(2);
   session.state = "blocked";
   for (const key of ["k1", "k2", "k3"]) send(key);
-  expect(told).toEqual(["dropped"]);
+  expect(outcomes).toEqual(["dropped"]);
   session.state = "ready";
   session.emit("unblocked");
   expect(keys()).toEqual(["k2", "k3"]);
 });
 
 test("at the end those in flight are awaited, but not those that can't be sent, nor beyond the deadline", async () => {
-  const { notices, session, told, send } = arrange();
+  const { notices, session, outcomes, send } = arrange();
   send("k1");
   await notices.drained(new AbortController().signal);
-  expect(told).toEqual(["confirmed"]);
+  expect(outcomes).toEqual(["confirmed"]);
   session.state = "connecting";
   send("k2");
   await notices.drained(new AbortController().signal);

@@ -13,9 +13,9 @@ export const timeText = (ms: number): string => new Date(ms).toISOString().slice
 
 /** `45 s`, `12 min`, `3 h 5 min`. */
 export function durationText(seconds: number): string {
-  const whole = Math.round(seconds);
-  if (whole < 120) return `${whole} s`;
-  const minutes = Math.round(whole / 60);
+  const rounded = Math.round(seconds);
+  if (rounded < 120) return `${rounded} s`;
+  const minutes = Math.round(rounded / 60);
   if (minutes < 120) return `${minutes} min`;
   return minutes % 60 === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
