@@ -39,7 +39,8 @@ export class Feed {
   readonly #options: FeedOptions;
   readonly #timer: NodeJS.Timeout;
   #subscription: Subscription | undefined;
-  #wasLost = false;
+  /** Since the connection was lost, until that is recorded as a gap. */
+  #mayHaveMissed = false;
   #isChecking = false;
 
   constructor(options: FeedOptions) {
@@ -66,7 +67,7 @@ export class Feed {
   #lost(): void {
     const subscription = this.#subscription;
     this.#subscription = undefined;
-    this.#wasLost = true;
+    this.#mayHaveMissed = this.#options.mayDiscard;
     if (subscription) this.#options.session.unsubscribe(subscription).catch(() => {});
     this.#options.onLost();
   }
@@ -77,8 +78,7 @@ export class Feed {
     this.#isChecking = true;
     try {
       if (!this.isReading) await this.#declare();
-      if (!this.isReading && this.#wasLost && this.#options.mayDiscard)
-        this.#options.onGap("the connection was lost, and brokers may have discarded messages");
+      this.#noteLoss();
       await this.#count();
       await this.#checkOthers();
       if (!this.isReading) this.#subscribe();
@@ -89,6 +89,13 @@ export class Feed {
     } finally {
       this.#isChecking = false;
     }
+  }
+
+  /** Before a check finds the queue empty: from then on everything counts as read. A check may itself have begun before the loss. */
+  #noteLoss(): void {
+    if (!this.#mayHaveMissed) return;
+    this.#mayHaveMissed = false;
+    this.#options.onGap("the connection was lost, and brokers may have discarded messages");
   }
 
   /** Declares the queue. A queue that was missing, or has other arguments than configured, is made new and is a gap. */

@@ -2,58 +2,24 @@ import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { type Browser, chromium, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import { oddPieces } from "../../tests/fuzz/values/texts.ts";
-import { chromiumOptions } from "../../tests/page/chromium.ts";
-import { type PageRig, startPage } from "../../tests/page/rig.ts";
 import {
   addressOnTheMove,
   alert,
+  busy,
   deadRadarServer,
   fullDisk,
   healthy,
   mapOf,
-  type Scenario,
 } from "../../tests/page/scenarios.ts";
+import { usePage } from "../../tests/page/shown.ts";
 import { eventBytesMax } from "./hub.ts";
 
 // The page in Debian's Chromium, from sources that answer like Prometheus, Alertmanager and the auditor. It does not prove that the queries are right.
 
-let browser: Browser;
-beforeAll(async () => {
-  browser = await chromium.launch(chromiumOptions);
-});
-afterAll(() => browser?.close());
-
-const open: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of open.splice(0).toReversed()) await close();
-});
-
-interface Shown {
-  readonly rig: PageRig;
-  readonly page: Page;
-  /** What the browser complains about. */
-  readonly complaints: string[];
-}
-
-async function show(
-  scenario: Scenario,
-  options: Parameters<typeof startPage>[1] & { width?: number } = {},
-): Promise<Shown> {
-  const rig = await startPage(scenario, options);
-  open.push(() => rig.close());
-  const context = await browser.newContext({ viewport: { width: options.width ?? 1280, height: 900 } });
-  open.push(() => context.close());
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(error.message));
-  await page.goto(rig.url);
-  await page.locator(".chart canvas").nth(2).waitFor();
-  return { rig, page, complaints };
-}
+const { show, start } = usePage();
 
 const verdict = (page: Page) => page.locator(".verdict .text").last();
 const text = async (page: Page): Promise<string> =>
@@ -208,14 +174,6 @@ describe("for everybody", () => {
   });
 });
 
-/** Runs in the browser. */
-const firstPaintMs = (): Promise<number> =>
-  new Promise((resolve) => {
-    new PerformanceObserver((list) => {
-      for (const { name, startTime } of list.getEntries()) if (name === "first-contentful-paint") resolve(startTime);
-    }).observe({ type: "paint", buffered: true });
-  });
-
 interface Violation {
   readonly id: string;
   readonly nodes: readonly { readonly html: string }[];
@@ -223,8 +181,7 @@ interface Violation {
 
 describe("light", () => {
   test("HTML, style and script have less than 60 kB, compressed", async () => {
-    const rig = await startPage(healthy());
-    open.push(() => rig.close());
+    const rig = await start(healthy());
     const html = await (await fetch(rig.url)).text();
     const names = [...html.matchAll(/(?:src|href)="(page-[^"]+)"/g)].map(([, name]) => name);
     expect(names).toHaveLength(2);
@@ -234,55 +191,27 @@ describe("light", () => {
     expect(bytes.reduce((sum, one) => sum + one, 0)).toBeLessThan(60_000);
   });
 
-  test("the first paint comes within 200 ms of when an empty page's does", async () => {
-    const { rig, page } = await show(healthy());
-    const [paints, empty]: [number[], number[]] = [[], []];
-    // 116 ms at best on two cores that are busy with other tests. The best run counts, and an empty page says what a busy machine adds to it.
-    const bound = () => 200 + Math.min(...empty);
-    for (let run = 0; run < 40 && !(Math.min(...paints) < bound()); run++) {
-      await page.goto("data:text/html,<p>empty");
-      empty.push(await page.evaluate(firstPaintMs));
-      await page.goto(rig.url);
-      paints.push(await page.evaluate(firstPaintMs));
-    }
-    console.log(
-      `first paints, ms: ${paints.map(Math.round).join(", ")}; of an empty page ${empty.map(Math.round).join(", ")}`,
-    );
-    expect(Math.min(...paints)).toBeLessThan(bound());
-  }, 120_000);
+  test("the first paint waits for no script", async () => {
+    const { page } = await show(healthy(), { script: false });
+    expect(await text(page)).toMatch(/^All products arrive/);
+    expect(await page.locator("svg.map").count()).toBeGreaterThan(0);
+  });
 
-  test("40 hosts and 200 products a second: events under 4 kB, no task over 50 ms", async () => {
+  test("events of 40 hosts and 200 products a second have less than 4 kB", async () => {
     const map = mapOf(40);
-    const jittered = (): Scenario => {
-      const scenario = healthy({ map, rate: 200 });
-      const figures = Object.entries(scenario.figures).map(([name, samples]) => [
-        name,
-        name === "up" ? samples : samples?.map((one) => ({ ...one, value: one.value * (0.5 + Math.random()) })),
-      ]);
-      return { ...scenario, figures: Object.fromEntries(figures) };
-    };
-    const { rig, page } = await show(jittered(), { map });
-    const longest = page.evaluate(async () => {
-      let longestMs = 0;
-      new PerformanceObserver((list) => {
-        for (const { duration } of list.getEntries()) longestMs = Math.max(longestMs, duration);
-      }).observe({ type: "longtask" });
-      await new Promise((resolve) => setTimeout(resolve, 4000));
-      return longestMs;
-    });
+    const { rig } = await show(busy(map), { map });
     for (let poll = 0; poll < 12; poll++) {
-      rig.sources.scenario = jittered();
+      rig.sources.scenario = busy(map);
       await rig.monitor.poll();
-      await new Promise((resolve) => setTimeout(resolve, 250));
     }
-    console.log(`bytes of events: ${rig.eventBytes.slice(1).join(", ")}; longest task ${await longest} ms`);
-    expect(Math.max(...rig.eventBytes.slice(1))).toBeLessThan(eventBytesMax);
-    expect(await longest).toBeLessThanOrEqual(50);
+    const changes = rig.eventBytes.slice(1);
+    console.log(`bytes of events: ${changes.join(", ")}`);
+    expect(changes.length).toBeGreaterThan(0);
+    expect(Math.max(...changes)).toBeLessThan(eventBytesMax);
   });
 
   test("forty browsers ask Prometheus as often as one", async () => {
-    const rig = await startPage(healthy());
-    open.push(() => rig.close());
+    const rig = await start(healthy());
     await rig.monitor.poll();
     const before = rig.sources.asked.length;
     const stopping = new AbortController();
@@ -308,8 +237,7 @@ describe("safe", () => {
     });
 
   test("answers GET and HEAD only, for its own names only, within limits", async () => {
-    const { url, close } = await startPage(healthy());
-    open.push(close);
+    const { url } = await start(healthy());
     expect(await status(url)).toBe(200);
     expect(await status(url, { method: "HEAD" })).toBe(200);
     for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"]) expect(await status(url, { method })).toBe(405);
@@ -322,8 +250,7 @@ describe("safe", () => {
   });
 
   test("allows no inline script or style and no other site", async () => {
-    const { url, close } = await startPage(healthy());
-    open.push(close);
+    const { url } = await start(healthy());
     const response = await fetch(url);
     const policy = response.headers.get("content-security-policy") ?? "";
     expect(policy).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'/);

@@ -230,3 +230,13 @@ export function fullDisk(nowMs = Date.now()): Scenario {
     silences: [],
   };
 }
+
+/** Hosts of `map` at 200 products a second. Most figures differ from those of the last call. */
+export function busy(map: FlowMap): Scenario {
+  const scenario = healthy({ map, rate: 200 });
+  const figures = Object.entries(scenario.figures).map(([name, samples]) => [
+    name,
+    name === "up" ? samples : samples?.map((one) => ({ ...one, value: one.value * (0.5 + Math.random()) })),
+  ]);
+  return { ...scenario, figures: Object.fromEntries(figures) };
+}
