@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { printableLine } from "../lib/foreign.ts";
-import type { AlertView, SilenceView } from "./view.ts";
+import type { AlertView, Mark, SilenceView } from "./view.ts";
 
 const time = z.string().transform((text) => Date.parse(text) || 0);
 const texts = z.record(z.string(), z.string());
@@ -17,6 +17,7 @@ const alertAnswer = z.object({
 /** Its `/api/v2/silences`. */
 const silenceAnswer = z.object({
   id: z.string(),
+  startsAt: time,
   endsAt: time,
   createdBy: z.string().default(""),
   comment: z.string().default(""),
@@ -25,6 +26,9 @@ const silenceAnswer = z.object({
     z.object({ name: z.string(), value: z.string(), isRegex: z.boolean(), isEqual: z.boolean().default(true) }),
   ),
 });
+
+/** Who sets silences for planned work, at Alertmanager. */
+export const silencedBy = "warren";
 
 const shownMax = 100;
 const textMax = 300;
@@ -73,6 +77,15 @@ export function silencesOf(answer: unknown): Record<string, SilenceView> {
       },
     ]),
   );
+}
+
+/** Every verb that changes hosts silences their tickets first; Alertmanager remembers that silence. @throws ZodError for an answer of another form */
+export function workMarksOf(answer: unknown): Mark[] {
+  return z
+    .array(silenceAnswer)
+    .parse(answer)
+    .filter(({ createdBy }) => createdBy === silencedBy)
+    .map(({ startsAt, comment }) => ({ kind: "work", time: Math.round(startsAt / 1000), text: line(comment) }));
 }
 
 const matcherText = ({ name, value, isRegex, isEqual }: z.infer<typeof silenceAnswer>["matchers"][number]): string =>

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Answered, askJson } from "../lib/ask-json.ts";
+import { workMarksOf } from "./alerts.ts";
 import type { Config } from "./config.ts";
 import { emptyView, flowView } from "./flow-view.ts";
 import { Hub } from "./hub.ts";
 import { type Found, foundOf } from "./search.ts";
 import type { FlowSource } from "./source.ts";
-import { type History, type Range, ranges } from "./view.ts";
+import { type History, type Mark, type Range, ranges } from "./view.ts";
 
 export interface MonitorEvents {
   polled(faults: Readonly<Record<string, string>>, eventBytes: number, seconds: number): void;
@@ -16,6 +17,8 @@ type Settings = Pick<
   "map" | "alertmanagerUrl" | "auditorUrl" | "intervalMs" | "requestTimeoutMs" | "answerBytesMax"
 >;
 const nameMax = 1000;
+/** More triangles than this on a chart say nothing. */
+const marksMax = 100;
 
 /** Polls all sources once an interval, and gives the view to all browsers. */
 export class Monitor {
@@ -61,9 +64,25 @@ export class Monitor {
     const nowMs = Date.now();
     const known = this.#histories.get(range);
     if (known && nowMs - known.atMs < ranges[range].keptMs) return known.answer;
-    const answer = this.#source.history(range, nowMs);
+    const answer = this.#historyOf(range, nowMs);
     this.#histories.set(range, { atMs: nowMs, answer });
     return answer;
+  }
+
+  /** Without Alertmanager's answer, marks of planned work are missing. */
+  async #historyOf(range: Range, nowMs: number): Promise<Answered<History>> {
+    const { alertmanagerUrl } = this.#settings;
+    const [history, silences] = await Promise.all([
+      this.#source.history(range, nowMs),
+      alertmanagerUrl === undefined ? undefined : this.#ask(alertmanagerUrl, "/api/v2/silences"),
+    ]);
+    if ("fault" in history) return history;
+    const sinceSeconds = nowMs / 1000 - ranges[range].seconds;
+    const marks = [...history.value.marks, ...workMarks(silences)]
+      .filter(({ time }) => time >= sinceSeconds)
+      .toSorted((one, other) => other.time - one.time)
+      .slice(0, marksMax);
+    return { value: { ...history.value, marks } };
   }
 
   async search(name: string): Promise<Answered<Found>> {
@@ -80,5 +99,14 @@ export class Monitor {
   #ask(base: string, path: string): Promise<Answered<unknown>> {
     const { requestTimeoutMs: timeoutMs, answerBytesMax: bytesMax } = this.#settings;
     return askJson(`${base.replace(/\/$/, "")}${path}`, { timeoutMs, bytesMax });
+  }
+}
+
+function workMarks(silences: Answered<unknown> | undefined): readonly Mark[] {
+  if (silences === undefined || "fault" in silences) return [];
+  try {
+    return workMarksOf(silences.value);
+  } catch {
+    return [];
   }
 }

@@ -133,6 +133,26 @@ describe("foreign texts", () => {
     expect(complaints).toEqual([]);
   });
 
+  test("the history lists planned work and starts of agents within its range", async () => {
+    const nowMs = Date.now();
+    const silence = (agoMs: number, comment: string, createdBy = "warren") => ({
+      ...{ id: comment, createdBy, comment, status: { state: "expired" }, matchers: [] },
+      ...{ startsAt: new Date(nowMs - agoMs).toISOString(), endsAt: new Date(nowMs - agoMs + 60_000).toISOString() },
+    });
+    const silences = [
+      silence(600_000, "./warren drill <b>-s op"),
+      silence(7_200_000, "./warren up -s op"),
+      silence(60_000, "by hand", "somebody"),
+    ];
+    const startedAt = [{ labels: { host: "urp-1", agent: "announcer" }, value: nowMs / 1000 - 30 }];
+    const scenario = healthy();
+    const { page } = await show({ ...scenario, silences, figures: { ...scenario.figures, startedAt } });
+    const texts = () => page.locator(".marks td.text").allTextContents();
+    await expect.poll(texts).toEqual(["announcer started on urp-1", "./warren drill <b>-s op"]);
+    await page.locator(".ranges input").nth(1).check();
+    await expect.poll(texts).toHaveLength(3);
+  });
+
   test("the auditor's silence is reported in words", async () => {
     const { rig, page } = await show(healthy());
     rig.sources.isSilent = true;
@@ -210,7 +230,7 @@ describe("light", () => {
     expect(Math.max(...changes)).toBeLessThan(eventBytesMax);
   });
 
-  test("forty browsers ask Prometheus as often as one", async () => {
+  test("forty browsers ask Prometheus and Alertmanager as often as one", async () => {
     const rig = await start(healthy());
     await rig.monitor.poll();
     const before = rig.sources.asked.length;
@@ -218,7 +238,8 @@ describe("light", () => {
     await Promise.all(Array.from({ length: 40 }, () => fetch(`${rig.url}events`, { signal: stopping.signal })));
     await Promise.all(Array.from({ length: 40 }, async () => (await fetch(`${rig.url}history?range=1h`)).json()));
     const afterHistory = rig.sources.asked.length;
-    expect(afterHistory - before).toBe(8);
+    // A query for each line of the charts, and the silences.
+    expect(afterHistory - before).toBe(9);
     await rig.monitor.poll();
     expect(rig.sources.asked.length - afterHistory).toBeLessThan(45);
     stopping.abort();

@@ -60,7 +60,9 @@ export class PrometheusSource implements FlowSource {
       charts.push({ id, title, unit, labels: Object.keys(lines), times, values });
     }
     const marks = (this.#seldom.figures.startedAt ?? []).flatMap(({ labels: { host = "", agent = "" }, value }) =>
-      value >= end - seconds ? [{ time: Math.round(value), text: `${agent} started on ${host}` }] : [],
+      value >= end - seconds
+        ? [{ kind: "start", time: Math.round(value), text: `${agent} started on ${host}` } as const]
+        : [],
     );
     return { value: { range, charts, marks } };
   }

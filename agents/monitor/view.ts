@@ -94,9 +94,17 @@ export interface Chart {
   readonly values: readonly (readonly (number | null)[])[];
 }
 
+/** An agent started, or a verb of warren began to change hosts. */
+export interface Mark {
+  readonly kind: "start" | "work";
+  /** Seconds since 1970. */
+  readonly time: number;
+  readonly text: string;
+}
+
 export interface History {
   readonly range: Range;
   readonly charts: readonly Chart[];
-  /** Starts of agents, in seconds since 1970. */
-  readonly marks: readonly { readonly time: number; readonly text: string }[];
+  /** The newest first. */
+  readonly marks: readonly Mark[];
 }

@@ -83,6 +83,8 @@ function alertmanagerFiles({ config, host }: PartContext) {
       `--config.file=${routes.path}`,
       `--web.listen-address=127.0.0.1:${alertmanagerPort}`,
       `--web.external-url=http://localhost:${alertmanagerPort}/`,
+      // As long as Prometheus keeps its samples: the live page's history marks the planned work that ended silences were for.
+      `--data.retention=${config.monitor.retentionDays * 24}h`,
       ...(other === undefined
         ? ["--cluster.listen-address="]
         : [

@@ -1,3 +1,4 @@
+import { silencedBy } from "../../agents/monitor/alerts.ts";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { alertmanagerPort } from "../../infra/model/monitored.ts";
 import { monitorHosts } from "../../infra/model/monitored-hosts.ts";
@@ -49,7 +50,7 @@ export async function silenceTickets(work: PlannedWork, open = askThroughTunnel)
     matchers: matchersOf(hosts),
     startsAt: startsAt.toISOString(),
     endsAt: new Date(startsAt.getTime() + forMs).toISOString(),
-    createdBy: "warren",
+    createdBy: silencedBy,
     comment: `./warren ${verb} -s ${work.stack}`,
   };
   for (const monitor of monitorHosts(config)) {

@@ -11,7 +11,7 @@ const colour = (name: string): string => getComputedStyle(document.documentEleme
 
 const dataOf = ({ times, values }: Chart): uPlot.AlignedData => [times, ...values] as unknown as uPlot.AlignedData;
 
-/** Draws by uPlot: lines differ by colour and by dashes; starts of agents are marks at the top. */
+/** Draws by uPlot: lines differ by colour and by dashes; a triangle at the top is the start of an agent, a line planned work. */
 export const drawChart: Draw = (element, chart, history) => {
   let current = history;
   const make = (): uPlot =>
@@ -77,16 +77,24 @@ function optionsOf(chart: Chart, history: () => History): Omit<uPlot.Options, "w
   };
 }
 
-/** A small triangle at the top for each start of an agent. */
+/** A small triangle at the top for each start of an agent, a dashed line for each beginning of planned work. */
 function drawMarks(plot: uPlot, { marks }: History): void {
   const { ctx, bbox } = plot;
   const size = 5 * devicePixelRatio;
   ctx.save();
-  ctx.fillStyle = colour("--mark");
-  for (const { time } of marks) {
+  ctx.fillStyle = ctx.strokeStyle = colour("--mark");
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+  for (const { time, kind } of marks) {
     const x = plot.valToPos(time, "x", true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.beginPath();
+    if (kind === "work") {
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      continue;
+    }
     ctx.moveTo(x - size, bbox.top);
     ctx.lineTo(x + size, bbox.top);
     ctx.lineTo(x, bbox.top + 1.6 * size);

@@ -1,7 +1,7 @@
 import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { clock, shortNumber } from "../format.ts";
-import { type Chart, type History, type Range, ranges } from "../view.ts";
+import { type Chart, type History, type Mark, type Range, ranges } from "../view.ts";
 import { h } from "./element.ts";
 
 /** Rows of a chart's table: enough to read, few enough to be read aloud. */
@@ -48,11 +48,29 @@ export const HistorySection = (_: Record<string, never>): VNode => {
       ? h("p", { class: "none" }, "Charts are loaded by the script of this page.")
       : typeof history === "string"
         ? h("p", { class: "none" }, history)
-        : h(
-            "div",
-            { class: "charts" },
-            history.charts.map((chart) => h(ChartFigure, { chart, history, key: `${chart.id} ${history.range}` })),
-          ),
+        : [
+            h(
+              "div",
+              { class: "charts" },
+              history.charts.map((chart) => h(ChartFigure, { chart, history, key: `${chart.id} ${history.range}` })),
+            ),
+            h(MarksList, { marks: history.marks }),
+          ],
+  ]);
+};
+
+/** What the triangles and lines on the charts are. */
+const MarksList = ({ marks }: { marks: readonly Mark[] }): VNode => {
+  if (marks.length === 0) return h("p", { class: "none" }, "No agent was started, and no planned work was done.");
+  const title = "Starts of agents and planned work";
+  return h("details", { class: "marks" }, [
+    h("summary", {}, `${title}: ${marks.length}`),
+    scrolled(
+      title,
+      ["What"],
+      marks.map(({ time, text }) => ({ time, cells: [text] })),
+      "text",
+    ),
   ]);
 };
 
@@ -110,27 +128,38 @@ function table({ title, labels, times, values, unit }: Chart): VNode {
   const step = Math.max(1, Math.ceil(times.length / rowsMax));
   const rows = times
     .flatMap((time, index) => ((times.length - 1 - index) % step === 0 ? [{ time, index }] : []))
-    .toReversed();
-  const nowMs = (times.at(-1) ?? 0) * 1000;
+    .toReversed()
+    .map(({ time, index }) => ({ time, cells: labels.map((_, line) => valueText(values[line]?.[index], unit)) }));
+  return scrolled(`Table: ${title}`, labels, rows, "number");
+}
+
+/** Rows by time, the newest first. */
+function scrolled(
+  title: string,
+  labels: readonly string[],
+  rows: readonly { readonly time: number; readonly cells: readonly string[] }[],
+  kind: "number" | "text",
+): VNode {
+  const nowMs = Date.now();
   return h(
     "div",
-    { class: "scroll", tabIndex: 0, role: "region", "aria-label": `Table: ${title}` },
+    { class: "scroll", tabIndex: 0, role: "region", "aria-label": title },
     h("table", {}, [
       h(
         "thead",
         {},
         h("tr", {}, [
           h("th", { scope: "col" }, "Time, UTC"),
-          ...labels.map((label) => h("th", { scope: "col", class: "number" }, label)),
+          ...labels.map((label) => h("th", { scope: "col", class: kind }, label)),
         ]),
       ),
       h(
         "tbody",
         {},
-        rows.map(({ time, index }) =>
+        rows.map(({ time, cells }) =>
           h("tr", {}, [
             h("td", { class: "time" }, clock(time * 1000, nowMs)),
-            ...labels.map((_, line) => h("td", { class: "number" }, valueText(values[line]?.[index], unit))),
+            ...cells.map((cell) => h("td", { class: kind }, cell)),
           ]),
         ),
       ),
