@@ -125,6 +125,36 @@ export interface KeepalivedConfValues {
 /** keepalived's configuration of one host. */
 export const renderKeepalivedConf = template<KeepalivedConfValues>("keepalived.conf");
 
+/** Apache's configuration in front of the live page; without `ldap`, people are in a file. */
+export const renderPageProxy = template<{
+  readonly stack: string;
+  readonly name: string;
+  readonly port: number;
+  readonly pageUrl: string;
+  /** What Apache's `Require` says. */
+  readonly require: string;
+  readonly ldap:
+    | {
+        readonly attribute: string;
+        readonly base: string;
+        readonly url: string;
+        readonly mode: string;
+        readonly timeoutSeconds: number;
+        readonly isEncrypted: boolean;
+        readonly isVerified: boolean;
+        readonly caFile: string;
+      }
+    | false;
+}>("page-proxy.conf");
+
+export const renderPageProxyService = template<{
+  readonly configFile: string;
+  readonly user: string;
+  readonly certificateFile: string;
+  /** Empty: none. */
+  readonly peopleFile: string;
+}>("page-proxy.service");
+
 /** nftables rules of a broker cluster's member. Lists are comma-separated; all but the first three may be empty. */
 export const renderFirewall = template<{
   members: string;

@@ -3,8 +3,9 @@ import { hostsWith } from "./hosts.ts";
 import type { StackConfig } from "./schema.ts";
 import { missingSecret } from "./secrets.ts";
 
-/** At most two monitors, which form a pair; a login at the mail server has a password. */
-export function monitorIssues({ hosts, monitor, secrets }: StackConfig): ConfigIssue[] {
+/** At most two monitors, which form a pair; a login at the mail server has a password, and one at the live page somebody to check it. */
+export function monitorIssues(config: StackConfig): ConfigIssue[] {
+  const { hosts, monitor, secrets } = config;
   const monitors = hostsWith({ hosts }, "monitor");
   const { mailPassword } = secrets.monitor;
   const user = monitor.receivers.mail?.user;
@@ -18,5 +19,29 @@ export function monitorIssues({ hosts, monitor, secrets }: StackConfig): ConfigI
     ...(user === undefined && mailPassword !== undefined
       ? [{ path, message: "expected a `user` under warren:monitor.receivers.mail, whose password it is" }]
       : []),
+    ...pageIssues(config),
   ];
 }
+
+function pageIssues({ monitor, secrets, brokers, announcements }: StackConfig): ConfigIssue[] {
+  const { page } = monitor;
+  const isEmpty = Object.keys(secrets.monitor.people).length === 0;
+  if (page?.login !== "password") {
+    const path = "secrets.monitor.people";
+    const unused = "expected `login: password` under warren:monitor.page, for which these people are";
+    if (!isEmpty) return [{ path, message: unused }];
+  }
+  if (page?.login === "password") {
+    if (page.people) return [{ path: "monitor.page.people", message: "expected only with `login: ldap`" }];
+    return isEmpty ? [{ path: "secrets.monitor.people", message: missingSecret("secrets.monitor.people.NAME") }] : [];
+  }
+  const path = `brokers.${announcements.broker}.ldap`;
+  const ldap = brokers[announcements.broker]?.ldap;
+  if (!page || (ldap && personEntry.test(ldap.userDnPattern))) return [];
+  if (!ldap) return [{ path, message: "expected a directory, because warren:monitor.page has `login: ldap`" }];
+  const message = `expected ATTRIBUTE=\${username},BASE, because warren:monitor.page has \`login: ldap\``;
+  return [{ path: `${path}.userDnPattern`, message }];
+}
+
+/** `uid=${username},ou=People,dc=ca`: the attribute with the name, and the DN below which people are. */
+export const personEntry = /^([A-Za-z][\w-]*)=\$\{username\},([^"\\\n]+)$/;

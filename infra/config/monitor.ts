@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { personSchema } from "./directory.ts";
+import { portSchema } from "./hosts.ts";
 
 /** Mail by a server of the site, the smarthost. Its password, if it needs one, is `warren:secrets.monitor.mailPassword`. */
 const mailSchema = z.strictObject({
@@ -9,6 +11,18 @@ const mailSchema = z.strictObject({
   user: z.string().min(1).optional(),
   /** Whether to refuse a smarthost without STARTTLS. */
   requireTls: z.boolean().default(true),
+});
+
+/** The live page for browsers elsewhere: Apache with the host's certificate, and a login. */
+const pageSchema = z.strictObject({
+  port: portSchema.default(9443),
+  /**
+   * `ldap`: people whose password the directory of the announcements' broker (its `ldap`) accepts. `password`: those under
+   * `warren:secrets.monitor.people`.
+   */
+  login: z.enum(["ldap", "password"]),
+  /** With `ldap`, only these; default: everybody in the directory. */
+  people: z.array(personSchema).min(1).optional(),
 });
 
 /**
@@ -22,6 +36,8 @@ export const monitorSchema = z.strictObject({
   retentionDays: z.int().min(1).max(365).default(15),
   /** GB on disk at which Prometheus drops its oldest data, however new: the data of a stack of thirty hosts in 15 days takes about half. */
   retentionGb: z.int().min(1).max(1000).default(8),
+  /** Default: the live page is served on loopback only, for `./warren watch`. */
+  page: pageSchema.optional(),
   /** Factor of all times in the alert rules. Tests use 0.1, so that an alert fires within seconds; 1 is for operation. */
   timeScale: z.number().min(0.05).max(1).default(1),
 });

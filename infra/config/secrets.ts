@@ -49,8 +49,10 @@ export const secretsSchema = z.strictObject({
       webhookUrl: urlSchema.optional(),
       /** A second place, which notifies somebody if it is not called for some minutes. */
       deadManUrl: urlSchema.optional(),
+      /** Who may see the live page with `warren:monitor.page.login: password`, with their passwords. */
+      people: z.record(personSchema, secretSchema).default({}),
     })
-    .default({}),
+    .default({ people: {} }),
   /** Host -> path -> content of adopted files that contain secrets, e.g. `auth_pass` of keepalived. */
   files: z.record(nameSchema, z.record(z.string().startsWith("/"), z.string())).default({}),
 });

@@ -20,6 +20,7 @@ import { bridgeParts, receiverParts } from "./message-agents.ts";
 import { monitorPart } from "./monitor.ts";
 import { monitorPagePart } from "./monitor-page.ts";
 import { monitoredPart } from "./monitored.ts";
+import { pageProxyPart } from "./page-proxy.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { rabbitmqPart } from "./rabbitmq.ts";
 import { subscriberPart } from "./subscriber.ts";
@@ -35,7 +36,7 @@ const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => Hos
   dd: [rabbitmqPart, firewallPart, datamartTreePart, deliveryAccountPart, ftpServerPart, watcherPart, queueManagerPart],
   client: [subscriberPart],
   ldap: [ldapPart],
-  monitor: [auditorPart, monitorPagePart],
+  monitor: [auditorPart, monitorPagePart, pageProxyPart],
 };
 
 const agentParts: ReadonlySet<unknown> = new Set([
@@ -49,6 +50,7 @@ const agentParts: ReadonlySet<unknown> = new Set([
   notifySenderParts,
   subscriberPart,
   monitorPagePart,
+  pageProxyPart,
 ]);
 
 /**

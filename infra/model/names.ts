@@ -36,4 +36,7 @@ export const ftpUnit = "vsftpd.service";
 export const prometheusUnit = "prometheus.service";
 export const alertmanagerUnit = "prometheus-alertmanager.service";
 
+/** Apache in front of the live page. */
+export const pageProxyUnit = "warren-page.service";
+
 export const keepalivedUnit = "keepalived.service";

@@ -13,11 +13,12 @@ const alert = (state: string, alertname: string, severity: string) => ({
   labels: { alertname, severity, host: "bunny1" },
 });
 
-it("firing alerts are those that fire: none that is pending, and not the Watchdog", () => {
+it("firing alerts are those that fire: none that is pending, and neither the Watchdog nor a budget of latency", () => {
   const alerts = [
     alert("firing", "Watchdog", "none"),
     alert("pending", "NoDispatcher", "page"),
     alert("firing", "TargetDown", "ticket"),
+    alert("firing", "LatencyBudgetFast", "page"),
   ];
   expect(firingIn(JSON.stringify({ status: "success", data: { alerts } }))).toEqual([
     { name: "TargetDown", severity: "ticket" },
@@ -31,7 +32,7 @@ it("a page is wrong unless the fault names it; tickets are never", () => {
     alert: "VirtualIp",
     alsoPages: ["NoDispatcher"],
   };
-  const seen = ["VirtualIp", "NoDispatcher", "LatencyBudgetFast", "ProductLost", "ProductLost"].map((name) => ({
+  const seen = ["VirtualIp", "NoDispatcher", "ProductLost", "ProductLost"].map((name) => ({
     ...{ name, severity: "page" },
   }));
   expect(wrongPages(fault, [...seen, { name: "UnitDown", severity: "ticket" }])).toEqual(["ProductLost"]);

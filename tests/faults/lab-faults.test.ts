@@ -27,7 +27,7 @@ it.each(all.map((fault) => [fault.name, fault] as const))(
 const notFired: Readonly<Record<string, string>> = {
   ProductLost: "no single fault loses a product",
   NothingAnnounced: "one fault leaves the other radar server",
-  LatencyBudgetFast: "the hop that a fault slows down is stopped by it",
+  LatencyBudgetFast: "a fault of a lab is shorter than its windows",
   LatencyBudgetSlow: "as LatencyBudgetFast",
   DispatcherStuck: "a full table takes a million products, a missing queue is declared again",
   JournalFault: "a full disk of a broker's host stops the broker first",
