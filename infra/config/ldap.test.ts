@@ -6,6 +6,7 @@ import { fixtureConfig } from "../model/fixture.ts";
 import { brokerSchema } from "./brokers.ts";
 import { directoryIssues } from "./directory-rules.ts";
 import { ldapSchema } from "./ldap.ts";
+import { monitorIssues } from "./monitor-rules.ts";
 
 const least = { servers: ["ldap-1"], userDnPattern: `uid=\${username},dc=ca` };
 
@@ -59,6 +60,25 @@ describe("the LDAP section of a broker", () => {
     const broker = brokerSchema.parse({ members: ["a"], series: "3.10", users, ldap });
     expect(Object.entries(broker.users).every(([name, user]) => user.ldap !== (name === "guest"))).toBe(true);
     expect(broker.ldap).toMatchObject({ log: "on", first: "internal", authorization: "internal", timeoutMs: 5000 });
+  });
+});
+
+describe("the live page's login", () => {
+  const pageOf = (ldap: unknown) => {
+    const config = fixtureConfig();
+    const { bunny } = config.brokers;
+    return monitorIssues({ ...config, brokers: { ...config.brokers, bunny: { ...bunny, ldap } } } as typeof config);
+  };
+
+  it("needs the directory of the announcements' broker, with an entry below one DN for each person", () => {
+    expect(monitorIssues(fixtureConfig())).toEqual([]);
+    expect(pageOf(undefined)).toMatchObject([{ path: "brokers.bunny.ldap" }]);
+    expect(pageOf(ldapSchema.parse({ ...least, userDnPattern: `\${username}@ca` }))).toEqual([
+      {
+        path: "brokers.bunny.ldap.userDnPattern",
+        message: expect.stringMatching(/^expected ATTRIBUTE=\$\{username\},BASE/),
+      },
+    ]);
   });
 });
 

@@ -24,23 +24,22 @@ export function monitorIssues(config: StackConfig): ConfigIssue[] {
 }
 
 function pageIssues({ monitor, secrets, brokers, announcements }: StackConfig): ConfigIssue[] {
-  const { page } = monitor;
-  const isEmpty = Object.keys(secrets.monitor.people).length === 0;
-  if (page?.login !== "password") {
-    const path = "secrets.monitor.people";
-    const unused = "expected `login: password` under warren:monitor.page, for which these people are";
-    if (!isEmpty) return [{ path, message: unused }];
-  }
-  if (page?.login === "password") {
-    if (page.people) return [{ path: "monitor.page.people", message: "expected only with `login: ldap`" }];
-    return isEmpty ? [{ path: "secrets.monitor.people", message: missingSecret("secrets.monitor.people.NAME") }] : [];
-  }
   const path = `brokers.${announcements.broker}.ldap`;
   const ldap = brokers[announcements.broker]?.ldap;
-  if (!page || (ldap && personEntry.test(ldap.userDnPattern))) return [];
-  if (!ldap) return [{ path, message: "expected a directory, because warren:monitor.page has `login: ldap`" }];
-  const message = `expected ATTRIBUTE=\${username},BASE, because warren:monitor.page has \`login: ldap\``;
-  return [{ path: `${path}.userDnPattern`, message }];
+  const because = "because warren:monitor.page has `login: ldap`";
+  switch (monitor.page?.login) {
+    case "password": {
+      const isEmpty = Object.keys(secrets.monitor.people ?? {}).length === 0;
+      return isEmpty ? [{ path: "secrets.monitor.people", message: missingSecret("secrets.monitor.people.NAME") }] : [];
+    }
+    case "ldap":
+      if (!ldap) return [{ path, message: `expected a directory, ${because}` }];
+      return personEntry.test(ldap.userDnPattern)
+        ? []
+        : [{ path: `${path}.userDnPattern`, message: `expected ATTRIBUTE=\${username},BASE, ${because}` }];
+    default:
+      return [];
+  }
 }
 
 /** `uid=${username},ou=People,dc=ca`: the attribute with the name, and the DN below which people are. */

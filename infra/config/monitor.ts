@@ -21,7 +21,7 @@ const pageSchema = z.strictObject({
    * `warren:secrets.monitor.people`.
    */
   login: z.enum(["ldap", "password"]),
-  /** With `ldap`, only these; default: everybody in the directory. */
+  /** Only these may see it; default: everybody with a valid password. */
   people: z.array(personSchema).min(1).optional(),
 });
 

@@ -50,9 +50,9 @@ export const secretsSchema = z.strictObject({
       /** A second place, which notifies somebody if it is not called for some minutes. */
       deadManUrl: urlSchema.optional(),
       /** Who may see the live page with `warren:monitor.page.login: password`, with their passwords. */
-      people: z.record(personSchema, secretSchema).default({}),
+      people: z.record(personSchema, secretSchema).optional(),
     })
-    .default({ people: {} }),
+    .default({}),
   /** Host -> path -> content of adopted files that contain secrets, e.g. `auth_pass` of keepalived. */
   files: z.record(nameSchema, z.record(z.string().startsWith("/"), z.string())).default({}),
 });

@@ -14,7 +14,7 @@ describe("a px host", () => {
     const model = px();
     const names = ["delivery-ftp", "delivery-sftp", "dd-notify"];
     const units = model.units.map((unit) => unit.name);
-    const own = [...names, "auditor", "monitor", "receiver-urls"].map((name) => `warren-${name}.service`);
+    const own = [...names, "auditor", "monitor", "page", "receiver-urls"].map((name) => `warren-${name}.service`);
     expect(units).toEqual([...own, ...monitorUnits, ...exporterUnits]);
     const [queues, ports] = [names.map((name) => readConfig(name)), names.map((name) => readConfig(name).metrics.port)];
     expect(queues.map(({ queueDirectory }) => queueDirectory)).toEqual([

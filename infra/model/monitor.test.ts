@@ -167,6 +167,7 @@ describe("Alertmanager", () => {
 
   it.each([
     ["a user without a password", { receivers: { mail: { ...mail, user: "warren" } } }, {}, /mailPassword/],
+    ["a page with passwords of nobody", { page: { login: "password" } }, {}, /secrets\.monitor\.people/],
     ["a password without a user", { receivers: { mail } }, { mailPassword: "MAIL-PASSWORD" }, /mailPassword/],
     ["a URL that is none", {}, { webhookUrl: "alerts.example.org" }, /webhookUrl.*http/],
     ["an address that is none", { receivers: { mail: { ...mail, to: ["ops"] } } }, {}, /mail\.to\.0/],

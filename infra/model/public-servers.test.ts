@@ -58,7 +58,7 @@ describe("two public data servers", () => {
   it("are delivered to by their own senders of px, and announced by an agent for each", () => {
     const px = hostOf("px-1", config);
     const names = ["delivery-ddi", "delivery-ftp", "delivery-sftp", "dd-notify", "notify-ddi"];
-    const own = [...names, "auditor", "monitor", "receiver-urls"].map((name) => `warren-${name}.service`);
+    const own = [...names, "auditor", "monitor", "page", "receiver-urls"].map((name) => `warren-${name}.service`);
     expect(px.units.map(({ name }) => name)).toEqual([...own, ...monitorUnits, ...exporterUnits]);
     for (const name of names) {
       expect(senderSchema.safeParse(jsonOf("px-1", name)).error?.issues, name).toBeUndefined();

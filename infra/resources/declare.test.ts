@@ -215,7 +215,7 @@ describe("the objects of a broker", () => {
 
   it.each([
     ["bunny", /^(urp|bunny|pds)|auditor/],
-    ["wxo-b1", /^(px(?!.*(auditor|monitor))|wxo|client)/],
+    ["wxo-b1", /^(px(?!.*(auditor|monitor|page))|wxo|client)/],
   ])("of %s come only before the agents that need them", (cluster, units) => {
     const waiting = commands().filter((one) => one.dependencies.includes(`${cluster} exchange cmc`));
     const agents = planned.filter(

@@ -6,6 +6,7 @@ import { openHosts } from "../../scripts/engine/hosts.ts";
 import { withLoopback } from "../../scripts/engine/loopback-http.ts";
 import { checkoutDirectory } from "../../scripts/lab/paths.ts";
 import { hostsOf } from "../../scripts/lab/send-products.ts";
+import { awaitVirtualIp } from "../../scripts/lab/virtual-ip.ts";
 import { pause, poll } from "../../scripts/lib/poll.ts";
 import type { LabFault } from "../faults/fault.ts";
 import { publicFaults } from "../faults/public.ts";
@@ -77,6 +78,8 @@ export function faultsFireAlerts(): void {
             "lab" in act && act.lab !== "healNetwork" && "host" in act && hostsOf(config, "monitor").includes(act.host),
         );
         if (isMonitorCut || readRows(file(), rules).some((row) => row.fault === fault.name)) return;
+        // Faults name the hosts of a settled lab. The address returns some seconds after the last alert has ended.
+        await awaitVirtualIp(lab, config, new AbortController().signal);
         const { withheld } = trickle;
         const beganMs = performance.now();
         let noticed: Noticed | undefined;

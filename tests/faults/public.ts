@@ -105,6 +105,10 @@ export const publicFaults: readonly LabFault[] = [
     isSlow: true,
     alert: "NoConsumer",
   },
+  {
+    ...stopped("px-1", "warren-page", "page-is-served", "Apache in front of the live page is stopped"),
+    alert: "UnitDown",
+  },
   stopped("wxo-b1", "warren-bridge-sr3-posts", "bridges-run", "a bridge is stopped"),
   hung("px-1", "warren-receiver-urls", "receivers-run", "a receiver hangs"),
 ];

@@ -20,6 +20,11 @@ export const keepalived: DebianProgram = {
   installed: "/usr/sbin/keepalived",
   packages: ["keepalived", "libnl-3-200", "libnl-genl-3-200", "libsnmp40", "libsensors5", "libpci3"],
 };
+/** Its modules are beside it, in `usr/lib/apache2/modules`. */
+export const apache: DebianProgram = {
+  installed: "/usr/sbin/apache2",
+  packages: ["apache2-bin", "libapr1", "libaprutil1", "libaprutil1-ldap"],
+};
 
 /**
  * Programs in /usr/bin of a monitor and of what it scrapes, with their packages; none needs a library that a minimal machine lacks.

@@ -7,7 +7,7 @@ export const reportedUnits =
 
 const ownFileSystems = 'job="node",mountpoint!~"/(run|dev|proc|sys|tmp)(/.*)?"';
 const services =
-  'job="node",state="active",name=~"(rabbitmq-server|keepalived|apache2|vsftpd|slapd|warren-subscriber)\\\\.service"';
+  'job="node",state="active",name=~"(rabbitmq-server|keepalived|apache2|vsftpd|slapd|warren-subscriber|warren-page)\\\\.service"';
 const logs = "./warren logs -s STACK --host HOST --since 600";
 
 /** Hosts, agents, and the monitor itself. */

@@ -10,7 +10,14 @@ import { keptQueues } from "../../../infra/model/datamart.ts";
 import { deliveryKeyFile, deliveryKnownHosts, deliveryPlaces, notifyPlaces } from "../../../infra/model/delivery.ts";
 import { dispatcherHosts } from "../../../infra/model/dispatchers.ts";
 import { bridgePlaces, receiverPlaces } from "../../../infra/model/message-agents.ts";
-import { alertmanagerUnit, brokerUnit, ftpUnit, keepalivedUnit, prometheusUnit } from "../../../infra/model/names.ts";
+import {
+  alertmanagerUnit,
+  brokerUnit,
+  ftpUnit,
+  keepalivedUnit,
+  pageProxyUnit,
+  prometheusUnit,
+} from "../../../infra/model/names.ts";
 import { clientsOf, publicServerAt, publicServers } from "../../../infra/model/public-servers.ts";
 import { subscriberQueueOf } from "../../../infra/model/subscriber.ts";
 import { virtualIpModels } from "../../../infra/model/virtual-ips.ts";
@@ -137,7 +144,7 @@ const unitsOfRole: Readonly<Record<Role, readonly string[]>> = {
   dd: [brokerUnit, "apache2.service", ftpUnit],
   client: [subscriberUnit],
   ldap: ["slapd.service"],
-  monitor: [prometheusUnit, alertmanagerUnit],
+  monitor: [prometheusUnit, alertmanagerUnit, pageProxyUnit],
 };
 
 export function chainOf(stack: string, config: StackConfig): Chain {
@@ -221,7 +228,8 @@ function chainHost(
   const takesFtp = deliversBy([publicServerAt(config, name)?.config.delivery], "ftp");
   const units = roles
     .flatMap((role) => unitsOfRole[role])
-    .filter((unit) => (unit !== keepalivedUnit || isHolder) && (unit !== ftpUnit || takesFtp));
+    .filter((unit) => (unit !== keepalivedUnit || isHolder) && (unit !== ftpUnit || takesFtp))
+    .filter((unit) => unit !== pageProxyUnit || config.monitor.page !== undefined);
   return {
     ...{ name, address, roles },
     user: host.ssh.user ?? config.ssh.user,

@@ -278,6 +278,11 @@ export const publicCases: readonly Case[] = (
       ...{ host: "px-1", step: "alertmanager-runs", says: /failed/, remedy: /journalctl -u prometheus-alertmanager/ },
     },
     {
+      title: "Apache in front of the live page exits",
+      change: (evidence) => unitIs(evidence, "px-1", "warren-page.service", "activating", "auto-restart"),
+      ...{ host: "px-1", step: "page-is-served", says: /auto-restart/, remedy: /journalctl -u warren-page/ },
+    },
+    {
       title: "an auditor hangs",
       change: (evidence) => silentAgent(evidence, "px-1", "auditor", "no answer in time"),
       ...{ host: "px-1", step: "auditor-runs", says: /doesn't answer on port 9108/, remedy: /it hangs/ },

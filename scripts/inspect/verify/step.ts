@@ -46,6 +46,7 @@ export type StepId =
 
 type ChainStepId =
   | "alertmanager-runs"
+  | "page-is-served"
   | "announcements-are-dispatched"
   | "announcements-are-taken"
   | "apache-runs"
