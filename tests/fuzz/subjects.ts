@@ -3,6 +3,7 @@ import { cleanly } from "../bench/cleanly.ts";
 import { runFiles } from "./files/run.ts";
 import { announcerTree, watcherTree } from "./files/trees.ts";
 import { txqOf } from "./files/txq.ts";
+import { auditorRunner } from "./messages/auditor.ts";
 import { bridgeRunners } from "./messages/bridge.ts";
 import { dispatcherInputRunner } from "./messages/dispatcher.ts";
 import { dispatcherLedgerRunner } from "./messages/dispatcher-ledger.ts";
@@ -16,7 +17,14 @@ import { textSubjects } from "./texts/subjects.ts";
 
 /** Agents that read messages; each run gets a broker. */
 export const messageRunners: readonly BrokerRunner[] = [
-  ...[dispatcherInputRunner, dispatcherLedgerRunner, pullerQueueRunner, pullerPeersRunner, receiverRunner],
+  ...[
+    dispatcherInputRunner,
+    dispatcherLedgerRunner,
+    pullerQueueRunner,
+    pullerPeersRunner,
+    receiverRunner,
+    auditorRunner,
+  ],
   ...[...bridgeRunners, queueManagerAnswersRunner, queueManagerNamesRunner],
 ];
 
