@@ -7,6 +7,7 @@ import { formatChaos } from "../chaos/report.ts";
 import { runChaos } from "../chaos/run.ts";
 import { closeScene, openScene, type Scene } from "../chaos/scene.ts";
 import { note } from "./figures.ts";
+import { pagesDuring } from "./pages.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
 const seed = 5;
@@ -17,10 +18,15 @@ export const fewPerSecond = 10;
 
 export interface Work {
   readonly name: string;
+  /** It is a fault, about which somebody may be woken. */
+  readonly mayPage?: true;
   act(scene: Scene): Promise<void>;
 }
 
-/** Does work in place of faults: products flow before, during and after it, the system is healthy after each work, and each product is counted. */
+/**
+ * Does work in place of faults: products flow before, during and after it, the system is healthy after each work, and each product is counted.
+ * Planned work wakes nobody.
+ */
 export async function whileFlowing(
   works: readonly Work[],
   withinMs: number,
@@ -40,15 +46,18 @@ export async function whileFlowing(
     }),
   );
   try {
-    const result = await runChaos({
-      ...{ scene, seed, faults, rounds: faults.length, ratePerSecond },
-      durationMs: Number.POSITIVE_INFINITY,
-      signal: AbortSignal.timeout(withinMs),
-      say: (text) => process.stderr.write(`${text}\n`),
-    });
+    const { done: result, pages } = await pagesDuring(() =>
+      runChaos({
+        ...{ scene, seed, faults, rounds: faults.length, ratePerSecond },
+        durationMs: Number.POSITIVE_INFINITY,
+        signal: AbortSignal.timeout(withinMs),
+        say: (text) => process.stderr.write(`${text}\n`),
+      }),
+    );
     process.stderr.write(formatChaos(result, { faults, notDone: {}, color: false }));
     if (failures.length > 0) throw failures[0];
     expect(result.rounds.map(({ missing }) => missing)).toEqual(faults.map(() => undefined));
+    if (!works.some(({ mayPage }) => mayPage)) expect(pages, "pages during planned work").toEqual([]);
     return result.account;
   } finally {
     closeScene(scene);

@@ -28,7 +28,7 @@ export function memberIsReplaced(): void {
       const act = async () => {
         seconds = await replaceHolder();
       };
-      const account = await whileFlowing([{ name: "member replace", act }], testWithinMs);
+      const account = await whileFlowing([{ name: "member replace", act, mayPage: true }], testWithinMs);
       noteSeconds("member replaced by a bare host, killed half way once", seconds);
       expectAllOnce(account, { called: `  … products during it, ${productsPerSecond} a second` });
       await expectNothingToChange();

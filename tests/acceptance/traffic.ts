@@ -94,6 +94,7 @@ const kills: readonly Work[] = [
   },
   {
     name: "each node killed, one after the other",
+    mayPage: true,
     async act(scene) {
       const pullers = (verb: string) =>
         Promise.all(scene.folders.map(({ pds }) => on(pds, `systemctl ${verb} warren-puller`)));
