@@ -66,7 +66,7 @@ describe("the verdict", () => {
     await page.clock.runFor(2000);
     await expect.poll(() => page.locator(".page.stale").count()).toBe(1);
     expect(await page.locator(".verdict .text").first().textContent()).toMatch(
-      /^Not current: the figures are \d+\u00a0s old\.$/,
+      /^Not current: the figures are \d+\u00a0(s|min) old\.$/,
     );
     expect(await page.locator("main").evaluate((element) => getComputedStyle(element).filter)).toBe("grayscale(1)");
   }, 60_000);
@@ -86,6 +86,18 @@ test("more than eight pullers are one box that names those with a fault, and a l
   const { page } = await show({ ...scenario, figures: { ...scenario.figures, up } }, { map });
   const group = page.locator("svg.map g.node", { hasText: "40 pullers" });
   expect(await group.textContent()).toMatch(/1 not healthy.*pds-7: host down.*39 healthy/);
+});
+
+test("of many alerts the most urgent are open, and the others in a list that opens", async () => {
+  const nowMs = Date.now();
+  const alerts = Array.from({ length: 20 }, (_, at) =>
+    alert({ name: `A${at}`, severity: at === 19 ? "page" : "ticket", summary: `alert ${at}` }, nowMs - at * 1000),
+  );
+  const { page } = await show({ ...healthy(), alerts });
+  const shown = page.locator(".alerts .list strong:visible");
+  expect(await shown.allTextContents()).toEqual(["A19", "A0", "A1", "A2", "A3", "A4"]);
+  await page.getByText("14 more").click();
+  await expect.poll(() => shown.count()).toBe(20);
 });
 
 describe("foreign texts", () => {

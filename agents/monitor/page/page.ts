@@ -138,13 +138,13 @@ const Alerts = ({ view, hasAlerts }: { view: FlowView; hasAlerts: boolean }): VN
     h("h2", { id: "alerts-title" }, `Alerts${alerts.length > 0 ? ` (${alerts.length})` : ""}`),
     alerts.length === 0
       ? h("p", { class: "none" }, noAlerts(view, hasAlerts))
-      : h(
-          "ul",
-          { class: "list" },
-          alerts.map(([id, alert]) =>
-            h("li", { key: id, class: alert.isSilenced ? "silenced" : alert.severity }, alertText(alert, view.atMs)),
-          ),
-        ),
+      : alertList(alerts.slice(0, alertsOpen), view.atMs),
+    alerts.length > alertsOpen
+      ? h("details", { class: "more" }, [
+          h("summary", {}, `${alerts.length - alertsOpen} more`),
+          alertList(alerts.slice(alertsOpen), view.atMs),
+        ])
+      : null,
     silences.length > 0
       ? h("div", { class: "silences" }, [
           h("h3", {}, "Silences"),
@@ -162,6 +162,18 @@ const Alerts = ({ view, hasAlerts }: { view: FlowView; hasAlerts: boolean }): VN
       : null,
   ]);
 };
+
+/** More are in a list that opens: a host that is down has one for each of its agents. */
+const alertsOpen = 6;
+
+const alertList = (alerts: ReturnType<typeof byUrgency>, nowMs: number): VNode =>
+  h(
+    "ul",
+    { class: "list" },
+    alerts.map(([id, alert]) =>
+      h("li", { key: id, class: alert.isSilenced ? "silenced" : alert.severity }, alertText(alert, nowMs)),
+    ),
+  );
 
 function noAlerts({ faults, atMs }: FlowView, hasAlerts: boolean): string {
   if (!hasAlerts) return "There is no Alertmanager to ask.";
