@@ -12,6 +12,7 @@ import { checkAccountFile } from "../scripts/traffic/report.ts";
 import type { ChaosResult } from "./chaos/account.ts";
 import { faults as allFaults, type Fault } from "./chaos/faults.ts";
 import { withScene } from "./chaos/lab.ts";
+import { type PageWatch, withPageWatch } from "./chaos/page-watch.ts";
 import { chaosLines } from "./chaos/progress.ts";
 import { formatChaos, formatEvidence, isSound, type NotDone, summarise } from "./chaos/report.ts";
 import { runChaos } from "./chaos/run.ts";
@@ -26,6 +27,7 @@ interface Flags {
   readonly rounds?: number;
   readonly hours?: number;
   readonly takeOver?: boolean;
+  readonly page?: boolean;
   readonly json?: string;
   readonly list?: boolean;
 }
@@ -47,6 +49,7 @@ export function define(command: Command): void {
     .option("--rounds <number>", "number of faults to inject (default: each once)", wholeNumber(1, 100_000))
     .option("--hours <number>", "run for this many hours", positive)
     .option("--take-over", `measure takeover times: ${takeOverRounds} rounds of each fault with a time limit`)
+    .option("--page", "also check that the live page shows faults and recoveries within 15 seconds")
     .option("--json <file>", "write the counts to this file as JSON")
     .option("--list", "list the faults and exit")
     .addHelpText(
@@ -55,13 +58,16 @@ export function define(command: Command): void {
 Starts the lab if it is not up. Writes products on both radar servers without a pause, and injects and heals one fault
 after the other. Then counts every product: each must have arrived exactly once. Shows lost and repeated products with
 all evidence. Ctrl-C heals the current fault, then counts.
-Exit code 0: nothing lost or repeated, and the system recovered from every fault; 1: otherwise; 130: Ctrl-C.
+With --page, faults that the live page has to show last 20 seconds at least. Its alerts must always be Alertmanager's.
+Exit code 0: nothing lost or repeated, the system recovered from every fault, and the page was right; 1: otherwise;
+130: Ctrl-C.
 
 Examples:
   ./warren chaos -s lab4                            every fault once
   ./warren chaos --faults partition,link-cut --rounds 20
   ./warren chaos --hours 8 --json chaos.json
-  ./warren chaos -s lab4 --take-over                four faults, ten times each`,
+  ./warren chaos -s lab4 --take-over                four faults, ten times each
+  ./warren chaos -s lab4 --page                     every fault once, and what the live page shows of it`,
     )
     .action(chaos);
 }
@@ -93,13 +99,15 @@ async function chaos(flags: Flags): Promise<void> {
         say(
           `seed ${seed}: ${Number.isFinite(rounds) ? `${rounds} rounds` : `${flags.hours} hours`} of ${faults.map(({ name }) => name).join(", ")}`,
         );
-        const result = await runChaos({
-          ...{ scene, faults, seed, rounds, signal, say },
-          ratePerSecond: flags.rate,
-          durationMs: flags.hours ? flags.hours * hourMs : Number.POSITIVE_INFINITY,
-          onProgress: (evidence, doing) => lines.show(evidence, doing),
-          onOpenFault: (heal) => (openFault = heal),
-        }).finally(() => lines.end());
+        const run = (page?: PageWatch) =>
+          runChaos({
+            ...{ scene, faults, seed, rounds, signal, page, say },
+            ratePerSecond: flags.rate,
+            durationMs: flags.hours ? flags.hours * hourMs : Number.POSITIVE_INFINITY,
+            onProgress: (evidence, doing) => lines.show(evidence, doing),
+            onOpenFault: (heal) => (openFault = heal),
+          }).finally(() => lines.end());
+        const result = await (flags.page ? withPageWatch(scene, run) : run());
         await reportResult(lab, result, notDone, flags.json);
       });
     },

@@ -38,6 +38,7 @@ export async function whileFlowing(
     ({ name, act }): Fault => ({
       ...{ name, summary: name, expectation: "none lost, none twice", holdMs: [0, 0], heal: async () => {} },
       hosts: ({ holder, others }) => [holder, ...others],
+      onPage: { nothing: "planned work is no fault" },
       inject: async () => {
         const atMs = Date.now();
         await act(scene).catch((error: unknown) => failures.push(error));

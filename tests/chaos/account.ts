@@ -2,6 +2,14 @@ import type { Audited } from "./audited.ts";
 import type { Evidence, Notify, ProductRecord } from "./evidence.ts";
 import type { Steps } from "./steps.ts";
 
+/** Milliseconds until the live page was right. Undefined if it never was, or need not be. */
+export interface PageTimes {
+  /** From the fault until the page showed it. */
+  readonly shownMs?: number | undefined;
+  /** From the recovery until the page showed a healthy system. */
+  readonly rightMs?: number | undefined;
+}
+
 /** An injected fault. Times are milliseconds since 1970. */
 export interface RoundRecord {
   readonly number: number;
@@ -22,6 +30,8 @@ export interface RoundRecord {
   readonly steps?: Steps | undefined;
   /** Longest time between two dispatched products. */
   readonly pauseMs?: number | undefined;
+  /** With a watch of the live page. */
+  readonly page?: PageTimes | undefined;
 }
 
 export type FindingKind = "lost" | "repeated" | "wrong";
@@ -90,6 +100,8 @@ export interface ChaosResult {
   readonly account: Account;
   /** By the stack's own auditor; undefined if it has none, or it did not answer. */
   readonly audited?: Audited | undefined;
+  /** What was wrong with the live page; undefined if it was not watched. */
+  readonly pageWrong?: readonly string[] | undefined;
   readonly seconds: number;
 }
 

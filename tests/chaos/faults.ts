@@ -8,6 +8,7 @@ import {
   killHost,
   partition,
 } from "../../scripts/lab/index.ts";
+import type { OnPage } from "./page-judge.ts";
 import type { PlannedRound } from "./plan.ts";
 import type { Scene } from "./scene.ts";
 import {
@@ -46,6 +47,8 @@ export interface Fault {
   readonly holdMs: readonly [least: number, most: number];
   /** Limit of the median takeover time, milliseconds. */
   readonly takeOverWithinMs?: number;
+  /** What the live page has to show of it, if it lasts long enough. */
+  readonly onPage: OnPage;
   /** The hosts to strike, of the round's hosts. */
   readonly hosts: (targets: Targets, round: PlannedRound, scene: Scene) => readonly string[];
   /** Why this lab doesn't allow the fault; undefined if it does. */
@@ -55,13 +58,16 @@ export interface Fault {
 }
 
 /** The part that differs between rows of one kind; the kind adds `inject` and `heal`. */
-type Facts = Pick<Fault, "name" | "summary" | "expectation" | "holdMs" | "takeOverWithinMs" | "hosts">;
+type Facts = Pick<Fault, "name" | "summary" | "expectation" | "holdMs" | "takeOverWithinMs" | "onPage" | "hosts">;
+
+/** systemd starts an agent again after 0.3 s, its watchdog kills a dispatcher that hangs for 5 s, and Prometheus scrapes each 5 s. */
+const seldomSeen: OnPage = { nothing: "the dispatcher runs again before enough scrapes fail" };
 
 const holder = (targets: Targets): string[] => [targets.holder];
 const other = (targets: Targets): string[] => [targets.other];
 const everyMember = (targets: Targets): string[] => [targets.holder, ...targets.others];
 
-/** kill -9 of a service. systemd or the healing restarts it. */
+/** kill -9 of a service. systemd or the healing restarts it: a broker after 5 s, and then it starts for as long, so scrapes fail. */
 const killed = (service: Service, facts: Facts): Fault => ({
   ...facts,
   inject: (scene, hosts) => sendSignal(scene, hosts, "SIGKILL", service),
@@ -88,6 +94,7 @@ export const faults: readonly Fault[] = [
     summary: "kill -9 of the active dispatcher",
     expectation: "another dispatcher takes over within one second",
     holdMs: [1000, 3000],
+    onPage: seldomSeen,
     takeOverWithinMs: 1000,
     hosts: holder,
   }),
@@ -96,6 +103,7 @@ export const faults: readonly Fault[] = [
     summary: "SIGSTOP of the active dispatcher, SIGCONT some seconds later",
     expectation: "products in flight when it froze are dispatched once, by either dispatcher",
     holdMs: [3000, 8000],
+    onPage: seldomSeen,
     hosts: holder,
   }),
   killed("dispatcher", {
@@ -103,6 +111,7 @@ export const faults: readonly Fault[] = [
     summary: "kill -9 of the dispatchers of all members at once",
     expectation: "their state is on disk",
     holdMs: [500, 2000],
+    onPage: seldomSeen,
     hosts: everyMember,
   }),
   killed("broker", {
@@ -110,6 +119,7 @@ export const faults: readonly Fault[] = [
     summary: "kill -9 of the broker that holds the virtual IP",
     expectation: "another member serves within two seconds",
     holdMs: [1000, 3000],
+    onPage: "member",
     takeOverWithinMs: 2000,
     hosts: holder,
   }),
@@ -118,6 +128,7 @@ export const faults: readonly Fault[] = [
     summary: "SIGSTOP of the broker that holds the virtual IP, SIGCONT some seconds later",
     expectation: "another member serves meanwhile",
     holdMs: [3000, 8000],
+    onPage: "member",
     hosts: holder,
   }),
   killed("broker", {
@@ -125,6 +136,7 @@ export const faults: readonly Fault[] = [
     summary: "kill -9 of the broker of another member",
     expectation: "clients of the virtual IP continue",
     holdMs: [1000, 3000],
+    onPage: "member",
     hosts: other,
   }),
   {
@@ -132,6 +144,7 @@ export const faults: readonly Fault[] = [
     summary: "the unit of the broker that holds the virtual IP is stopped",
     expectation: "the address leaves before the broker stops",
     holdMs: [1000, 3000],
+    onPage: "member",
     hosts: holder,
     inject: stopBroker,
     heal: startStoppedBroker,
@@ -141,6 +154,7 @@ export const faults: readonly Fault[] = [
     summary: "an operator moves the virtual IP by hand, and back later",
     expectation: "the other dispatcher takes over within 0.3 seconds",
     holdMs: [1500, 4000],
+    onPage: "moved",
     takeOverWithinMs: 300,
     hosts: holder,
     inject: moveAddress,
@@ -151,6 +165,7 @@ export const faults: readonly Fault[] = [
     summary: "the network cable of the host with the virtual IP is pulled",
     expectation: "another member serves within two seconds",
     holdMs: [2000, 6000],
+    onPage: "member",
     takeOverWithinMs: 2000,
     hosts: holder,
     inject: ({ lab }, hosts) => outside(hosts, (host) => cutLink(lab, host)),
@@ -161,6 +176,7 @@ export const faults: readonly Fault[] = [
     summary: "the host with the virtual IP is partitioned from the other members, not from other hosts",
     expectation: "two hosts hold the address, and only one dispatcher gets deliveries",
     holdMs: [3000, 10_000],
+    onPage: "cluster",
     hosts: everyMember,
     inject: ({ lab }, [one = "", ...others]) => outside([one], () => partition(lab, [one], others)),
     heal: ({ lab }) => healNetwork(lab),
@@ -170,6 +186,7 @@ export const faults: readonly Fault[] = [
     summary: "some packets of the host with the virtual IP are lost, and delayed if the kernel can",
     expectation: "only slower",
     holdMs: [3000, 8000],
+    onPage: { nothing: "most scrapes succeed" },
     hosts: holder,
     inject: ({ lab }, [host = ""], { draw }) => loseOnLine(lab, host, draw),
     heal: healCable,
@@ -179,6 +196,7 @@ export const faults: readonly Fault[] = [
     summary: "the disk of a member is completely full",
     expectation: "that broker accepts nothing; clients wait or reconnect to another",
     holdMs: [3000, 8000],
+    onPage: "member",
     hosts: (_targets, _round, { ownDisks }) => ownDisks,
     unfit: ({ ownDisks }) => (ownDisks.length > 0 ? undefined : "no member of this lab has its own disk (diskMb)"),
     inject: ({ lab }, hosts) => outside(hosts, (host) => fillDisk(lab, host)),
@@ -192,6 +210,7 @@ export const faults: readonly Fault[] = [
     summary: "the broker that holds the virtual IP gets a memory alarm",
     expectation: "publishers wait, and continue after the alarm",
     holdMs: [2000, 6000],
+    onPage: "member",
     hosts: holder,
     inject: alarmMemory,
     heal: resetMemoryLimit,
@@ -201,6 +220,7 @@ export const faults: readonly Fault[] = [
     summary: "the host with the virtual IP, or another member, loses power; later it boots",
     expectation: "the others serve meanwhile",
     holdMs: [500, 2000],
+    onPage: "member",
     hosts: (targets, { draw }) => [draw % 2 === 0 ? targets.holder : targets.other],
   }),
   unplugged({
@@ -208,6 +228,7 @@ export const faults: readonly Fault[] = [
     summary: "all members lose power at once; later they boot",
     expectation: "all confirmed messages are on their disks",
     holdMs: [500, 2000],
+    onPage: "member",
     hosts: everyMember,
   }),
 ];

@@ -48,6 +48,30 @@ it("the table has medians with their limits, faults not injected, and the eviden
   expect(text).toMatch(/dispatched, source urp-1, message B-7/);
 });
 
+it("with a watch of the live page there are its times and what was wrong; without it nothing about it", () => {
+  const page = { shownMs: 7000, rightMs: 3100 };
+  const watched = {
+    ...resultOf([roundOf(1, "link-cut", 1000, { page }), roundOf(2, "line-loss", 2000, { page: { rightMs: 40 } })]),
+    ...{ account: account(makeCase(0).evidence, rounds), pageWrong: ["round 1: the page did not show it"] },
+  };
+  const text = formatChaos(watched, { faults, notDone: {}, color: false });
+  expect(text).toMatch(/longest pause +on page +right again\n/);
+  expect(text).toMatch(/link-cut .* 7\.00 s +3\.10 s\n/);
+  expect(text).toContain("line-loss: not expected on the live page, most scrapes succeed");
+  expect(text).toContain("✗ round 1: the page did not show it");
+  expect(formatEvidence(watched)).toContain("on the live page 7.00 s, right again 3.10 s");
+  expect(summarise(watched, {})).toMatchObject({
+    faults: { "link-cut": { pageShownMs: [7000], pageRightMs: [3100] }, "line-loss": { pageShownMs: [] } },
+    pageWrong: ["round 1: the page did not show it"],
+  });
+  expect([isSound(watched), isSound({ ...watched, pageWrong: [] })]).toEqual([false, true]);
+  const without = [
+    JSON.stringify(summarise(resultOf(), {})),
+    formatChaos(resultOf(), { faults, notDone, color: false }),
+  ];
+  for (const one of without) expect(one).not.toMatch(/page/i);
+});
+
 it("the evidence starts with the rounds", () => {
   expect(formatEvidence(resultOf())).toMatch(/^round 1: broker-killed on bunny1: lasted 0\.01 s; takeover 0\.90 s/);
   expect(formatEvidence(resultOf())).toContain("as expected");

@@ -23,6 +23,8 @@ export interface ChaosSummary {
   readonly madeGood: number;
   /** By the stack's own auditor. */
   readonly audited?: Audited | undefined;
+  /** What was wrong with the live page; absent if it was not watched. */
+  readonly pageWrong?: readonly string[];
   readonly seconds: number;
   /** Faults that this lab doesn't allow, with the reasons. */
   readonly notDone: Readonly<Record<string, string>>;
@@ -41,6 +43,10 @@ export interface FaultSummary {
   readonly pauseMs: readonly number[];
   /** Problems that remained after rounds from which the system did not recover in time. */
   readonly notWhole: readonly string[];
+  /** With a watch of the live page, for each round: milliseconds from the fault until the page showed it. */
+  readonly pageShownMs?: readonly number[];
+  /** Milliseconds from the recovery until the page was right again. */
+  readonly pageRightMs?: readonly number[];
 }
 
 /** Faults that are left out, with the reasons. */
@@ -49,7 +55,8 @@ export type NotDone = Readonly<Record<string, string>>;
 /** Number of findings shown with evidence. A file has all of them. */
 const findingsShown = 5;
 
-export function summarise({ seed, rounds, account, audited, seconds }: ChaosResult, notDone: NotDone): ChaosSummary {
+export function summarise(result: ChaosResult, notDone: NotDone): ChaosSummary {
+  const { seed, rounds, account, audited, pageWrong, seconds } = result;
   const names = [...new Set(rounds.map(({ fault }) => fault))];
   const { lost, repeated, unknown, attempted, acknowledged, delivered, wrong, doubted, madeGood } = account;
   return {
@@ -57,6 +64,7 @@ export function summarise({ seed, rounds, account, audited, seconds }: ChaosResu
     faults: Object.fromEntries(names.map((name) => [name, summariseFault(name, rounds, account)])),
     ...{ lost, repeated, seed, unknown, attempted, acknowledged, delivered, wrong, doubted, madeGood },
     ...(audited ? { audited } : {}),
+    ...(pageWrong ? { pageWrong } : {}),
     seconds: Math.round(seconds),
     notDone,
   };
@@ -77,12 +85,18 @@ function summariseFault(name: string, all: readonly RoundRecord[], account: Acco
     steps: rounds.flatMap(({ steps }) => steps ?? []),
     pauseMs: rounds.flatMap(({ pauseMs }) => pauseMs ?? []),
     notWhole: rounds.flatMap(({ missing }) => missing ?? []),
+    ...(rounds.some(({ page }) => page)
+      ? {
+          pageShownMs: rounds.flatMap(({ page }) => page?.shownMs ?? []),
+          pageRightMs: rounds.flatMap(({ page }) => page?.rightMs ?? []),
+        }
+      : {}),
   };
 }
 
-/** Nothing lost, repeated or wrong, and the system recovered from every fault. */
-export const isSound = ({ account, rounds }: ChaosResult): boolean =>
-  isGood(account) && rounds.every(({ missing }) => missing === undefined);
+/** Nothing lost, repeated or wrong, the system recovered from every fault, and the live page was right if it was watched. */
+export const isSound = ({ account, rounds, pageWrong = [] }: ChaosResult): boolean =>
+  isGood(account) && rounds.every(({ missing }) => missing === undefined) && pageWrong.length === 0;
 
 /** The final table, and the evidence of findings. Ends with a newline. */
 export function formatChaos(
@@ -101,12 +115,14 @@ export function formatChaos(
       mark(fault.repeated),
       String(fault.unknown),
       inSeconds(fault.takeOverMs.length > 0 ? median(fault.takeOverMs) : undefined),
-      inSeconds(fault.takeOverMs.length > 0 ? Math.max(...fault.takeOverMs) : undefined),
+      inSeconds(longest(fault.takeOverMs)),
       inSeconds(wantedMs),
-      inSeconds(fault.pauseMs.length > 0 ? Math.max(...fault.pauseMs) : undefined),
+      inSeconds(longest(fault.pauseMs)),
+      ...(result.pageWrong ? [inSeconds(longest(fault.pageShownMs)), inSeconds(longest(fault.pageRightMs))] : []),
     ];
   });
   const head = ["fault", "rounds", "lost", "repeated", "unknown", "takeover median", "max", "limit", "longest pause"];
+  if (result.pageWrong) head.push("on page", "right again");
   const { account } = result;
   return [
     formatColumns([head, ...rows], "", { isNumber: (column) => column > 0 }),
@@ -115,6 +131,11 @@ export function formatChaos(
       steps.length === 0 ? [] : [`${name}, medians in seconds: ${describeSteps(medianSteps(steps))}`],
     ),
     ...Object.entries(notDone).map(([name, reason]) => `${name}: not injected, ${reason}`),
+    ...(result.pageWrong ? faults : []).flatMap(({ name, onPage }) =>
+      name in summary.faults && typeof onPage === "object"
+        ? [`${name}: not expected on the live page, ${onPage.nothing}`]
+        : [],
+    ),
     "",
     `attempted ${account.attempted}   acknowledged ${account.acknowledged}   unknown ${account.unknown}   delivered ${account.delivered}`,
     `lost ${mark(account.lost)}   repeated ${mark(account.repeated)} (dispatched ${account.repeatedAnnounced}, delivered ${account.repeatedDelivered})   wrong ${mark(account.wrong)}`,
@@ -124,6 +145,7 @@ export function formatChaos(
     ...result.rounds
       .filter(({ missing }) => missing !== undefined)
       .map(({ number, fault, missing }) => paint("red", `✗ round ${number}, ${fault}: ${missing}`)),
+    ...(result.pageWrong ?? []).map((problem) => paint("red", `✗ ${problem}`)),
     ...account.findings.slice(0, findingsShown).flatMap((finding) => describe(finding, (text) => paint("red", text))),
     ...(account.findings.length > findingsShown ? [`… and ${account.findings.length - findingsShown} more`] : []),
     "",
@@ -139,17 +161,22 @@ export const formatEvidence = ({ account, rounds }: ChaosResult): string =>
     "",
   ].join("\n");
 
+const longest = (times: readonly number[] = []): number | undefined =>
+  times.length === 0 ? undefined : Math.max(...times);
+
 const inSeconds = (ms: number | undefined): string => (ms === undefined ? "-" : `${(ms / 1000).toFixed(2)} s`);
 
 /** One line of a round. */
 export function describeRound(round: RoundRecord): string {
-  const { number, fault, hosts, takeOverMs, steps, pauseMs, faultMs, healMs, recoveredMs, notes, missing } = round;
+  const { number, fault, hosts, takeOverMs, steps, pauseMs, faultMs, healMs, recoveredMs, page, notes, missing } =
+    round;
   const seconds = (ms: number | undefined) => (ms === undefined ? "none" : `${(ms / 1000).toFixed(2)} s`);
   const parts = [
     `lasted ${seconds(healMs - faultMs)}`,
     `takeover ${seconds(takeOverMs)}${steps ? ` (${describeSteps(steps)})` : ""}`,
     `longest pause ${seconds(pauseMs)}`,
     missing === undefined ? `recovered ${seconds(recoveredMs - healMs)} later` : `FAILED: ${missing}`,
+    ...(page ? [`on the live page ${seconds(page.shownMs)}, right again ${seconds(page.rightMs)}`] : []),
     ...notes,
   ];
   return `round ${number}: ${fault} on ${hosts.join(", ")}: ${parts.join("; ")}`;

@@ -9,6 +9,7 @@ import type { Evidence, ProductRecord } from "./evidence.ts";
 import type { Fault } from "./faults.ts";
 import { healAll } from "./heal.ts";
 import { awaitHealed } from "./healed.ts";
+import { heldForPage, type PageWatch } from "./page-watch.ts";
 import { planRounds } from "./plan.ts";
 import { describeRound } from "./report.ts";
 import { makeRound } from "./round.ts";
@@ -25,6 +26,8 @@ export interface ChaosOptions {
   readonly durationMs: number;
   /** When aborted: no more rounds, the current fault is healed, and products in flight are awaited. */
   readonly signal: AbortSignal;
+  /** With it, each fault is held until the live page has to show it, and the next one waits until the page is right again. */
+  readonly page?: PageWatch | undefined;
   /** Prints a line for the operator. */
   say(text: string): void;
   /** Reports progress, a few times a second. */
@@ -73,7 +76,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     const counted = account(evidence, rounds);
     await clear(scene, evidence.products, counted, deliveries.remove);
     const audited = auditedSince(auditedBefore, await readAudited(scene));
-    return { seed, rounds, account: counted, audited, seconds: (Date.now() - startMs) / 1000 };
+    const seconds = (Date.now() - startMs) / 1000;
+    return { seed, rounds, account: counted, audited, pageWrong: options.page?.wrong, seconds };
   } finally {
     clearInterval(progress);
     await removeTapQueue(
@@ -91,7 +95,7 @@ interface Callbacks {
 }
 
 async function makeRounds(options: ChaosOptions, evidence: Evidence, callbacks: Callbacks): Promise<RoundRecord[]> {
-  const { seed, faults, signal, say, durationMs } = options;
+  const { seed, faults, signal, page, say, durationMs } = options;
   const endMs = Date.now() + durationMs;
   const rounds: RoundRecord[] = [];
   const givenUp = new Set<string>();
@@ -99,8 +103,11 @@ async function makeRounds(options: ChaosOptions, evidence: Evidence, callbacks: 
     if (signal.aborted || planned.number > options.rounds || Date.now() >= endMs) break;
     const fault = faults.find(({ name }) => name === planned.fault);
     if (!fault) continue;
-    const record = await makeRound({ ...options, ...callbacks, evidence, fault, planned, givenUp });
-    if (record === undefined) break;
+    const held = page ? heldForPage(fault, planned) : planned;
+    const made = await makeRound({ ...options, ...callbacks, evidence, fault, planned: held, givenUp });
+    if (made === undefined) break;
+    if (page) callbacks.show(`round ${planned.number}, ${fault.name}, recovered: waiting for the live page`);
+    const record = page ? { ...made, page: await page.settle(fault, made, signal) } : made;
     rounds.push(record);
     say(describeRound(record));
     evidence.forgetNotifies(record.recoveredMs);
