@@ -20,7 +20,12 @@ function hour(at: number, own: Partial<AuditHour> = {}, latency: Readonly<Record
   return { startMs: november.fromMs + at * hourMs, ...none, deadLetters: 0, gapSeconds: 0, ...own, latency: counts };
 }
 
-const history = (hours: AuditHour[], incidents: Incident[] = []): AuditHistory => ({ version: 1, hours, incidents });
+const history = (hours: AuditHour[], incidents: Incident[] = []): AuditHistory => ({
+  version: 1,
+  hours,
+  incidents,
+  publicHours: [],
+});
 
 const alert = (own: Partial<Incident>): Incident => ({
   ...{ alert: "ProductLost", severity: "page", about: "", summary: "a product is overdue" },
