@@ -45,6 +45,16 @@ test("bounds are read as Prometheus 3 writes them", () => {
   expect(read({ announced: matrix(written) })).toEqual(read());
 });
 
+test("in the hour of the upgrade to Prometheus 3, both of a bucket's series count", () => {
+  const lower = Object.fromEntries(publicBoundsSeconds.filter((bound) => bound < 5).map((bound) => [bound, "0"]));
+  const split = matrix(buckets({ ...lower, "5": "50.1", "5.0": "40.04" }));
+  expect(read({ delivered: split })).toMatchObject([{ delivered: [0, 0, 0, 0, 0, 90, 10, 0, 0, 0, 0] }]);
+  const before = matrix(buckets({ "5": "100" }));
+  const after = matrix({ "5.0": "70" }, endSeconds + 3600).data.result;
+  const both = { ...before, data: { ...before.data, result: [...before.data.result, ...after] } };
+  expect(read({ delivered: both })).toHaveLength(1);
+});
+
 test("an hour of which either is missing, or a bucket, is unknown; one in which no sender answered at once has no minutes", () => {
   const { "5": _, ...without } = buckets();
   for (const delivered of [matrix({}), matrix(buckets(), endSeconds + 3600), matrix(without)])

@@ -5,7 +5,7 @@ import { type PublicHour, publicBoundsSeconds } from "../lib/audit-history.ts";
 const agents = { delivered: "delivery-.+", announced: "dd-notify|notify-.+" } as const;
 
 const targets = (agent: string) => `{job="agent",agent=~"${agent}"}`;
-// `increase` is the simplest that survives restarts of senders, auditor and Prometheus; it extrapolates to the hour's ends, so counts are rounded.
+// Only Prometheus has the senders' counters, which are on other hosts, and `increase` survives restarts of all; it extrapolates, so counts are rounded.
 const histogram = (agent: string) =>
   `sum by (le) (increase(warren_sender_latency_seconds_bucket${targets(agent)}[1h]))`;
 
@@ -46,9 +46,15 @@ const matrixAnswer = z.object({
 type Series = ReadonlyMap<number, ReadonlyMap<number, number>>;
 
 function seriesOf(answer: unknown): Series {
-  const { result } = matrixAnswer.parse(answer).data;
-  const boundOf = (le: string) => (le === "+Inf" ? Number.POSITIVE_INFINITY : Number(le));
-  return new Map(result.map(({ metric, values }) => [boundOf(metric.le), new Map(values)]));
+  const series = new Map<number, Map<number, number>>();
+  for (const { metric, values } of matrixAnswer.parse(answer).data.result) {
+    const bound = metric.le === "+Inf" ? Number.POSITIVE_INFINITY : Number(metric.le);
+    const known = series.get(bound) ?? new Map<number, number>();
+    // An upgrade to Prometheus 3 ends the series `5` and begins `5.0`.
+    for (const [time, value] of values) known.set(time, (known.get(time) ?? 0) + value);
+    series.set(bound, known);
+  }
+  return series;
 }
 
 /**
