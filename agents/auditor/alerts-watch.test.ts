@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { pino } from "pino";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { AlertsWatch } from "./alerts-watch.ts";
+import { watchAlerts } from "./alerts-watch.ts";
 import type { OpenIncidents } from "./incidents.ts";
 
 test("alerts of Prometheus are noted; an answer that is an error or too long is not", async () => {
@@ -21,7 +21,7 @@ test("alerts of Prometheus are noted; an answer that is an error or too long is 
   for (let times = bodies.length; times > 0; times -= 1) {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const before = bodies.length;
-    const watch = new AlertsWatch({ url, log, onFiring: (firing) => void seen.push(firing) });
+    const watch = watchAlerts({ url, log, onFiring: (firing) => void seen.push(firing) });
     await vi.waitFor(() => {
       expect(bodies.length).toBe(before - 1);
       expect(lines.length + seen.length).toBe(4 - times);

@@ -1,6 +1,7 @@
 import { askJson } from "../lib/ask-json.ts";
 import type { Log } from "../lib/log.ts";
 import { type OpenIncidents, readFiring } from "./incidents.ts";
+import { PrometheusPoll } from "./prometheus-poll.ts";
 
 /** Alerts of a stack in trouble have some hundred kilobytes. */
 const limits = { timeoutMs: 5000, bytesMax: 4 * 1024 * 1024 };
@@ -15,46 +16,10 @@ export interface AlertsWatchOptions {
 }
 
 /** Asks the local Prometheus which alerts fire. While it does not answer, nothing is known to begin or to end. */
-export class AlertsWatch {
-  readonly #options: AlertsWatchOptions;
-  readonly #timer: NodeJS.Timeout;
-  #stopped = false;
-  #asking = false;
-  #answers = true;
-
-  constructor(options: AlertsWatchOptions) {
-    this.#options = options;
-    this.#timer = setInterval(() => void this.#ask(), everyMs);
-    void this.#ask();
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-    this.#stopped = true;
-  }
-
-  async #ask(): Promise<void> {
-    if (this.#asking) return;
-    this.#asking = true;
-    const { url, onFiring } = this.#options;
-    try {
-      const answered = await askJson(`${url}/api/v1/alerts`, limits);
-      if (this.#stopped) return;
-      if ("value" in answered) onFiring(readFiring(answered.value, Date.now()));
-      this.#note("fault" in answered ? answered.fault : undefined);
-    } catch (error) {
-      this.#note((error as Error).message);
-    } finally {
-      this.#asking = false;
-    }
-  }
-
-  /** Logs the first of equal results. */
-  #note(fault: string | undefined): void {
-    const { log } = this.#options;
-    if (fault !== undefined && this.#answers)
-      log.warn({ reason: fault }, "Prometheus does not say which alerts fire: incidents are not kept meanwhile");
-    if (fault === undefined && !this.#answers) log.info("Prometheus answers again");
-    this.#answers = fault === undefined;
-  }
-}
+export const watchAlerts = ({ url, log, onFiring }: AlertsWatchOptions): PrometheusPoll<unknown> =>
+  new PrometheusPoll({
+    ...{ everyMs, log },
+    ask: () => askJson(`${url}/api/v1/alerts`, limits),
+    onAnswer: (answer) => onFiring(readFiring(answer, Date.now())),
+    onFault: "Prometheus does not say which alerts fire: incidents are not kept meanwhile",
+  });

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { keyOfName, overdueAnswer, productsAnswer, refusedAnswer } from "../lib/audit-answers.ts";
+import { auditHistory, publicBoundsSeconds } from "../lib/audit-history.ts";
 import { answer } from "./answers.ts";
 import { announcedBy, Bench, dispatchedAs, keyOf, placedAt } from "./fixture.ts";
+import { hourOf } from "./hours.ts";
 
 let bench: Bench;
 beforeEach(() => {
@@ -41,6 +43,16 @@ test("products that are overdue are listed, the oldest first", () => {
   bench.pass(200);
   const { products, more } = overdueAnswer.parse(JSON.parse(JSON.stringify(ask("/overdue")?.body)));
   expect([products.map(({ key }) => key), more]).toEqual([[keyOf(1), keyOf(2)], false]);
+});
+
+test("the history has the hours of both paths", () => {
+  const classes = [...publicBoundsSeconds, 0].map((_, at) => at);
+  const hour = { startMs: hourOf(bench.nowMs), minutes: 60, delivered: classes, announced: classes };
+  expect(bench.audit.notePublic([hour])).toBe(true);
+  const body = ask(`/history?from=${hour.startMs}&to=${bench.nowMs}`)?.body;
+  const { hours, publicHours } = auditHistory.parse(JSON.parse(JSON.stringify(body)));
+  expect([hours.map(({ startMs }) => startMs), publicHours]).toEqual([[hour.startMs], [hour]]);
+  expect(auditHistory.parse({ version: 1, hours, incidents: [] }).publicHours).toEqual([]);
 });
 
 test("other questions are refused, or are not the auditor's", () => {

@@ -1,4 +1,4 @@
-import { type AuditHistory, auditHistoryVersion } from "../lib/audit-history.ts";
+import { type AuditHistory, auditHistoryVersion, type PublicHour } from "../lib/audit-history.ts";
 import type { Log } from "../lib/log.ts";
 import { Draft, type Took } from "./draft.ts";
 import { Gaps } from "./gaps.ts";
@@ -15,7 +15,7 @@ export interface AuditOptions {
   readonly limits: Limits;
   readonly checkMs: number;
   readonly keepMs: number;
-  /** Of hours and incidents. */
+  /** Of hours, of both paths, and incidents. */
   readonly keepHistoryMs: number;
   readonly productsMax: number;
   readonly serverOf: (source: string) => string;
@@ -125,25 +125,30 @@ export class Audit {
   history(fromMs: number, toMs: number): AuditHistory {
     const store = this.#store;
     const incidents = store.incidents(fromMs, toMs, incidentsMax);
-    return { version: auditHistoryVersion, hours: store.hours(fromMs, toMs), incidents };
+    const publicHours = store.publicHours(fromMs, toMs);
+    return { version: auditHistoryVersion, hours: store.hours(fromMs, toMs), incidents, publicHours };
   }
 
   /** The alerts that fire now. False while the disk accepts nothing. */
   noteFiring(firing: OpenIncidents): boolean {
     const nowMs = this.#options.nowMs();
-    const store = this.#store;
-    try {
+    return this.#kept((store) => {
       const { began, ended } = changesOf(store.openIncidents(), firing);
-      if (began.length + ended.length === 0) return true;
+      if (began.length + ended.length === 0) return;
       store.transaction(() => {
         for (const [name] of ended) store.endIncident(name, nowMs);
         for (const [name, one] of began) store.beginIncident(name, one);
       });
-      return true;
-    } catch (error) {
-      this.#failed(error);
-      return false;
-    }
+    });
+  }
+
+  /** Hours of the public path, of which some may be known. False while the disk accepts nothing. */
+  notePublic(hours: readonly PublicHour[]): boolean {
+    return this.#kept((store) =>
+      store.transaction(() => {
+        for (const hour of hours) store.addPublicHour(hour);
+      }),
+    );
   }
 
   /** `done` is called once it is committed. */
@@ -225,6 +230,16 @@ export class Audit {
   #survey(): void {
     this.#products = this.#store.products;
     this.#oldestWaitingMs = this.#store.oldestWaitingMs();
+  }
+
+  #kept(work: (store: Store) => void): boolean {
+    try {
+      work(this.#store);
+      return true;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
   }
 
   #failed(error: unknown): void {

@@ -7,12 +7,13 @@ import type { Answer } from "../lib/metrics.ts";
 import type { Delivery } from "../lib/subscription.ts";
 import { joinTopologies } from "../lib/topology.ts";
 import { TopologyWatch } from "../lib/topology-watch.ts";
-import { AlertsWatch } from "./alerts-watch.ts";
+import { watchAlerts } from "./alerts-watch.ts";
 import { answer } from "./answers.ts";
 import { Audit } from "./audit.ts";
 import { auditQueueOf, type Config } from "./config.ts";
 import { Feed } from "./feed.ts";
-import type { OpenIncidents } from "./incidents.ts";
+import type { PrometheusPoll } from "./prometheus-poll.ts";
+import { watchPublicHours } from "./public-watch.ts";
 import { readSighting } from "./sighting.ts";
 import { StoreFault } from "./store.ts";
 import { openTelemetry, type Telemetry } from "./telemetry.ts";
@@ -31,7 +32,7 @@ export class Auditor implements RunningAgent {
   readonly #feed: Feed;
   readonly #watch: TopologyWatch;
   readonly #telemetry: Telemetry;
-  readonly #alerts: AlertsWatch | undefined;
+  readonly #polls: readonly Pick<PrometheusPoll<unknown>, "stop">[];
   readonly #timer: NodeJS.Timeout;
   #sightings = 0;
   /** The clock, less the time that has passed since the process started. */
@@ -65,8 +66,13 @@ export class Auditor implements RunningAgent {
       },
     });
     const url = config.prometheusUrl;
-    const onFiring = (firing: OpenIncidents) => void this.#audit.noteFiring(firing);
-    this.#alerts = url === undefined ? undefined : new AlertsWatch({ url, log, onFiring });
+    this.#polls =
+      url === undefined
+        ? []
+        : [
+            watchAlerts({ url, log, onFiring: (firing) => void this.#audit.noteFiring(firing) }),
+            watchPublicHours({ url, log, nowMs: Date.now, onHours: (hours) => this.#audit.notePublic(hours) }),
+          ];
     this.#timer = setInterval(() => this.#tick(), config.commitMs);
     this.#session.once("ready", () => lifeCycle.ready());
   }
@@ -98,7 +104,7 @@ export class Auditor implements RunningAgent {
 
   async stop(): Promise<void> {
     this.#watch.stop();
-    this.#alerts?.stop();
+    for (const poll of this.#polls) poll.stop();
     await this.#feed.stop();
     clearInterval(this.#timer);
     this.#audit.commit();

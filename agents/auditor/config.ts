@@ -63,7 +63,9 @@ export const configSchema = commonConfig.extend({
   prometheusUrl: z
     .url({ protocol: /^http$/ })
     .optional()
-    .describe("the local Prometheus, whose alerts are kept as incidents; default: none are kept"),
+    .describe(
+      "the local Prometheus, from which alerts and the hours of the public path are kept; default: none are kept",
+    ),
   productsMax: z
     .int()
     .min(1000)

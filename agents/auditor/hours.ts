@@ -1,7 +1,7 @@
 import { type AuditHour, latencyBoundsSeconds } from "../lib/audit-history.ts";
 import type { Gaps } from "./gaps.ts";
 
-const hourMs = 3_600_000;
+export const hourMs = 3_600_000;
 
 /** What an hour has more of. */
 export type HourCounts = Partial<Omit<AuditHour, "startMs" | "gapSeconds" | "latency">>;

@@ -25,6 +25,10 @@ CREATE TABLE memory (id INTEGER PRIMARY KEY CHECK (id = 1), content TEXT NOT NUL
 PRAGMA user_version = ${schemaVersion};
 `;
 
+/** A table that older files of this version don't have; auditors from before leave it alone. A later version would give up 400 days of hours. */
+export const laterSchema =
+  "CREATE TABLE IF NOT EXISTS public_hours (start_ms INTEGER PRIMARY KEY, content TEXT NOT NULL) STRICT";
+
 /** The columns of a product, in the order of `valuesOf`. */
 export const columns = [
   ...["key", "path", "state", "since_ms", "first_ms", "announced_ms", "announced_by", "second_ms", "second_by"],

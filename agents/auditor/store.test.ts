@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type PublicHour, publicBoundsSeconds } from "../lib/audit-history.ts";
 import { announcedBy, dispatchedAs, keyOf, placedAt, placedBefore, startMs, unmarked } from "./fixture.ts";
 import { type Product, withSighting } from "./product.ts";
 import { openStore, Store, StoreFault } from "./store.ts";
@@ -48,6 +49,37 @@ test("a product is read as it was written, by this process and the next", () => 
   store.close();
   const { store: again, begun } = openStore(path);
   expect([again.product(keyOf(1)), again.product(keyOf(2)), begun]).toEqual([product, undefined, undefined]);
+  again.close();
+});
+
+const publicHour = (startMs: number, minutes: number): PublicHour => {
+  const classes = [...publicBoundsSeconds, 0].map(() => minutes);
+  return { startMs, minutes, delivered: classes, announced: classes };
+};
+
+test("an hour of the public path stays as it was first written, until its time is over", () => {
+  const store = filled(1);
+  store.addPublicHour(publicHour(startMs, 60));
+  store.addPublicHour(publicHour(startMs, 10));
+  store.addPublicHour(publicHour(startMs + 1, 50));
+  expect(store.publicHours(startMs, startMs + 2)).toEqual([publicHour(startMs, 60), publicHour(startMs + 1, 50)]);
+  expect(store.publicHours(startMs + 1, startMs + 1)).toEqual([]);
+  store.trimHistory(startMs + 1);
+  expect(store.publicHours(0, startMs + 2)).toEqual([publicHour(startMs + 1, 50)]);
+  store.close();
+});
+
+test("a file from before the public path is used as it is, and keeps its version", () => {
+  filled(3).close();
+  const older = new DatabaseSync(path);
+  older.exec("DROP TABLE public_hours");
+  older.close();
+  const { store, begun } = openStore(path);
+  store.addPublicHour(publicHour(startMs, 60));
+  expect([begun, store.products, store.publicHours(0, startMs + 1)]).toEqual([undefined, 3, [publicHour(startMs, 60)]]);
+  store.close();
+  const again = new DatabaseSync(path);
+  expect(again.prepare("PRAGMA user_version").get()).toEqual({ user_version: 1 });
   again.close();
 });
 

@@ -1,12 +1,20 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { type AuditHour, auditHour, type Incident, incident } from "../lib/audit-history.ts";
+import {
+  type AuditHour,
+  auditHour,
+  type Incident,
+  incident,
+  type PublicHour,
+  publicHour,
+} from "../lib/audit-history.ts";
 import type { OpenIncidents } from "./incidents.ts";
 import { type Product, waitingSinceMs } from "./product.ts";
 import {
   columns,
   emptyMemory,
   keyBytesOf,
+  laterSchema,
   type Memory,
   memorySchema,
   productOf,
@@ -134,6 +142,16 @@ export class Store {
     return rows.map(({ content }) => auditHour.parse(JSON.parse(String(content))));
   }
 
+  /** The first record of an hour stays: later, Prometheus may have dropped a part of it. */
+  addPublicHour(hour: PublicHour): void {
+    this.#run("INSERT OR IGNORE INTO public_hours VALUES (?, ?)", hour.startMs, JSON.stringify(hour));
+  }
+
+  publicHours(fromMs: number, toMs: number): PublicHour[] {
+    const sql = "SELECT content FROM public_hours WHERE start_ms >= ? AND start_ms < ? ORDER BY start_ms";
+    return this.#all(sql, fromMs, toMs).map(({ content }) => publicHour.parse(JSON.parse(String(content))));
+  }
+
   openIncidents(): OpenIncidents {
     const rows = this.#all("SELECT name, content FROM incidents WHERE ended_ms IS NULL");
     return new Map(rows.map(({ name, content }) => [String(name), incident.parse(JSON.parse(String(content)))]));
@@ -167,6 +185,7 @@ export class Store {
   /** Deletes hours and incidents from before. */
   trimHistory(beforeMs: number): void {
     this.#run("DELETE FROM hours WHERE start_ms < ?", beforeMs);
+    this.#run("DELETE FROM public_hours WHERE start_ms < ?", beforeMs);
     this.#run("DELETE FROM incidents WHERE ended_ms < ?", beforeMs);
   }
 
@@ -227,6 +246,7 @@ export class Store {
     if (isNew || (version === 0 && !this.#database.prepare("SELECT 1 FROM sqlite_schema").get()))
       this.#database.exec(`BEGIN IMMEDIATE; ${schema} COMMIT`);
     else if (version !== schemaVersion) throw new StoreCorrupt(`it has version ${version}, not ${schemaVersion}`);
+    this.#database.exec(laterSchema);
     try {
       for (const table of ["products", "dead_letters", "hours", "incidents", "memory"])
         this.#database.prepare(`SELECT * FROM ${table}`);

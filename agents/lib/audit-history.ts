@@ -9,6 +9,9 @@ export const auditHistoryVersion = 1;
  */
 export const latencyBoundsSeconds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120] as const;
 
+/** The same for files of the public path; 5 s is the bound of its objective. Senders' `latency_seconds` has a bucket for each. */
+export const publicBoundsSeconds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;
+
 const count = z.int().nonnegative();
 const timeMs = z.int().nonnegative();
 
@@ -35,6 +38,20 @@ export const auditHour = z.object({
 });
 export type AuditHour = z.infer<typeof auditHour>;
 
+const publicClasses = z.array(count).length(publicBoundsSeconds.length + 1);
+
+/** What the monitor's Prometheus knows of one hour of the public path: a number for each class of `publicBoundsSeconds`, rounded. */
+export const publicHour = z.object({
+  startMs: timeMs,
+  /** Minutes of the hour in which all senders answered. */
+  minutes: z.int().min(0).max(60),
+  /** Files by their time from the last change on px until they were complete on the public data server. */
+  delivered: publicClasses,
+  /** Announcements to clients by their time from there until the broker had them. */
+  announced: publicClasses,
+});
+export type PublicHour = z.infer<typeof publicHour>;
+
 /** An alert, from when it fired to its end. */
 export const incident = z.object({
   alert: z.string().max(200),
@@ -56,5 +73,7 @@ export const auditHistory = z.object({
   version: z.literal(auditHistoryVersion),
   hours: z.array(auditHour),
   incidents: z.array(incident),
+  /** Older auditors have none. Hours of which nothing is known are missing. */
+  publicHours: z.array(publicHour).default([]),
 });
 export type AuditHistory = z.infer<typeof auditHistory>;

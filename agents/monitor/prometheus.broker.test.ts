@@ -1,59 +1,26 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { firstObservationOf } from "../../scripts/traffic/names.ts";
 import { planProducts } from "../../scripts/traffic/plan.ts";
 import { loadSamples } from "../../scripts/traffic/samples.ts";
 import { flowPds, flowUrps, runFlow, type Stage } from "../../tests/flow/run.ts";
 import { mapOf } from "../../tests/page/scenarios.ts";
+import { startPrometheus } from "../../tests/rigs/prometheus.ts";
 import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
-import { prometheusTools } from "../../tests/rigs/unpacked-program.ts";
 import { PrometheusSource } from "./prometheus.ts";
 import { type Range, ranges } from "./view.ts";
 
 // Debian's Prometheus, which scrapes real agents while products flow: each query of the page is one that it understands, and has an answer.
 
-const running: ChildProcess[] = [];
-let folder = "";
-afterEach(async () => {
-  for (const child of running.splice(0)) {
-    const closed = once(child, "close");
-    child.kill("SIGKILL");
-    await closed;
-  }
-  await rm(folder, { recursive: true, force: true });
-});
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" ? (address?.port ?? 0) : 0;
-}
-
 /** Scrapes agents each second, with the labels that a monitor gives them. @returns its address */
-async function startPrometheus({ agents }: Pick<Stage, "agents">): Promise<string> {
-  folder = await mkdtemp(join(tmpdir(), "warren-page-"));
+function startScraping({ agents }: Pick<Stage, "agents">): Promise<string> {
   const targets = [...agents].map(([host, { metricsPort, spec }]) => ({
     targets: [`127.0.0.1:${metricsPort}`],
     labels: { host, agent: spec.agent },
   }));
-  const config = {
+  return startPrometheus({
     global: { scrape_interval: "1s" },
     scrape_configs: [{ job_name: "agent", static_configs: targets }],
-  };
-  await writeFile(join(folder, "prometheus.yml"), JSON.stringify(config));
-  const { command, env } = (await prometheusTools()).prometheus;
-  const address = `127.0.0.1:${await freePort()}`;
-  const files = [`--config.file=${join(folder, "prometheus.yml")}`, `--storage.tsdb.path=${join(folder, "data")}`];
-  const child = spawn(command, [...files, `--web.listen-address=${address}`], { env, stdio: "ignore" });
-  running.push(child);
-  return `http://${address}`;
+  });
 }
 
 test("every query has an answer from the real Prometheus, and figures agree with what flows", async () => {
@@ -65,7 +32,7 @@ test("every query has an answer from the real Prometheus, and figures agree with
   const map = mapOf();
   let checked: Promise<void> | undefined;
   const check = async (stage: Pick<Stage, "agents">): Promise<void> => {
-    const source = new PrometheusSource(await startPrometheus(stage), map, { timeoutMs: 5000, bytesMax: 4_000_000 });
+    const source = new PrometheusSource(await startScraping(stage), map, { timeoutMs: 5000, bytesMax: 4_000_000 });
     const now = async () => {
       const answer = await source.figures(Date.now());
       return "value" in answer ? answer.value : {};

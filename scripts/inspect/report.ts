@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
+import { deliveryPlaces } from "../../infra/model/delivery.ts";
 import { openHosts } from "../engine/hosts.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { writeFileAtomic } from "../lib/files.ts";
@@ -24,6 +25,7 @@ export function define(command: Command): void {
       `
 Prints Markdown. The figures come from the auditors on the monitor hosts, which keep hours and alerts for 400 days. With two monitors, of each hour the
 record with the shorter gap counts. Time to notice: from the start of an alert's condition to its notification; to repair: from there to its end.
+Public data servers: time to deliver is from a file's last change on px until it is complete there; hours without figures in Prometheus are unknown.
 Exit codes: 0 done, 1 failed, 2 a monitor could not be asked.
 
   ./warren report -s op --month 2026-11
@@ -47,7 +49,7 @@ async function runReport(flags: Flags): Promise<void> {
     process.stderr.write(`warren: can't be asked: ${why}\n`);
     process.exitCode = exitFindings;
   }
-  const report = reportOf(stack, month, histories);
+  const report = reportOf(stack, month, histories, deliveryPlaces(config).length > 0);
   if (flags.html !== undefined) await writeFileAtomic(flags.html, formatPage(report));
   process.stdout.write(flags.json ? toJson(report) : formatMarkdown(report));
 }

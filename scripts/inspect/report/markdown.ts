@@ -1,6 +1,17 @@
+import { latencyBoundsSeconds, publicBoundsSeconds } from "../../../agents/lib/audit-history.ts";
 import { printableLine } from "../../../agents/lib/foreign.ts";
 import type { IncidentRow, Report } from "./month.ts";
-import { budgetText, countText, durationText, shareText, timeText, verdictOf } from "./words.ts";
+import type { PublicDay } from "./public.ts";
+import {
+  budgetText,
+  countText,
+  durationText,
+  percentileRows,
+  recordText,
+  shareText,
+  timeText,
+  verdictOf,
+} from "./words.ts";
 
 /** The report as Markdown, for a terminal, a wiki or a mail. Ends with a newline. */
 export function formatMarkdown(report: Report): string {
@@ -13,14 +24,13 @@ export function formatMarkdown(report: Report): string {
     incidents.length === 0 ? "None." : table(incidentHead, incidents.map(incidentRow)),
     "## Days",
     days.length === 0 ? "No record." : table(dayHead, days.map(dayRow)),
+    ...publicSection(report),
   ].join("\n\n")}\n`;
 }
 
 /** The report's figures, each with its label. */
 export function figuresOf(report: Report): [string, string][] {
-  const { latencySeconds: latency, budgets } = report;
-  const within = (bound: number | undefined) =>
-    bound === undefined ? (budgets[0]?.products ? "more than 2 min" : "no product") : `at most ${bound} s`;
+  const { latencySeconds, budgets } = report;
   return [
     ["Products announced", countText(report.announced)],
     ["Placed in time", shareText(report.availability)],
@@ -28,18 +38,45 @@ export function figuresOf(report: Report): [string, string][] {
     ["Placed twice", countText(report.repeated)],
     ["Dead letters", countText(report.deadLetters)],
     ["Unknown", countText(report.unknown)],
-    ["Time to place, median", within(latency.p50)],
-    ["Time to place, 95 %", within(latency.p95)],
-    ["Time to place, 99 %", within(latency.p99)],
+    ...percentileRows("Time to place", latencySeconds, latencyBoundsSeconds, budgets[0]?.products ?? 0),
     ...budgets.map((budget): [string, string] => [`Error budget, ${budget.withinSeconds} s`, budgetText(budget)]),
-    ["Record", recordText(report)],
+    ["Record", recordText(report.hoursKnown, report.hoursOf, report.gapSeconds)],
   ];
 }
 
-function recordText({ hoursKnown, hoursOf, gapSeconds }: Report): string {
-  const gaps = gapSeconds > 0 ? `, with gaps of ${durationText(gapSeconds)}` : ", without gaps";
-  return `${hoursKnown} of ${hoursOf} hours${hoursKnown > 0 ? gaps : ""}`;
+function publicSection(report: Report): string[] {
+  const figures = publicFiguresOf(report);
+  if (!report.public || !figures) return [];
+  const { days } = report.public;
+  const rows = days.length === 0 ? [] : [table(publicDayHead, days.map(publicDayRow))];
+  return [`## ${publicTitle}`, table(["", ""], figures), ...rows];
 }
+
+export const publicTitle = "Public data servers";
+
+/** The public path's figures, each with its label; undefined if the stack delivers to no public data server. */
+export function publicFiguresOf({ public: its, hoursOf }: Report): [string, string][] | undefined {
+  if (!its) return undefined;
+  const { delivered, announced, deliverySeconds, announcementSeconds, budget, hoursKnown, gapSeconds } = its;
+  const known = (text: string) => (hoursKnown > 0 ? text : "unknown");
+  const rows: [string, string][] = [
+    ["Products delivered", countText(delivered)],
+    ["Announced to clients", countText(announced)],
+    ...percentileRows("Time to deliver", deliverySeconds, publicBoundsSeconds, delivered),
+    ...percentileRows("Time from there to announce", announcementSeconds, publicBoundsSeconds, announced),
+    [`Error budget, ${budget.withinSeconds} s to deliver`, budgetText(budget)],
+  ];
+  return [
+    ...rows.map(([label, text]): [string, string] => [label, known(text)]),
+    ["Record", recordText(hoursKnown, hoursOf, gapSeconds)],
+  ];
+}
+
+export const publicDayHead = ["Day", "Delivered", "Announced", "Slow", "Hours known"];
+export const publicDayRow = (day: PublicDay): string[] => [
+  day.date,
+  ...[day.delivered, day.announced, day.slow, day.hoursKnown].map(countText),
+];
 
 export const incidentHead = ["Began", "Alert", "Severity", "About", "Noticed after", "Repaired after"];
 export const incidentRow = (one: IncidentRow): string[] => [

@@ -5,6 +5,8 @@ import {
   latencyBoundsSeconds,
 } from "../../../agents/lib/audit-history.ts";
 import { UserError } from "../../../agents/lib/errors.ts";
+import { type Budget, budgetOf, latencyOf, type Objective, type Percentiles, percentilesOf, sum } from "./latency.ts";
+import { type PublicReport, publicReportOf } from "./public.ts";
 
 const hourMs = 3_600_000;
 
@@ -39,21 +41,10 @@ export function readMonth(text: string | undefined, nowMs: number): Month {
  * The service's objective: shares of products that may be slower than these times from complete file to placed file. 99 % within 1 s,
  * 99.9 % within 10 s.
  */
-export const objectives = [
+const objectives: readonly Objective[] = [
   { withinSeconds: 1, slowShare: 0.01 },
   { withinSeconds: 10, slowShare: 0.001 },
-] as const;
-
-export interface Budget {
-  readonly withinSeconds: number;
-  /** Placed products with a measured latency. */
-  readonly products: number;
-  readonly slow: number;
-  /** Products that the objective allows to be slow. */
-  readonly allowed: number;
-  /** Undefined without products. */
-  readonly usedShare: number | undefined;
-}
+];
 
 export interface IncidentRow extends Incident {
   readonly noticeSeconds: number;
@@ -90,18 +81,27 @@ export interface Report extends Totals {
   readonly gapSeconds: number;
   /** Share of the announced products placed in time, without those about which the auditor can't know; undefined without products. */
   readonly availability: number | undefined;
-  /** Upper bounds of the classes in which the percentiles are; undefined: slower than the last bound, or no product. */
-  readonly latencySeconds: Readonly<Record<"p50" | "p95" | "p99", number | undefined>>;
+  readonly latencySeconds: Percentiles;
   readonly budgets: readonly Budget[];
   readonly incidents: readonly IncidentRow[];
   readonly days: readonly Day[];
+  /** Undefined if the stack delivers to no public data server. */
+  readonly public: PublicReport | undefined;
 }
 
-/** Pure. @param histories one of each monitor host: of each hour the record with the shortest gap counts */
-export function reportOf(stack: string, month: Month, histories: readonly AuditHistory[]): Report {
+/**
+ * Pure.
+ *
+ * @param histories one of each monitor host: of each hour the record with the shortest gap counts
+ * @param isPublic whether the stack delivers to a public data server
+ */
+export function reportOf(stack: string, month: Month, histories: readonly AuditHistory[], isPublic: boolean): Report {
   const hours = bestHours(histories).filter(({ startMs }) => startMs >= month.fromMs && startMs < month.toMs);
   const totals = sumOf(hours);
-  const latency = latencyOf(hours);
+  const latency = latencyOf(
+    latencyBoundsSeconds,
+    hours.map((hour) => hour.latency),
+  );
   const known = totals.announced - totals.unknown;
   const days = Map.groupBy(hours, ({ startMs }) => new Date(startMs).toISOString().slice(0, 10));
   return {
@@ -115,10 +115,11 @@ export function reportOf(stack: string, month: Month, histories: readonly AuditH
     gapSeconds: sum(hours.map(({ gapSeconds }) => gapSeconds)),
     ...totals,
     availability: known > 0 ? (known - totals.overdue) / known : undefined,
-    latencySeconds: { p50: percentile(latency, 0.5), p95: percentile(latency, 0.95), p99: percentile(latency, 0.99) },
+    latencySeconds: percentilesOf(latency),
     budgets: objectives.map((objective) => budgetOf(latency, objective)),
     incidents: incidentRows(histories, month),
     days: [...days].map(([date, its]) => ({ date, ...sumOf(its) })),
+    public: isPublic ? publicReportOf(histories, month.fromMs, month.toMs) : undefined,
   };
 }
 
@@ -135,8 +136,6 @@ function bestHours(histories: readonly AuditHistory[]): AuditHour[] {
 const isBetter = (one: AuditHour, other: AuditHour): boolean =>
   one.gapSeconds < other.gapSeconds || (one.gapSeconds === other.gapSeconds && one.announced > other.announced);
 
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-
 function sumOf(hours: readonly AuditHour[]): Totals {
   const total = (of: keyof Totals) => sum(hours.map((hour) => hour[of]));
   return {
@@ -148,27 +147,6 @@ function sumOf(hours: readonly AuditHour[]): Totals {
     unknown: total("unknown"),
     deadLetters: total("deadLetters"),
   };
-}
-
-const latencyOf = (hours: readonly AuditHour[]): number[] =>
-  [...latencyBoundsSeconds, Number.POSITIVE_INFINITY].map((_, at) => sum(hours.map(({ latency }) => latency[at] ?? 0)));
-
-function percentile(latency: readonly number[], share: number): number | undefined {
-  const wanted = sum(latency) * share;
-  if (wanted === 0) return undefined;
-  let below = 0;
-  const at = latency.findIndex((products) => {
-    below += products;
-    return below >= wanted;
-  });
-  return latencyBoundsSeconds[at];
-}
-
-function budgetOf(latency: readonly number[], { withinSeconds, slowShare }: (typeof objectives)[number]): Budget {
-  const products = sum(latency);
-  const slow = sum(latency.slice(latencyBoundsSeconds.indexOf(withinSeconds) + 1));
-  const allowed = products * slowShare;
-  return { withinSeconds, products, slow, allowed, usedShare: products > 0 ? slow / allowed : undefined };
 }
 
 /** Both monitors report an alert: the earlier notification counts. */

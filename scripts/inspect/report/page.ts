@@ -1,6 +1,16 @@
 import { readFileSync } from "node:fs";
 import handlebars from "handlebars";
-import { dayHead, dayRow, figuresOf, incidentHead, incidentRow } from "./markdown.ts";
+import {
+  dayHead,
+  dayRow,
+  figuresOf,
+  incidentHead,
+  incidentRow,
+  publicDayHead,
+  publicDayRow,
+  publicFiguresOf,
+  publicTitle,
+} from "./markdown.ts";
 import type { Day, Report } from "./month.ts";
 import { countText, timeText, verdictOf } from "./words.ts";
 
@@ -14,15 +24,21 @@ export function formatPage(report: Report): string {
   return render({
     title: `${report.stack}, ${report.month}`,
     verdict: verdictOf(report),
-    figures: figuresOf(report).map(([label, value]) => ({ label, value })),
+    figures: labelled(figuresOf(report)),
     incidentHead,
     incidents: report.incidents.map((one) => ({ cells: incidentRow(one), summary: one.summary })),
     dayHead,
     days: report.days.map(dayRow),
     chart: chartOf(report.days),
+    publicTitle,
+    publicFigures: labelled(publicFiguresOf(report) ?? []),
+    publicDayHead,
+    publicDays: report.public?.days.map(publicDayRow) ?? [],
     span: `${timeText(report.fromMs)} to ${timeText(report.toMs)} UTC`,
   });
 }
+
+const labelled = (figures: readonly [string, string][]) => figures.map(([label, value]) => ({ label, value }));
 
 /** Products a day as bars; the part that was not placed in time stands on top. */
 function chartOf(days: readonly Day[]) {

@@ -1,9 +1,11 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   type AuditHistory,
   type AuditHour,
   type Incident,
   latencyBoundsSeconds,
+  type PublicHour,
+  publicBoundsSeconds,
 } from "../../../agents/lib/audit-history.ts";
 import { formatMarkdown } from "./markdown.ts";
 import { readMonth, reportOf } from "./month.ts";
@@ -20,7 +22,27 @@ function hour(at: number, own: Partial<AuditHour> = {}, latency: Readonly<Record
   return { startMs: november.fromMs + at * hourMs, ...none, deadLetters: 0, gapSeconds: 0, ...own, latency: counts };
 }
 
-const history = (hours: AuditHour[], incidents: Incident[] = []): AuditHistory => ({ version: 1, hours, incidents });
+const history = (hours: AuditHour[], incidents: Incident[] = [], publicHours: PublicHour[] = []): AuditHistory => ({
+  version: 1,
+  hours,
+  incidents,
+  publicHours,
+});
+
+/** @param delivered products by class @param announced as many, all in the first class */
+function publicHour(
+  at: number,
+  delivered: Readonly<Record<number, number>>,
+  { minutes = 60, announced = Object.values(delivered).reduce((total, products) => total + products, 0) } = {},
+): PublicHour {
+  const classes = (by: Readonly<Record<number, number>>) =>
+    [...publicBoundsSeconds, 0].map((_, index) => by[index] ?? 0);
+  const startMs = november.fromMs + at * hourMs;
+  return { startMs, minutes, delivered: classes(delivered), announced: classes({ 0: announced }) };
+}
+
+const reportFor = (histories: readonly AuditHistory[], isPublic = false) =>
+  reportOf("op", november, histories, isPublic);
 
 const alert = (own: Partial<Incident>): Incident => ({
   ...{ alert: "ProductLost", severity: "page", about: "", summary: "a product is overdue" },
@@ -39,7 +61,7 @@ test("a month is read in UTC, and ends now if it is the current one", () => {
 });
 
 test("availability leaves out products about which the auditor can't know, and a lost product never reads as 100 %", () => {
-  const { availability, announced, overdue } = reportOf("op", november, [
+  const { availability, announced, overdue } = reportFor([
     history([hour(0, { announced: 1_000_010, placed: 999_999, overdue: 1, unknown: 10 })]),
   ]);
   expect({ availability, announced, overdue }).toEqual({
@@ -52,9 +74,7 @@ test("availability leaves out products about which the auditor can't know, and a
 
 test("percentiles and budgets come from the classes of latency", () => {
   // 985 within 0.1 s, 10 within 2.5 s, 5 slower than 120 s.
-  const { latencySeconds, budgets } = reportOf("op", november, [
-    history([hour(0, { announced: 1000 }, { 0: 985, 4: 10, 10: 5 })]),
-  ]);
+  const { latencySeconds, budgets } = reportFor([history([hour(0, { announced: 1000 }, { 0: 985, 4: 10, 10: 5 })])]);
   expect(latencySeconds).toEqual({ p50: 0.1, p95: 0.1, p99: 2.5 });
   expect(budgets).toEqual([
     { withinSeconds: 1, products: 1000, slow: 15, allowed: 10, usedShare: 1.5 },
@@ -65,7 +85,7 @@ test("percentiles and budgets come from the classes of latency", () => {
 test("of each hour, the record with the shorter gap counts", () => {
   const one = history([hour(0, { announced: 5, gapSeconds: 100 }), hour(1, { announced: 7 })]);
   const other = history([hour(0, { announced: 9 }), hour(1, { announced: 6 }), hour(2, { announced: 1 })]);
-  const { announced, hoursKnown, gapSeconds } = reportOf("op", november, [one, other]);
+  const { announced, hoursKnown, gapSeconds } = reportFor([one, other]);
   expect({ announced, hoursKnown, gapSeconds }).toEqual({ announced: 17, hoursKnown: 3, gapSeconds: 0 });
 });
 
@@ -81,7 +101,7 @@ test("an alert that both monitors reported is one incident, by the earlier notif
     notifiedMs: november.fromMs - hourMs,
     endedMs: november.fromMs - 1,
   });
-  const { incidents } = reportOf("op", november, [history([], [alert({}), again, before]), history([], [later])]);
+  const { incidents } = reportFor([history([], [alert({}), again, before]), history([], [later])]);
   expect(incidents.map(({ noticeSeconds, repairSeconds }) => ({ noticeSeconds, repairSeconds }))).toEqual([
     { noticeSeconds: 10, repairSeconds: 120 },
     { noticeSeconds: 5, repairSeconds: undefined },
@@ -89,11 +109,11 @@ test("an alert that both monitors reported is one incident, by the earlier notif
 });
 
 test("a month without a record says so instead of claiming health", () => {
-  expect(formatMarkdown(reportOf("op", november, [history([])]))).toContain("No auditor has a record of this month.");
+  expect(formatMarkdown(reportFor([history([])]))).toContain("No auditor has a record of this month.");
 });
 
 test("the report in Markdown", () => {
-  const report = reportOf("op", november, [
+  const report = reportFor([
     history(
       [
         hour(
@@ -144,11 +164,87 @@ test("the report in Markdown", () => {
 
 test("the page needs nothing from elsewhere, and shows foreign text as text", () => {
   const page = formatPage(
-    reportOf("op", november, [
+    reportFor([
       history([hour(0, { announced: 10, placed: 9, overdue: 1 })], [alert({ about: "<script>alert(1)</script>" })]),
     ]),
   );
   expect(page).not.toMatch(/<script|https?:\/\/|src=/);
   expect(page).toContain("&lt;script&gt;");
   expect(page).toContain("2026-11-01: 10 announced, 1 not placed in time or unknown");
+});
+
+describe("the public path", () => {
+  const both = [
+    // 970 within 0.25 s, 20 within 5 s, 10 slower than 5 minutes.
+    history([], [], [publicHour(0, { 1: 970, 5: 20, 10: 10 }), publicHour(1, { 0: 1 }, { minutes: 50 })]),
+    history([], [], [publicHour(1, { 0: 100 }), publicHour(30, { 0: 1, 6: 9 }, { minutes: 58, announced: 9 })]),
+  ];
+
+  test("of each hour, the record with more minutes counts", () => {
+    const { delivered, announced, slow, hoursKnown, gapSeconds } = reportFor(both, true).public ?? {};
+    expect({ delivered, announced, slow, hoursKnown, gapSeconds }).toEqual({
+      ...{ delivered: 1110, announced: 1109, slow: 19, hoursKnown: 3, gapSeconds: 120 },
+    });
+    expect(reportFor(both.toReversed(), true)).toEqual(reportFor(both, true));
+  });
+
+  test("in Markdown", () => {
+    const text = formatMarkdown(reportFor(both, true));
+    expect(text).toContain("On the public path, more than allowed took more than 5 s to be delivered.");
+    expect(text.slice(text.indexOf("## Public"))).toMatchInlineSnapshot(`
+      "## Public data servers
+
+      |  |  |
+      | --- | --- |
+      | Products delivered | 1,110 |
+      | Announced to clients | 1,109 |
+      | Time to deliver, median | at most 0.25 s |
+      | Time to deliver, 95 % | at most 0.25 s |
+      | Time to deliver, 99 % | at most 10 s |
+      | Time from there to announce, median | at most 0.1 s |
+      | Time from there to announce, 95 % | at most 0.1 s |
+      | Time from there to announce, 99 % | at most 0.1 s |
+      | Error budget, 5 s to deliver | 19 of 1,110 slower; 171 % of the 11.1 allowed |
+      | Record | 3 of 720 hours, with gaps of 2 min |
+
+      | Day | Delivered | Announced | Slow | Hours known |
+      | --- | --- | --- | --- | --- |
+      | 2026-11-01 | 1,100 | 1,100 | 10 | 2 |
+      | 2026-11-02 | 10 | 9 | 9 | 1 |
+      "
+    `);
+  });
+
+  test("without any figures it is unknown, not healthy", () => {
+    const text = formatMarkdown(reportFor([history([])], true));
+    expect(text.slice(text.indexOf("## Public"))).toMatchInlineSnapshot(`
+      "## Public data servers
+
+      |  |  |
+      | --- | --- |
+      | Products delivered | unknown |
+      | Announced to clients | unknown |
+      | Time to deliver, median | unknown |
+      | Time to deliver, 95 % | unknown |
+      | Time to deliver, 99 % | unknown |
+      | Time from there to announce, median | unknown |
+      | Time from there to announce, 95 % | unknown |
+      | Time from there to announce, 99 % | unknown |
+      | Error budget, 5 s to deliver | unknown |
+      | Record | 0 of 720 hours |
+      "
+    `);
+  });
+
+  test("without px's senders there is nothing of it, anywhere", () => {
+    const report = reportFor(both);
+    expect(JSON.parse(JSON.stringify(report))).not.toHaveProperty("public");
+    expect(formatMarkdown(report) + formatPage(report)).not.toMatch(/public data/i);
+  });
+
+  test("on the page", () => {
+    expect(formatPage(reportFor(both, true)).replaceAll(/\s+/g, " ")).toContain(
+      '<h2>Public data servers</h2> <div class="wide"><table> <tr><th scope="row">Products delivered</th><td>1,110</td></tr>',
+    );
+  });
 });

@@ -1,4 +1,5 @@
-import type { Budget, Report } from "./month.ts";
+import type { Budget, Percentiles } from "./latency.ts";
+import type { Report } from "./month.ts";
 
 const numbers = new Intl.NumberFormat("en");
 
@@ -25,8 +26,31 @@ export function budgetText({ products, slow, allowed, usedShare }: Budget): stri
   return `${countText(slow)} of ${countText(products)} slower; ${Math.round(usedShare * 100)} % of the ${numbers.format(Math.round(allowed * 10) / 10)} allowed`;
 }
 
-/** The report in one sentence. */
-export function verdictOf({ announced, unknown, overdue, repeated, deadLetters, budgets, hoursKnown }: Report): string {
+/** Percentiles with their labels, e.g. `Time to place, median`. @param bounds of their classes @param products that were measured */
+export function percentileRows(label: string, percentiles: Percentiles, bounds: readonly number[], products: number) {
+  const slower = products > 0 ? `more than ${durationText(bounds.at(-1) ?? 0)}` : "no product";
+  const row = (name: string, bound: number | undefined): [string, string] => [
+    `${label}, ${name}`,
+    bound === undefined ? slower : `at most ${bound} s`,
+  ];
+  return [row("median", percentiles.p50), row("95 %", percentiles.p95), row("99 %", percentiles.p99)];
+}
+
+/** `718 of 720 hours, with gaps of 12 min`. */
+export function recordText(hoursKnown: number, hoursOf: number, gapSeconds: number): string {
+  const gaps = gapSeconds > 0 ? `, with gaps of ${durationText(gapSeconds)}` : ", without gaps";
+  return `${hoursKnown} of ${hoursOf} hours${hoursKnown > 0 ? gaps : ""}`;
+}
+
+/** The report in one sentence, and one more if the public path missed its objective. */
+export function verdictOf(report: Report): string {
+  const { usedShare = 0, withinSeconds } = report.public?.budget ?? {};
+  const late =
+    usedShare > 1 ? ` On the public path, more than allowed took more than ${withinSeconds} s to be delivered.` : "";
+  return `${radarVerdict(report)}${late}`;
+}
+
+function radarVerdict({ announced, unknown, overdue, repeated, deadLetters, budgets, hoursKnown }: Report): string {
   if (hoursKnown === 0) return "No auditor has a record of this month.";
   if (announced === 0) return "No product was announced.";
   const problems = [
