@@ -19,15 +19,12 @@ CREATE INDEX product_overdue ON products (since_ms) WHERE state = 'overdue';
 CREATE TABLE dead_letters (id TEXT PRIMARY KEY, key BLOB, reason TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT;
 CREATE INDEX dead_letter_key ON dead_letters (key) WHERE key IS NOT NULL;
 CREATE TABLE hours (start_ms INTEGER PRIMARY KEY, content TEXT NOT NULL) STRICT;
+CREATE TABLE public_hours (start_ms INTEGER PRIMARY KEY, content TEXT NOT NULL) STRICT;
 CREATE TABLE incidents (id INTEGER PRIMARY KEY, name TEXT NOT NULL, began_ms INTEGER NOT NULL, ended_ms INTEGER, content TEXT NOT NULL) STRICT;
 CREATE INDEX incident_open ON incidents (name) WHERE ended_ms IS NULL;
 CREATE TABLE memory (id INTEGER PRIMARY KEY CHECK (id = 1), content TEXT NOT NULL) STRICT;
 PRAGMA user_version = ${schemaVersion};
 `;
-
-/** A table that older files of this version don't have; auditors from before leave it alone. A later version would give up 400 days of hours. */
-export const laterSchema =
-  "CREATE TABLE IF NOT EXISTS public_hours (start_ms INTEGER PRIMARY KEY, content TEXT NOT NULL) STRICT";
 
 /** The columns of a product, in the order of `valuesOf`. */
 export const columns = [

@@ -69,20 +69,6 @@ test("an hour of the public path stays as it was first written, until its time i
   store.close();
 });
 
-test("a file from before the public path is used as it is, and keeps its version", () => {
-  filled(3).close();
-  const older = new DatabaseSync(path);
-  older.exec("DROP TABLE public_hours");
-  older.close();
-  const { store, begun } = openStore(path);
-  store.addPublicHour(publicHour(startMs, 60));
-  expect([begun, store.products, store.publicHours(0, startMs + 1)]).toEqual([undefined, 3, [publicHour(startMs, 60)]]);
-  store.close();
-  const again = new DatabaseSync(path);
-  expect(again.prepare("PRAGMA user_version").get()).toEqual({ user_version: 1 });
-  again.close();
-});
-
 test("waiting products are found the oldest first", () => {
   const store = filled(20);
   expect(store.open("waiting", startMs + 5, 3).map(({ key }) => key)).toEqual([0, 1, 2].map(keyOf));

@@ -14,7 +14,6 @@ import {
   columns,
   emptyMemory,
   keyBytesOf,
-  laterSchema,
   type Memory,
   memorySchema,
   productOf,
@@ -246,9 +245,8 @@ export class Store {
     if (isNew || (version === 0 && !this.#database.prepare("SELECT 1 FROM sqlite_schema").get()))
       this.#database.exec(`BEGIN IMMEDIATE; ${schema} COMMIT`);
     else if (version !== schemaVersion) throw new StoreCorrupt(`it has version ${version}, not ${schemaVersion}`);
-    this.#database.exec(laterSchema);
     try {
-      for (const table of ["products", "dead_letters", "hours", "incidents", "memory"])
+      for (const table of ["products", "dead_letters", "hours", "public_hours", "incidents", "memory"])
         this.#database.prepare(`SELECT * FROM ${table}`);
     } catch (cause) {
       throw new StoreCorrupt("it has other tables", { cause });

@@ -73,7 +73,7 @@ export const auditHistory = z.object({
   version: z.literal(auditHistoryVersion),
   hours: z.array(auditHour),
   incidents: z.array(incident),
-  /** Older auditors have none. Hours of which nothing is known are missing. */
-  publicHours: z.array(publicHour).default([]),
+  /** Hours of which nothing is known are missing. */
+  publicHours: z.array(publicHour),
 });
 export type AuditHistory = z.infer<typeof auditHistory>;
