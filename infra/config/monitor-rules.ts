@@ -23,20 +23,29 @@ export function monitorIssues(config: StackConfig): ConfigIssue[] {
   ];
 }
 
-function pageIssues({ monitor, secrets, brokers, announcements }: StackConfig): ConfigIssue[] {
-  const path = `brokers.${announcements.broker}.ldap`;
-  const ldap = brokers[announcements.broker]?.ldap;
-  const because = "because warren:monitor.page has `login: ldap`";
+/** The broker whose directory checks logins at the live page: that of the announcements, or the first with `ldap`. */
+export function brokerWithDirectory({ brokers, announcements }: StackConfig): string | undefined {
+  const names = [announcements.broker, ...Object.keys(brokers)];
+  return names.find((name) => brokers[name]?.ldap !== undefined);
+}
+
+function pageIssues(config: StackConfig): ConfigIssue[] {
+  const { monitor, secrets, brokers, announcements } = config;
   switch (monitor.page?.login) {
     case "password": {
       const isEmpty = Object.keys(secrets.monitor.people ?? {}).length === 0;
       return isEmpty ? [{ path: "secrets.monitor.people", message: missingSecret("secrets.monitor.people.NAME") }] : [];
     }
-    case "ldap":
-      if (!ldap) return [{ path, message: `expected a directory, ${because}` }];
-      return personEntry.test(ldap.userDnPattern)
+    case "ldap": {
+      const name = brokerWithDirectory(config);
+      const because = "because warren:monitor.page has `login: ldap`";
+      if (name === undefined)
+        return [{ path: `brokers.${announcements.broker}.ldap`, message: `expected a directory, ${because}` }];
+      const path = `brokers.${name}.ldap.userDnPattern`;
+      return personEntry.test(brokers[name]?.ldap?.userDnPattern ?? "")
         ? []
-        : [{ path: `${path}.userDnPattern`, message: `expected ATTRIBUTE=\${username},BASE, ${because}` }];
+        : [{ path, message: `expected ATTRIBUTE=\${username},BASE, ${because}` }];
+    }
     default:
       return [];
   }

@@ -17,8 +17,8 @@ const mailSchema = z.strictObject({
 const pageSchema = z.strictObject({
   port: portSchema.default(9443),
   /**
-   * `ldap`: people whose password the directory of the announcements' broker (its `ldap`) accepts. `password`: those under
-   * `warren:secrets.monitor.people`.
+   * `ldap`: people whose password a broker's directory accepts: that of the announcements' broker, or of the first one with `ldap`. `password`:
+   * those under `warren:secrets.monitor.people`.
    */
   login: z.enum(["ldap", "password"]),
   /** Only these may see it; default: everybody with a valid password. */

@@ -3,7 +3,7 @@ import { candidate } from "../commands/files.ts";
 import { fullNameOf } from "../config/full-names.ts";
 import type { StackConfig } from "../config/index.ts";
 import type { LdapConfig } from "../config/ldap.ts";
-import { personEntry } from "../config/monitor-rules.ts";
+import { brokerWithDirectory, personEntry } from "../config/monitor-rules.ts";
 import { serviceAccount } from "./agent-part.ts";
 import { cryptHash } from "./crypt-hash.ts";
 import { rootFile } from "./files.ts";
@@ -64,9 +64,9 @@ export function pageProxyPart({ stack, config, host }: PartContext): HostPart {
   };
 }
 
-/** The directory of the announcements' broker, as Apache asks it. */
-function ldapValues({ brokers, announcements }: StackConfig) {
-  const ldap = brokers[announcements.broker]?.ldap;
+/** The directory of a broker, as Apache asks it. */
+function ldapValues(config: StackConfig) {
+  const ldap = config.brokers[brokerWithDirectory(config) ?? ""]?.ldap;
   const [, attribute, base] = personEntry.exec(ldap?.userDnPattern ?? "") ?? [];
   if (!ldap || attribute === undefined || base === undefined)
     throw new TypeError("the rules of the config require them");
