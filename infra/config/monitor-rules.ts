@@ -19,7 +19,7 @@ export function monitorIssues(config: StackConfig): ConfigIssue[] {
     ...(user === undefined && mailPassword !== undefined
       ? [{ path, message: "expected a `user` under warren:monitor.receivers.mail, whose password it is" }]
       : []),
-    ...pageIssues(config),
+    ...(monitors.length > 0 ? pageIssues(config) : []),
   ];
 }
 

@@ -186,8 +186,8 @@ describe("the configuration", () => {
   });
 
   it("is on no host without `page`, and names no password", () => {
-    const { files, units } = hostOf(host);
-    expect(files.filter(({ content }) => content.includes("AuthType"))).toEqual([]);
+    const { files, units } = hostOf(host, parseStackConfig({ ...stackValues("lab"), monitor: {} }, "lab"));
+    expect(files.filter(({ path }) => path.includes("page-proxy"))).toEqual([]);
     expect(units.map(({ name }) => name)).not.toContain("warren-page.service");
     const model = modelWith({ login: "password" }, { noc: "right horse" });
     expect(JSON.stringify(model.files)).not.toContain("right horse");
