@@ -17,10 +17,11 @@ const answerSchema = z.object({
 const query = (since: number): string =>
   `count by (alertname) (count_over_time(ALERTS{severity="page",alertstate="firing",alertname!~"LatencyBudget.+"}[${since}s]))`;
 
-/** Names of the pages that fired within the last seconds. @throws Error if the lab's monitor does not answer */
+/** Names of the pages that fired within the last seconds; none without a monitor. @throws Error if the lab's monitor does not answer */
 async function pagesWithin(seconds: number): Promise<string[]> {
   const config = await stackConfig();
-  const [host = ""] = hostsWith(config, "monitor");
+  const [host] = hostsWith(config, "monitor");
+  if (host === undefined) return [];
   const hosts = await openHosts(lab, config);
   const path = `/api/v1/query?query=${encodeURIComponent(query(Math.ceil(seconds)))}`;
   const answer = await withLoopback(hosts, { host, port: prometheusPort }, (ask) => ask("GET", path));
