@@ -52,7 +52,6 @@ const local = (path: string): string => join(folder, path);
 const localised = (text: string): string =>
   text
     .replaceAll("/usr/lib/apache2", join(dirname(program.command), "../lib/apache2"))
-    .replaceAll("/run/warren-page", local("/run"))
     .replaceAll("/etc/warren/tls/", `${local("/etc/warren/tls")}/`)
     .replaceAll(`127.0.0.1:${pagePort}`, `127.0.0.1:${(page.address() as AddressInfo).port}`)
     .replace("ErrorLog syslog:daemon", `ErrorLog ${local("/run")}/errors`)
@@ -65,6 +64,7 @@ async function put(path: string, content: string): Promise<string> {
 }
 
 const definitions = () => [
+  ...["-C", `Define runtime ${local("/run")}`],
   ...["-C", `Define certificate ${local(exporterCertificateFile)}`],
   ...["-C", `Define people ${local(peopleFile)}`],
 ];

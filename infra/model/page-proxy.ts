@@ -32,7 +32,14 @@ export function pageProxyPart({ stack, config, host }: PartContext): HostPart {
     order: "after-packages",
     validate: [
       ...[apache, "-t", "-f", candidate],
-      ...["-C", `Define certificate ${exporterCertificateFile}`, "-C", `Define people ${peopleFile}`],
+      ...[
+        "-C",
+        "Define runtime /run",
+        "-C",
+        `Define certificate ${exporterCertificateFile}`,
+        "-C",
+        `Define people ${peopleFile}`,
+      ],
     ],
   });
   const people = Object.entries(config.secrets.monitor.people ?? {});
