@@ -6,6 +6,7 @@ import { ending } from "./ending.ts";
 import { hostileFolders } from "./hostile-folders.ts";
 import { installation } from "./installation.ts";
 import { oneLab } from "./one-lab.ts";
+import { pageLogin } from "./page-login.ts";
 import { provisioning } from "./provisioning.ts";
 import { publicRoad } from "./public-road.ts";
 import { killed, products } from "./traffic.ts";
@@ -19,6 +20,7 @@ oneLab();
 
 provisioning({ upAgain: true });
 installation();
+pageLogin();
 products();
 publicRoad();
 verifyNamesFaults({ all: false });

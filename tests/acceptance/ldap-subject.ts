@@ -1,10 +1,8 @@
-import { request } from "node:https";
 import { connect } from "amqplib";
 import { ManagementClient } from "../../agents/lib/management.ts";
 import { render } from "../../infra/commands/command.ts";
 import { rabbitmqctl } from "../../infra/commands/rabbitmq.ts";
 import type { BrokerConfig } from "../../infra/config/brokers.ts";
-import { hostsWith } from "../../infra/config/hosts.ts";
 import { passwordOf } from "../../infra/config/index.ts";
 import type { LdapConfig } from "../../infra/config/ldap.ts";
 import { brokerSettings, nodeTimeoutMsOf } from "../../infra/model/broker-settings.ts";
@@ -23,8 +21,6 @@ export interface LdapSubject {
   readonly member: { readonly name: string; readonly address: string };
   /** The host with the directory. */
   readonly server: string;
-  /** The host with the live page. */
-  readonly monitor: string;
   readonly ca: string;
   /** A user of the broker whose password LDAP checks; without tags. */
   readonly person: Login;
@@ -69,7 +65,6 @@ export async function ldapSubject(): Promise<LdapSubject> {
     broker,
     member: { name: member, address: config.hosts[member]?.address ?? member },
     server,
-    monitor: hostsWith(config, "monitor")[0] ?? "",
     ca,
     person,
     group: `cn=${group},${config.directory.groupsDn}`,
@@ -201,23 +196,5 @@ export async function loggedDuring(subject: LdapSubject, expected: RegExp, work:
     return false;
   }).catch((error: Error) => {
     throw new Error(`${error.message}; the log:\n${text}`);
-  });
-}
-
-/** Asks for the live page, over TLS. @returns the status of the answer @throws what a connection fails with */
-export async function pageStatus({ ca, monitor }: LdapSubject, login?: Login): Promise<number | undefined> {
-  const config = await stackConfig();
-  const { page } = config.monitor;
-  const options = {
-    ...{ host: config.hosts[monitor]?.address, servername: monitor, port: page?.port, path: "/view", ca },
-    ...(login ? { auth: `${login.name}:${login.password}` } : {}),
-    timeout: loginTimeoutMs,
-  };
-  return new Promise((resolve, reject) => {
-    request(options, (answer) => {
-      answer.resume().on("end", () => resolve(answer.statusCode));
-    })
-      .on("error", reject)
-      .end();
   });
 }

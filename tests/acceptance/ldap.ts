@@ -14,7 +14,6 @@ import {
   ldapSubject,
   loggedDuring,
   managementStatus,
-  pageStatus,
   restartDirectory,
   withLdap,
 } from "./ldap-subject.ts";
@@ -73,14 +72,6 @@ export function ldap({ all }: { readonly all: boolean }): void {
     ])("logs in over AMQP: %s", async (what, kind, password, wanted) => {
       const login = subject[kind];
       await expectLogin(what, password === undefined ? login : { ...login, password }, wanted);
-    });
-
-    it("lets its people see the live page over TLS, and nobody else", async () => {
-      for (const login of [subject.person, subject.tagged]) expect(await pageStatus(subject, login)).toBe(200);
-      const refused = [undefined, { ...subject.person, password: wrong }, subject.stranger, subject.own];
-      for (const login of refused) expect(await pageStatus(subject, login)).toBe(401);
-      const answer = await textOf(subject.monitor, "systemd-analyze security --no-pager warren-page.service");
-      expect(Number(/Overall exposure level for .*: ([\d.]+)/.exec(answer)?.[1])).toBeLessThanOrEqual(3);
     });
 
     it("lets an LDAP user do what its permissions in the broker allow, and nothing else", async () => {
