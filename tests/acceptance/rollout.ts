@@ -68,8 +68,10 @@ async function allKinds() {
       expect(failed.exitCode, failed.output).not.toBe(0);
       expect(failed.output).toContain("the previous one is restored and running");
     });
+  let last: Awaited<ReturnType<typeof up>> | undefined;
+  let account: Awaited<ReturnType<typeof whileFlowing>>;
   try {
-    const account = await whileFlowing(
+    account = await whileFlowing(
       [
         { name: "rollout", act: good },
         { name: "rollout of one that exits later", act: exitsLater, mayPage: true },
@@ -78,12 +80,12 @@ async function allKinds() {
       ],
       testWithinMs,
     );
-    return { account, seconds };
   } finally {
     for (const agent of ["dispatcher", "puller"] as const) await forget(agent);
-    const last = await up();
-    expect(last.exitCode, last.output).toBe(0);
+    last = await up();
   }
+  expect(last.exitCode, last.output).toBe(0);
+  return { account, seconds };
 }
 
 /** @param steadySeconds longer than the life of an agent that exits later, if that agent is to be detected */
