@@ -11,7 +11,7 @@ const histogram = (agent: string) =>
 
 /**
  * What Prometheus is asked at the end of each hour. Both histograms are the senders' own `latency_seconds`; the first is that of the objective in
- * the alerts. A whole hour would have 61 minutes in Prometheus 2, which counts both ends.
+ * the alerts. A full hour would have 61 minutes in Prometheus 2, which counts both ends.
  */
 export const publicQueries = {
   delivered: histogram(agents.delivered),

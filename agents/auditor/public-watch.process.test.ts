@@ -81,8 +81,8 @@ test("the real Prometheus has hours of what was counted, over restarts and gaps"
   ]);
   const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
   // A product between the last scrape and a restart is not known; `increase` extrapolates to the hour's ends.
-  const [restarted, cut, whole] = hours.map(({ delivered, announced }) => [sum(delivered), sum(announced)]);
-  expect(whole).toEqual([2 * scrapes, scrapes]);
+  const [restarted, cut, full] = hours.map(({ delivered, announced }) => [sum(delivered), sum(announced)]);
+  expect(full).toEqual([2 * scrapes, scrapes]);
   for (const [counts, wanted] of [
     [restarted, scrapes - 1],
     [cut, (scrapes * 2) / 3],

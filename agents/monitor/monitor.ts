@@ -26,6 +26,8 @@ export class Monitor {
   readonly #settings: Settings;
   readonly #source: FlowSource;
   readonly #events: MonitorEvents;
+  /** Alertmanager's last answer. */
+  #silences: Answered<unknown> | undefined;
   readonly #histories = new Map<Range, { readonly atMs: number; readonly answer: Promise<Answered<History>> }>();
 
   constructor(settings: Settings, source: FlowSource, events: MonitorEvents) {
@@ -53,6 +55,7 @@ export class Monitor {
       alertmanagerUrl === undefined ? undefined : this.#ask(alertmanagerUrl, "/api/v2/alerts?inhibited=false"),
       alertmanagerUrl === undefined ? undefined : this.#ask(alertmanagerUrl, "/api/v2/silences"),
     ]);
+    this.#silences = silences;
     const answers = { figures, ...(alerts ? { alerts } : {}), ...(silences ? { silences } : {}), nowMs };
     const view = flowView(map, this.hub.view, answers);
     const bytes = this.hub.publish(view, Date.now());
@@ -71,14 +74,10 @@ export class Monitor {
 
   /** Without Alertmanager's answer, marks of planned work are missing. */
   async #historyOf(range: Range, nowMs: number): Promise<Answered<History>> {
-    const { alertmanagerUrl } = this.#settings;
-    const [history, silences] = await Promise.all([
-      this.#source.history(range, nowMs),
-      alertmanagerUrl === undefined ? undefined : this.#ask(alertmanagerUrl, "/api/v2/silences"),
-    ]);
+    const history = await this.#source.history(range, nowMs);
     if ("fault" in history) return history;
     const sinceSeconds = nowMs / 1000 - ranges[range].seconds;
-    const marks = [...history.value.marks, ...workMarks(silences)]
+    const marks = [...history.value.marks, ...workMarks(this.#silences)]
       .filter(({ time }) => time >= sinceSeconds)
       .toSorted((one, other) => other.time - one.time)
       .slice(0, marksMax);

@@ -250,8 +250,8 @@ describe("light", () => {
     await Promise.all(Array.from({ length: 40 }, () => fetch(`${rig.url}events`, { signal: stopping.signal })));
     await Promise.all(Array.from({ length: 40 }, async () => (await fetch(`${rig.url}history?range=1h`)).json()));
     const afterHistory = rig.sources.asked.length;
-    // A query for each line of the charts, and the silences.
-    expect(afterHistory - before).toBe(9);
+    // A query for each line of the charts.
+    expect(afterHistory - before).toBe(8);
     await rig.monitor.poll();
     expect(rig.sources.asked.length - afterHistory).toBeLessThan(45);
     stopping.abort();

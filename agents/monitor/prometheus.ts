@@ -1,6 +1,5 @@
 import { z } from "zod";
-import type { Answered } from "../lib/ask-json.ts";
-import { type AskLimits, askJson } from "../lib/ask-json.ts";
+import { type Answered, type AskLimits, askJson } from "../lib/ask-json.ts";
 import type { FlowMap } from "./config.ts";
 import { chartQueries, type Figures, promqlOf, type Query, queriesOf, type Sample, seldomQueries } from "./queries.ts";
 import type { FlowSource } from "./source.ts";
