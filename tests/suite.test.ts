@@ -34,11 +34,25 @@ test("slow tests are listed, slowest first", () => {
   ]);
 });
 
-test("a failed test is reported with the first lines of its reason, without the stack", () => {
-  const message = "\u001b[31mAssertionError: expected 1 to be 2\u001b[39m\n\n- 2\n+ 1\n    at file:///x/a.test.ts:3:1";
+test.each([
+  [
+    "without the stack",
+    "\u001b[31mAssertionError: expected 1 to be 2\u001b[39m\n\n- 2\n+ 1\n    at file:///x/a.test.ts:3:1",
+    ["  AssertionError: expected 1 to be 2", "  - 2", "  + 1"],
+  ],
+  [
+    "with the first and last lines of a long output",
+    Array.from({ length: 100 }, (_, at) => `line ${at}`).join("\n"),
+    [
+      ...Array.from({ length: 8 }, (_, at) => `  line ${at}`),
+      "  [76 lines]",
+      ...Array.from({ length: 16 }, (_, at) => `  line ${84 + at}`),
+    ],
+  ],
+])("a failed test is reported %s", (_, message, expected) => {
   const failed = { status: "failed", fullName: "a > b", failureMessages: [message] };
   const { failures = [] } = countReport(report({ ...file("failed"), assertionResults: [failed] }), 1);
-  expect(failures[0]?.split("\n").slice(1)).toEqual(["  AssertionError: expected 1 to be 2", "  - 2", "  + 1"]);
+  expect(failures[0]?.split("\n").slice(1)).toEqual(expected);
 });
 
 test("a skipped test counts as failed and is listed", () => {

@@ -124,16 +124,19 @@ function slowestTests(report: VitestReport | undefined): SlowTest[] {
   return slow.toSorted((a, b) => b.seconds - a.seconds).slice(0, slowestMax);
 }
 
-const reasonLinesMax = 12;
+/** What a command printed is often part of a reason: it begins with what was expected and ends with what went wrong. */
+const reasonLines = { first: 8, last: 16 };
 const reasonWidth = 300;
 
 /** Without the stack and colours: those are in the live report. */
 function describeFailure(file: string, name = "", message = "no reason given"): string {
-  const reason = stripVTControlCharacters(message)
+  const lines = stripVTControlCharacters(message)
     .split("\n")
     .filter((line) => line.trim() !== "" && !/^ +at /.test(line))
-    .slice(0, reasonLinesMax)
     .map((line) => (line.length > reasonWidth ? `${line.slice(0, reasonWidth)}…` : line));
+  const { first, last } = reasonLines;
+  const left = lines.length - first - last;
+  const reason = left > 0 ? [...lines.slice(0, first), `[${left} lines]`, ...lines.slice(-last)] : lines;
   return [`${path.relative(checkout, file)} > ${name}`, ...reason.map((line) => `  ${line}`)].join("\n");
 }
 

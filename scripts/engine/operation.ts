@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { requireTerminal } from "../lib/confirm.ts";
 import { becomePulumi, ensureStack } from "./engine.ts";
-import { hasState, requireConfig } from "./stack.ts";
+import { requireConfig, wasUpdated } from "./stack.ts";
 import { freeEngine } from "./toolchain/engine-lock.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
 
@@ -61,7 +61,7 @@ const upMs = 15 * 60_000;
 
 /** Only where the stack may have a monitor already: its first `up` makes it. */
 async function silenceTicketsOf(stack: string): Promise<void> {
-  if (hasState(stack) === false) return;
+  if (wasUpdated(stack) === false) return;
   const { readCommittedConfig } = await import("./stack-config.ts");
   let config: StackConfig;
   try {

@@ -174,6 +174,14 @@ export function hasState(stack: string): boolean | undefined {
   return file === undefined ? undefined : ["", ".gz", ".zst"].some((ending) => existsSync(`${file}${ending}`));
 }
 
+/** Whether an `up` or `destroy` of a stack was ever begun; undefined where another backend than a folder would have to be asked. */
+export function wasUpdated(stack: string): boolean | undefined {
+  const file = stateFileOf(stack);
+  return file === undefined
+    ? undefined
+    : existsSync(path.join(path.dirname(file), "../../history", projectName, path.basename(file, ".json")));
+}
+
 /** The state file of a stack in its own backend; undefined where that is not a folder. */
 export function stateFileOf(stack: string): string | undefined {
   const backend = stackSettings(stack, { canAsk: true }).env.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? "";

@@ -75,11 +75,11 @@ export interface WarrenResult {
   readonly seconds: number;
 }
 
-/** Runs `./warren ARGS` as a person does, without a terminal. A command that hangs fails at the timeout. */
+/** Runs `./warren ARGS` as a person does, without a terminal. A command that hangs fails at the timeout, and the output says so. */
 export async function warren(
   args: readonly string[],
   env: Record<string, string> = {},
-  timeoutMs = 240_000,
+  timeoutMs = 290_000,
 ): Promise<WarrenResult> {
   const began = performance.now();
   const result = await execa("./warren", [...args], {
@@ -92,7 +92,7 @@ export async function warren(
   });
   return {
     exitCode: result.exitCode ?? 255,
-    output: String(result.all),
+    output: `${result.all}${result.timedOut ? `\nended by the test after ${timeoutMs / 1000} s` : ""}`,
     seconds: (performance.now() - began) / 1000,
   };
 }
