@@ -134,6 +134,12 @@ function reportFailuresOnce(): void {
   });
 }
 
+/** The SDK sends the engine three messages for each resource that are only for those who debug the SDK: three of four calls, a tenth of a preview. */
+function withoutDebugMessages(): void {
+  Object.assign(pulumi.log, { debug: async () => {} });
+}
+
+withoutDebugMessages();
 reportFailuresOnce();
 let outputs: Awaited<ReturnType<typeof declareStack>>;
 try {

@@ -162,7 +162,7 @@ function artifactStep(artifact: ArtifactModel, after: readonly string[], turn: S
     repair: renew,
     remove: and(removeFile(artifact), removeFile({ ...artifact, path: previousOf(artifact.path) })),
     timeoutSeconds: 120,
-    copy: { source: artifact.source, remotePath },
+    copy: { source: artifact.source, sha256: artifact.sha256, remotePath },
     after,
     afterBroker: false,
     ...(turn ? { turn } : {}),

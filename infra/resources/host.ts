@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { specialAssetSig, specialSigKey } from "@pulumi/pulumi/runtime/rpc.js";
 import { and, asRoot, type Command, noted, render } from "../commands/command.ts";
 import { digestWord } from "../commands/units.ts";
 import type { HostModel } from "../model/types.ts";
@@ -30,8 +31,8 @@ export class Host extends pulumi.ComponentResource {
 export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): pulumi.Resource {
   const { step, kept } = planned;
   const user = args.model.connection.user;
-  const script = (timeoutSeconds: number, body: Command, notes: readonly string[] = []) =>
-    render(asRoot(user, timeoutSeconds, noted(notes, body))).replaceAll(digestWord, kept.digest);
+  const script = (body: Command, notes: readonly string[] = []) =>
+    render(asRoot(user, step.timeoutSeconds, noted(notes, body))).replaceAll(digestWord, kept.digest);
   const dependsOn = step.after.flatMap((other) => {
     const resource = args.declared.get(stepName(planned.host, other)) ?? args.declared.get(other);
     return resource ? [resource] : [];
@@ -50,7 +51,7 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
         `${planned.name} copy`,
         {
           connection: args.connection,
-          source: new pulumi.asset.FileAsset(resolve(args.checkout, step.copy.source)),
+          source: fileAsset(resolve(args.checkout, step.copy.source), step.copy.sha256),
           remotePath: step.copy.remotePath,
           triggers: [kept.digest, kept.repair],
         },
@@ -58,14 +59,13 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
       ),
     );
   }
-  const notes = stepNotes(planned);
   return new command.remote.Command(
     planned.name,
     {
       connection: args.connection,
-      create: script(step.timeoutSeconds, step.create),
-      update: script(step.timeoutSeconds, kept.repair ? repairOf(planned) : step.renew, notes),
-      ...(step.remove ? { delete: script(step.timeoutSeconds, step.remove) } : {}),
+      create: script(step.create),
+      update: script(kept.repair ? repairOf(planned) : step.renew, stepNotes(planned)),
+      ...(step.remove ? { delete: script(step.remove) } : {}),
       ...(step.stdin ? { stdin: step.stdin.secret ? pulumi.secret(step.stdin.text) : step.stdin.text } : {}),
       logging: command.remote.Logging.None,
       addPreviousOutputInEnv: false,
@@ -73,6 +73,13 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
     options,
   );
 }
+
+/**
+ * A file with its digest, in the SDK's form of an asset on the wire: with one that the SDK makes, the engine reads the file again for each host,
+ * and the runtime has fifty megabytes.
+ */
+const fileAsset = (path: string, sha256: string) =>
+  ({ [specialSigKey]: specialAssetSig, path, hash: sha256 }) as unknown as pulumi.asset.Asset;
 
 /** The last planned repair. Its text stays the same in every run until the next repair. */
 function repairOf({ step, kept }: PlannedStep): Command {

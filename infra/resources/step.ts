@@ -18,7 +18,8 @@ export interface Step {
   readonly remove: Command | undefined;
   readonly timeoutSeconds: number;
   readonly stdin?: { readonly text: string; readonly secret: boolean };
-  readonly copy?: { readonly source: string; readonly remotePath: string };
+  /** `sha256` of the file as it is copied. */
+  readonly copy?: { readonly source: string; readonly sha256: string; readonly remotePath: string };
   /** Steps that come before: names of steps of the same host, or `HOST STEP` of another host. */
   readonly after: readonly string[];
   /** `HOST STEP` of other hosts that come before, if those hosts could be observed. */

@@ -3,6 +3,7 @@ import { chaos } from "./chaos.ts";
 import { closed, managementFrom } from "./closed.ts";
 import { driftOfMembers } from "./drift-of-members.ts";
 import { ending } from "./ending.ts";
+import { healthyHour } from "./health.ts";
 import { ldap } from "./ldap.ts";
 import { membership } from "./membership.ts";
 import { oneLab } from "./one-lab.ts";
@@ -16,6 +17,7 @@ import { virtualIpMoves } from "./virtual-ip-moves.ts";
 useSubject("long", "lab");
 oneLab();
 
+healthyHour();
 backupAndRestore();
 rollout({ mayDeliverTwice: true });
 verifyNamesFaults({ all: true });

@@ -9,13 +9,12 @@ const answerSchema = z.object({
   data: z.object({ result: z.array(z.object({ metric: z.object({ alertname: z.string() }) })) }),
 });
 
-/**
- * Not budgets of latency: their windows of hours remember faults that earlier tests have made.
- *
- * @param since seconds
- */
+/** Their windows of hours remember faults that earlier tests have made. */
+export const budgetPages = /^LatencyBudget.+$/;
+
+/** @param since seconds */
 const query = (since: number): string =>
-  `count by (alertname) (count_over_time(ALERTS{severity="page",alertstate="firing",alertname!~"LatencyBudget.+"}[${since}s]))`;
+  `count by (alertname) (count_over_time(ALERTS{severity="page",alertstate="firing"}[${since}s]))`;
 
 /** Names of the pages that fired within the last seconds; none without a monitor. @throws Error if the lab's monitor does not answer */
 async function pagesWithin(seconds: number): Promise<string[]> {
@@ -31,11 +30,19 @@ async function pagesWithin(seconds: number): Promise<string[]> {
 /** A scrape and an evaluation of the rules. */
 const nowSeconds = 11;
 
-/** Does work. @returns its result, and the names of the pages that began to fire meanwhile */
-export async function pagesDuring<T>(work: () => Promise<T>): Promise<{ readonly done: T; readonly pages: string[] }> {
+/**
+ * Does work.
+ *
+ * @param ignored names of pages
+ * @returns its result, and the names of the other pages that began to fire meanwhile
+ */
+export async function pagesDuring<T>(
+  work: () => Promise<T>,
+  ignored?: RegExp,
+): Promise<{ readonly done: T; readonly pages: string[] }> {
   const before = await pagesWithin(nowSeconds);
   const fromMs = performance.now();
   const done = await work();
   const after = await pagesWithin((performance.now() - fromMs) / 1000);
-  return { done, pages: after.filter((name) => !before.includes(name)) };
+  return { done, pages: after.filter((name) => !before.includes(name) && !ignored?.test(name)) };
 }

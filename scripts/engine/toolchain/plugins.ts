@@ -109,6 +109,17 @@ export async function ownPlugins(pinned: PinnedVersions): Promise<{ host: string
   return { host: bundle("language-nodejs"), providers };
 }
 
+/**
+ * The engine writes a debug log of each run, megabytes that nobody reads, with a quarter of its processor time. It has no switch for that, and does
+ * without where it can't make its folder. `--logtostderr -v=9` shows the same.
+ */
+export async function withoutDebugLogs(home: string): Promise<void> {
+  const logs = path.join(home, "logs");
+  if ((await stat(logs).catch(() => undefined))?.isFile()) return;
+  await rm(logs, { recursive: true, force: true });
+  await writeFileAtomic(logs, "");
+}
+
 /** A copy of an official provider in warren's home, for runs with both kinds: the engine looks in one home only. */
 export async function adoptOfficial(plugin: Plugin, name: ProviderName): Promise<Plugin> {
   const program = providerProgram(ownHome, name, plugin.version);
