@@ -14,7 +14,6 @@ import {
   selectedStack,
   stackOf,
   stackSettings,
-  stateFolder,
   withConfigFile,
 } from "./stack.ts";
 import { userHome } from "./toolchain/plugins.ts";
@@ -186,8 +185,8 @@ async function engineEnvironment(
     path.delimiter,
   );
   // The engine refuses a state folder that does not exist.
-  const folder = stateFolder(settings.env.PULUMI_BACKEND_URL ?? "");
-  if (folder !== undefined) await mkdir(folder, { recursive: true });
+  const backend = settings.env.PULUMI_BACKEND_URL;
+  if (backend?.startsWith("file://")) await mkdir(backend.slice("file://".length), { recursive: true });
   return all;
 }
 

@@ -73,7 +73,7 @@ describe("labs", () => {
   test("a lab's state stays in the checkout if the user is logged in elsewhere; another stack's doesn't", () => {
     put("home/.pulumi/credentials.json", JSON.stringify({ current: "https://api.example" }));
     put("stacks/Pulumi.op.passphrase", "secret\n");
-    expect(settings("lab").env.PULUMI_BACKEND_URL).toBe(`file://${root}/.warren/state?metadata=skip`);
+    expect(settings("lab").env.PULUMI_BACKEND_URL).toBe(`file://${root}/.warren/state`);
     expect(settings("op").env).not.toHaveProperty("PULUMI_BACKEND_URL");
     expect(settings("op").env.PULUMI_CREDENTIALS_PATH).toBe(path.join(root, "home/.pulumi"));
   });

@@ -94,16 +94,8 @@ export function requireConfig(stack: string, root: string = checkout): void {
 export const committedStacks = (root: string = checkout): string[] =>
   readdirSync(path.join(root, "stacks")).flatMap((each) => /^Pulumi\.(.+)\.yaml$/.exec(each)?.[1] ?? []);
 
-/** Without metadata, which are a digest beside each file that nothing reads: the engine spent a sixth of an `up` on them. */
 export function stateUrl(root: string = checkout): string {
-  return `file://${path.join(root, ".warren/state")}?metadata=skip`;
-}
-
-/** The folder of a `file://` backend; undefined for any other backend. */
-export function stateFolder(backend: string): string | undefined {
-  if (!backend.startsWith("file://")) return undefined;
-  const [folder = ""] = backend.slice("file://".length).split("?");
-  return folder.replace(/^~(?=\/|$)/, process.env.HOME ?? "~");
+  return `file://${path.join(root, ".warren/state")}`;
 }
 
 function passphraseFile(root: string, name: string, isLab: boolean): string | undefined {
@@ -198,8 +190,7 @@ export function stateFileOf(stack: string): string | undefined {
 
 /** The state file of a stack in a `file://` backend; undefined for any other backend. */
 export function stateFile(backend: string, stack: string): string | undefined {
-  const folder = stateFolder(backend);
-  return folder === undefined
-    ? undefined
-    : path.join(folder, ".pulumi/stacks", projectName, `${stack.split("/").at(-1)}.json`);
+  if (!backend.startsWith("file://")) return undefined;
+  const folder = backend.slice("file://".length).replace(/^~(?=\/|$)/, process.env.HOME ?? "~");
+  return path.join(folder, ".pulumi/stacks", projectName, `${stack.split("/").at(-1)}.json`);
 }
