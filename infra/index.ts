@@ -9,9 +9,10 @@ import type { RecordedKeys } from "./hosts/host-keys.ts";
 import { buildModel } from "./model/index.ts";
 import { observeBrokers } from "./observe/broker.ts";
 import { contactHosts } from "./observe/contact.ts";
+import { fileDifferences } from "./observe/file-differences.ts";
 import { findDrift } from "./observe/find-drift.ts";
 import { type ManagementHosts, managementHosts } from "./observe/management-hosts.ts";
-import { reportDrift, reportHostKeys } from "./report.ts";
+import { reportDrift, reportFiles, reportHostKeys } from "./report.ts";
 import { buildArtifacts } from "./resources/artifacts.ts";
 import { ensureCertificates, type KeptTls, writeOperatorCa } from "./resources/certificates.ts";
 import { requireLogins } from "./resources/connection.ts";
@@ -47,6 +48,7 @@ async function declareStack() {
   const digestKey = keptKey ?? config.secrets.erlangCookie;
   const planned = planSteps(model, drift.hosts, kept, digestKey, new Date().toISOString());
   await reportDrift(observations, drift, planned);
+  await reportFiles(await fileDifferences(model, observations, checkout));
   const management = managementHosts(model, brokers, asked);
   const steps = declareModel(model, planned, kept, checkout, management);
   return {

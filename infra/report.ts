@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import { fullVariable } from "./model/names.ts";
 import type { Contact } from "./observe/contact.ts";
+import type { FileDifference } from "./observe/file-differences.ts";
 import type { Drift } from "./observe/find-drift.ts";
 import type { Observations } from "./observe/index.ts";
 import type { PlannedStep } from "./resources/plan.ts";
@@ -26,6 +28,41 @@ export async function reportDrift(
     const more = things.length > listedMax ? `, and ${things.length - listedMax} more` : "";
     await pulumi.log.info(`${where}: not managed, left as it is: ${things.slice(0, listedMax).join(", ")}${more}`);
   }
+}
+
+/** Lines of all files: a screenful. */
+const linesMax = 40;
+
+/**
+ * Logs how the content of files differs, one message for each file and difference, and in the last one what was left out.
+ *
+ * @param isFull shows more than a screenful
+ */
+export async function reportFiles(
+  differences: readonly FileDifference[],
+  isFull = (process.env[fullVariable] ?? "") !== "",
+): Promise<void> {
+  for (const text of fileTexts(differences, isFull ? Number.POSITIVE_INFINITY : linesMax)) await pulumi.log.info(text);
+}
+
+/** @param most lines of differences; a file is shown from its start, and cut where they end */
+export function fileTexts(differences: readonly FileDifference[], most: number): string[] {
+  let left = most;
+  const texts: string[] = [];
+  const unshown: string[] = [];
+  for (const { hosts, path, lines } of differences) {
+    const name = `${hosts.join(", ")}: ${path}`;
+    if (left < 1) {
+      unshown.push(name);
+      continue;
+    }
+    const shown = lines.slice(0, left);
+    left -= shown.length;
+    const cut = lines.length > shown.length ? [`… ${lines.length - shown.length} more lines`] : [];
+    texts.push([`${name}, the host's lines (-) and the wanted ones (+):`, ...shown, ...cut].join("\n  "));
+  }
+  if (unshown.length === 0) return texts;
+  return [...texts, [`${unshown.length} more files differ; \`--full\` shows them all:`, ...unshown].join("\n  ")];
 }
 
 /** Logs new and refused host keys. */

@@ -40,3 +40,6 @@ export const alertmanagerUnit = "prometheus-alertmanager.service";
 export const pageProxyUnit = "warren-page.service";
 
 export const keepalivedUnit = "keepalived.service";
+
+/** Environment variable of a preview or `up`: anything but an empty text shows how all files differ, not only a screenful. */
+export const fullVariable = "WARREN_FULL";

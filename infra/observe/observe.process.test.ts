@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { foldersAbove } from "../model/keeper.ts";
 import type { ConnectionModel, EnvironmentModel, HostModel } from "../model/types.ts";
 import { freePort, type Sshd, startSshd } from "../plugins/command/sshd.ts";
+import { fileDifferences } from "./file-differences.ts";
 import { type Observations, observe } from "./index.ts";
 
 // Real sshd and ssh on the loopback addresses of this machine, which acts as every host. The lab tests units, because systemd may not run here.
@@ -141,6 +142,39 @@ describe("observe", () => {
     for (const path of [link, fifo]) expect(odd.files.get(path)).not.toHaveProperty("sha256");
     expect(odd.files.get(hard)).toMatchObject({ kind: "file", links: 2, sha256: expect.any(String) });
     expect(odd.files.get(checkout)?.kind).toBe("folder");
+  });
+
+  it("shows how the content of files differs, once for hosts that differ alike, and nothing of a secret", async () => {
+    const folder = join(checkout, "differing");
+    mkdirSync(folder);
+    const [plain, secret, binary, same] = ["it's plain", "secret", "binary", "same"].map((name) => join(folder, name));
+    const contents = new Map([
+      [plain, "a\nb\nprefetch 4\npassword of-the-broker\n\u001b[31mc\n"],
+      [secret, "somebody else's\n"],
+      [binary, "\0\u0001"],
+      [same, "as wanted\n"],
+    ]);
+    for (const [path = "", content] of contents) writeFileSync(path, content);
+    const [file] = hostModel("x").files;
+    const wanted = [
+      { ...file, path: plain, content: "a\nb\nprefetch 1\n" },
+      { ...file, path: secret, content: "of-the-broker\n", secret: true },
+      { ...file, path: binary, content: "text" },
+      { ...file, path: same, content: "as wanted\n" },
+      { ...file, path: join(folder, "missing"), content: "new\n" },
+    ] as HostModel["files"];
+    const hosts = ["one", "two"].map((name) => ({ ...hostModel(name), files: wanted }));
+    const model: EnvironmentModel = { stack: "test", hosts, clusters: [], virtualIps: [] };
+    expect(await fileDifferences(model, await observe(model, checkout), checkout)).toEqual([
+      {
+        ...{ hosts: ["one", "two"], path: plain },
+        lines: ["@@ -1,5 +1,3 @@", ...[" a", " b", "-prefetch 4", "-password [secret]", "-\\x1b[31mc", "+prefetch 1"]],
+      },
+      {
+        ...{ hosts: ["one", "two"], path: binary },
+        lines: [expect.stringMatching(/^- 2 bytes, sha256 [\da-f]{12}…$/), expect.stringMatching(/^\+ 4 bytes, /)],
+      },
+    ]);
   });
 
   it("reuses a connection for several observations", async () => {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { StackConfig } from "../../infra/config/index.ts";
+import { fullVariable } from "../../infra/model/names.ts";
 import { requireTerminal } from "../lib/confirm.ts";
 import { becomePulumi, ensureStack } from "./engine.ts";
 import { requireConfig, wasUpdated } from "./stack.ts";
@@ -29,7 +30,8 @@ export function defineOperation(command: Command, operation: Operation): void {
     .allowExcessArguments()
     .addHelpText("after", `\n${operation.examples.map((example) => `  ${example}`).join("\n")}`);
   if (operation.asks) command.option("-y, --yes", "don't ask; required without a terminal");
-  command.action(async (words: string[], options: { stack: string; yes?: boolean }) => {
+  if (operation.create) command.option("--full", "show how all files differ, not only a screenful");
+  command.action(async (words: string[], options: { stack: string; yes?: boolean; full?: boolean }) => {
     requireConfig(options.stack);
     if (operation.asks) requireTerminal(operation.name, options.yes);
     if (operation.asks) await lockStack(options.stack, operation.name);
@@ -46,7 +48,8 @@ export function defineOperation(command: Command, operation: Operation): void {
       : [];
     if (operation.name === "up") await silenceTicketsOf(options.stack);
     const args = operationArguments(operation, { ...options, words, refresh });
-    await becomePulumi(args, { stack: options.stack, toolchain });
+    const env = options.full ? { [fullVariable]: "1" } : {};
+    await becomePulumi(args, { stack: options.stack, toolchain, env });
   });
 }
 

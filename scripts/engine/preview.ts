@@ -13,7 +13,7 @@ export function define(command: Command): void {
     examples: [
       "./warren preview -s lab",
       "./warren preview -s op --expect-no-changes",
-      "./warren preview -s op --diff",
+      "./warren preview -s op --full",
     ],
   });
 }
