@@ -31,7 +31,8 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: "bench",
-    summary: "measure agents: the dispatcher against RabbitMQ's shovel, pullers against curl, the watcher",
+    summary:
+      "measure agents (the dispatcher against RabbitMQ's shovel, pullers against curl, the watcher) and what a preview costs",
     load: () => import("../tests/bench.ts"),
   },
   {

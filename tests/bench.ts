@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { defineDeliver } from "./bench/deliver-verb.ts";
 import { defineDispatch } from "./bench/dispatch-verb.ts";
+import { definePreview } from "./bench/preview-verb.ts";
 import { definePull } from "./bench/pull-verb.ts";
 import { defineWatch } from "./bench/watch-verb.ts";
 
@@ -10,4 +11,5 @@ export function define(command: Command): void {
   definePull(command);
   defineWatch(command);
   defineDeliver(command);
+  definePreview(command);
 }

@@ -1,0 +1,39 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { expect, test } from "vitest";
+import { formatPreviewBench, type PreviewResult, summarisePreview } from "./preview-report.ts";
+import { TreeUsage } from "./tree-usage.ts";
+
+const run = (seconds: number, engine: number) => ({
+  seconds,
+  cpuSeconds: { engine, program: 2, plugins: 1.25, ssh: 0.1 },
+});
+
+const result: PreviewResult = {
+  ...{ stack: "lab", hosts: 13, resources: 423, stateBytes: 3_360_919 },
+  preview: [run(7, 2), run(9, 3), run(7.5, 2.5)],
+  up: [run(10, 3)],
+};
+
+test("medians are shown, with the range", () => {
+  expect(summarisePreview(result).preview).toEqual({
+    seconds: { median: 7.5, least: 7, most: 9 },
+    cpuSeconds: { engine: 2.5, program: 2, plugins: 1.25, ssh: 0.1 },
+  });
+  const text = formatPreviewBench(result);
+  expect(text).toContain("stack lab: 13 hosts, 423 resources, 3361 kB of state");
+  expect(text).toMatch(/preview, no change +7\.5 s +7\.0 to 9\.0 s +2\.5 s +2\.0 s +1\.3 s +0\.1 s/);
+});
+
+test("processor time is that of a process and its descendants, by what they run", async () => {
+  // The argument makes the child a plugin; both are busy for a third of a second, in their own time.
+  const busy = "const end=process.cpuUsage().user+3e5;while(process.cpuUsage().user<end);";
+  const child = `require("node:child_process").spawnSync(process.execPath,["-e",${JSON.stringify(busy)},"pulumi-resource-x"])`;
+  const root = spawn(process.execPath, ["-e", `${busy}${child};setTimeout(()=>{},300)`]);
+  const usage = new TreeUsage(root.pid ?? 0);
+  await once(root, "close");
+  const { engine, program, plugins, ssh } = usage.stop();
+  expect(engine).toBeGreaterThanOrEqual(0.3);
+  expect(plugins).toBeGreaterThan(0.1);
+  expect([program, ssh]).toEqual([0, 0]);
+});

@@ -1,0 +1,50 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { cpuSeconds } from "./usage.ts";
+
+/** Parts of an operation of the engine: processes that start one another. */
+export const engineParts = ["engine", "program", "plugins", "ssh"] as const;
+export type EnginePart = (typeof engineParts)[number];
+
+/** Milliseconds. What a process uses after its last sample is not counted. */
+const sampleEveryMs = 100;
+
+/** The first that a command line matches; everything else is the engine. */
+const commandLines: readonly (readonly [EnginePart, RegExp])[] = [
+  ["program", /@pulumi\/pulumi\/cmd\/run/],
+  ["plugins", /pulumi-(resource|language)-|\/plugins\/\w+\/[\w-]+\.cjs/],
+  ["ssh", /^(\S*\/)?ssh\0/],
+];
+
+/** CPU seconds of a process and its descendants, by part, sampled until it is stopped. */
+export class TreeUsage {
+  readonly #root: number;
+  readonly #seconds = new Map<number, { readonly part: EnginePart; readonly seconds: number }>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(root: number) {
+    this.#root = root;
+    this.#timer = setInterval(() => this.#sample(root), sampleEveryMs);
+  }
+
+  /** @returns CPU seconds by part */
+  stop(): Record<EnginePart, number> {
+    clearInterval(this.#timer);
+    const sums = { engine: 0, program: 0, plugins: 0, ssh: 0 };
+    for (const { part, seconds } of this.#seconds.values()) sums[part] += seconds;
+    return sums;
+  }
+
+  #sample(pid: number): void {
+    try {
+      const commandLine = readFileSync(`/proc/${pid}/cmdline`, "latin1");
+      const part = commandLines.find(([, pattern]) => pattern.test(commandLine))?.[0] ?? "engine";
+      this.#seconds.set(pid, { part: pid === this.#root ? "engine" : part, seconds: cpuSeconds(pid) });
+      for (const thread of readdirSync(`/proc/${pid}/task`)) {
+        const children = readFileSync(`/proc/${pid}/task/${thread}/children`, "latin1").trim();
+        for (const child of children === "" ? [] : children.split(" ")) this.#sample(Number(child));
+      }
+    } catch {
+      // It has exited meanwhile; its last sample counts.
+    }
+  }
+}
