@@ -24,6 +24,7 @@ import { buildArtifacts } from "./artifacts.ts";
 const run = promisify(execFile);
 const project = resolve(import.meta.dirname, "../..");
 const agents = placedAgents;
+const runtime = `node-linux-${process.arch}/bin`;
 
 // Bundling all agents takes seconds, and longer on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -38,10 +39,10 @@ beforeAll(() => {
   cpSync(join(project, "package-lock.json"), join(checkout, "package-lock.json"));
   writeFileSync(join(checkout, "package.json"), '{"type":"module"}');
   const modules = join(checkout, "node_modules");
-  mkdirSync(join(modules, "node", "bin"), { recursive: true });
-  writeFileSync(join(modules, "node", "bin", "node"), "the runtime");
+  mkdirSync(join(modules, runtime), { recursive: true });
+  writeFileSync(join(modules, runtime, "node"), "the runtime");
   for (const name of readdirSync(join(project, "node_modules"))) {
-    if (name !== "node") symlinkSync(join(project, "node_modules", name), join(modules, name));
+    if (!name.startsWith("node-linux-")) symlinkSync(join(project, "node_modules", name), join(modules, name));
   }
 });
 afterAll(() => rmSync(checkout, { recursive: true, force: true }));
@@ -151,7 +152,7 @@ describe("buildArtifacts", () => {
   });
 
   it("reports a missing runtime", async () => {
-    rmSync(join(checkout, "node_modules/node/bin/node"));
+    rmSync(join(checkout, "node_modules", runtime, "node"));
     await expect(buildArtifacts(checkout)).rejects.toThrow(/no Linux build of Node/);
   });
 });

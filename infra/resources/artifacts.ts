@@ -87,7 +87,7 @@ function isComplete(checkout: string, { source, sha256: digest }: ArtifactSource
 }
 
 async function nodeArtifact(checkout: string, folder: string): Promise<ArtifactSource> {
-  const binary = join(checkout, "node_modules", "node", "bin", "node");
+  const binary = join(checkout, "node_modules", `node-linux-${process.arch}`, "bin", "node");
   if (process.platform !== "linux" || !existsSync(binary)) {
     throw new UserError(
       "node",

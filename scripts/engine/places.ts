@@ -8,7 +8,7 @@ export const checkout = path.resolve(import.meta.dirname, "../..");
 export const ownFolder = path.join(checkout, ".warren");
 
 /** The Node of all engine processes, pinned by package-lock.json. */
-export const nodeProgram = path.join(checkout, "node_modules/node/bin/node");
+export const nodeProgram = path.join(checkout, `node_modules/node-linux-${process.arch}/bin/node`);
 
 /** Shared by all checkouts of one user: engines, downloads. */
 export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): string {

@@ -71,8 +71,8 @@ function putNodeAndNpm(options: { major?: number; during?: string } = {}): void 
     `echo "$*" >>${folder}/npm-calls
 [ "$1" = ci ] || exit 0
 rm -rf node_modules
-mkdir -p node_modules/node/bin
-ln -s ${process.execPath} node_modules/node/bin/node
+mkdir -p node_modules/node-linux-${process.arch}/bin
+ln -s ${process.execPath} node_modules/node-linux-${process.arch}/bin/node
 ${options.during ?? ":"}
 cat package-lock.json >node_modules/.package-lock.json`,
   );
