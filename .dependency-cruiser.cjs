@@ -15,6 +15,7 @@ const scriptsUpwards = [
   ["scripts/change", ["lib", "engine", "inspect"]],
   ["scripts/migrate", ["lib", "engine"]],
   ["scripts/lab", ["lib", "engine", "traffic"]],
+  ["scripts/toolchain", ["lib", "engine", "lab"]],
 ];
 const testsUpwards = [
   ["tests/simulation", []],

@@ -162,8 +162,8 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: "toolchain",
-    summary: "install the Pulumi engine and its plugins, and show which were chosen",
-    load: () => import("./engine/toolchain.ts"),
+    summary: "install the Pulumi engine and its plugins; --clean: show what warren keeps on disk, and free what it can",
+    load: () => import("./toolchain.ts"),
   },
   { name: "agent", summary: "run one agent in the foreground, against any broker", load: () => import("./agent.ts") },
   {

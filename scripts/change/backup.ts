@@ -2,12 +2,13 @@ import { join, relative } from "node:path";
 import { checkout } from "../engine/places.ts";
 import { requireConfig } from "../engine/stack.ts";
 import { readStackConfig } from "../engine/stack-config.ts";
+import { bytesText } from "../lib/bytes.ts";
 import { wantsColor } from "../lib/color.ts";
 import { exitFindings } from "../lib/options.ts";
 import { type BackupFlags, backupBook } from "./backup/book.ts";
 import { openBackup, writeBackup } from "./backup/file.ts";
 import { gather } from "./backup/gather.ts";
-import { bytesText, formatManifest } from "./backup/report.ts";
+import { formatManifest } from "./backup/report.ts";
 import { passphraseOf } from "./backup/secrets.ts";
 import { type Report, runbook } from "./runbook.ts";
 

@@ -9,7 +9,7 @@ import { removeBridge } from "./network.ts";
 import { keepPackages } from "./package-cache.ts";
 import { diskOf } from "./paths.ts";
 import type { Report } from "./progress.ts";
-import { findRecord, type LabRecord, listRecords, removeRecord, writeRecord } from "./registry.ts";
+import { findRecord, type LabRecord, labLock, listRecords, removeRecord, writeRecord } from "./registry.ts";
 
 /**
  * Takes a lab of this checkout down: hosts, their disks, network, rules. Then checks that nothing is left, and fails with
@@ -53,7 +53,7 @@ export async function removeLab(record: LabRecord, report: Report, keepIndex = f
       tell();
     }),
   );
-  await withLock("machine", `removing the network of lab ${record.name}`, async () => {
+  await withLock(labLock, `removing the network of lab ${record.name}`, async () => {
     const others = (await listRecords()).filter((other) => other.index !== record.index && other.phase !== "reserved");
     await sweep(record);
     await removeGroups(record.index);

@@ -2,12 +2,13 @@ import { createHash } from "node:crypto";
 import { appendFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { withLock } from "../lib/machine-lock.ts";
-import { type AptSettings, sourceLines } from "./apt-settings.ts";
+import { type AptSettings, readAptSettings, sourceLines } from "./apt-settings.ts";
 import { isThere } from "./files.ts";
+import { unescapeMount } from "./mounts.ts";
 import { checkoutDirectory, imagesDirectory } from "./paths.ts";
 import type { Report } from "./progress.ts";
 import { run } from "./run.ts";
-import type { Release } from "./spec.ts";
+import { type Release, releases } from "./spec.ts";
 
 /** Increase this when the build changes in a way that the recipe does not show. */
 const recipeVersion = 1;
@@ -93,7 +94,7 @@ export async function ensureImage(recipe: ImageRecipe, report: Report, signal?: 
   if (await isThere(image)) return image;
   const wait = (holder: string) => report({ step: "note", text: `waiting for ${holder}` });
   return withLock(
-    `image-${imageName(recipe)}`,
+    imageLock(imageName(recipe)),
     `building base image ${recipe.release}`,
     async () => {
       if (!(await isThere(image))) await build(recipe, image, report, signal);
@@ -104,7 +105,7 @@ export async function ensureImage(recipe: ImageRecipe, report: Report, signal?: 
 }
 
 async function build(recipe: ImageRecipe, image: string, report: Report, signal?: AbortSignal): Promise<void> {
-  const partial = `${image}.partial`;
+  const partial = partialImage(image);
   const log = join(checkoutDirectory, ".warren/logs", `image-${recipe.release}.log`);
   await rm(partial, { recursive: true, force: true });
   await mkdir(dirname(image), { recursive: true });
@@ -134,14 +135,31 @@ async function build(recipe: ImageRecipe, image: string, report: Report, signal?
 
 /** Removes images of earlier recipes that are old and used by no host. */
 async function removeOldImages(current: string): Promise<void> {
-  const mounts = await readFile("/proc/self/mounts", "utf8");
   for (const name of await readdir(imagesDirectory())) {
     const image = join(imagesDirectory(), name);
-    if (image === current || mounts.includes(`lowerdir=${image},`)) continue;
+    if (image === current || (await isImageUsed(image))) continue;
     const ageMs = Date.now() - (await stat(image)).mtimeMs;
     if (ageMs > oldAfterMs) await rm(image, { recursive: true, force: true });
   }
 }
+
+/** Whether a host's disk is mounted on this image. */
+export async function isImageUsed(image: string): Promise<boolean> {
+  const mounts = unescapeMount(await readFile("/proc/self/mounts", "utf8"));
+  return mounts.includes(`lowerdir=${image},`);
+}
+
+/** Names of the images that the next lab here would use. */
+export async function currentImages(): Promise<string[]> {
+  const settings = await readAptSettings();
+  return releases.map((release) => imageName(imageRecipe(release, settings)));
+}
+
+/** The lock of those who build or remove an image. */
+export const imageLock = (name: string): string => `image-${name}`;
+
+/** An image that is not complete has another name, so that no host uses it. */
+export const partialImage = (image: string): string => `${image}.partial`;
 
 async function finish(recipe: ImageRecipe, root: string): Promise<void> {
   // Each host gets its own identity and keys; those of the image would be shared by all.

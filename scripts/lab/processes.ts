@@ -21,6 +21,17 @@ export const supervisors = (root: string): Promise<number[]> =>
 export const supervisorsBelow = (folder: string): Promise<number[]> =>
   supervisorsOf((argument) => argument.startsWith(`--directory=${folder}/`));
 
+/** Processes whose program is below a folder. */
+export async function programsBelow(folder: string): Promise<number[]> {
+  const found = await Promise.all(
+    (await pids()).map(async (pid) => {
+      const program = await readlink(`/proc/${pid}/exe`).catch(() => "");
+      return program.startsWith(`${folder}/`) ? [pid] : [];
+    }),
+  );
+  return found.flat();
+}
+
 async function supervisorsOf(isWanted: (argument: string) => boolean): Promise<number[]> {
   const found = await Promise.all(
     (await pids()).map(async (pid) => {

@@ -26,6 +26,9 @@ export interface LabRecord {
   readonly hosts: readonly LabHost[];
 }
 
+/** The lock of those who begin or end a lab, so that indexes and records fit what is there. */
+export const labLock = "machine";
+
 const recordPath = (index: number) => join(runDirectory, `${index}.json`);
 
 export async function writeRecord(record: LabRecord): Promise<void> {
@@ -69,7 +72,7 @@ export async function needRecord(name: string): Promise<LabRecord> {
  */
 export async function allocateLabIndex(name: string): Promise<number> {
   await checkMachine();
-  return withLock("machine", `taking an index for lab ${name}`, async () => {
+  return withLock(labLock, `taking an index for lab ${name}`, async () => {
     const records = (await listRecords()).filter((record) => record.phase !== "reserved" || isAlive(record.pid));
     const own = records.find((record) => record.name === name && record.checkout === checkoutDirectory);
     if (own) return own.index;

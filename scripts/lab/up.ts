@@ -14,7 +14,7 @@ import { raiseSettings } from "./machine-settings.ts";
 import { makeBridge, outerMtu } from "./network.ts";
 import { labDirectory } from "./paths.ts";
 import type { Report } from "./progress.ts";
-import { allocateLabIndex, findRecord, type LabRecord, newRecord, writeRecord } from "./registry.ts";
+import { allocateLabIndex, findRecord, type LabRecord, labLock, newRecord, writeRecord } from "./registry.ts";
 import { prepareMachine } from "./requirements.ts";
 import { checkSpec, type LabHost, type LabSpec, type Release } from "./spec.ts";
 
@@ -100,7 +100,7 @@ async function makeNetwork(record: LabRecord): Promise<void> {
   // Disks of a lab that ended with a reboot, or whose record was lost.
   await rm(record.disks, { recursive: true, force: true });
   await mkdir(record.disks, { recursive: true, mode: 0o700 });
-  await withLock("machine", `making the network of lab ${record.name}`, async () => {
+  await withLock(labLock, `making the network of lab ${record.name}`, async () => {
     await raiseSettings();
     await makeBridge(record.index, record.name, await outerMtu());
   });

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { lstat, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { type FileContent, writeAtomic as writeFileWhole } from "../../agents/lib/atomic-file.ts";
 import { fileFault } from "../../agents/lib/errors.ts";
@@ -25,6 +25,17 @@ export function temporaryName(place: string): string {
     path.dirname(place),
     `.${path.basename(place)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`,
   );
+}
+
+/** Whether a file's name is one of `temporaryName`. */
+export const isTemporary = (name: string): boolean => /^\..+\.\d+\.[0-9a-f]{8}\.tmp$/.test(name);
+
+/** A younger file may be one that a running process is writing, or about to start. */
+export const maybeInUseMs = 3_600_000;
+
+/** Milliseconds since this file, folder or link, not what it leads to, was changed. */
+export async function ageMs(place: string): Promise<number> {
+  return Date.now() - (await lstat(place)).mtimeMs;
 }
 
 /**

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { withLock } from "./machine-lock.ts";
+import { lockHolder, withLock } from "./machine-lock.ts";
 
 const lockName = `test-${process.pid}`;
 
@@ -30,6 +30,12 @@ it("two actions under one lock never run at once, and the waiting one learns the
   await Promise.all([first, second]);
   expect(running).toEqual(["first starts", "first ends", "second"]);
   expect(holders).toEqual([`the first (process ${process.pid})`]);
+});
+
+it("who holds a lock can be asked without waiting for it", async () => {
+  expect(await lockHolder(lockName)).toBeUndefined();
+  const holder = await withLock(lockName, "it", () => lockHolder(lockName));
+  expect([holder, await lockHolder(lockName)]).toEqual([`it (process ${process.pid})`, undefined]);
 });
 
 it("an action that fails frees the lock", async () => {

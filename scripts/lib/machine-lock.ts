@@ -20,8 +20,24 @@ export async function withLock<T>(
   }
 }
 
+/** Who holds this lock now: the purpose and process; undefined where nobody does. Another process may take it at once. */
+export async function lockHolder(name: string): Promise<string | undefined> {
+  let holder: string | undefined;
+  await new Promise<void>((resolve) => {
+    const socket = connect({ path: lockPath(name) });
+    socket.on("data", (text) => {
+      holder = text.toString();
+      socket.destroy();
+    });
+    socket.on("error", () => {}).on("close", () => resolve());
+  });
+  return holder;
+}
+
+const lockPath = (name: string): string => `\0warren-lab/${name}`;
+
 async function acquire(name: string, purpose: string, onWait: (holder: string) => void): Promise<() => Promise<void>> {
-  const path = `\0warren-lab/${name}`;
+  const path = lockPath(name);
   for (;;) {
     const waiting = new Set<Socket>();
     const server = createServer((socket) => {

@@ -1,4 +1,5 @@
 import { ageText } from "../../engine/stack-lock.ts";
+import { bytesText } from "../../lib/bytes.ts";
 import { painter } from "../../lib/table.ts";
 import { type Manifest, partName } from "./manifest.ts";
 
@@ -22,14 +23,3 @@ export function formatManifest(manifest: Manifest, now: Date, color: boolean): s
 }
 
 export const timeText = (iso: string): string => `${iso.replace("T", " ").slice(0, 19)} UTC`;
-
-export function bytesText(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB"] as const;
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
-}

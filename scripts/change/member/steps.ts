@@ -13,8 +13,8 @@ import { type Evidence, holdersOf } from "../../inspect/snapshot/evidence.ts";
 import { bareSnapshot, openObserver } from "../../inspect/snapshot/snapshot.ts";
 import { verify } from "../../inspect/verify/judge.ts";
 import type { StepId } from "../../inspect/verify/step.ts";
+import { bytesText } from "../../lib/bytes.ts";
 import { askHostState, fetchJournal, putJournal } from "../backup/journals.ts";
-import { bytesText } from "../backup/report.ts";
 import type { EngineContext } from "../restore/engine.ts";
 import type { Facts, ReplacePlan } from "./plan.ts";
 

@@ -1,8 +1,9 @@
 import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import { ageText } from "../../engine/stack-lock.ts";
+import { bytesText } from "../../lib/bytes.ts";
 import type { HostState } from "../backup/journals.ts";
 import { type Manifest, partName } from "../backup/manifest.ts";
-import { bytesText, timeText } from "../backup/report.ts";
+import { timeText } from "../backup/report.ts";
 
 /** `bare`: warren has installed nothing on any host. `standing`: hosts are more or less as `up` left them. */
 export type Mode = "bare" | "standing";

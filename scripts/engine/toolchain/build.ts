@@ -20,6 +20,9 @@ export interface BuildOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Modules and objects of an unfinished build. */
+export const buildFolder = (cache: string): string => path.join(cache, "engine-build");
+
 /**
  * Builds the engine from its published Go module: about four minutes on two cores, 115 MB.
  *
@@ -27,7 +30,7 @@ export interface BuildOptions {
  */
 export async function buildEngine(options: BuildOptions): Promise<void> {
   const { version, target, cache, progress, signal } = options;
-  const work = path.join(cache, "engine-build");
+  const work = buildFolder(cache);
   const go = await findGo(work, progress, signal);
   const env = {
     ...process.env,

@@ -5,7 +5,7 @@ import { homedir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { quote } from "../../../infra/commands/command.ts";
-import { exists, temporaryName, writeFileAtomic } from "../../lib/files.ts";
+import { ageMs, exists, maybeInUseMs, temporaryName, writeFileAtomic } from "../../lib/files.ts";
 import { checkout, nodeProgram, ownFolder } from "../places.ts";
 import { answers, officialReleases } from "./download.ts";
 import type { Progress } from "./progress.ts";
@@ -114,11 +114,14 @@ export async function ownPlugins(pinned: PinnedVersions): Promise<{ host: string
  * without where it can't make its folder. `--logtostderr -v=9` shows the same.
  */
 export async function withoutDebugLogs(home: string): Promise<void> {
-  const logs = path.join(home, "logs");
+  const logs = debugLogs(home);
   if ((await stat(logs).catch(() => undefined))?.isFile()) return;
   await rm(logs, { recursive: true, force: true });
   await writeFileAtomic(logs, "");
 }
+
+/** The folder of the engine's debug logs; an empty file where `withoutDebugLogs` prevents them. */
+export const debugLogs = (home: string): string => path.join(home, "logs");
 
 /** A copy of an official provider in warren's home, for runs with both kinds: the engine looks in one home only. */
 export async function adoptOfficial(plugin: Plugin, name: ProviderName): Promise<Plugin> {
@@ -152,8 +155,8 @@ async function bundleWhole(bundlePlugin: Bundler, name: string, place: string): 
 /** What plugins import from outside their folder: all that the import rule `plugins-alone` allows. */
 const sourcesOutside = ["agents/lib/management.ts"];
 
-/** Changes with the plugins' sources and with their libraries (the lock file). */
-async function sourcesKey(): Promise<string> {
+/** The name of the bundles' folder. Changes with the plugins' sources and with their libraries (the lock file). */
+export async function sourcesKey(): Promise<string> {
   const hash = createHash("sha256");
   const folder = path.join(checkout, "infra/plugins");
   const names = (await readdir(folder, { recursive: true }))
@@ -168,11 +171,10 @@ async function sourcesKey(): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** Removes bundles of older sources, except those of the last hour: a running engine may be about to start one. */
+/** Removes bundles of older sources, except those that a running engine may be about to start. */
 async function removeOthers(folder: string, keep: string): Promise<void> {
-  const others = (await readdir(folder)).filter((name) => name !== keep);
-  for (const name of others) {
+  for (const name of await readdir(folder)) {
     const place = path.join(folder, name);
-    if (Date.now() - (await stat(place)).mtimeMs > 3_600_000) await rm(place, { recursive: true, force: true });
+    if (name !== keep && (await ageMs(place)) > maybeInUseMs) await rm(place, { recursive: true, force: true });
   }
 }

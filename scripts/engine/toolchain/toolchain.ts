@@ -86,10 +86,9 @@ export async function bringEngine(
   if (cached) return cached;
 
   const cache = cacheFolder();
-  const name = `toolchain/${createHash("sha256").update(cache).digest("hex").slice(0, 12)}`;
   const tried: string[] = allowed("installed") ? [`no engine ${version} on PATH or in ~/.pulumi`] : [];
   return withLock(
-    name,
+    engineLock(cache),
     `another run, which is installing the engine ${version}`,
     async () => {
       // The previous holder of the lock may have installed it.
@@ -118,6 +117,10 @@ function onlyFrom(text: string | undefined): EngineOrigin | undefined {
     "unset it to try all three",
   );
 }
+
+/** The lock of those who install or remove engines in this cache folder. */
+export const engineLock = (cache: string): string =>
+  `toolchain/${createHash("sha256").update(cache).digest("hex").slice(0, 12)}`;
 
 function engineFolder(origin: "downloaded" | "built", version: string): string {
   return path.join(cacheFolder(), "engine", `${version}-${origin}`);
