@@ -9,6 +9,7 @@ import { verbs } from "./verbs.ts";
 const program = new Command("warren")
   .description("brokers, virtual IPs and agents of an announcement system, as code")
   .helpCommand(false)
+  .option("--version", "print the versions of warren, the engine and Node, and the commit")
   // What follows a verb is the verb's: `./warren pulumi` passes all of it on.
   .enablePositionalOptions()
   .showHelpAfterError("(./warren --help lists the verbs, ./warren VERB --help its options)");
@@ -24,6 +25,12 @@ for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
   });
+}
+
+if (process.argv[2] === "--version") {
+  const { versionText } = await import("./version.ts");
+  process.stdout.write(`${versionText()}\n`);
+  process.exit(0);
 }
 
 const exitCodes: Readonly<Record<string, number>> = { ConfigError: 2, Interrupted: 130 };
