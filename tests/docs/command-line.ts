@@ -10,7 +10,7 @@ const engineOptions = new Set(["--expect-no-changes", "--stack", "-s", "--secret
  */
 export async function refusal(words: readonly string[]): Promise<string | undefined> {
   const [name = "", ...rest] = words;
-  if (name === "--help" || name === "VERB") return undefined;
+  if (["--help", "--version", "VERB"].includes(name)) return undefined;
   const verb = verbs.find((one) => one.name === name);
   if (!verb) return `no verb ${name}`;
   const command = new Command(name).exitOverride().configureOutput({ writeErr: () => {} });
