@@ -1,16 +1,4 @@
-import type { Command } from "commander";
-
-/** A verb's module: `define` adds its options, arguments, help and action to the command. */
-export interface VerbModule {
-  define(command: Command): void;
-}
-
-/** One row of `./warren --help`. */
-export interface Verb {
-  readonly name: string;
-  readonly summary: string;
-  readonly load: () => Promise<VerbModule>;
-}
+import type { Verb } from "./verb.ts";
 
 /** Every verb of `./warren`, in the order in which a new user meets them. */
 export const verbs: readonly Verb[] = [
@@ -166,6 +154,11 @@ export const verbs: readonly Verb[] = [
     load: () => import("./toolchain.ts"),
   },
   { name: "agent", summary: "run one agent in the foreground, against any broker", load: () => import("./agent.ts") },
+  {
+    name: "completion",
+    summary: "print a script with which bash or zsh completes verbs, options and stacks",
+    load: async () => (await import("./completion.ts")).completionOf(verbs),
+  },
   {
     name: "test",
     summary: "run all test suites: check, broker, lab",

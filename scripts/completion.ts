@@ -1,0 +1,79 @@
+import { Argument, Command } from "commander";
+import type { Verb, VerbModule } from "./verb.ts";
+
+const shells = ["bash", "zsh"] as const;
+
+type Shell = (typeof shells)[number];
+
+/** `./warren completion SHELL`: prints a script for a shell's completion of verbs, their options, and stacks. */
+export const completionOf = (verbs: readonly Verb[]): VerbModule => ({
+  define(command: Command) {
+    command
+      .addArgument(new Argument("<shell>").choices(shells))
+      .addHelpText(
+        "after",
+        `
+Prints a script. It completes \`warren\` and \`./warren\` in the shell that reads it:
+
+  source <(./warren completion bash)     # also in ~/.bashrc, with the path of the checkout
+  source <(./warren completion zsh)
+
+Exit codes: 0 printed, 2 another shell.`,
+      )
+      .action(async (shell: Shell) => {
+        process.stdout.write(completionScript(shell, await wordsByVerb(verbs)));
+      });
+  },
+});
+
+/** What may follow a verb, by the words of the verb: `lab ssh` -> its options. The empty text stands for no verb. */
+export type WordsByVerb = ReadonlyMap<string, readonly string[]>;
+
+/** From the verbs' own definitions, so nothing can be missing. */
+export async function wordsByVerb(verbs: readonly Verb[]): Promise<WordsByVerb> {
+  const found = new Map<string, readonly string[]>([["", ["--help", "--version", ...verbs.map(({ name }) => name)]]]);
+  for (const verb of verbs) {
+    const command = new Command(verb.name);
+    (await verb.load()).define(command);
+    add(found, verb.name, command);
+  }
+  return found;
+}
+
+function add(found: Map<string, readonly string[]>, path: string, command: Command): void {
+  const options = command.options.filter(({ hidden }) => !hidden).map(({ long, short }) => long ?? short ?? "");
+  found.set(path, ["--help", ...options, ...command.commands.map((one) => one.name())]);
+  for (const one of command.commands) add(found, `${path} ${one.name()}`, one);
+}
+
+/** zsh reads bash's functions after `bashcompinit`. */
+export function completionScript(shell: Shell, words: WordsByVerb): string {
+  const cases = [...words].map(([path, all]) => `    "${path}") words="${all.join(" ")}" ;;`);
+  const paths = [...words.keys()].filter((path) => path !== "").map((path) => `"${path}"`);
+  return `${shell === "zsh" ? "autoload -U +X bashcompinit && bashcompinit\n" : ""}_warren() {
+  local at path= words= file root
+  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]}
+  for ((at = 1; at < COMP_CWORD; at++)); do
+    case "\${path:+$path }\${COMP_WORDS[at]}" in
+    ${paths.join("|")}) path="\${path:+$path }\${COMP_WORDS[at]}" ;;
+    esac
+  done
+  case "$previous" in
+  -s|--stack)
+    root=\${COMP_WORDS[0]%/*}
+    for file in "$root"/stacks/Pulumi.*.yaml; do
+      file=\${file##*/Pulumi.}
+      words="$words \${file%.yaml}"
+    done
+    ;;
+  *)
+    case "$path" in
+${cases.join("\n")}
+    esac
+    ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -o default -F _warren warren ./warren
+`;
+}
