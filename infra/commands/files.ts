@@ -39,25 +39,41 @@ export function writeFile(place: FilePlace, placing: Placing = {}): Command {
   return placed(place, temp, to(temp, run("cat")), placing);
 }
 
+/** A program for a host, and the file of the checkout that it comes from. */
+export interface Program extends FilePlace {
+  readonly name: string;
+  /** Its name ends in `.gz` if it is decompressed on the host. */
+  readonly source: string;
+  /** Digest of the source file. */
+  readonly sha256: string;
+  /** Digest of the installed file. */
+  readonly installedSha256: string;
+}
+
 /**
- * As `writeFile`, from a file that is already on the host: checked by its digest, decompressed if its name ends in `.gz`. If none is staged,
- * an installed file with the right digest is enough: a changed connection to the host is no reason to copy the file again. Only for root's folders.
+ * Where a copy waits on a host: in the home of the login, relative to it. In a folder for everybody, a stranger could put a file or a link of this
+ * name there before, and change the copy after its digest was compared.
  */
-export function installFile(
-  place: FilePlace,
-  staged: string,
-  digests: { readonly sha256: string; readonly installedSha256: string },
-): Command {
-  const temp = temporary(place.path);
+export const stagedAt = ({ name, sha256, source }: Pick<Program, "name" | "sha256" | "source">): string =>
+  `.warren-${name}-${sha256.slice(0, 16)}${source.endsWith(".gz") ? ".gz" : ""}`;
+
+/**
+ * As `writeFile`, from the copy on the host: checked by its digest, decompressed if its name ends in `.gz`. If there is no copy, an installed file
+ * with the right digest is enough: a changed connection to the host is no reason to copy the file again. Only for root's folders.
+ */
+export function installFile(program: Program): Command {
+  const { path, owner, group, mode, sha256, installedSha256 } = program;
+  const staged = stagedAt(program);
+  const temp = temporary(path);
   const fill = staged.endsWith(".gz") ? run("gzip", "-dc", staged) : run("cat", staged);
   return or(
     and(
       run("test", "!", "-e", staged),
-      checkSum(place.path, digests.installedSha256),
-      run("chown", `${place.owner}:${place.group}`, place.path),
-      run("chmod", place.mode, place.path),
+      checkSum(path, installedSha256),
+      run("chown", `${owner}:${group}`, path),
+      run("chmod", mode, path),
     ),
-    and(checkSum(staged, digests.sha256), placed(place, temp, to(temp, fill)), run("rm", "-f", staged)),
+    and(checkSum(staged, sha256), placed(program, temp, to(temp, fill)), run("rm", "-f", staged)),
   );
 }
 

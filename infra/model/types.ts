@@ -1,5 +1,5 @@
 import type { Command } from "../commands/command.ts";
-import type { FilePlace } from "../commands/files.ts";
+import type { FilePlace, Program } from "../commands/files.ts";
 import type { RabbitmqSeries } from "../config/series.ts";
 
 /** How the engine and the observer connect to a host. Keys are paths in the checkout, which the callers read. */
@@ -53,14 +53,7 @@ export interface PackageModel {
 }
 
 /** A file too large for standard input, copied from the checkout's build folder. */
-export interface ArtifactModel extends FilePlace {
-  readonly name: string;
-  /** Path in the checkout; `.gz` is decompressed on the host. */
-  readonly source: string;
-  /** Digest of the source file. */
-  readonly sha256: string;
-  /** Digest of the installed file. */
-  readonly installedSha256: string;
+export interface ArtifactModel extends Program {
   readonly bytes: number;
 }
 

@@ -1,5 +1,13 @@
 import { and, type Command, or } from "../commands/command.ts";
-import { installFile, keepPrevious, makeDirectory, previousOf, removeFile, writeFile } from "../commands/files.ts";
+import {
+  installFile,
+  keepPrevious,
+  makeDirectory,
+  previousOf,
+  removeFile,
+  stagedAt,
+  writeFile,
+} from "../commands/files.ts";
 import {
   awaitReplicas,
   dismissOthers,
@@ -150,9 +158,7 @@ function turnOf({ units }: HostModel, path: string): Step["turn"] {
 }
 
 function artifactStep(artifact: ArtifactModel, after: readonly string[], turn: Step["turn"]): Step {
-  const ending = artifact.source.endsWith(".gz") ? ".gz" : "";
-  const remotePath = `/tmp/warren-${artifact.name}-${artifact.sha256.slice(0, 16)}${ending}`;
-  const install = installFile(artifact, remotePath, artifact);
+  const install = installFile(artifact);
   const renew = and(keepPrevious(artifact.path, artifact.installedSha256), install);
   return {
     name: artifact.path,
@@ -162,7 +168,7 @@ function artifactStep(artifact: ArtifactModel, after: readonly string[], turn: S
     repair: renew,
     remove: and(removeFile(artifact), removeFile({ ...artifact, path: previousOf(artifact.path) })),
     timeoutSeconds: 120,
-    copy: { source: artifact.source, sha256: artifact.sha256, remotePath },
+    copy: { source: artifact.source, sha256: artifact.sha256, remotePath: stagedAt(artifact) },
     after,
     afterBroker: false,
     ...(turn ? { turn } : {}),

@@ -18,7 +18,7 @@ export interface Step {
   readonly remove: Command | undefined;
   readonly timeoutSeconds: number;
   readonly stdin?: { readonly text: string; readonly secret: boolean };
-  /** `sha256` of the file as it is copied. */
+  /** `sha256` of the file as it is copied; `remotePath` is relative to the login's home. */
   readonly copy?: { readonly source: string; readonly sha256: string; readonly remotePath: string };
   /** Steps that come before: names of steps of the same host, or `HOST STEP` of another host. */
   readonly after: readonly string[];

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { and, type Command, or, quote, render, run } from "../../../infra/commands/command.ts";
-import { installFile, keepPrevious, previousOf } from "../../../infra/commands/files.ts";
+import { installFile, keepPrevious, previousOf, stagedAt } from "../../../infra/commands/files.ts";
 import { digestWord, forgetDigest, renewProgramUnit, restartUnit } from "../../../infra/commands/units.ts";
 import { actionOn, type HostAction } from "../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../infra/hosts/connect.ts";
@@ -14,9 +14,6 @@ import type { Change } from "./changes.ts";
 /** For a start with the new program and, if that fails, one with the previous program, a minute each. */
 const installSeconds = 150;
 const transferMs = 180_000;
-
-const stagedAt = ({ name, sha256, source }: ArtifactModel): string =>
-  `/tmp/warren-rollout-${name}-${sha256.slice(0, 16)}${source.endsWith(".gz") ? ".gz" : ""}`;
 
 /** Copies programs to their hosts without installing them. @throws Error with a host's error message */
 export async function stage(reach: Hosts, changes: readonly Change[]): Promise<void> {
@@ -34,7 +31,7 @@ export async function stage(reach: Hosts, changes: readonly Change[]): Promise<v
 /** Restarts the unit with the new programs. If it doesn't start, the previous programs are restored and the action fails. Repeating it changes nothing. */
 export function install({ host, unit, programs, digest }: Change): HostAction {
   const places = programs.map((program) =>
-    and(keepPrevious(program.path, program.installedSha256), installFile(program, stagedAt(program), program)),
+    and(keepPrevious(program.path, program.installedSha256), installFile(program)),
   );
   const renewed = renewProgramUnit(
     unit,
