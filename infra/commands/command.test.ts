@@ -1,11 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { always, and, asRoot, noted, or, quote, render, run } from "./command.ts";
-import { candidate, writeFile } from "./files.ts";
+import { candidate, installFile, type Program, stagedAt, writeFile } from "./files.ts";
 
 const sh = (script: string, input = "") => execFileSync("sh", ["-c", script], { input, encoding: "utf8" });
 
@@ -80,5 +82,45 @@ describe("writeFile", () => {
     expect(() => sh(script, "new\n")).toThrow();
     expect(readFileSync(path, "utf8")).toBe("old\n");
     expect(readdirSync(folder)).toEqual(["file"]);
+  });
+});
+
+describe("installFile, as root", () => {
+  let home: string;
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), "warren-install-"));
+  });
+  afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+  const digestOf = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
+  const program = (packed: Buffer, installed: string) => ({
+    ...{ path: join(home, "opt/node"), owner: "root", group: "root", mode: "0755", name: "node", source: "x/node.gz" },
+    ...{ sha256: digestOf(packed), installedSha256: digestOf(installed) },
+  });
+  const install = (one: Program) => execFileSync("sh", ["-c", render(installFile(one))], { cwd: home, stdio: "pipe" });
+
+  it("unpacks the copy in the login's home, and removes it", () => {
+    const one = program(gzipSync("runtime"), "runtime");
+    writeFileSync(join(home, stagedAt(one)), gzipSync("runtime"));
+    install(one);
+    expect(readFileSync(one.path, "utf8")).toBe("runtime");
+    expect(readdirSync(home)).toEqual(["opt"]);
+    // The copy is gone; what is installed is enough.
+    install(one);
+    writeFileSync(one.path, "runtime, changed");
+    expect(() => install(one)).toThrow();
+  });
+
+  it.each([
+    ["a copy with another digest", (one: Program) => ({ ...one, sha256: digestOf("another") })],
+    ["what unpacks to something else", (one: Program) => ({ ...one, installedSha256: digestOf("another") })],
+  ])("does not install %s", (_, changed) => {
+    const one = changed(program(gzipSync("runtime"), "runtime"));
+    mkdirSync(join(home, "opt"));
+    writeFileSync(one.path, "former");
+    writeFileSync(join(home, stagedAt(one)), gzipSync("runtime"));
+    expect(() => install(one)).toThrow();
+    expect(readFileSync(one.path, "utf8")).toBe("former");
+    expect(readdirSync(join(home, "opt"))).toEqual(["node"]);
   });
 });

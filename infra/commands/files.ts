@@ -58,14 +58,16 @@ export const stagedAt = ({ name, sha256, source }: Pick<Program, "name" | "sha25
   `.warren-${name}-${sha256.slice(0, 16)}${source.endsWith(".gz") ? ".gz" : ""}`;
 
 /**
- * As `writeFile`, from the copy on the host: checked by its digest, decompressed if its name ends in `.gz`. If there is no copy, an installed file
- * with the right digest is enough: a changed connection to the host is no reason to copy the file again. Only for root's folders.
+ * As `writeFile`, from the copy on the host, decompressed if its name ends in `.gz`. Digests of the copy and of what is about to get the final
+ * name are compared. If there is no copy, an installed file with the right digest is enough: a changed connection to the host is no reason to copy
+ * the file again. Only for root's folders.
  */
 export function installFile(program: Program): Command {
   const { path, owner, group, mode, sha256, installedSha256 } = program;
   const staged = stagedAt(program);
   const temp = temporary(path);
-  const fill = staged.endsWith(".gz") ? run("gzip", "-dc", staged) : run("cat", staged);
+  const unpack = staged.endsWith(".gz") ? run("gzip", "-dc", staged) : run("cat", staged);
+  const fill = and(to(temp, unpack), checkSum(temp, installedSha256));
   return or(
     and(
       run("test", "!", "-e", staged),
@@ -73,7 +75,7 @@ export function installFile(program: Program): Command {
       run("chown", `${owner}:${group}`, path),
       run("chmod", mode, path),
     ),
-    and(checkSum(staged, sha256), placed(program, temp, to(temp, fill)), run("rm", "-f", staged)),
+    and(checkSum(staged, sha256), placed(program, temp, fill), run("rm", "-f", staged)),
   );
 }
 
