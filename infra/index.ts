@@ -136,12 +136,16 @@ function reportFailuresOnce(): void {
   });
 }
 
-/** The SDK sends the engine three messages for each resource that are only for those who debug the SDK: three of four calls, a tenth of a preview. */
-function withoutDebugMessages(): void {
+/**
+ * For each resource the SDK sends the engine three messages for people who debug the SDK (three of four calls, a tenth of a preview), and a complete
+ * stack trace, which the state would keep.
+ */
+function withoutDebugging(): void {
   Object.assign(pulumi.log, { debug: async () => {} });
+  Object.assign(pulumi.Resource, { callsites: () => [] });
 }
 
-withoutDebugMessages();
+withoutDebugging();
 reportFailuresOnce();
 let outputs: Awaited<ReturnType<typeof declareStack>>;
 try {

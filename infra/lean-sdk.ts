@@ -17,5 +17,5 @@ registerHooks({
     url === empty ? { format: "commonjs", source: "", shortCircuit: true } : next(url, context),
 });
 
-/** The SDK takes a stack trace for each promise, and a complete one for each resource, which the state then keeps. One line tells where. */
-Object.defineProperty(Error, "stackTraceLimit", { get: () => 1, set: () => {} });
+// The SDK takes a stack trace for each promise. One line of it is enough to find a fault.
+Error.stackTraceLimit = 1;
