@@ -21,6 +21,14 @@ it("shows size and digest of what is no text, and only that a file is large", ()
   expect(large).toBe("+ more than 65536 bytes");
 });
 
+it("shows only sizes of texts that have hardly a line in common, instead of comparing them for a minute", () => {
+  const numbers = (prefix: string) => Array.from({ length: 10_000 }, (_, at) => `${prefix}${at}\n`).join("");
+  expect(lines(numbers("a"), numbers("b"))).toEqual([
+    expect.stringMatching(/^- 58890 bytes, sha256 /),
+    expect.stringMatching(/^\+ 58890 bytes, sha256 /),
+  ]);
+});
+
 it("refuses an answer that breaks off", () => {
   expect(readContents("aGFsZg==\n")).toBeUndefined();
 });

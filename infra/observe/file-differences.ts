@@ -10,12 +10,16 @@ import type { EnvironmentModel, FileModel, HostModel } from "../model/types.ts";
 import { maskFor } from "../plugins/lib/masking.ts";
 import type { Observations } from "./index.ts";
 
-/** Bytes of a file whose lines are compared; of a larger one, only size and digest are shown. */
+/** Bytes of a file whose lines are compared. */
 const bytesMax = 64 * 1024;
-/** Milliseconds for a host to give its files. */
+/** Milliseconds for a host to send its files. */
 const answerTimeoutMs = 10_000;
 /** Unchanged lines around a change. */
 const context = 2;
+/** Lines added and removed. Time and memory grow with its square: a host could keep a preview busy for minutes with lines that all differ. */
+const maxEditLength = 1000;
+/** Characters of a line that are shown. */
+const lineCharactersMax = 500;
 /** Characters of a digest. */
 const digestLength = 12;
 
@@ -52,7 +56,7 @@ export async function fileDifferences(
       return files.flatMap((file, index) => {
         const content = answer.contents[index];
         if (content === undefined) return [];
-        const lines = linesBetween(content, Buffer.from(file.content)).map((line) => printable(mask(line)));
+        const lines = linesBetween(content, Buffer.from(file.content)).map((line) => shortened(printable(mask(line))));
         return lines.length > 0 ? [{ host: host.name, path: file.path, lines }] : [];
       });
     }),
@@ -63,6 +67,9 @@ export async function fileDifferences(
     return first ? [{ hosts: same.map(({ host }) => host), path: first.path, lines: first.lines }] : [];
   });
 }
+
+const shortened = (line: string): string =>
+  line.length > lineCharactersMax ? `${line.slice(0, lineCharactersMax)}…` : line;
 
 const contentOf = ({ content }: FileModel): string => content;
 
@@ -77,11 +84,11 @@ export function differingFiles(host: HostModel, observations: Observations): Fil
   });
 }
 
-/** One section a file, in order: its bytes in base64, cut after `bytesMax` and one. Read with the rights of those who can replace the file. */
+/** One section a file, in order: `=` and its first `bytesMax + 1` bytes in base64. Read with the rights of the account that can replace the file. */
 export function contentScript(host: HostModel, files: readonly FileModel[]): string {
   const bytes = bytesMax + 1;
   const reads = files.flatMap(({ path }, index) => {
-    const read = `head -c ${bytes} -- "$1" | base64 -w 0`;
+    const read = `printf =; head -c ${bytes} -- "$1" | base64 -w 0`;
     const find = `find ${quote(path)} -maxdepth 0 -type f -exec sh -c ${quote(read)} sh '{}' ';'`;
     const asked = askedAs(keeperOf(host, path).account, find, { bytes: 2 * bytes });
     return [`echo ${quote(section(`file ${index}`))}`, asked, "echo"];
@@ -97,16 +104,20 @@ export function readContents(answer: string): { readonly contents: (Buffer | und
   for (const [name, lines] of sections) {
     const index = /^file (\d+)$/.exec(name)?.[1];
     const text = lines.join("");
-    if (index !== undefined && text !== "") contents[Number(index)] = Buffer.from(text, "base64");
+    if (index !== undefined && text.startsWith("=")) contents[Number(index)] = Buffer.from(text.slice(1), "base64");
   }
   return { contents };
 }
 
-/** How one content becomes another, as the lines of a unified diff. */
+/** How one content becomes another, as the lines of a unified diff; sizes and digests where that would be no text or too long. */
 export function linesBetween(found: Buffer, wanted: Buffer): string[] {
-  if (!isText(found) || !isText(wanted)) return [`- ${sizeOf(found)}`, `+ ${sizeOf(wanted)}`];
-  const { hunks } = structuredPatch("", "", found.toString("utf8"), wanted.toString("utf8"), "", "", { context });
-  return hunks.flatMap(({ oldStart, oldLines, newStart, newLines, lines }) => [
+  const options = { context, maxEditLength };
+  const patch =
+    isText(found) && isText(wanted)
+      ? structuredPatch("", "", found.toString("utf8"), wanted.toString("utf8"), "", "", options)
+      : undefined;
+  if (!patch) return [`- ${sizeOf(found)}`, `+ ${sizeOf(wanted)}`];
+  return patch.hunks.flatMap(({ oldStart, oldLines, newStart, newLines, lines }) => [
     `@@ -${oldStart},${oldLines} +${newStart},${newLines} @@`,
     ...lines,
   ]);

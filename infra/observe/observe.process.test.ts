@@ -147,12 +147,15 @@ describe("observe", () => {
   it("shows how the content of files differs, once for hosts that differ alike, and nothing of a secret", async () => {
     const folder = join(checkout, "differing");
     mkdirSync(folder);
-    const [plain, secret, binary, same] = ["it's plain", "secret", "binary", "same"].map((name) => join(folder, name));
+    const names = ["it's plain", "secret", "binary", "same", "empty", "long"];
+    const [plain, secret, binary, same, empty, long] = names.map((name) => join(folder, name));
     const contents = new Map([
       [plain, "a\nb\nprefetch 4\npassword of-the-broker\n\u001b[31mc\n"],
       [secret, "somebody else's\n"],
       [binary, "\0\u0001"],
       [same, "as wanted\n"],
+      [empty, ""],
+      [long, "x".repeat(60_000)],
     ]);
     for (const [path = "", content] of contents) writeFileSync(path, content);
     const [file] = hostModel("x").files;
@@ -161,6 +164,8 @@ describe("observe", () => {
       { ...file, path: secret, content: "of-the-broker\n", secret: true },
       { ...file, path: binary, content: "text" },
       { ...file, path: same, content: "as wanted\n" },
+      { ...file, path: empty, content: "new\n" },
+      { ...file, path: long, content: "" },
       { ...file, path: join(folder, "missing"), content: "new\n" },
     ] as HostModel["files"];
     const hosts = ["one", "two"].map((name) => ({ ...hostModel(name), files: wanted }));
@@ -173,6 +178,11 @@ describe("observe", () => {
       {
         ...{ hosts: ["one", "two"], path: binary },
         lines: [expect.stringMatching(/^- 2 bytes, sha256 [\da-f]{12}…$/), expect.stringMatching(/^\+ 4 bytes, /)],
+      },
+      { hosts: ["one", "two"], path: empty, lines: ["@@ -1,0 +1,1 @@", "+new"] },
+      {
+        ...{ hosts: ["one", "two"], path: long },
+        lines: ["@@ -1,1 +1,0 @@", `-${"x".repeat(499)}…`, "\\ No newline at end of file"],
       },
     ]);
   });
