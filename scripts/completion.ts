@@ -18,7 +18,7 @@ Prints a script. It completes \`warren\` and \`./warren\` in the shell that read
   source <(./warren completion bash)     # also in ~/.bashrc, with the path of the checkout
   source <(./warren completion zsh)
 
-Exit codes: 0 printed, 2 another shell.`,
+Exit codes: 0 printed, 2 unknown shell.`,
       )
       .action(async (shell: Shell) => {
         process.stdout.write(completionScript(shell, await wordsByVerb(verbs)));
@@ -46,31 +46,37 @@ function add(found: Map<string, readonly string[]>, path: string, command: Comma
   for (const one of command.commands) add(found, `${path} ${one.name()}`, one);
 }
 
-/** zsh reads bash's functions after `bashcompinit`. */
+/**
+ * zsh reads bash's functions after `bashcompinit`; there, a variable named `path` would be PATH. A file can have any name, so names of stacks do not go
+ * through `compgen -W`, which runs what is in `$(…)`.
+ */
 export function completionScript(shell: Shell, words: WordsByVerb): string {
-  const cases = [...words].map(([path, all]) => `    "${path}") words="${all.join(" ")}" ;;`);
-  const paths = [...words.keys()].filter((path) => path !== "").map((path) => `"${path}"`);
+  const cases = [...words].map(([verb, all]) => `  "${verb}") words="${all.join(" ")}" ;;`);
+  const verbs = [...words.keys()].filter((verb) => verb !== "").map((verb) => `"${verb}"`);
   return `${shell === "zsh" ? "autoload -U +X bashcompinit && bashcompinit\n" : ""}_warren() {
-  local at path= words= file root
+  local at verb= words= file program stack
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]}
-  for ((at = 1; at < COMP_CWORD; at++)); do
-    case "\${path:+$path }\${COMP_WORDS[at]}" in
-    ${paths.join("|")}) path="\${path:+$path }\${COMP_WORDS[at]}" ;;
-    esac
-  done
+  COMPREPLY=()
   case "$previous" in
   -s|--stack)
-    root=\${COMP_WORDS[0]%/*}
-    for file in "$root"/stacks/Pulumi.*.yaml; do
-      file=\${file##*/Pulumi.}
-      words="$words \${file%.yaml}"
+    program=\${COMP_WORDS[0]}
+    case "$program" in "~/"*) program=$HOME/\${program#??} ;; esac
+    program=$(command -v -- "$program") && program=$(readlink -f -- "$program") || return
+    for file in "\${program%/*}"/stacks/Pulumi.*.yaml; do
+      stack=\${file##*/Pulumi.}
+      stack=\${stack%.yaml}
+      case "$stack" in "$current"*) [ -f "$file" ] && COMPREPLY+=("$stack") ;; esac
     done
+    return
     ;;
-  *)
-    case "$path" in
-${cases.join("\n")}
+  esac
+  for ((at = 1; at < COMP_CWORD; at++)); do
+    case "\${verb:+$verb }\${COMP_WORDS[at]}" in
+    ${verbs.join("|")}) verb="\${verb:+$verb }\${COMP_WORDS[at]}" ;;
     esac
-    ;;
+  done
+  case "$verb" in
+${cases.join("\n")}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
