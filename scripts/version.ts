@@ -10,15 +10,21 @@ export function versionText(): string {
   return `warren ${version}, ${commit()}, engine ${pinnedVersions().engine}, Node ${process.version}`;
 }
 
-/** Of a clone; a copy without git's folder has none. */
+/** Of a clone; a copy without git's folder has none, even inside another repository. */
 function commit(): string {
   try {
+    if (git("rev-parse", "--show-prefix") !== "") return unknownCommit;
     const changes = git("status", "--porcelain", "--untracked-files=no") === "" ? "" : " with changes";
     return `commit ${git("rev-parse", "--short", "HEAD")}${changes}`;
   } catch {
-    return "no commit known";
+    return unknownCommit;
   }
 }
 
+const unknownCommit = "no commit known";
+
 const git = (...words: string[]): string =>
-  execFileSync("git", ["-C", checkout, ...words], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  execFileSync("git", ["--no-optional-locks", "-C", checkout, ...words], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  }).trim();

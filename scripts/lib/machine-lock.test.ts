@@ -38,6 +38,15 @@ it("who holds a lock can be asked without waiting for it", async () => {
   expect([holder, await lockHolder(lockName)]).toEqual([`it (process ${process.pid})`, undefined]);
 });
 
+it("a lock whose holder doesn't answer is held", async () => {
+  const code = `require("node:net").createServer().listen({ path: "\\0warren-lab/${lockName}-stopped" }, () => {
+    console.log("held"); process.kill(process.pid, "SIGSTOP"); })`;
+  const holder = spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] });
+  await once(holder.stdout, "data");
+  expect(await lockHolder(`${lockName}-stopped`)).toBe("a process that doesn't answer");
+  holder.kill("SIGKILL");
+});
+
 it("an action that fails frees the lock", async () => {
   await expect(withLock(lockName, "it", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
   expect(await withLock(lockName, "it", async () => "free")).toBe("free");

@@ -20,7 +20,7 @@ export async function withLock<T>(
   }
 }
 
-/** Who holds this lock now: the purpose and process; undefined where nobody does. Another process may take it at once. */
+/** The holder of this lock now: purpose and process; undefined where there is none. Another process may take it at once. */
 export async function lockHolder(name: string): Promise<string | undefined> {
   let holder: string | undefined;
   await new Promise<void>((resolve) => {
@@ -29,10 +29,17 @@ export async function lockHolder(name: string): Promise<string | undefined> {
       holder = text.toString();
       socket.destroy();
     });
+    // A process that is stopped, or very busy, holds its locks without an answer.
+    socket.setTimeout(answerMs, () => {
+      holder = "a process that doesn't answer";
+      socket.destroy();
+    });
     socket.on("error", () => {}).on("close", () => resolve());
   });
   return holder;
 }
+
+const answerMs = 2000;
 
 const lockPath = (name: string): string => `\0warren-lab/${name}`;
 
