@@ -198,6 +198,28 @@ test("a failed install shows npm's last lines, and the next start retries", asyn
   expect((await run()).code).toBe(0);
 });
 
+test("an install without Node, which npm skips silently if it can't be downloaded, is reported as such, and repeated", async () => {
+  putNodeAndNpm({ during: "rm -r node_modules/node-linux-*" });
+  const { code, stderr } = await run();
+  expect(code).toBe(1);
+  expect(stderr).toContain("npm ci installed no Node that runs on this machine");
+  expect(stderr).toContain("--loglevel=verbose");
+  putNodeAndNpm();
+  expect(await run()).toMatchObject({ code: 0 });
+});
+
+test("an install by an earlier version, with another Node, is replaced", async () => {
+  putNodeAndNpm();
+  await run();
+  rmSync(path.join(checkout, `node_modules/node-linux-${process.arch}`), { recursive: true });
+  mkdirSync(path.join(checkout, "node_modules/node/bin"), { recursive: true });
+  symlinkSync(process.execPath, path.join(checkout, "node_modules/node/bin/node"));
+  const { code, stderr } = await run();
+  expect(code).toBe(0);
+  expect(stderr).toContain("node_modules is not what package-lock.json asks for");
+  expect(installs()).toBe(2);
+});
+
 test("two starts at once install once: the second reports that it waits", async () => {
   putNodeAndNpm({ during: `while [ ! -e ${folder}/go-on ]; do sleep 0.05; done` });
   const first = start();
