@@ -9,7 +9,7 @@ import { removeBridge } from "./network.ts";
 import { keepPackages } from "./package-cache.ts";
 import { diskOf } from "./paths.ts";
 import type { Report } from "./progress.ts";
-import { findRecord, type LabRecord, labLock, listRecords, removeRecord, writeRecord } from "./registry.ts";
+import { findRecord, hostsLock, type LabRecord, labLock, listRecords, removeRecord, writeRecord } from "./registry.ts";
 
 /**
  * Takes a lab of this checkout down: hosts, their disks, network, rules. Then checks that nothing is left, and fails with
@@ -31,7 +31,7 @@ export async function allLabsDown({ report = () => {} }: { report?: Report } = {
 
 async function takeDown(record: LabRecord, report: Report): Promise<void> {
   await withLock(
-    `lab-${record.index}`,
+    hostsLock(record.index),
     `taking down lab ${record.name}`,
     () => removeLab(record, report),
     (holder) => report({ step: "note", text: `waiting for another process: ${holder}` }),

@@ -26,8 +26,11 @@ export interface LabRecord {
   readonly hosts: readonly LabHost[];
 }
 
-/** The lock of those who begin or end a lab, so that indexes and records fit what is there. */
+/** The lock of processes that begin or end a lab, so that indexes and records match what is there. */
 export const labLock = "machine";
+
+/** The lock of those who change the hosts of one lab. */
+export const hostsLock = (index: number): string => `lab-${index}`;
 
 const recordPath = (index: number) => join(runDirectory, `${index}.json`);
 

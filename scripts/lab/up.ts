@@ -14,7 +14,15 @@ import { raiseSettings } from "./machine-settings.ts";
 import { makeBridge, outerMtu } from "./network.ts";
 import { labDirectory } from "./paths.ts";
 import type { Report } from "./progress.ts";
-import { allocateLabIndex, findRecord, type LabRecord, labLock, newRecord, writeRecord } from "./registry.ts";
+import {
+  allocateLabIndex,
+  findRecord,
+  hostsLock,
+  type LabRecord,
+  labLock,
+  newRecord,
+  writeRecord,
+} from "./registry.ts";
 import { prepareMachine } from "./requirements.ts";
 import { checkSpec, type LabHost, type LabSpec, type Release } from "./spec.ts";
 
@@ -43,7 +51,7 @@ export async function labUp(spec: LabSpec, { report = () => {}, signal }: LabOpt
   const index = await allocateLabIndex(spec.name);
   if (index !== spec.index) checkSpec({ ...spec, index });
   const booted = await withLock(
-    `lab-${index}`,
+    hostsLock(index),
     `bringing up lab ${spec.name}`,
     () => make(spec, report, signal),
     (holder) => report({ step: "note", text: `waiting for another process: ${holder}` }),

@@ -3,8 +3,9 @@ import { buildFolder } from "../engine/toolchain/build.ts";
 import { engineLock } from "../engine/toolchain/toolchain.ts";
 import { imageLock, isImageUsed } from "../lab/image.ts";
 import { programsBelow, supervisorsBelow } from "../lab/processes.ts";
-import type { LabRecord } from "../lab/registry.ts";
+import { hostsLock, type LabRecord } from "../lab/registry.ts";
 import { isTemporary } from "../lib/files.ts";
+import { lockHolder } from "../lib/machine-lock.ts";
 import { isAlive } from "../lib/process-stat.ts";
 import { hasMounts, namesIn } from "./folders.ts";
 import { isSettled, judged, type Kind, type Thing, type Use } from "./kind.ts";
@@ -18,7 +19,7 @@ export interface CacheFacts {
   images(): Promise<readonly string[] | undefined>;
   /** All labs of this machine. */
   labs(): Promise<readonly LabRecord[]>;
-  /** The lock of those who begin or end a lab. */
+  /** The lock of processes that begin or end a lab. */
   readonly labLock: string;
 }
 
@@ -62,10 +63,16 @@ async function images(where: string, { cache, images: currentOnes, labs, labLock
   const names = await namesIn(cache, where);
   if (names.length === 0) return [];
   const current = await currentOnes();
-  // Such a lab may be about to mount its image.
-  const isLabBegun = (await labs()).some(
-    ({ phase, pid }) => phase === "making" || (phase === "reserved" && isAlive(pid)),
+  // Such a lab may be about to mount its image, also for another host of a lab that is up.
+  const begun = await Promise.all(
+    (await labs()).map(
+      async ({ phase, pid, index }) =>
+        phase === "making" ||
+        (phase === "reserved" && isAlive(pid)) ||
+        (await lockHolder(hostsLock(index))) !== undefined,
+    ),
   );
+  const isLabBegun = begun.includes(true);
   return judged(cache, where, async (name, place) => {
     const image = /^([a-z]+-[0-9a-f]{12})(\.partial)?$/.exec(name);
     if (image?.[1] === undefined || current === undefined) return "kept";

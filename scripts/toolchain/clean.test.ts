@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { engineLock } from "../engine/toolchain/toolchain.ts";
-import type { LabRecord } from "../lab/registry.ts";
+import { hostsLock, type LabRecord } from "../lab/registry.ts";
 import { withLock } from "../lib/machine-lock.ts";
 import { allKinds, formatRows, freeAll } from "./clean.ts";
 import { hasMounts, namesIn, removeBelow } from "./folders.ts";
@@ -134,7 +134,10 @@ test("base images of other recipes and partial ones are freed, but not while a l
   inCache("images/bookworm-bbbbbbbbbbbb/etc/hostname");
   labs = [lab("new", { phase: "making" })];
   expect(rowOf(await inventory(), "base images of labs").free).toEqual([]);
-  labs = [lab("old", { phase: "up" })];
+  labs = [lab("old", { phase: "up", index: process.pid })];
+  await withLock(hostsLock(process.pid), "another run", async () => {
+    expect(rowOf(await inventory(), "base images of labs").free).toEqual([]);
+  });
   inCache("images/trixie-aaaaaaaaaaaa.partial/etc/hostname");
   expect(await freed()).toEqual(["cache/images/bookworm-bbbbbbbbbbbb", "cache/images/trixie-aaaaaaaaaaaa.partial"]);
   expect(existsSync(current)).toBe(true);
@@ -189,6 +192,8 @@ test("old bundles, plugins, compiled code, unfinished files and logs are freed; 
     inOwn("plugins/just-made/command.cjs"),
     inOwn("pulumi/plugins/resource-command-v1.0.0/pulumi-resource-command", day),
     inOwn("pulumi/plugins/resource-command-v1.0.0.lastused", day),
+    inOwn("pulumi/plugins/resource-random-v4.1.0/pulumi-resource-random", day),
+    inOwn("pulumi/plugins/tool-converter-v1.0.0/pulumi-tool-converter", day),
     inOwn("compile-cache/v24/young"),
     inOwn("artifacts/node.gz", 90 * day),
     inOwn("artifacts/node.gz.4711"),
@@ -199,6 +204,8 @@ test("old bundles, plugins, compiled code, unfinished files and logs are freed; 
     inOwn("drills/op.jsonl", 90 * day),
     inOwn("state/locks/op.lock", 90 * day),
   ];
+  for (const name of ["resource-random-v4.1.0", "tool-converter-v1.0.0"])
+    age(path.join(own, "pulumi/plugins", name), day);
   age(path.dirname(inOwn("plugins/former/command.cjs", day)), day);
   age(path.dirname(inOwn("pulumi/plugins/resource-command-v0.9.0/pulumi-resource-command", day)), day);
   inOwn("pulumi/plugins/resource-command-v0.9.0.lastused", day);

@@ -4,7 +4,7 @@ import { projectName } from "../engine/stack.ts";
 import { debugLogs, providerProgram } from "../engine/toolchain/plugins.ts";
 import type { PinnedVersions, ProviderName } from "../engine/toolchain/versions.ts";
 import type { LabRecord } from "../lab/registry.ts";
-import { ageMs } from "../lib/files.ts";
+import { ageMs, isTemporary } from "../lib/files.ts";
 import { fromAll } from "../lib/lists.ts";
 import { namesIn } from "./folders.ts";
 import { isSettled, isUnfinished, judged, type Kind, type Thing, type Use } from "./kind.ts";
@@ -22,7 +22,7 @@ export interface OwnFacts {
   bundles(): Promise<string>;
   /** All labs of this machine. */
   labs(): Promise<readonly LabRecord[]>;
-  /** The lock of those who begin or end a lab. */
+  /** The lock of processes that begin or end a lab. */
   readonly labLock: string;
 }
 
@@ -56,16 +56,16 @@ async function bundles(where: string, { own, bundles: currentOne }: OwnFacts): P
   return judged(own, where, async (name, place) => (name !== current && (await isSettled(place)) ? "free" : "in use"));
 }
 
-/** Names as the engine wants them, `resource-NAME-vVERSION`, with its notes beside them. */
+/** Named as the engine requires, `resource-NAME-vVERSION`, with the engine's notes beside them. A plugin that warren did not put there stays. */
 function plugins(where: string, { own, providers }: OwnFacts): Promise<Thing[]> {
   const home = path.dirname(where);
   const current = Object.entries(providers).map(([name, version]) =>
     path.basename(path.dirname(providerProgram(home, name as ProviderName, version))),
   );
   return judged(own, where, async (name, place) => {
-    const plugin = /^(resource-[a-z]+-v\d+\.\d+\.\d+)(?:\.[a-z]+)?$/.exec(name)?.[1];
-    if (plugin !== undefined && current.includes(plugin)) return "in use";
-    return (plugin !== undefined && (await isSettled(place))) || (await isUnfinished(name, place)) ? "free" : "kept";
+    const [, plugin = "", provider = ""] = /^(resource-([a-z]+)-v\d+\.\d+\.\d+)(?:\.[a-z]+)?$/.exec(name) ?? [];
+    if (current.includes(plugin)) return "in use";
+    return (provider in providers || isTemporary(name)) && (await isSettled(place)) ? "free" : "kept";
   });
 }
 
