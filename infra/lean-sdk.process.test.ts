@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
+import { resolve } from "node:path";
 import { expect, it } from "vitest";
-import { checkout } from "../scripts/engine/places.ts";
+
+const checkout = resolve(import.meta.dirname, "..");
 
 const printed = (script: string): string =>
   execFileSync(process.execPath, ["--require=warren/lean-sdk", "--eval", script], { cwd: checkout, encoding: "utf8" });

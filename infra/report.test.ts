@@ -9,9 +9,9 @@ const difference = (path: string, length: number) => ({
 it("shows a screenful of differences, and names the other files", () => {
   const texts = fileTexts([difference("/a", 2), difference("/b", 3), difference("/c", 1)], 4);
   expect(texts).toEqual([
-    "pds-1, pds-2: /a, the host's lines (-) and the wanted ones (+):\n  +0\n  +1",
-    "pds-1, pds-2: /b, the host's lines (-) and the wanted ones (+):\n  +0\n  +1\n  … 1 more lines",
-    "1 more files differ; `--full` shows them all:\n  pds-1, pds-2: /c",
+    "pds-1, pds-2: /a, the host's lines (-) and the stack's (+):\n  +0\n  +1",
+    "pds-1, pds-2: /b, the host's lines (-) and the stack's (+):\n  +0\n  +1\n  … more lines: 1; `--full` shows them",
+    "more files that differ; `--full` shows how:\n  pds-1, pds-2: /c",
   ]);
 });
 

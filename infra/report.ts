@@ -30,7 +30,7 @@ export async function reportDrift(
   }
 }
 
-/** Lines of all files: a screenful. */
+/** A screenful: lines of differences, of all files together. */
 const linesMax = 40;
 
 /**
@@ -45,7 +45,7 @@ export async function reportFiles(
   for (const text of fileTexts(differences, isFull ? Number.POSITIVE_INFINITY : linesMax)) await pulumi.log.info(text);
 }
 
-/** @param most lines of differences; a file is shown from its start, and cut where they end */
+/** @param most lines of differences, of all files together */
 export function fileTexts(differences: readonly FileDifference[], most: number): string[] {
   let left = most;
   const texts: string[] = [];
@@ -58,11 +58,12 @@ export function fileTexts(differences: readonly FileDifference[], most: number):
     }
     const shown = lines.slice(0, left);
     left -= shown.length;
-    const cut = lines.length > shown.length ? [`… ${lines.length - shown.length} more lines`] : [];
-    texts.push([`${name}, the host's lines (-) and the wanted ones (+):`, ...shown, ...cut].join("\n  "));
+    const cut =
+      lines.length > shown.length ? [`… more lines: ${lines.length - shown.length}; \`--full\` shows them`] : [];
+    texts.push([`${name}, the host's lines (-) and the stack's (+):`, ...shown, ...cut].join("\n  "));
   }
   if (unshown.length === 0) return texts;
-  return [...texts, [`${unshown.length} more files differ; \`--full\` shows them all:`, ...unshown].join("\n  ")];
+  return [...texts, ["more files that differ; `--full` shows how:", ...unshown].join("\n  ")];
 }
 
 /** Logs new and refused host keys. */

@@ -13,9 +13,9 @@ export const completionOf = (verbs: readonly Verb[]): VerbModule => ({
       .addHelpText(
         "after",
         `
-Prints a script. It completes \`warren\` and \`./warren\` in the shell that reads it:
+Prints a script. A shell that sources it completes the verbs, options and stacks of \`warren\` and \`./warren\`:
 
-  source <(./warren completion bash)     # also in ~/.bashrc, with the path of the checkout
+  source <(./warren completion bash)     # in ~/.bashrc, with the path of the checkout
   source <(./warren completion zsh)
 
 Exit codes: 0 printed, 2 unknown shell.`,
@@ -26,7 +26,7 @@ Exit codes: 0 printed, 2 unknown shell.`,
   },
 });
 
-/** What may follow a verb, by the words of the verb: `lab ssh` -> its options. The empty text stands for no verb. */
+/** The words that can follow a verb: `lab ssh` -> its options. The key "" has the verbs. */
 export type WordsByVerb = ReadonlyMap<string, readonly string[]>;
 
 /** From the verbs' own definitions, so nothing can be missing. */

@@ -20,7 +20,7 @@ export function define(command: Command): void {
       'print the environment that plain pulumi needs for a stack: eval "$(./warren toolchain --env lab)"',
     )
     .addOption(
-      new Option("--clean", "show what warren keeps on this machine, and free what it can; installs nothing").conflicts(
+      new Option("--clean", "show what warren keeps on this machine, and free disk space; installs nothing").conflicts(
         "env",
       ),
     )
@@ -32,10 +32,10 @@ Tries, in this order: a pulumi on PATH or in ~/.pulumi; the official download; a
 Kept in ${cacheFolder()}. Verbs that need the engine run this by themselves.
 WARREN_ENGINE=installed|downloaded|built allows only one of them.
 
---clean prints a table of what warren keeps there and in this checkout's .warren, and asks before it removes what the next run makes again or
-nobody needs. It never removes states, passphrases, keys, certificates, backups, or anything of a lab that is up. With --json it asks nothing, and
-removes only with --yes.
-Exit codes: 0 done, or nothing to free; 1 failed, or not confirmed; 2 the command line is invalid; 130 Ctrl-C.
+--clean prints a table of the files that warren keeps there and in this checkout's .warren. Then it asks, and removes those that the next run makes
+again or that are no longer needed. It never removes states, passphrases, keys, certificates, backups or files of a lab that is up. With --json it
+does not ask, and removes only with --yes.
+Exit codes: 0 done, or nothing to remove; 1 failed, or not confirmed; 2 the command line is invalid; 130 Ctrl-C.
 
   ./warren toolchain --json
   ./warren toolchain --clean

@@ -20,7 +20,7 @@ export const verbs: readonly Verb[] = [
   {
     name: "bench",
     summary:
-      "measure agents (the dispatcher against RabbitMQ's shovel, pullers against curl, the watcher) and what a preview costs",
+      "measure agents (the dispatcher against RabbitMQ's shovel, pullers against curl, the watcher) and previews",
     load: () => import("../tests/bench.ts"),
   },
   {
@@ -150,7 +150,7 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: "toolchain",
-    summary: "install the Pulumi engine and its plugins; --clean: show what warren keeps on disk, and free what it can",
+    summary: "install the Pulumi engine and its plugins; --clean frees disk space",
     load: () => import("./toolchain.ts"),
   },
   { name: "agent", summary: "run one agent in the foreground, against any broker", load: () => import("./agent.ts") },

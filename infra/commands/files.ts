@@ -51,16 +51,16 @@ export interface Program extends FilePlace {
 }
 
 /**
- * Where a copy waits on a host: in the home of the login, relative to it. In a folder for everybody, a stranger could put a file or a link of this
- * name there before, and change the copy after its digest was compared.
+ * Where a copy waits on a host: a path relative to the login's home. In a folder that everybody can write to, a stranger could create a file or link of
+ * this name first, and change the copy after its digest was compared.
  */
 export const stagedAt = ({ name, sha256, source }: Pick<Program, "name" | "sha256" | "source">): string =>
   `.warren-${name}-${sha256.slice(0, 16)}${source.endsWith(".gz") ? ".gz" : ""}`;
 
 /**
- * As `writeFile`, from the copy on the host, decompressed if its name ends in `.gz`. Digests of the copy and of what is about to get the final
- * name are compared. If there is no copy, an installed file with the right digest is enough: a changed connection to the host is no reason to copy
- * the file again. Only for root's folders.
+ * As `writeFile`, from the copy on the host, decompressed if its name ends in `.gz`. The digests of the copy and of the unpacked file are compared. If
+ * there is no copy, an installed file with the right digest is enough: a changed connection to the host is no reason to copy the file again. Only for
+ * root's folders.
  */
 export function installFile(program: Program): Command {
   const { path, owner, group, mode, sha256, installedSha256 } = program;

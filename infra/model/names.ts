@@ -41,5 +41,5 @@ export const pageProxyUnit = "warren-page.service";
 
 export const keepalivedUnit = "keepalived.service";
 
-/** Environment variable of a preview or `up`: anything but an empty text shows how all files differ, not only a screenful. */
+/** Environment variable of `preview` and `up`: if it is not empty, all differences of files are shown, not only a screenful. */
 export const fullVariable = "WARREN_FULL";

@@ -74,7 +74,7 @@ const shortened = (line: string): string =>
 const contentOf = ({ content }: FileModel): string => content;
 
 /** Files that are there, as plain files, with another content. */
-export function differingFiles(host: HostModel, observations: Observations): FileModel[] {
+function differingFiles(host: HostModel, observations: Observations): FileModel[] {
   const observed = observations.get(host.name);
   if (!observed || "unreachable" in observed) return [];
   return host.files.filter(({ path, content, secret }) => {
@@ -85,7 +85,7 @@ export function differingFiles(host: HostModel, observations: Observations): Fil
 }
 
 /** One section a file, in order: `=` and its first `bytesMax + 1` bytes in base64. Read with the rights of the account that can replace the file. */
-export function contentScript(host: HostModel, files: readonly FileModel[]): string {
+function contentScript(host: HostModel, files: readonly FileModel[]): string {
   const bytes = bytesMax + 1;
   const reads = files.flatMap(({ path }, index) => {
     const read = `printf =; head -c ${bytes} -- "$1" | base64 -w 0`;

@@ -75,8 +75,8 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
 }
 
 /**
- * A file with its digest, in the SDK's form of an asset on the wire: with one that the SDK makes, the engine reads the file again for each host,
- * and the runtime has fifty megabytes.
+ * A file with its digest, as the SDK would send it to the engine. The SDK's own assets have no digest, so the engine would read the file again for
+ * each host; Node has fifty megabytes.
  */
 const fileAsset = (path: string, sha256: string) =>
   ({ [specialSigKey]: specialAssetSig, path, hash: sha256 }) as unknown as pulumi.asset.Asset;

@@ -30,7 +30,7 @@ export function defineOperation(command: Command, operation: Operation): void {
     .allowExcessArguments()
     .addHelpText("after", `\n${operation.examples.map((example) => `  ${example}`).join("\n")}`);
   if (operation.asks) command.option("-y, --yes", "don't ask; required without a terminal");
-  if (operation.create) command.option("--full", "show how all files differ, not only a screenful");
+  if (operation.create) command.option("--full", "show all differences of files, not only a screenful");
   command.action(async (words: string[], options: { stack: string; yes?: boolean; full?: boolean }) => {
     requireConfig(options.stack);
     if (operation.asks) requireTerminal(operation.name, options.yes);

@@ -105,7 +105,8 @@ export async function ensureImage(recipe: ImageRecipe, report: Report, signal?: 
 }
 
 async function build(recipe: ImageRecipe, image: string, report: Report, signal?: AbortSignal): Promise<void> {
-  const partial = partialImage(image);
+  // Another name, so that no host uses an image that is not complete.
+  const partial = `${image}.partial`;
   const log = join(checkoutDirectory, ".warren/logs", `image-${recipe.release}.log`);
   await rm(partial, { recursive: true, force: true });
   await mkdir(dirname(image), { recursive: true });
@@ -155,11 +156,8 @@ export async function currentImages(): Promise<string[]> {
   return releases.map((release) => imageName(imageRecipe(release, settings)));
 }
 
-/** The lock of those who build or remove an image. */
+/** The lock of processes that build or remove an image. */
 export const imageLock = (name: string): string => `image-${name}`;
-
-/** An image that is not complete has another name, so that no host uses it. */
-export const partialImage = (image: string): string => `${image}.partial`;
 
 async function finish(recipe: ImageRecipe, root: string): Promise<void> {
   // Each host gets its own identity and keys; those of the image would be shared by all.

@@ -20,8 +20,8 @@ export interface CleanFlags {
 }
 
 /**
- * `./warren toolchain --clean`: shows what warren keeps on this machine, asks, and frees what can be freed. With `--json` it asks nothing: it shows,
- * and frees only with `--yes`.
+ * `./warren toolchain --clean`: shows what warren keeps on this machine, asks, and removes what can be freed. With `--json` it does not ask, and
+ * removes only with `--yes`.
  *
  * @throws UserError where it is not confirmed, or where this user may not remove something
  */

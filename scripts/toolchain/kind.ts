@@ -3,14 +3,14 @@ import { ageMs, isTemporary, maybeInUseMs } from "../lib/files.ts";
 import { lockHolder } from "../lib/machine-lock.ts";
 import { diskUsage, namesIn } from "./folders.ts";
 
-/** `free`: the next run makes it again, or nobody needs it. */
+/** `free`: the next run makes it again, or it is no longer needed. */
 export type Use = "in use" | "kept" | "free";
 
 /** A file, link or folder that warren keeps. */
 export interface Thing {
   readonly place: string;
   readonly use: Use;
-  /** The machine's lock of those who make or use it, held while it is removed. */
+  /** The machine's lock of the processes that make or use it; it is held during the removal. */
   readonly lock?: string;
 }
 
@@ -21,7 +21,7 @@ export interface Kind {
   readonly root: string;
   /** The folder that it is in. */
   readonly where: string;
-  /** What is there now. Of two things that share files, the first one counts them. */
+  /** What is there now. Files that two things share are counted with the first. */
   things(): Promise<Thing[]>;
 }
 
@@ -35,7 +35,7 @@ export interface Row {
   readonly free: readonly Thing[];
 }
 
-/** One row a kind, in the given order. What a lock's holder is working on counts as in use. Changes nothing. */
+/** One row for each kind, in the given order. A thing whose lock is held counts as in use. Changes nothing. */
 export async function takeInventory(kinds: readonly Kind[]): Promise<Row[]> {
   const seen = new Set<string>();
   const rows: Row[] = [];
@@ -68,7 +68,7 @@ export async function judged(
   return things;
 }
 
-/** Whether it is unchanged for so long that no running process is still writing it, or about to start it. */
+/** Whether it has not changed for so long that no running process is still writing it or about to start it. */
 export const isSettled = async (place: string): Promise<boolean> =>
   // Gone meanwhile: not ours to remove.
   (await ageMs(place).catch(() => 0)) > maybeInUseMs;

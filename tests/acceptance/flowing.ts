@@ -20,7 +20,7 @@ export interface Work {
   readonly name: string;
   /** It is a fault, about which somebody may be woken. */
   readonly mayPage?: true;
-  /** Its products are in time: the pages of the budgets of latency count as well. */
+  /** Its products are delivered in time, so pages about latency budgets count as well. */
   readonly keepsBudgets?: true;
   act(scene: Scene): Promise<void>;
 }

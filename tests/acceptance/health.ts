@@ -6,10 +6,10 @@ import { part } from "./one-lab.ts";
 const hourMs = 3_600_000;
 const withinMs = hourMs + 600_000;
 
-/** An hour in which nothing fails. It comes before the faults of other parts, so the budgets of latency count as well. */
+/** An hour in which nothing fails. It comes before the parts that cause faults, so pages about latency budgets count as well. */
 export function healthyHour(): void {
   part("an hour of healthy traffic", () => {
-    it("every product arrives once, and nobody is woken", { timeout: withinMs + 60_000 }, async () => {
+    it("every product arrives once, and no page fires", { timeout: withinMs + 60_000 }, async () => {
       const hour = { name: "an hour of health", keepsBudgets: true, act: () => sleep(hourMs) } as const;
       const account = await whileFlowing([hour], withinMs, fewPerSecond);
       expectAllOnce(account, { called: "an hour of health: products" });

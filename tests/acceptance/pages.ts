@@ -9,7 +9,7 @@ const answerSchema = z.object({
   data: z.object({ result: z.array(z.object({ metric: z.object({ alertname: z.string() }) })) }),
 });
 
-/** Their windows of hours remember faults that earlier tests have made. */
+/** Pages about latency budgets. Their windows of hours still contain the faults of earlier tests. */
 export const budgetPages = /^LatencyBudget.+$/;
 
 /** @param since seconds */

@@ -18,7 +18,7 @@ const runsUsual = 5;
 export function definePreview(command: Command): void {
   command
     .command("preview")
-    .summary("measure what a preview and an up without changes cost")
+    .summary("measure a preview, and an up without changes")
     .requiredOption("-s, --stack <stack>", "a stack whose hosts match it, for example a lab's")
     .option("--runs <N>", "runs of each", wholeNumber(1, runsMax), runsUsual)
     .option("--json <FILE>", "also write the figures to this file as JSON")
@@ -35,13 +35,13 @@ export function definePreview(command: Command): void {
 }
 
 const helpText = `
-Runs previews and ups of a stack that has nothing to change, as a person runs them, and shows their time and the processor
-time of the engine, the program, the plugins and ssh. It asks the hosts and changes nothing on them. Processor time is sampled
-ten times a second; the last tenth of a process is missing. Don't use the machine meanwhile.
+Runs ./warren preview and ./warren up on a stack that has nothing to change, and shows their time and the processor time of
+the engine, the program, the plugins and ssh. It queries the hosts and changes nothing on them. Processor time is sampled ten
+times a second, so up to the last tenth of a second of each process is missing. Don't use the machine meanwhile.
 
-For another number of hosts, make another lab: \`./warren lab -s STACK --name NAME\`.
+To measure another number of hosts, make another lab: \`./warren lab -s STACK --name NAME\`.
 
-Exit code: 0 measured, 1 the hosts don't match the stack, or an error, 2 wrong options, 130 Ctrl-C.
+Exit code: 0 measured, 1 the hosts don't match the stack, or an error, 2 the command line is invalid, 130 Ctrl-C.
 
 Examples:
   ./warren bench preview -s lab

@@ -110,8 +110,8 @@ export async function ownPlugins(pinned: PinnedVersions): Promise<{ host: string
 }
 
 /**
- * The engine writes a debug log of each run, megabytes that nobody reads, with a quarter of its processor time. It has no switch for that, and does
- * without where it can't make its folder. `--logtostderr -v=9` shows the same.
+ * Prevents the engine's debug logs: megabytes for each run, which take a quarter of its processor time. The engine has no option for that. But it
+ * runs without the logs if it can't create their folder, so an empty file is put in its place. `--logtostderr -v=9` still prints them.
  */
 export async function withoutDebugLogs(home: string): Promise<void> {
   const logs = debugLogs(home);

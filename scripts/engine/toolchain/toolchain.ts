@@ -118,7 +118,7 @@ function onlyFrom(text: string | undefined): EngineOrigin | undefined {
   );
 }
 
-/** The lock of those who install or remove engines in this cache folder. */
+/** The lock of processes that install or remove engines in this cache folder. */
 export const engineLock = (cache: string): string =>
   `toolchain/${createHash("sha256").update(cache).digest("hex").slice(0, 12)}`;
 
@@ -201,7 +201,7 @@ async function withPlugins(
     PULUMI_PARALLEL_DIFF: "true",
     // Megabytes. The engine keeps 500 of its debug logs otherwise.
     PULUMI_LOG_ROTATION_MAX_TOTAL_MB: "50",
-    // The engine is a short run on a machine with memory: its collector runs a quarter as often.
+    // The engine runs for seconds, and memory is not scarce: its garbage is collected a quarter as often.
     GOGC: process.env.GOGC ?? "400",
     NODE_COMPILE_CACHE: compileCache,
   };
