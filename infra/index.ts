@@ -48,7 +48,7 @@ async function declareStack() {
   const digestKey = keptKey ?? config.secrets.erlangCookie;
   const planned = planSteps(model, drift.hosts, kept, digestKey, new Date().toISOString());
   await reportDrift(observations, drift, planned);
-  await reportFiles(await fileDifferences(model, observations, checkout));
+  await reportFiles(await fileDifferences(model, observations, checkout, textsIn(config.secrets)));
   const management = managementHosts(model, brokers, asked);
   const steps = declareModel(model, planned, kept, checkout, management);
   return {
@@ -63,6 +63,12 @@ async function declareStack() {
     // Contains the keys of the CA and of every server.
     ...(tls.keep ? { tls: pulumi.secret(tls.keep) } : {}),
   };
+}
+
+/** All texts in a value. */
+function textsIn(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsIn) : [];
 }
 
 /** The `warren:` keys, decrypted: the engine passes secrets to the program in clear text, and the program marks values that contain them. */

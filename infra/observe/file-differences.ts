@@ -36,11 +36,13 @@ export interface FileDifference {
  * secrets are left out; a host that doesn't answer now has no differences.
  *
  * @param checkout folder of the project, see `connect`
+ * @param secrets of the stack; they are masked, as is what files with secrets contain
  */
 export async function fileDifferences(
   model: EnvironmentModel,
   observations: Observations,
   checkout: string,
+  secrets: readonly string[],
 ): Promise<FileDifference[]> {
   const asked = model.hosts.flatMap((host) => {
     const files = differingFiles(host, observations);
@@ -48,7 +50,10 @@ export async function fileDifferences(
   });
   if (asked.length === 0) return [];
   const hosts = await connect(model, checkout);
-  const mask = maskFor(model.hosts.flatMap(({ files }) => files.filter(({ secret }) => secret).map(contentOf)));
+  const contents = model.hosts.flatMap(({ files }) =>
+    files.flatMap(({ secret, content }) => (secret ? [content] : [])),
+  );
+  const mask = maskFor([...secrets, ...contents]);
   const found = await Promise.all(
     asked.map(async ({ host, files }) => {
       const answer = await hosts.ask(host.name, contentScript(host, files), readContents, answerTimeoutMs);
@@ -71,18 +76,20 @@ export async function fileDifferences(
 const shortened = (line: string): string =>
   line.length > lineCharactersMax ? `${line.slice(0, lineCharactersMax)}…` : line;
 
-const contentOf = ({ content }: FileModel): string => content;
-
-/** Files that are there, as plain files, with another content. */
+/** Files that are there, as plain files, with another content. One that is closed to others, but should not be, may have been a secret before. */
 function differingFiles(host: HostModel, observations: Observations): FileModel[] {
   const observed = observations.get(host.name);
   if (!observed || "unreachable" in observed) return [];
-  return host.files.filter(({ path, content, secret }) => {
+  return host.files.filter(({ path, content, secret, mode }) => {
     const found = observed.files.get(path);
     if (secret || found?.kind !== "file" || found.sha256 === undefined) return false;
+    if (isOpen(mode) && !isOpen(found.mode)) return false;
     return found.sha256 !== createHash("sha256").update(content).digest("hex");
   });
 }
+
+/** Whether others than owner and group may read a file of this octal mode. */
+const isOpen = (mode: string): boolean => (Number.parseInt(mode, 8) & 0o004) !== 0;
 
 /** One section a file, in order: `=` and its first `bytesMax + 1` bytes in base64. Read with the rights of the account that can replace the file. */
 function contentScript(host: HostModel, files: readonly FileModel[]): string {

@@ -147,17 +147,19 @@ describe("observe", () => {
   it("shows how the content of files differs, once for hosts that differ alike, and nothing of a secret", async () => {
     const folder = join(checkout, "differing");
     mkdirSync(folder);
-    const names = ["it's plain", "secret", "binary", "same", "empty", "long"];
-    const [plain, secret, binary, same, empty, long] = names.map((name) => join(folder, name));
+    const names = ["it's plain", "secret", "binary", "same", "empty", "long", "closed"];
+    const [plain, secret, binary, same, empty, long, closed] = names.map((name) => join(folder, name));
     const contents = new Map([
-      [plain, "a\nb\nprefetch 4\npassword of-the-broker\n\u001b[31mc\n"],
+      [plain, "a\nb\nprefetch 4\npassword of-the-broker\ntoken of-the-stack\n\u001b[31mc\n"],
       [secret, "somebody else's\n"],
       [binary, "\0\u0001"],
       [same, "as wanted\n"],
       [empty, ""],
       [long, "x".repeat(60_000)],
+      [closed, "perhaps a secret before\n"],
     ]);
     for (const [path = "", content] of contents) writeFileSync(path, content);
+    chmodSync(closed ?? "", 0o600);
     const [file] = hostModel("x").files;
     const wanted = [
       { ...file, path: plain, content: "a\nb\nprefetch 1\n" },
@@ -166,14 +168,18 @@ describe("observe", () => {
       { ...file, path: same, content: "as wanted\n" },
       { ...file, path: empty, content: "new\n" },
       { ...file, path: long, content: "" },
+      { ...file, path: closed, content: "open\n", mode: "0644" },
       { ...file, path: join(folder, "missing"), content: "new\n" },
     ] as HostModel["files"];
     const hosts = ["one", "two"].map((name) => ({ ...hostModel(name), files: wanted }));
     const model: EnvironmentModel = { stack: "test", hosts, clusters: [], virtualIps: [] };
-    expect(await fileDifferences(model, await observe(model, checkout), checkout)).toEqual([
+    expect(await fileDifferences(model, await observe(model, checkout), checkout, ["of-the-stack"])).toEqual([
       {
         ...{ hosts: ["one", "two"], path: plain },
-        lines: ["@@ -1,5 +1,3 @@", ...[" a", " b", "-prefetch 4", "-password [secret]", "-\\x1b[31mc", "+prefetch 1"]],
+        lines: [
+          ...["@@ -1,6 +1,3 @@", " a", " b", "-prefetch 4", "-password [secret]", "-token [secret]", "-\\x1b[31mc"],
+          "+prefetch 1",
+        ],
       },
       {
         ...{ hosts: ["one", "two"], path: binary },
