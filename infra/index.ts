@@ -48,7 +48,8 @@ async function declareStack() {
   const digestKey = keptKey ?? config.secrets.erlangCookie;
   const planned = planSteps(model, drift.hosts, kept, digestKey, new Date().toISOString());
   await reportDrift(observations, drift, planned);
-  await reportFiles(await fileDifferences(model, observations, checkout, textsIn(config.secrets)));
+  const secrets = textsIn([config.secrets, tls.keep]);
+  await reportFiles(await fileDifferences(model, observations, checkout, secrets));
   const management = managementHosts(model, brokers, asked);
   const steps = declareModel(model, planned, kept, checkout, management);
   return {

@@ -36,7 +36,7 @@ export interface FileDifference {
  * secrets are left out; a host that doesn't answer now has no differences.
  *
  * @param checkout folder of the project, see `connect`
- * @param secrets of the stack; they are masked, as is what files with secrets contain
+ * @param secrets of the stack, which are masked
  */
 export async function fileDifferences(
   model: EnvironmentModel,
@@ -50,10 +50,7 @@ export async function fileDifferences(
   });
   if (asked.length === 0) return [];
   const hosts = await connect(model, checkout);
-  const contents = model.hosts.flatMap(({ files }) =>
-    files.flatMap(({ secret, content }) => (secret ? [content] : [])),
-  );
-  const mask = maskFor([...secrets, ...contents]);
+  const mask = maskFor(secrets);
   const found = await Promise.all(
     asked.map(async ({ host, files }) => {
       const answer = await hosts.ask(host.name, contentScript(host, files), readContents, answerTimeoutMs);

@@ -173,7 +173,9 @@ describe("observe", () => {
     ] as HostModel["files"];
     const hosts = ["one", "two"].map((name) => ({ ...hostModel(name), files: wanted }));
     const model: EnvironmentModel = { stack: "test", hosts, clusters: [], virtualIps: [] };
-    expect(await fileDifferences(model, await observe(model, checkout), checkout, ["of-the-stack"])).toEqual([
+    expect(
+      await fileDifferences(model, await observe(model, checkout), checkout, ["of-the-broker", "of-the-stack"]),
+    ).toEqual([
       {
         ...{ hosts: ["one", "two"], path: plain },
         lines: [
