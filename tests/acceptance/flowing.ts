@@ -16,6 +16,14 @@ export const productsPerSecond = 50;
 /** The rate for two cores that also run thirteen hosts: the tests need a steady flow, not a high rate. */
 export const fewPerSecond = 10;
 
+/** What flows during planned work. */
+export interface Flow {
+  /** By a broker of 3.10, whose mirrors may repeat what was under way. */
+  readonly mayDeliverTwice?: boolean;
+  /** Default: `productsPerSecond`. */
+  readonly perSecond?: number;
+}
+
 export interface Work {
   readonly name: string;
   /** It is a fault, about which somebody may be woken. */

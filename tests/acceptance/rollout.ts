@@ -6,7 +6,7 @@ import type { placedAgents } from "../../infra/model/types.ts";
 import { checkoutDirectory } from "../../scripts/lab/paths.ts";
 import { hostsOf } from "../../scripts/lab/send-products.ts";
 import { note } from "./figures.ts";
-import { expectAllOnce, productsPerSecond, runVerb, whileFlowing } from "./flowing.ts";
+import { expectAllOnce, type Flow, productsPerSecond, runVerb, whileFlowing } from "./flowing.ts";
 import { part } from "./one-lab.ts";
 import { expectNothingToChange, stackConfig, textOf, up } from "./subject.ts";
 
@@ -20,21 +20,21 @@ const programOf = (agent: Agent): string => `/opt/warren/agents/${agent}.mjs`;
  * Deploys new agents while products flow: good ones, one that exits at its start, and one that exits some seconds after it was ready. After the
  * two bad ones the previous agent runs everywhere, with `rollout` and with `up`. Proves nothing about an agent that is healthy but faulty.
  */
-export function rollout({ mayDeliverTwice }: { readonly mayDeliverTwice: boolean }): void {
+export function rollout({ mayDeliverTwice = false, perSecond = productsPerSecond }: Flow): void {
   part("new agents", () => {
     it("are deployed one host at a time, and bad ones are rolled back, while products flow", {
       timeout: testWithinMs,
     }, async () => {
-      const { account, seconds } = await allKinds();
+      const { account, seconds } = await allKinds(perSecond);
       note("rollout of dispatchers and pullers", `${seconds.toFixed(0)} s`);
-      const called = `rollouts, good and bad ones: products during them, ${productsPerSecond} a second`;
+      const called = `rollouts, good and bad ones: products during them, ${perSecond} a second`;
       expectAllOnce(account, { called, mayDeliverTwice });
       await expectNothingToChange();
     });
   });
 }
 
-async function allKinds() {
+async function allKinds(perSecond: number) {
   const config = await stackConfig();
   const pullers = hostsOf(config, "pds");
   const members = config.brokers[config.announcements.broker]?.members ?? [];
@@ -79,6 +79,7 @@ async function allKinds() {
         { name: "up with one that exits at its start", act: byUp },
       ],
       testWithinMs,
+      perSecond,
     );
   } finally {
     for (const agent of ["dispatcher", "puller"] as const) await forget(agent);

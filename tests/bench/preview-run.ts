@@ -54,12 +54,12 @@ async function measured(child: ChildProcess, name: string, stack: string): Promi
     said += text;
   });
   const [code] = (await once(child, "close")) as [number | null];
-  const cpuSeconds = usage.stop();
+  usage.stop();
   if (code !== 0) {
     const why = `ended with ${code}: ${said.trim() || "the hosts don't match the stack, or can't be reached"}`;
     throw new UserError(`./warren ${name} -s ${stack}`, why, `run ./warren up -s ${stack} first`);
   }
-  return { seconds: (performance.now() - began) / 1000, cpuSeconds };
+  return { seconds: (performance.now() - began) / 1000, cpuSeconds: usage.seconds };
 }
 
 /** Ends it as Ctrl-C does. */

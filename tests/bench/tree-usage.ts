@@ -18,7 +18,7 @@ const commandLines: readonly (readonly [EnginePart, RegExp])[] = [
 /** CPU seconds of a process and its descendants, by part, sampled until it is stopped. */
 export class TreeUsage {
   readonly #root: number;
-  readonly #seconds = new Map<number, { readonly part: EnginePart; readonly seconds: number }>();
+  readonly #processes = new Map<number, { readonly part: EnginePart; readonly seconds: number }>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(root: number) {
@@ -26,19 +26,22 @@ export class TreeUsage {
     this.#timer = setInterval(() => this.#sample(root), sampleEveryMs);
   }
 
-  /** @returns CPU seconds by part */
-  stop(): Record<EnginePart, number> {
-    clearInterval(this.#timer);
+  /** CPU seconds by part, as of the last sample. */
+  get seconds(): Record<EnginePart, number> {
     const sums = { engine: 0, program: 0, plugins: 0, ssh: 0 };
-    for (const { part, seconds } of this.#seconds.values()) sums[part] += seconds;
+    for (const { part, seconds } of this.#processes.values()) sums[part] += seconds;
     return sums;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
   }
 
   #sample(pid: number): void {
     try {
       const commandLine = readFileSync(`/proc/${pid}/cmdline`, "latin1");
       const part = commandLines.find(([, pattern]) => pattern.test(commandLine))?.[0] ?? "engine";
-      this.#seconds.set(pid, { part: pid === this.#root ? "engine" : part, seconds: cpuSeconds(pid) });
+      this.#processes.set(pid, { part: pid === this.#root ? "engine" : part, seconds: cpuSeconds(pid) });
       for (const thread of readdirSync(`/proc/${pid}/task`)) {
         const children = readFileSync(`/proc/${pid}/task/${thread}/children`, "latin1").trim();
         for (const child of children === "" ? [] : children.split(" ")) this.#sample(Number(child));
