@@ -148,10 +148,11 @@ test("while the broker has an alarm announcements wait, and are bridged when it 
   const agent = startBridge();
   await agent.logged({ event: "ready" });
   // The alarm blocks publishers only after this announcement is in the queue.
+  let published: Promise<void> | undefined;
   await tests.broker.withMemoryAlarm(async () => {
-    const published = publish(post("radar/held"));
+    published = publish(post("radar/held"));
     await vi.waitFor(() => expect(session.state).toBe("blocked"), waitMs);
-    void published;
   });
+  await published;
   await vi.waitFor(() => expect(received.map(({ url }) => url)).toEqual([`${base}radar/held`]), waitMs);
 });

@@ -85,6 +85,7 @@ export class FtpConnection implements ServerConnection {
         await this.remove(path);
         return { kind: "changed" };
       }
+      await this.#compareSize(path, source.sizeBytes);
       const readable = this.#request(`SITE CHMOD ${octal(this.#rules.fileMode)} ${path}`);
       // A server without modes is fine, unless the mode is the lock.
       await (partName === undefined ? readable : readable.catch(ignoreRefusal));
@@ -94,6 +95,18 @@ export class FtpConnection implements ServerConnection {
       // If the removal fails, the remainder is unreadable or has the name of a partial file.
       if (this.endReason === undefined) await this.remove(path).catch(() => {});
       throw error;
+    }
+  }
+
+  /**
+   * Without TLS, anybody at the server who connects to its port first is taken for this client: the server confirms what it got from there. A server
+   * that tells no sizes is believed.
+   */
+  async #compareSize(path: string, sizeBytes: number): Promise<void> {
+    const answer = await this.#request(`SIZE ${path}`).catch(ignoreRefusal);
+    const found = answer && /^213 (\d+)/.exec(answer.message)?.[1];
+    if (found && Number(found) !== sizeBytes) {
+      throw new Error(`the server has ${found} bytes of ${path} instead of ${sizeBytes}`);
     }
   }
 
