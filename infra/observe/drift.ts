@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FilePlace } from "../commands/files.ts";
 import { accountsName, packagesName } from "../model/names.ts";
-import type { HostModel, PackageModel, UnitModel } from "../model/types.ts";
+import type { FileModel, HostModel, PackageModel, UnitModel } from "../model/types.ts";
 import type { FileKind, Observation, ObservedFile } from "./observation.ts";
 import { obstacleAt } from "./obstacles.ts";
 
@@ -35,8 +35,7 @@ export function hostDrift(host: HostModel, observed: Observation): Map<string, s
     if (isObstructed(file.path, file.path, "file")) continue;
     const found = observed.files.get(file.path);
     const differences = placeDifferences(file, found);
-    const expected = createHash("sha256").update(file.content).digest("hex");
-    if (found && found.sha256 !== expected) differences.unshift("content differs");
+    if (found && hasOtherContent(file, found)) differences.unshift("content differs");
     note(file.path, differences);
   }
   for (const artifact of host.artifacts) {
@@ -54,6 +53,10 @@ export function hostDrift(host: HostModel, observed: Observation): Map<string, s
   for (const unit of host.units) note(unit.name, unitDifferences(unit, observed));
   return drift;
 }
+
+/** Whether a file's content is not the wanted one. @param found the file that is there */
+export const hasOtherContent = ({ content }: FileModel, found: ObservedFile): boolean =>
+  found.sha256 !== createHash("sha256").update(content).digest("hex");
 
 function placeDifferences(place: FilePlace, found: ObservedFile | undefined): string[] {
   if (!found) return ["is missing"];

@@ -8,6 +8,7 @@ import { connect } from "../hosts/connect.ts";
 import { keeperOf } from "../model/keeper.ts";
 import type { EnvironmentModel, FileModel, HostModel } from "../model/types.ts";
 import { maskFor } from "../plugins/lib/masking.ts";
+import { hasOtherContent } from "./drift.ts";
 import type { Observations } from "./index.ts";
 
 /** Bytes of a file whose lines are compared. */
@@ -77,11 +78,11 @@ const shortened = (line: string): string =>
 function differingFiles(host: HostModel, observations: Observations): FileModel[] {
   const observed = observations.get(host.name);
   if (!observed || "unreachable" in observed) return [];
-  return host.files.filter(({ path, content, secret, mode }) => {
-    const found = observed.files.get(path);
-    if (secret || found?.kind !== "file" || found.sha256 === undefined) return false;
-    if (isOpen(mode) && !isOpen(found.mode)) return false;
-    return found.sha256 !== createHash("sha256").update(content).digest("hex");
+  return host.files.filter((file) => {
+    const found = observed.files.get(file.path);
+    if (file.secret || found?.kind !== "file" || found.sha256 === undefined) return false;
+    if (isOpen(file.mode) && !isOpen(found.mode)) return false;
+    return hasOtherContent(file, found);
   });
 }
 

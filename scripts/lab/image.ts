@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { appendFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { ageMs } from "../lib/files.ts";
 import { withLock } from "../lib/machine-lock.ts";
 import { type AptSettings, readAptSettings, sourceLines } from "./apt-settings.ts";
 import { isThere } from "./files.ts";
@@ -139,8 +140,7 @@ async function removeOldImages(current: string): Promise<void> {
   for (const name of await readdir(imagesDirectory())) {
     const image = join(imagesDirectory(), name);
     if (image === current || (await isImageUsed(image))) continue;
-    const ageMs = Date.now() - (await stat(image)).mtimeMs;
-    if (ageMs > oldAfterMs) await rm(image, { recursive: true, force: true });
+    if ((await ageMs(image)) > oldAfterMs) await rm(image, { recursive: true, force: true });
   }
 }
 

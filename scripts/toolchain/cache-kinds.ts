@@ -8,7 +8,7 @@ import { isTemporary } from "../lib/files.ts";
 import { lockHolder } from "../lib/machine-lock.ts";
 import { isAlive } from "../lib/process-stat.ts";
 import { hasMounts, namesIn } from "./folders.ts";
-import { isSettled, judged, type Kind, type Thing, type Use } from "./kind.ts";
+import { isSettled, judged, type Kind, kindsIn, type Thing, type Use } from "./kind.ts";
 
 /** What decides about the things in the machine's cache folder. */
 export interface CacheFacts {
@@ -26,10 +26,7 @@ export interface CacheFacts {
 /** The kinds of things in the machine's cache folder, which all checkouts of a user share. */
 export function cacheKinds(facts: CacheFacts): Kind[] {
   const { cache } = facts;
-  const kind = (what: string, folder: string, things: (where: string) => Promise<Thing[]>): Kind => {
-    const where = path.join(cache, folder);
-    return { what, root: cache, where, things: () => things(where) };
-  };
+  const kind = kindsIn(cache);
   return [
     kind("engines", "engine", (where) => engines(where, facts)),
     kind("unfinished engine build", path.basename(buildFolder(cache)), () => unfinishedBuild(cache)),

@@ -25,6 +25,14 @@ export interface Kind {
   things(): Promise<Thing[]>;
 }
 
+/** Makes the kinds of one root: each is in a folder of it. */
+export const kindsIn =
+  (root: string) =>
+  (what: string, folder: string, things: (where: string) => Promise<Thing[]>): Kind => {
+    const where = path.join(root, folder);
+    return { what, root, where, things: () => things(where) };
+  };
+
 /** What a kind has on this machine; sizes are bytes on disk. */
 export interface Row {
   readonly kind: Kind;

@@ -7,7 +7,7 @@ import type { LabRecord } from "../lab/registry.ts";
 import { ageMs, isTemporary } from "../lib/files.ts";
 import { fromAll } from "../lib/lists.ts";
 import { namesIn } from "./folders.ts";
-import { isSettled, isUnfinished, judged, type Kind, type Thing, type Use } from "./kind.ts";
+import { isSettled, isUnfinished, judged, type Kind, kindsIn, type Thing, type Use } from "./kind.ts";
 
 /** Copies of a stack's state, and records of its updates, that are kept: as many as `./warren history` shows. */
 export const copiesKept = 20;
@@ -29,10 +29,7 @@ export interface OwnFacts {
 /** The kinds of things in a checkout's own folder, `.warren`. */
 export function ownKinds(facts: OwnFacts): Kind[] {
   const { own } = facts;
-  const kind = (what: string, folder: string, things: (where: string) => Promise<Thing[]>): Kind => {
-    const where = path.join(own, folder);
-    return { what, root: own, where, things: () => things(where) };
-  };
+  const kind = kindsIn(own);
   const made = async (name: string, place: string): Promise<Use> =>
     (await isUnfinished(name, place)) ? "free" : "in use";
   return [
