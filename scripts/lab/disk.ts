@@ -36,7 +36,9 @@ export async function installDisk(
   await Promise.all([disk.upper, disk.work].map((path) => mkdir(path, { recursive: true, mode: 0o755 })));
   await linkPackages(host.release, disk);
   for (const file of await identity(record, host, resolvers)) await place(image, disk.upper, file);
-  const options = `lowerdir=${image},upperdir=${disk.upper},workdir=${disk.work}`;
+  // volatile: hosts don't wait for this machine's disk, which all of them share. Only a crash of this machine would lose
+  // what they wrote, and it ends the lab anyway; a host that is killed loses nothing. `up` on bare hosts takes a third less time.
+  const options = `lowerdir=${image},upperdir=${disk.upper},workdir=${disk.work},volatile`;
   await run(["mount", "-t", "overlay", "-o", options, "warren-lab", disk.root]);
 }
 
