@@ -50,8 +50,8 @@ export default defineConfig({
           expect: { poll: { timeout: 60_000 } },
           // As in `unit`. With the process files share its broker (`sharedBroker`): 45 starts of one took a third of the processor time.
           isolate: false,
-          // Two for each of two cores: tests wait half of their time.
-          maxWorkers: 4,
+          // Three for each of two cores: tests wait for more than half of their time.
+          maxWorkers: 6,
           sequence: { groupOrder: 1 },
         },
       },
