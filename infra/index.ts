@@ -5,53 +5,65 @@ import { fileFault, UserError } from "../agents/lib/errors.ts";
 import { checkModel, formatFinding } from "./checks/index.ts";
 import { type Past, pastOf, readPast } from "./checks/past.ts";
 import { parseStackConfig } from "./config/index.ts";
+import { engineProcess } from "./engine-process.ts";
 import type { RecordedKeys } from "./hosts/host-keys.ts";
 import { buildModel } from "./model/index.ts";
+import { forgetVariable } from "./model/names.ts";
 import { observeBrokers } from "./observe/broker.ts";
 import { contactHosts } from "./observe/contact.ts";
 import { fileDifferences } from "./observe/file-differences.ts";
 import { findDrift } from "./observe/find-drift.ts";
+import { goneHosts, type Inventory } from "./observe/gone-hosts.ts";
 import { type ManagementHosts, managementHosts } from "./observe/management-hosts.ts";
 import { reportDrift, reportFiles, reportHostKeys } from "./report.ts";
 import { buildArtifacts } from "./resources/artifacts.ts";
 import { ensureCertificates, type KeptTls, writeOperatorCa } from "./resources/certificates.ts";
 import { requireLogins } from "./resources/connection.ts";
 import { declareModel } from "./resources/declare.ts";
+import { declareGone, goneWarnings, namesToForget, recordOfGone, sortGone, withGone } from "./resources/gone.ts";
 import { type KeptSteps, planSteps } from "./resources/plan.ts";
+import { tellOf } from "./tell.ts";
 
 /** Reads the config, builds and checks the model, observes the hosts, declares resources. @returns the stack's outputs */
 async function declareStack() {
   const checkout = join(import.meta.dirname, "..");
   const stack = pulumi.getStack();
+  const tell = await tellOf({ stack, checkout, engine: engineProcess(), isPreview: pulumi.runtime.isDryRun() });
   const config = parseStackConfig(warrenConfig(), `stack ${stack}`);
-  const [artifacts, { kept, recorded, past, asked, keptTls, keptKey }] = await Promise.all([
+  const [artifacts, { kept, recorded, past, asked, keptTls, keptKey, inventory, forgotten }] = await Promise.all([
     buildArtifacts(checkout),
     ownOutputs(stack),
   ]);
   const tls = await ensureCertificates(stack, config, keptTls, checkout, new Date());
-  for (const warning of tls.warnings) await pulumi.log.warn(warning);
+  for (const warning of tls.warnings) await tell.warn(warning);
   await writeOperatorCa(stack, tls.certificates.bundle, checkout, keptTls !== undefined);
   const wanted = buildModel(stack, config, artifacts, tls.certificates);
-  for (const warning of checkModel(wanted, config, past)) await pulumi.log.warn(formatFinding(warning));
+  for (const warning of checkModel(wanted, config, past)) await tell.warn(formatFinding(warning));
   requireLogins(
     wanted.hosts.map((host) => host.connection),
     checkout,
   );
 
-  const [{ model, observations, hostKeys, notes }, brokers] = await Promise.all([
+  const [{ model, observations, hostKeys, notes }, brokers, unreachable] = await Promise.all([
     contactHosts(wanted, checkout, recorded),
     observeBrokers(wanted, checkout),
+    goneHosts(inventory.hosts, wanted, checkout),
   ]);
-  await reportHostKeys(notes);
+  const gone = sortGone(unreachable, namesToForget(process.env[forgetVariable]), forgotten, inventory, wanted);
+  await reportHostKeys(tell, notes);
   const drift = findDrift(model, observations, brokers);
   // Any secret of the stack is suitable. The first one stays, because another key would change every step's digest.
   const digestKey = keptKey ?? config.secrets.erlangCookie;
   const planned = planSteps(model, drift.hosts, kept, digestKey, new Date().toISOString());
-  await reportDrift(observations, drift, planned);
+  await reportDrift(tell, observations, drift, planned);
+  for (const warning of goneWarnings(gone, stack)) await tell.warn(warning);
   const secrets = textsIn([config.secrets, tls.keep]);
-  await reportFiles(await fileDifferences(model, observations, checkout, secrets));
+  await reportFiles(tell, await fileDifferences(model, observations, checkout, secrets));
+  await tell.finish();
   const management = managementHosts(model, brokers, asked);
-  const steps = declareModel(model, planned, kept, checkout, management);
+  const declared = declareModel(model, planned, kept, checkout, management);
+  declareGone(gone, inventory, model);
+  const left = recordOfGone(gone, inventory, kept, model);
   return {
     hosts: Object.fromEntries(model.hosts.map((host) => [host.name, host.connection.address])),
     virtualIps: Object.fromEntries(Object.entries(config.virtualIps).map(([name, vip]) => [name, vip.address])),
@@ -59,7 +71,10 @@ async function declareStack() {
     management,
     ...pastOf(config),
     // Marked secret only to hide a hundred lines of digests from the outputs that people read.
-    steps: pulumi.secret(steps),
+    steps: pulumi.secret(declared.steps.apply((steps) => ({ ...steps, ...left.steps }))),
+    inventory: pulumi.secret(declared.inventory.apply((made) => withGone(made, left.inventory))),
+    // Absent as long as no host is forgotten: an output of its own would be a change of each stack.
+    ...(left.forgotten.length > 0 ? { forgotten: left.forgotten } : {}),
     digestKey: pulumi.secret(digestKey),
     // Contains the keys of the CA and of every server.
     ...(tls.keep ? { tls: pulumi.secret(tls.keep) } : {}),
@@ -100,6 +115,9 @@ interface OwnOutputs {
   readonly keptTls: KeptTls | undefined;
   /** Key of the digests of steps. */
   readonly keptKey: string | undefined;
+  readonly inventory: Inventory;
+  /** Hosts that the last run was told to forget. */
+  readonly forgotten: readonly string[];
 }
 
 /**
@@ -109,8 +127,18 @@ async function ownOutputs(stack: string): Promise<OwnOutputs> {
   const own = new pulumi.StackReference("own outputs", {
     name: `${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`,
   });
-  const names = ["steps", "hostKeys", "series", "releases", "tls", "management", "digestKey"] as const;
-  const [steps, hostKeys, series, releases, tls, management, digestKey] = await Promise.all(
+  const names = [
+    "steps",
+    "hostKeys",
+    "series",
+    "releases",
+    "tls",
+    "management",
+    "digestKey",
+    "inventory",
+    "forgotten",
+  ] as const;
+  const [steps, hostKeys, series, releases, tls, management, digestKey, inventory, forgotten] = await Promise.all(
     names.map((name) => own.getOutputDetails(name)),
   );
   return {
@@ -120,6 +148,8 @@ async function ownOutputs(stack: string): Promise<OwnOutputs> {
     past: readPast({ series: series?.value, releases: releases?.value }),
     keptTls: tls?.secretValue as KeptTls | undefined,
     keptKey: digestKey?.secretValue as string | undefined,
+    inventory: (inventory?.secretValue as Inventory | undefined) ?? { hosts: {}, clusters: {} },
+    forgotten: (forgotten?.value as readonly string[] | undefined) ?? [],
   };
 }
 
@@ -164,4 +194,16 @@ try {
   throw error;
 }
 
-export const { hosts, virtualIps, hostKeys, management, series, releases, steps, digestKey, tls } = outputs;
+export const {
+  hosts,
+  virtualIps,
+  hostKeys,
+  management,
+  series,
+  releases,
+  steps,
+  inventory,
+  forgotten,
+  digestKey,
+  tls,
+} = outputs;

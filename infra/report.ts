@@ -5,28 +5,29 @@ import type { FileDifference } from "./observe/file-differences.ts";
 import type { Drift } from "./observe/find-drift.ts";
 import type { Observations } from "./observe/index.ts";
 import type { PlannedStep } from "./resources/plan.ts";
+import type { Tell } from "./tell.ts";
 
 /** Limit of things listed in a line, because a broker that was set up by hand may have thousands of queues. */
 const listedMax = 20;
 
 /** Logs one warning per difference, with host or cluster, thing and difference, and one line per place for unmanaged things. */
 export async function reportDrift(
+  tell: Tell,
   observations: Observations,
   drift: Drift,
   planned: readonly PlannedStep[],
 ): Promise<void> {
   for (const [host, observed] of observations) {
     if ("unreachable" in observed && !observed.refused)
-      await pulumi.log.warn(`${host} can't be observed: ${observed.unreachable}`);
+      await tell.warn(`${host} can't be observed: ${observed.unreachable}`);
   }
   for (const one of planned) {
-    if (one.drift.length > 0)
-      await pulumi.log.warn(`${one.host} has drifted: ${one.step.name}: ${one.drift.join("; ")}`);
+    if (one.drift.length > 0) await tell.warn(`${one.host} has drifted: ${one.step.name}: ${one.drift.join("; ")}`);
   }
-  for (const warning of drift.warnings) await pulumi.log.warn(warning);
+  for (const warning of drift.warnings) await tell.warn(warning);
   for (const [where, things] of drift.unmanaged) {
     const more = things.length > listedMax ? `, and ${things.length - listedMax} more` : "";
-    await pulumi.log.info(`${where}: not managed, left as it is: ${things.slice(0, listedMax).join(", ")}${more}`);
+    await tell.info(`${where}: not managed, left as it is: ${things.slice(0, listedMax).join(", ")}${more}`);
   }
 }
 
@@ -39,10 +40,11 @@ const linesMax = 40;
  * @param isFull shows more than a screenful
  */
 export async function reportFiles(
+  tell: Tell,
   differences: readonly FileDifference[],
   isFull = (process.env[fullVariable] ?? "") !== "",
 ): Promise<void> {
-  for (const text of fileTexts(differences, isFull ? Number.POSITIVE_INFINITY : linesMax)) await pulumi.log.info(text);
+  for (const text of fileTexts(differences, isFull ? Number.POSITIVE_INFINITY : linesMax)) await tell.info(text);
 }
 
 /** @param most lines of differences, of all files together */
@@ -67,8 +69,8 @@ export function fileTexts(differences: readonly FileDifference[], most: number):
 }
 
 /** Logs new and refused host keys. */
-export async function reportHostKeys({ warnings, errors }: Contact["notes"]): Promise<void> {
-  for (const warning of warnings) await pulumi.log.warn(warning);
+export async function reportHostKeys(tell: Tell, { warnings, errors }: Contact["notes"]): Promise<void> {
+  for (const warning of warnings) await tell.warn(warning);
   for (const error of errors) await pulumi.log.error(error);
   // The run continues with the other hosts. With this exit code, the SDK fails the run at its end without another message.
   if (errors.length > 0) process.exitCode = 32;

@@ -43,3 +43,6 @@ export const keepalivedUnit = "keepalived.service";
 
 /** Environment variable of `preview` and `up`: if it is not empty, all differences of files are shown, not only a screenful. */
 export const fullVariable = "WARREN_FULL";
+
+/** Environment variable of `up`: names of hosts, separated by commas, that are gone for good. */
+export const forgetVariable = "WARREN_FORGET";

@@ -7,6 +7,7 @@ import { fingerprintOf } from "../model/host-key.ts";
 import type { ConnectionModel, EnvironmentModel, HostModel } from "../model/types.ts";
 import { freePort, type Sshd, startSshd } from "../plugins/command/sshd.ts";
 import { type Contact, contactHosts } from "./contact.ts";
+import { goneHosts } from "./gone-hosts.ts";
 
 // Real sshd on loopback addresses that act as hosts: `one`, and `behind`, which has the jump host `jump`. All three have one key. The lab tests keys
 // that change under a running stack.
@@ -174,5 +175,30 @@ describe("a configured known_hosts file", () => {
     const contact = await contactHosts(stack({ knownHostsFile: "known" }), checkout, {});
     expect(contact.notes.warnings.map((warning) => warning.split(":")[0])).toEqual(["jump", "behind"]);
     expect(contact.hostKeys).toEqual(everywhere(realKey()));
+  });
+});
+
+describe("a host that is recorded, but no longer in the stack", () => {
+  const steps = ["one /etc/hosts"];
+  const found = async (placed: ConnectionModel) =>
+    (await goneHosts({ one: { connection: placed, steps } }, model(), checkout)).map(({ unreachable }) => unreachable);
+
+  it("is not gone if it answers, also through its jump host", async () => {
+    const hostKey = realKey();
+    const jump = connection("jump", "127.0.0.2", { hostKey });
+    expect(await found(connection("one", "127.0.0.1", { hostKey }))).toEqual([]);
+    expect(await found(connection("one", "127.0.0.3", { hostKey, via: jump }))).toEqual([]);
+  });
+
+  it("is gone if nothing answers, or a machine with another key", async () => {
+    expect(await found(connection("one", "127.0.0.1", { hostKey: realKey(), port: await freePort() }))).toEqual([
+      expect.stringContaining("refused"),
+    ]);
+    expect(await found(connection("one", "127.0.0.1", { hostKey: otherKey }))).toEqual([expect.any(String)]);
+  });
+
+  it("is not asked while it is in the stack", async () => {
+    const dead = connection("one", "127.0.0.1", { port: await freePort() });
+    expect(await goneHosts({ one: { connection: dead, steps } }, model(dead), checkout)).toEqual([]);
   });
 });

@@ -110,7 +110,7 @@ describe("the objects of an adopted broker", () => {
   async function declared(before: KeptSteps): Promise<Registered[]> {
     const registered = await recordRegistrations();
     const output = declareModel(model, plan(asFound, before), before, checkout, { bunny: "bunny1" });
-    await new Promise((resolve) => output.apply(resolve));
+    await new Promise((resolve) => output.steps.apply(resolve));
     const objects = () => registered.filter(({ type }) => type.startsWith("rabbitmq:"));
     // Objects that depend on others are registered after the output has resolved.
     await vi.waitFor(() => expect(objects().length).toBe(9), { timeout: 8000 });

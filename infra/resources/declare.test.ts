@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fixtureConfig, fixtureModel, fixtureSecrets } from "../model/fixture.ts";
 import { withHostKeys } from "../model/host-key.ts";
+import type { Inventory } from "../observe/gone-hosts.ts";
 import { declareModel } from "./declare.ts";
 import { type Kept, type KeptSteps, planSteps } from "./plan.ts";
 import { type Registered, recordRegistrations } from "./recorder.ts";
@@ -22,6 +23,7 @@ const secretWords = [fixtureSecrets.erlangCookie, ...Object.values(fixtureSecret
 let checkout: string;
 let all: Registered[];
 let kept: KeptSteps;
+let inventory: Inventory;
 
 beforeAll(async () => {
   checkout = mkdtempSync(join(tmpdir(), "warren-declare-"));
@@ -42,7 +44,8 @@ async function declared(
 ): Promise<{ all: Registered[]; kept: KeptSteps }> {
   const registered = await recordRegistrations(failing);
   const output = declareModel(model, steps, before, checkout, { bunny: "bunny2" });
-  const outputs = await new Promise<KeptSteps>((resolve) => output.apply(resolve));
+  const outputs = await new Promise<KeptSteps>((resolve) => output.steps.apply(resolve));
+  inventory = await new Promise<Inventory>((resolve) => output.inventory.apply(resolve));
   return { all: registered, kept: outputs };
 }
 
@@ -294,3 +297,30 @@ async function withoutRejections<T>(work: () => Promise<T>): Promise<T> {
     for (const listener of listeners) process.on("unhandledRejection", listener);
   }
 }
+
+describe("what is recorded for a run without a host or a cluster", () => {
+  it("is each host's steps in the order in which they depend on each other", () => {
+    for (const { name } of model.hosts) {
+      const steps = inventory.hosts[name]?.steps ?? [];
+      expect(steps.toSorted()).toEqual(
+        planned
+          .filter((step) => step.host === name)
+          .map((step) => step.name)
+          .toSorted(),
+      );
+      for (const [index, step] of steps.entries()) {
+        const later = named(step).dependencies.filter((other) => steps.indexOf(other) > index);
+        expect(later, step).toEqual([]);
+      }
+      expect(inventory.hosts[name]?.connection.hostKey).toBe(`ssh-ed25519 KEY-OF-${name}`);
+    }
+  });
+
+  it("is the type and name of each of a cluster's objects, and the host that they go with", () => {
+    const { host, objects = [] } = inventory.clusters.bunny ?? {};
+    expect(host).toBe("bunny1");
+    const registered = all.filter(({ type, name }) => type.startsWith("rabbitmq:") && name.startsWith("bunny "));
+    expect(objects.map(([, name]) => name).toSorted()).toEqual(registered.map(({ name }) => name).toSorted());
+    for (const [type, name] of objects) expect(named(name).type).toBe(type);
+  });
+});

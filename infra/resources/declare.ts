@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { brokerUnit, memberStep } from "../model/names.ts";
 import { operatorCaFile } from "../model/tls.ts";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
+import type { Inventory } from "../observe/gone-hosts.ts";
 import type { ManagementHosts } from "../observe/management-hosts.ts";
 import { Broker } from "./broker.ts";
 import { connectionInput } from "./connection.ts";
@@ -15,7 +16,8 @@ import { type Kept, type KeptSteps, type PlannedStep, stepName } from "./plan.ts
  *
  * @param before what the last run recorded
  * @param management the member of each cluster whose management API is used
- * @returns what to record of this run: for a failed step the previous record, so that the next run doesn't treat it as done
+ * @returns what to record of this run: for a failed step the previous record, so that the next run doesn't treat it as done; and of hosts and
+ * clusters what a run needs that no longer has them in its model
  */
 export function declareModel(
   model: EnvironmentModel,
@@ -23,7 +25,7 @@ export function declareModel(
   before: KeptSteps,
   checkout: string,
   management: ManagementHosts,
-): pulumi.Output<KeptSteps> {
+): { readonly steps: pulumi.Output<KeptSteps>; readonly inventory: pulumi.Output<Inventory> } {
   const declared = new Map<string, pulumi.Resource>();
   const brokerObjects = new Map<string, readonly pulumi.Resource[]>();
   const hosts = new Map<string, { readonly component: Host; readonly args: HostArgs }>(
@@ -41,12 +43,12 @@ export function declareModel(
       },
     ]),
   );
-  const steps = new Map(planned.map((step) => [step.name, step]));
+  const byName = new Map(planned.map((step) => [step.name, step]));
   // Steps that this one depends on are declared first, whatever the order of hosts in the config.
   const declare = (step: PlannedStep) => {
     if (declared.has(step.name)) return;
     for (const name of step.step.after) {
-      const other = steps.get(stepName(step.host, name)) ?? steps.get(name);
+      const other = byName.get(stepName(step.host, name)) ?? byName.get(name);
       if (other && isAfterBroker(other) === isAfterBroker(step)) declare(other);
     }
     const host = hosts.get(step.host);
@@ -67,11 +69,36 @@ export function declareModel(
     brokerObjects.set(cluster.name, broker.objects);
   }
   for (const step of planned.filter(isAfterBroker)) declare(step);
-  return pulumi
+  const steps = pulumi
     .all(planned.map(({ name, kept }) => keptOf(declared.get(name), kept, before[name])))
     .apply((all) =>
       Object.fromEntries(planned.flatMap(({ name }, index) => (all[index] ? [[name, all[index]] as const] : []))),
     );
+  return { steps, inventory: steps.apply((kept) => inventoryOf(model, [...declared.keys()], kept, brokerObjects)) };
+}
+
+/** @param order names of all steps, each after those that it depends on */
+function inventoryOf(
+  model: EnvironmentModel,
+  order: readonly string[],
+  kept: KeptSteps,
+  objects: ReadonlyMap<string, readonly pulumi.Resource[]>,
+): Inventory {
+  const hosts = model.hosts.map(({ name, connection }) => {
+    const steps = order.filter((step) => kept[step] && step.startsWith(stepName(name, "")));
+    return [name, { connection, steps }] as const;
+  });
+  const clusters = model.clusters.map(({ name, members }) => {
+    const made = objects.get(name) ?? [];
+    return [name, { host: members[0]?.host ?? "", objects: made.map(identityOf) }] as const;
+  });
+  return { hosts: Object.fromEntries(hosts), clusters: Object.fromEntries(clusters) };
+}
+
+/** Type and name, which the SDK keeps in the resource. */
+function identityOf(resource: pulumi.Resource): readonly [string, string] {
+  const { __pulumiType, __name } = resource as unknown as { readonly __pulumiType: string; readonly __name: string };
+  return [__pulumiType, __name];
 }
 
 const isAfterBroker = ({ step }: PlannedStep): boolean => step.afterBroker !== false;

@@ -14,6 +14,10 @@ export interface Registered {
   readonly ignoreChanges: readonly string[];
   /** Id of an imported object; empty if it is created. */
   readonly importId: string;
+  /** The engine removes it from the state only. */
+  readonly isRetained: boolean;
+  /** The resource with which it goes; empty if there is none. */
+  readonly deletedWith: string;
 }
 
 /** Parts of a request that the mocks don't pass on. */
@@ -23,6 +27,8 @@ interface Request {
   getDependenciesList(): string[];
   getIgnorechangesList(): string[];
   getImportid(): string;
+  getRetainondelete(): boolean;
+  getDeletedwith(): string;
 }
 interface Monitor {
   registerResource(request: Request, answer: unknown): Promise<void>;
@@ -55,6 +61,8 @@ export async function recordRegistrations(failing?: string): Promise<Registered[
           dependencies: (request?.getDependenciesList() ?? []).map(nameOf),
           ignoreChanges: request?.getIgnorechangesList() ?? [],
           importId: request?.getImportid() ?? "",
+          isRetained: request?.getRetainondelete() ?? false,
+          deletedWith: nameOf(request?.getDeletedwith() ?? ""),
         });
         return { id: `id of ${name}`, state: inputs };
       },

@@ -2,7 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
 import { flushCompileCache } from "node:module";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { UserError } from "../../agents/lib/errors.ts";
+import { fullVariable } from "../../infra/model/names.ts";
 import { writeFileAtomic } from "../lib/files.ts";
 import { engineMistake } from "./engine-mistake.ts";
 import { checkout, nodeProgram } from "./places.ts";
@@ -16,6 +18,7 @@ import {
   stackSettings,
   withConfigFile,
 } from "./stack.ts";
+import { eventArguments, eventEnvironment, isSummarized, Summary } from "./summary.ts";
 import { userHome } from "./toolchain/plugins.ts";
 import { ensureToolchain, type Toolchain } from "./toolchain/toolchain.ts";
 
@@ -54,11 +57,20 @@ export async function engineCommand(args: readonly string[], options: PulumiOpti
 }
 
 /**
- * Runs the engine and returns its exit code. On a terminal, Ctrl-C reaches the engine directly (once: a graceful cancel,
+ * Runs the engine and returns its exit code. Where the output is not a terminal, an operation prints a summary, see `Summary`. On a terminal, Ctrl-C reaches the engine directly (once: a graceful cancel,
  * twice: at once), and warren waits until the engine has exited.
  */
 export async function runPulumi(args: readonly string[], options: PulumiOptions = {}): Promise<number> {
-  return (await runEngine(args, { ...options, output: "inherit" })).exitCode;
+  if (!isSummarized(args, process.stdout.isTTY === true)) {
+    return (await runEngine(args, { ...options, output: "inherit" })).exitCode;
+  }
+  const isFull = (options.env?.[fullVariable] ?? process.env[fullVariable] ?? "") !== "";
+  const summary = new Summary({ isPreview: args.includes("preview"), isFull });
+  const onLine = (line: string) => {
+    for (const text of summary.linesOf(line)) process.stdout.write(`${text}\n`);
+  };
+  const env = { ...options.env, ...eventEnvironment };
+  return (await runEngine(eventArguments(args), { ...options, env, output: "inherit" }, onLine)).exitCode;
 }
 
 /** The output of an engine's command, e.g. `stack output --json`. @throws UserError if it fails, with the user's mistake or the engine's message */
@@ -76,19 +88,22 @@ function diagnosticsOf(stdout: string): string {
   return at < 0 ? "" : stdout.slice(at).trim();
 }
 
-async function runEngine(args: readonly string[], options: PulumiOptions) {
+/** @param onLine gets each line of the output, which is otherwise inherited or captured */
+async function runEngine(args: readonly string[], options: PulumiOptions, onLine?: (line: string) => void) {
   const command = await engineCommand(args, options);
   const capture = options.output === "capture";
   const child = spawn(command.program, command.args, {
     cwd: command.cwd,
     env: command.env,
-    stdio: capture ? ["ignore", "pipe", "pipe"] : "inherit",
+    stdio: capture ? ["ignore", "pipe", "pipe"] : ["inherit", onLine ? "pipe" : "inherit", "inherit"],
   });
   let stdout = "";
   let stderr = "";
-  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
+  if (onLine && child.stdout) createInterface({ input: child.stdout }).on("line", onLine);
+  else
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
   });

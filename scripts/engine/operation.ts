@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import type { StackConfig } from "../../infra/config/index.ts";
-import { fullVariable } from "../../infra/model/names.ts";
+import { forgetVariable, fullVariable } from "../../infra/model/names.ts";
 import { requireTerminal } from "../lib/confirm.ts";
-import { becomePulumi, ensureStack } from "./engine.ts";
+import { becomePulumi, ensureStack, runPulumi } from "./engine.ts";
 import { requireConfig, wasUpdated } from "./stack.ts";
+import { isSummarized } from "./summary.ts";
 import { freeEngine } from "./toolchain/engine-lock.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
 
@@ -22,6 +23,16 @@ export interface Operation {
   readonly examples: readonly string[];
 }
 
+interface Flags {
+  readonly stack: string;
+  readonly yes?: boolean;
+  readonly full?: boolean;
+  readonly forget?: readonly string[];
+}
+
+const forgetting = (hosts: readonly string[] | undefined): Record<string, string> =>
+  hosts === undefined ? {} : { [forgetVariable]: hosts.join(",") };
+
 export function defineOperation(command: Command, operation: Operation): void {
   command
     .requiredOption("-s, --stack <stack>", "the stack: stacks/Pulumi.STACK.yaml is its config")
@@ -31,7 +42,14 @@ export function defineOperation(command: Command, operation: Operation): void {
     .addHelpText("after", `\n${operation.examples.map((example) => `  ${example}`).join("\n")}`);
   if (operation.asks) command.option("-y, --yes", "don't ask; required without a terminal");
   if (operation.create) command.option("--full", "show all differences of files, not only a screenful");
-  command.action(async (words: string[], options: { stack: string; yes?: boolean; full?: boolean }) => {
+  if (operation.name !== "destroy") {
+    command.option(
+      "--forget <host>",
+      "a host that was taken out of the stack file and can't be reached: leave what is on it, and forget it; repeatable",
+      (host: string, before: string[] = []) => [...before, host],
+    );
+  }
+  command.action(async (words: string[], options: Flags) => {
     requireConfig(options.stack);
     if (operation.asks) requireTerminal(operation.name, options.yes);
     if (operation.asks) await lockStack(options.stack, operation.name);
@@ -48,12 +66,14 @@ export function defineOperation(command: Command, operation: Operation): void {
       : [];
     if (operation.name === "up") await silenceTicketsOf(options.stack);
     const args = operationArguments(operation, { ...options, words, refresh });
-    const env = options.full ? { [fullVariable]: "1" } : {};
-    await becomePulumi(args, { stack: options.stack, toolchain, env });
+    const env = { ...(options.full ? { [fullVariable]: "1" } : {}), ...forgetting(options.forget) };
+    const how = { stack: options.stack, toolchain, env };
+    if (isSummarized(args, process.stdout.isTTY === true)) process.exitCode = await runPulumi(args, how);
+    else await becomePulumi(args, how);
   });
 }
 
-/** The lock is held as long as this process, which becomes the engine, exists. Loaded on demand, as few verbs need it. */
+/** The lock is held as long as this process exists, which becomes the engine or waits for it. Loaded on demand, as few verbs need it. */
 async function lockStack(stack: string, verb: string): Promise<void> {
   const { acquireStackLock } = await import("./stack-lock.ts");
   await acquireStackLock({ stack, verb, endsWithProcess: true, say });
