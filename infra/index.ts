@@ -7,8 +7,9 @@ import { type Past, pastOf, readPast } from "./checks/past.ts";
 import { parseStackConfig } from "./config/index.ts";
 import { engineProcess } from "./engine-process.ts";
 import type { RecordedKeys } from "./hosts/host-keys.ts";
+import { otherHolder } from "./lock-owner.ts";
 import { buildModel } from "./model/index.ts";
-import { forgetVariable } from "./model/names.ts";
+import { forgetVariable, locksVariable } from "./model/names.ts";
 import { observeBrokers } from "./observe/broker.ts";
 import { contactHosts } from "./observe/contact.ts";
 import { fileDifferences } from "./observe/file-differences.ts";
@@ -28,7 +29,11 @@ import { tellOf } from "./tell.ts";
 async function declareStack() {
   const checkout = join(import.meta.dirname, "..");
   const stack = pulumi.getStack();
+  const locks = process.env[locksVariable];
+  const holder = locks === undefined ? undefined : await otherHolder(stack, locks);
+  if (holder && !pulumi.runtime.isDryRun()) throw holder;
   const tell = await tellOf({ stack, checkout, engine: engineProcess(), isPreview: pulumi.runtime.isDryRun() });
+  if (holder) await tell.warn(holder.format());
   const config = parseStackConfig(warrenConfig(), `stack ${stack}`);
   const [artifacts, { kept, recorded, past, asked, keptTls, keptKey, inventory, forgotten }] = await Promise.all([
     buildArtifacts(checkout),

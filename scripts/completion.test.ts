@@ -35,7 +35,7 @@ test("all verbs are offered, or those that begin as the word does", () => {
 test("after a verb, its options and parts are offered, also behind other words", () => {
   expect(offered("bench", "pre")).toEqual(["preview"]);
   expect(offered("bench", "preview", "--r")).toEqual(["--runs"]);
-  expect(offered("up", "-s", "lab", "--f")).toEqual(["--full"]);
+  expect(offered("up", "-s", "lab", "--f")).toEqual(["--full", "--forget"]);
 });
 
 test("after -s, the stacks of the checkout are offered", () => {

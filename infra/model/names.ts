@@ -44,5 +44,8 @@ export const keepalivedUnit = "keepalived.service";
 /** Environment variable of `preview` and `up`: if it is not empty, all differences of files are shown, not only a screenful. */
 export const fullVariable = "WARREN_FULL";
 
+/** Environment variable of the engine: folder of the locks of stacks. */
+export const locksVariable = "WARREN_LOCKS";
+
 /** Environment variable of `up`: names of hosts, separated by commas, that are gone for good. */
 export const forgetVariable = "WARREN_FORGET";

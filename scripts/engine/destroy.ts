@@ -7,7 +7,6 @@ export function define(command: Command): void {
     name: "destroy",
     asks: true,
     create: false,
-    always: ["--continue-on-error"],
     refreshes: false,
     withYes: ["--skip-preview"],
     examples: ["./warren destroy -s lab", "./warren destroy -s dev --yes"],

@@ -4,12 +4,13 @@ import { flushCompileCache } from "node:module";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { UserError } from "../../agents/lib/errors.ts";
-import { fullVariable } from "../../infra/model/names.ts";
+import { fullVariable, locksVariable } from "../../infra/model/names.ts";
 import { writeFileAtomic } from "../lib/files.ts";
 import { engineMistake } from "./engine-mistake.ts";
 import { checkout, nodeProgram } from "./places.ts";
 import {
   hasState,
+  locksFolder,
   projectName,
   requireConfig,
   type StackSettings,
@@ -52,7 +53,10 @@ export async function engineCommand(args: readonly string[], options: PulumiOpti
     program: toolchain.pulumi,
     args: withConfigFile(args, settings.configFile),
     cwd: workingFolder(),
-    env: await engineEnvironment(toolchain, settings, options.env),
+    env: await engineEnvironment(toolchain, settings, {
+      ...(stack === undefined ? {} : { [locksVariable]: locksFolder(stack) }),
+      ...options.env,
+    }),
   };
 }
 
@@ -193,7 +197,14 @@ async function engineEnvironment(
   more: Readonly<Record<string, string>> = {},
 ): Promise<Record<string, string>> {
   const inherited = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  const all: Record<string, string> = { ...Object.fromEntries(inherited), ...toolchain.env, ...settings.env, ...more };
+  const all: Record<string, string> = {
+    // An unreachable host must not keep the others from what they should be.
+    PULUMI_CONTINUE_ON_ERROR: "true",
+    ...Object.fromEntries(inherited),
+    ...toolchain.env,
+    ...settings.env,
+    ...more,
+  };
   // The engine starts `pulumi-language-nodejs` from PATH, and that starts `node`.
   const first = [path.dirname(toolchain.pulumi), path.dirname(nodeProgram)];
   all.PATH = [...first, ...(all.PATH ?? "").split(path.delimiter).filter((folder) => !first.includes(folder))].join(

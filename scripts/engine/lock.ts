@@ -1,14 +1,8 @@
 import type { Command } from "commander";
+import { describeOwner, type LockOwner, type OwnerState, ownerState } from "../../infra/lock-owner.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, stackOf, toJson } from "../lib/options.ts";
 import { requireConfig } from "./stack.ts";
-import {
-  describeOwner,
-  type LockOwner,
-  type OwnerState,
-  ownerState,
-  releaseStackLock,
-  stackLockOwner,
-} from "./stack-lock.ts";
+import { releaseStackLock, stackLockOwner } from "./stack-lock.ts";
 
 interface Flags extends RunbookFlags {
   readonly release?: true;

@@ -15,7 +15,6 @@ export interface Operation {
   readonly asks: boolean;
   /** The stack is created where it does not exist. */
   readonly create: boolean;
-  readonly always: readonly string[];
   /** Compares the state's broker objects with the real ones, for brokers that answer. */
   readonly refreshes: boolean;
   /** Arguments added with `--yes`. */
@@ -101,7 +100,7 @@ const say = (text: string): void => void process.stderr.write(`warren: ${text}\n
 
 /** The engine's command line for an operation. Other verbs start the same operation with it. */
 export function operationArguments(
-  operation: Pick<Operation, "name" | "always" | "withYes">,
+  operation: Pick<Operation, "name" | "withYes">,
   options: {
     readonly stack: string;
     readonly yes?: boolean;
@@ -111,10 +110,6 @@ export function operationArguments(
 ): string[] {
   const words = options.words ?? [];
   const unless = (flag: string) => !words.some((word) => word === flag || word.startsWith(`${flag}=`));
-  const flags = [
-    ...operation.always,
-    ...(options.refresh ?? []),
-    ...(options.yes ? ["--yes", ...operation.withYes] : []),
-  ].filter(unless);
+  const flags = [...(options.refresh ?? []), ...(options.yes ? ["--yes", ...operation.withYes] : [])].filter(unless);
   return [operation.name, "--stack", options.stack, ...flags, ...words];
 }

@@ -7,7 +7,6 @@ export function define(command: Command): void {
     name: "preview",
     asks: false,
     create: true,
-    always: [],
     refreshes: true,
     withYes: [],
     examples: [

@@ -6,15 +6,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { UserError } from "../../agents/lib/errors.ts";
-import {
-  acquireStackLock,
-  ageText,
-  describeOwner,
-  type LockOwner,
-  lockFile,
-  releaseStackLock,
-  withStackLock,
-} from "./stack-lock.ts";
+import { ageText, describeOwner, type LockOwner, otherHolder } from "../../infra/lock-owner.ts";
+import { startedTicks } from "../../infra/process-stat.ts";
+import { acquireStackLock, lockFile, releaseStackLock, withStackLock } from "./stack-lock.ts";
 
 // Processes start slowly on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
@@ -92,6 +86,18 @@ describe("a stack's lock", () => {
       ),
     );
     expect(error.remedy).toContain(`kill ${child.pid}`);
+  });
+
+  it("is seen by a run of the engine that no verb has started, and not by one that its holder has started", async () => {
+    expect(await otherHolder("op", folder)).toBeUndefined();
+    const child = await holder();
+    expect((await otherHolder("op", folder))?.format()).toContain(`process ${child.pid} (destroy`);
+    await changeOwner({ pid: process.ppid, startedTicks: startedTicks(process.ppid) ?? 0 });
+    expect(await otherHolder("op", folder)).toBeUndefined();
+    await changeOwner({ startedTicks: 1 });
+    expect(await otherHolder("op", folder)).toBeUndefined();
+    await changeOwner({ host: "another" });
+    expect((await otherHolder("op", folder))?.remedy).toContain("--release");
   });
 
   it("is taken over from a killed process, with a message", async () => {

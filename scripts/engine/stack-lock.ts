@@ -1,36 +1,22 @@
 import { createHash, randomUUID } from "node:crypto";
-import { readFileSync, readlinkSync } from "node:fs";
-import { link, mkdir, open, readFile, rm } from "node:fs/promises";
+import { link, mkdir, open, rm } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
-import { dirname, join } from "node:path";
-import { z } from "zod";
+import { dirname } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
+import {
+  bootId,
+  describeOwner,
+  type LockOwner,
+  lockFileIn,
+  lockRefusal,
+  ownerState,
+  pidNamespace,
+  readOwner,
+} from "../../infra/lock-owner.ts";
+import { startedTicks } from "../../infra/process-stat.ts";
 import { temporaryName } from "../lib/files.ts";
 import { withLock } from "../lib/machine-lock.ts";
-import { startedTicks } from "../lib/process-stat.ts";
-import { checkout } from "./places.ts";
-import { stateFileOf } from "./stack.ts";
-
-const ownerSchema = z.object({
-  /** Identifies this acquisition, so that nobody releases another one's lock. */
-  token: z.string(),
-  user: z.string(),
-  host: z.string(),
-  pid: z.number(),
-  /** In kernel ticks since boot. A later process with the same number has another start time. */
-  startedTicks: z.number(),
-  bootId: z.string(),
-  /** Process numbers of another namespace mean nothing here. */
-  pidNamespace: z.string(),
-  verb: z.string(),
-  since: z.string(),
-  /** The process becomes another program and can't release the lock, so its end is not worth a message. */
-  endsWithProcess: z.boolean().default(false),
-});
-export type LockOwner = z.infer<typeof ownerSchema>;
-
-/** `away`: held on another host or in another container, which can't be checked from here. */
-export type OwnerState = "alive" | "ended" | "away";
+import { locksFolder } from "./stack.ts";
 
 export interface StackLock {
   readonly owner: LockOwner;
@@ -49,16 +35,7 @@ export interface LockRequest {
   readonly file?: string;
 }
 
-/**
- * Beside the state where that is in a folder, so that all who share the state share the lock. Otherwise in this checkout: there it separates this
- * machine's runs, and the backend's own lock the others.
- */
-export function lockFile(stack: string): string {
-  const state = stateFileOf(stack);
-  // Not in FOLDER/.pulumi/stacks/PROJECT: the engine treats each file there as a stack.
-  const folder = state === undefined ? join(checkout, ".warren/locks") : join(dirname(state), "../../../locks");
-  return join(folder, `${stack.split("/").at(-1)}.lock`);
-}
+export const lockFile = (stack: string): string => lockFileIn(locksFolder(stack), stack);
 
 /** Runs `work` while holding the stack's lock. @throws UserError where somebody else holds it: who, since when, how to release it */
 export async function withStackLock<T>(request: LockRequest, work: (lock: StackLock) => Promise<T>): Promise<T> {
@@ -83,7 +60,7 @@ export async function acquireStackLock(request: LockRequest): Promise<StackLock>
   await alone(file, async () => {
     const before = await readOwner(file, stack);
     if (before !== undefined) {
-      if (ownerState(before) !== "ended") throw refusal(stack, before);
+      if (ownerState(before) !== "ended") throw lockRefusal(stack, before);
       if (!before.endsWithProcess) say(`took over the lock of ${describeOwner(before)}: that process has ended`);
       await rm(file, { force: true });
     }
@@ -91,7 +68,7 @@ export async function acquireStackLock(request: LockRequest): Promise<StackLock>
     // Another host took it between our check and the link.
     const now = await readOwner(file, stack);
     throw now
-      ? refusal(stack, now)
+      ? lockRefusal(stack, now)
       : new UserError(`stack ${stack}`, "somebody else has just taken or released it", "try again");
   });
   const isHeld = async () => (await readOwner(file, stack))?.token === owner.token;
@@ -133,41 +110,6 @@ export async function releaseStackLock(stack: string, file = lockFile(stack)): P
   });
 }
 
-/** `root@vm process 4711 (restore, since 2026-01-02 03:04:05 UTC, 12 minutes)`. */
-export function describeOwner(owner: LockOwner, now = new Date()): string {
-  const since = owner.since.replace("T", " ").slice(0, 19);
-  const age = ageText(now.getTime() - Date.parse(owner.since));
-  return `${owner.user}@${owner.host} process ${owner.pid} (${owner.verb}, since ${since} UTC, ${age})`;
-}
-
-/** In the largest unit of which there are at least two: `90 seconds`, `5 hours`. */
-export function ageText(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  const units = [
-    ["days", 86_400],
-    ["hours", 3600],
-    ["minutes", 60],
-  ] as const;
-  const [unit, size] = units.find(([, each]) => seconds >= 2 * each) ?? ["seconds", 1];
-  return `${Math.floor(seconds / size)} ${unit}`;
-}
-
-export function ownerState(owner: LockOwner): OwnerState {
-  if (owner.host !== hostname()) return "away";
-  if (owner.bootId !== bootId()) return "ended";
-  if (owner.pidNamespace !== pidNamespace()) return "away";
-  return startedTicks(owner.pid) === owner.startedTicks ? "alive" : "ended";
-}
-
-function refusal(stack: string, owner: LockOwner): UserError {
-  const release = `./warren lock -s ${stack} --release`;
-  const remedy =
-    ownerState(owner) === "alive"
-      ? `wait until it has ended, or end it (kill ${owner.pid}); a lock of a process that has ended is taken over`
-      : `see whether it still runs there; if not: ${release}`;
-  return new UserError(`stack ${stack}`, `is locked by ${describeOwner(owner)}`, remedy);
-}
-
 function selfAsOwner({ verb, endsWithProcess = false }: LockRequest): LockOwner {
   const ticks = startedTicks(process.pid);
   if (ticks === undefined) throw new UserError("stack lock", "/proc can't be read on this machine", "mount /proc");
@@ -185,29 +127,9 @@ function selfAsOwner({ verb, endsWithProcess = false }: LockRequest): LockOwner 
   };
 }
 
-const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-const pidNamespace = (): string => readlinkSync("/proc/self/ns/pid");
-
 /** Others on this machine that check the same lock wait for some milliseconds. */
 const alone = <T>(file: string, work: () => Promise<T>): Promise<T> =>
   withLock(`stack-${createHash("sha256").update(file).digest("hex").slice(0, 32)}`, `the lock ${file}`, work);
-
-async function readOwner(file: string, stack: string, { damagedToo = false } = {}): Promise<LockOwner | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    return ownerSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    if (damagedToo) return undefined;
-    const remedy = `./warren lock -s ${stack} --release removes it`;
-    throw new UserError(file, "is a lock that does not name its owner", remedy, { cause });
-  }
-}
 
 /** @returns false where there is one already */
 async function create(file: string, owner: LockOwner): Promise<boolean> {

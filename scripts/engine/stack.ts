@@ -184,8 +184,19 @@ export function wasUpdated(stack: string): boolean | undefined {
 
 /** The state file of a stack in its own backend; undefined where that is not a folder. */
 export function stateFileOf(stack: string): string | undefined {
-  const backend = stackSettings(stack, { canAsk: true }).env.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? "";
+  const { env } = stackSettings(stack, { canAsk: true });
+  const backend = env.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? loginOf(process.env) ?? "";
   return stateFile(backend, stack);
+}
+
+/**
+ * Folder of the locks of stacks, and of the records of their runs. Beside the state where that is in a folder, so that all who share the state share
+ * the lock. Otherwise in this checkout: there it separates this machine's runs, and the backend's own lock the others.
+ */
+export function locksFolder(stack: string): string {
+  const state = stateFileOf(stack);
+  // Not in FOLDER/.pulumi/stacks/PROJECT: the engine treats each file there as a stack.
+  return state === undefined ? path.join(checkout, ".warren/locks") : path.join(path.dirname(state), "../../../locks");
 }
 
 /** The state file of a stack in a `file://` backend; undefined for any other backend. */

@@ -7,8 +7,6 @@ export function define(command: Command): void {
     name: "up",
     asks: true,
     create: true,
-    // An unreachable host must not keep the others from what they should be.
-    always: ["--continue-on-error"],
     refreshes: true,
     // The preview is there to ask about; with --yes nobody is asked, and the hosts are observed once, not twice.
     withYes: ["--skip-preview"],

@@ -114,7 +114,7 @@ async function forgetHosts(name: string): Promise<void> {
 
 /** A `pulumi up` of a lab's stack. @throws UserError where it fails */
 export async function provision(name: string, signal: AbortSignal): Promise<void> {
-  const args = ["up", "--stack", name, "--yes", "--skip-preview", "--continue-on-error", "--suppress-outputs"];
+  const args = ["up", "--stack", name, "--yes", "--skip-preview", "--suppress-outputs"];
   const exitCode = await runPulumi(args, { stack: name, signal });
   if (exitCode !== 0) {
     throw new UserError(

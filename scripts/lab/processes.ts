@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { readdir, readFile, readlink, stat } from "node:fs/promises";
+import { isAlive } from "../../infra/process-stat.ts";
 import { poll } from "../lib/poll.ts";
-import { isAlive } from "../lib/process-stat.ts";
 
 /** The signal for "power off" to a systemd init: SIGRTMIN+4, where SIGRTMIN is 34 with glibc. */
 export const powerOffSignal = 38;

@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
+import { isAlive } from "../../infra/process-stat.ts";
 import { isLabStack, labStacks } from "../engine/lab-stacks.ts";
 import { writeFileAtomic } from "../lib/files.ts";
 import { withLock } from "../lib/machine-lock.ts";
-import { isAlive } from "../lib/process-stat.ts";
 import { subnetOwner } from "./network.ts";
 import { checkoutDirectory, disksDirectory, labDirectory, runDirectory } from "./paths.ts";
 import { checkMachine } from "./requirements.ts";

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { startedTicks } from "../lib/process-stat.ts";
+import { startedTicks } from "../../infra/process-stat.ts";
 import { formatColumns } from "../lib/table.ts";
 import { type HostState, stateOf } from "./host-state.ts";
 import { diskOf } from "./paths.ts";

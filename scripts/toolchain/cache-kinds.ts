@@ -1,4 +1,5 @@
 import path from "node:path";
+import { isAlive } from "../../infra/process-stat.ts";
 import { buildFolder } from "../engine/toolchain/build.ts";
 import { engineLock } from "../engine/toolchain/toolchain.ts";
 import { imageLock, isImageUsed } from "../lab/image.ts";
@@ -6,7 +7,6 @@ import { programsBelow, supervisorsBelow } from "../lab/processes.ts";
 import { hostsLock, type LabRecord } from "../lab/registry.ts";
 import { isTemporary } from "../lib/files.ts";
 import { lockHolder } from "../lib/machine-lock.ts";
-import { isAlive } from "../lib/process-stat.ts";
 import { hasMounts, namesIn } from "./folders.ts";
 import { isSettled, judged, type Kind, kindsIn, type Thing, type Use } from "./kind.ts";
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import path from "node:path";
-import { processStat } from "../lib/process-stat.ts";
+import { processStat } from "../../infra/process-stat.ts";
 import { evaluatorLoop } from "./broker-evaluate.ts";
 import { type RabbitmqBinaries, vmEnvironment } from "./rabbitmq-binaries.ts";
 

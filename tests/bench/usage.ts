@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { processStat } from "../../scripts/lib/process-stat.ts";
+import { processStat } from "../../infra/process-stat.ts";
 
 const ticksPerSecond = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
 /** Indexes into `processStat`'s fields (proc(5): utime, stime). */

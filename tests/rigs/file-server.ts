@@ -5,8 +5,8 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
+import { isAlive } from "../../infra/process-stat.ts";
 import { poll } from "../../scripts/lib/poll.ts";
-import { isAlive } from "../../scripts/lib/process-stat.ts";
 import { freePort } from "../../scripts/traffic/free-port.ts";
 import { findProgram, vsftpd } from "./unpacked-program.ts";
 

@@ -1,4 +1,4 @@
-import { ageText } from "../../engine/stack-lock.ts";
+import { ageText } from "../../../infra/lock-owner.ts";
 import { bytesText } from "../../lib/bytes.ts";
 import { painter } from "../../lib/table.ts";
 import { type Manifest, partName } from "./manifest.ts";

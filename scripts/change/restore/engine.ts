@@ -34,7 +34,7 @@ export async function up(engine: EngineContext, title?: string): Promise<readonl
   if (title !== undefined) say(title);
   const official = toolchain.plugins.some(({ name, origin }) => name === "rabbitmq" && origin === "official");
   const args = operationArguments(
-    { name: "up", always: ["--continue-on-error"], withYes: ["--skip-preview"] },
+    { name: "up", withYes: ["--skip-preview"] },
     {
       ...{ stack, yes: true, words: ["--suppress-outputs"] },
       refresh: await refreshFlagsOf(stack, [], { readsBeforeRuns: !official }),

@@ -1,5 +1,5 @@
 import type { Unreachable } from "../../../infra/hosts/ask.ts";
-import { ageText } from "../../engine/stack-lock.ts";
+import { ageText } from "../../../infra/lock-owner.ts";
 import { bytesText } from "../../lib/bytes.ts";
 import type { HostState } from "../backup/journals.ts";
 import { type Manifest, partName } from "../backup/manifest.ts";

@@ -25,3 +25,18 @@ export function startedTicks(pid: number): number | undefined {
   const stat = processStat(pid);
   return stat === undefined || "ZX".includes(stat[0] ?? "Z") ? undefined : Number(stat[startedField - 3]);
 }
+
+const parentField = 4;
+/** Deeper than any chain of shells and wrappers. */
+const ancestorsMax = 32;
+
+/** The parent of this process, its parent, and so on, as far as they can be seen. */
+export function ancestors(): number[] {
+  const found: number[] = [];
+  let pid = process.ppid;
+  while (pid > 1 && found.length < ancestorsMax) {
+    found.push(pid);
+    pid = Number(processStat(pid)?.[parentField - 3] ?? 0);
+  }
+  return found;
+}
