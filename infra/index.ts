@@ -78,8 +78,7 @@ async function declareStack() {
     // Marked secret only to hide a hundred lines of digests from the outputs that people read.
     steps: pulumi.secret(declared.steps.apply((steps) => ({ ...steps, ...left.steps }))),
     inventory: pulumi.secret(declared.inventory.apply((made) => withGone(made, left.inventory))),
-    // Absent as long as no host is forgotten: an output of its own would be a change of each stack.
-    ...(left.forgotten.length > 0 ? { forgotten: left.forgotten } : {}),
+    forgotten: left.forgotten,
     digestKey: pulumi.secret(digestKey),
     // Contains the keys of the CA and of every server.
     ...(tls.keep ? { tls: pulumi.secret(tls.keep) } : {}),

@@ -98,6 +98,9 @@ const deadLetters = queue(deadLetterQueue, deadLetterExchange, "#");
 /** The queue of a receiver or bridge, by its name in the config. */
 export const messageQueueOf = (kind: "receiver" | "bridge", name: string): string => `cmc.${kind}.${name}`;
 
+/** Whether a queue is a receiver's or a bridge's. */
+export const isMessageQueue = (queue: string): boolean => /^cmc\.(receiver|bridge)\./.test(queue);
+
 /** Queues of receivers and bridges, one each. */
 function messageAgentQueues({ receivers, bridges }: StackConfig, cluster: string) {
   const at = <Config extends { readonly broker: string }>(all: Readonly<Record<string, Config>>) =>

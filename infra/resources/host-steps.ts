@@ -66,12 +66,21 @@ export function hostSteps(host: HostModel, clusters: readonly ClusterModel[] = [
   // An adopted broker keeps members that the config doesn't name.
   const roll = cluster && !cluster.found ? rollOf(cluster, host.name) : undefined;
   const rolled = roll ? [roll.name] : [];
-  const packages = packagesOf(host, [...root, ...before.map((file) => file.path)]);
+  // No package reads an agent's config, which may have to wait for its turn.
+  const read = before.filter((file) => !isAgentConfig(file)).map((file) => file.path);
+  const packages = packagesOf(host, [...root, ...read]);
   const ready = packages ? [packages.name] : root;
   return [
     ...(base ? [base] : []),
     ...(roll ? [roll] : []),
-    ...before.map((file) => fileStep(host, file, file.path === firewallRules ? [...root, ...rolled] : root)),
+    ...before.map((file) =>
+      fileStep(
+        host,
+        file,
+        file.path === firewallRules ? [...root, ...rolled] : root,
+        isAgentConfig(file) ? turnOf(host, file.path) : undefined,
+      ),
+    ),
     ...(packages ? [packages] : []),
     ...after.map((file) => fileStep(host, file, ready)),
     ...host.artifacts.map((artifact) => artifactStep(artifact, root, turnOf(host, artifact.path))),
@@ -105,7 +114,10 @@ function baseStep(host: HostModel): Step | undefined {
   };
 }
 
-function fileStep(host: HostModel, file: FileModel, after: readonly string[]): Step {
+/** Not of credentials: an agent's new config is useless without them, and they without it. */
+const isAgentConfig = ({ path, secret }: FileModel): boolean => !secret && /^\/etc\/warren\/[^/]+\.json$/.test(path);
+
+function fileStep(host: HostModel, file: FileModel, after: readonly string[], turn?: Step["turn"]): Step {
   const keeper = keeperOf(host, file.path);
   const write = writeFile(file, { ...file, keeper });
   const renew = file.beforeRenewal ? writeFile(file, { ...file, keeper, before: file.beforeRenewal }) : write;
@@ -121,6 +133,7 @@ function fileStep(host: HostModel, file: FileModel, after: readonly string[]): S
     stdin: { text: file.content, secret: file.secret },
     after: [...after, ...(file.after ?? [])],
     afterBroker: false,
+    ...(turn ? { turn } : {}),
     content: [file.path, file.owner, file.group, file.mode, file.content],
     follows: [],
   };
@@ -147,8 +160,8 @@ function packagesOf(host: HostModel, after: readonly string[]): Step | undefined
 }
 
 /**
- * If the first of several hosts doesn't start with a new program, the rollout stops there: the others don't have it on disk, so none runs it after
- * a crash. Programs that several units share are not staggered, because their units might wait for each other.
+ * If the first of several hosts doesn't start with a new program or config, the rollout stops there: the others don't have it on disk, so none runs it
+ * after a crash. What several units share is not staggered, because their units might wait for each other.
  */
 function turnOf({ units }: HostModel, path: string): Step["turn"] {
   const [unit, ...others] = units.filter(({ reads }) => reads.includes(path));

@@ -57,6 +57,17 @@ describe("planSteps", () => {
     expect(turnsOf(others)).toEqual([[], one, [], three, four]);
   });
 
+  it("replaces a puller's program and config in its turn, so that a bad one stops at the first host", () => {
+    const again = planSteps(model, bare, keep(first), key, "T2");
+    for (const thing of ["/etc/warren/puller.json", "/opt/warren/agents/puller.mjs"]) {
+      const found = again.find(({ name }) => name === `pds-2 ${thing}`);
+      expect(found?.step.after, thing).toContain("pds-1 warren-puller.service");
+      expect(first.find(({ name }) => name === `pds-2 ${thing}`)?.step.after).not.toContain(
+        "pds-1 warren-puller.service",
+      );
+    }
+  });
+
   it("keeps the records of hosts that can't be observed", () => {
     expect(keep(planSteps(model, unreachable, keep(first), key, "T2"))).toEqual(keep(first));
   });

@@ -82,7 +82,7 @@ describe("an operation without a terminal", () => {
       ...Array.from({ length: 25 }, (_, at) => step("resOutputsEvent", "create", `pds-1 /f${at}`)),
       end({}),
     ];
-    expect(shown(lines)[0]).toMatch(/^pds-1: 25 created: \/f0, .*\/f19, and 5 more$/);
+    expect(shown(lines)[0]).toMatch(/^pds-1: 25 created: \/f0, .*\/f7, and 17 more$/);
     expect(shown(lines, { isFull: true })[0]).toMatch(/\/f24$/);
   });
 

@@ -1,7 +1,7 @@
 import { printable } from "../../agents/lib/foreign.ts";
 
 /** Names of things in a line, of each kind of change. */
-const namesMax = 20;
+const namesMax = 8;
 
 /** Kinds of steps that people care about: as they are planned, and when they are done. */
 const changes: Readonly<Record<string, readonly [planned: string, done: string]>> = {

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { execa } from "execa";
 import { expect } from "vitest";
 import type { StackConfig } from "../../infra/config/index.ts";
+import { fullVariable } from "../../infra/model/names.ts";
 import type { LabStack } from "../../scripts/engine/lab-stacks.ts";
 import { readStackConfig, stackConfigFile } from "../../scripts/engine/stack-config.ts";
 import { ensureToolchain } from "../../scripts/engine/toolchain/toolchain.ts";
@@ -88,7 +89,8 @@ export async function warren(
     reject: false,
     stdin: "ignore",
     timeout: timeoutMs,
-    env: { ...env, NO_COLOR: "1" },
+    // All names of changed things, however many.
+    env: { [fullVariable]: "1", ...env, NO_COLOR: "1" },
   });
   return {
     exitCode: result.exitCode ?? 255,
@@ -163,12 +165,20 @@ export function resourceCounts(output: string): Record<string, number> {
   return Object.fromEntries([...counts].map(([, count, what]) => [what ?? "", Number(count)]));
 }
 
-/** Names of the resources that a run changed, or a preview would change: `HOST THING`. */
+/** Names of the resources that a run changed, or failed to, or that a preview would change: `HOST THING`. */
 export function changedResources(output: string): string[] {
   const lines = output.matchAll(
-    /^ [~+-]{1,2}\s+(?!pulumi:pulumi:Stack)\S+ (.+?) (?:updated?|created?|deleted?|replaced?)\b/gm,
+    /^(\S+): (\d+ (?:to (?:create|update|replace|delete)|created|updated|replaced|deleted|failed): .+)$/gm,
   );
-  return [...new Set([...lines].map(([, name]) => name ?? ""))].sort();
+  const names = [...lines].flatMap(([, place, kinds = ""]) =>
+    kinds.split("; ").flatMap((kind) =>
+      kind
+        .slice(kind.indexOf(": ") + 2)
+        .split(", ")
+        .map((thing) => `${place} ${thing}`),
+    ),
+  );
+  return [...new Set(names)].sort();
 }
 
 /** A line of a JavaScript or Python stack trace: users of warren must never see one. */

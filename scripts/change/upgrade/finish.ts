@@ -16,7 +16,7 @@ import { ledgerCarrier } from "./carrier.ts";
 import { clientsOf, queuesHolding } from "./drain.ts";
 import { onHost } from "./hosts.ts";
 import { clearCarried, openSide, stopShovel } from "./side.ts";
-import { changeStackFile, stayingAt, withoutBeside } from "./stack-file.ts";
+import { changeStackFile, namesAt, withoutBeside } from "./stack-file.ts";
 import { upOr } from "./steps.ts";
 
 /** Kept while `up` runs: the stack file no longer names the cluster then. */
@@ -58,6 +58,7 @@ export async function finishPlan(run: Run): Promise<Plan> {
     throw new UserError(beside, `holds messages: ${held.join(", ")}`, remedy);
   }
   const clients = await clientsOf(other, config);
+  const staying = namesAt(config, beside);
   const lines = [
     `${beside} is released:`,
     `  keepalived and dispatchers on ${other.hosts.join(", ")} are stopped`,
@@ -65,7 +66,7 @@ export async function finishPlan(run: Run): Promise<Plan> {
     `  ${shown}: announcements.beside, the virtualIp of ${beside} and its hosts' priorities are removed; \`up\` removes dispatchers and keepalived from the hosts`,
     `  brokers of ${carrierOf(config)} restart one after the other, without the shovel plugin`,
     `  ${beside} itself, its hosts and the clients' objects on it stay until you remove them from the stack file`,
-    ...stayingAt(config, beside).map((text) => `! ${text}`),
+    ...(staying.length > 0 ? [`! staying on ${beside}: ${staying.join(", ")}; give each another \`broker\``] : []),
     ...(clients.length > 0 ? [`! clients still connected: ${clients.join(", ")}`] : []),
     "",
   ];

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
-import { parse } from "yaml";
+import { parse, parseDocument } from "yaml";
 import { parseStackConfig } from "../../../infra/config/index.ts";
 import { withPlaceholders } from "../../../infra/config/placeholders.ts";
 import { upgradeStackText } from "../../../tests/acceptance/upgrade-subject.ts";
 import { stackText } from "../../engine/stack-config.ts";
-import { placesChanged, stayingAt, withoutBeside, withPlacesChanged } from "./stack-file.ts";
+import { namesAt, placesChanged, withoutBeside, withPlacesChanged } from "./stack-file.ts";
 
 const before = upgradeStackText(stackText("lab"));
 
@@ -42,10 +42,21 @@ it("a released cluster keeps its own section, and has no part in the address", (
   expect(Object.keys(virtualIps["bunny-op"]?.priorities ?? {})).toEqual(["heron1", "heron2", "heron3"]);
 });
 
-it("receivers and bridges that name the old cluster stay there, and are noted", () => {
-  const config = configOf(stackText("lab"));
-  expect(stayingAt(config, "wxo-b1")).toEqual([
-    expect.stringMatching(/^staying on wxo-b1: receiver urls, bridge sr3-posts;/),
-  ]);
-  expect(stayingAt(config, "bunny")).toEqual([]);
+it("receivers and bridges move with the announcements that they are with, and the others stay", () => {
+  const stack = parseDocument(before);
+  const { config } = parse(stackText("lab")) as { config: Record<string, Record<string, object>> };
+  const placed = (section: string, broker: string) =>
+    Object.entries(config[`warren:${section}`] ?? {}).map(([name, one]) => [
+      name,
+      { ...one, broker, hosts: ["pds-1"] },
+    ]);
+  stack.setIn(["config", "warren:receivers"], Object.fromEntries(placed("receivers", "bunny")));
+  stack.setIn(["config", "warren:bridges"], Object.fromEntries(placed("bridges", "bunny")));
+  const text = stack.toString();
+  expect(namesAt(configOf(text), "bunny")).toEqual(["receiver urls", "bridge sr3-posts"]);
+  const there = withPlacesChanged(text, configOf(text));
+  expect(namesAt(configOf(there), "heron")).toEqual(["receiver urls", "bridge sr3-posts"]);
+  expect(placesChanged(configOf(text))).toEqual(configOf(there));
+  // They are with the other cluster now, so a move back takes them along, and a move of others would not.
+  expect(namesAt(configOf(withPlacesChanged(there, configOf(there))), "bunny")).toHaveLength(2);
 });

@@ -8,8 +8,8 @@ import { checkout } from "../../engine/places.ts";
 const at = (...path: string[]) => ["config", ...path];
 
 /**
- * The text of a stack file with the two clusters exchanged: the other one has the announcements and the higher priorities. Everything else is unchanged,
- * including comments. Pure.
+ * The text of a stack file with the two clusters exchanged: the other one has the announcements, the receivers and bridges that were with them, and
+ * the higher priorities. Everything else is unchanged, including comments. Pure.
  */
 export function withPlacesChanged(text: string, config: StackConfig): string {
   const { broker, beside } = config.announcements;
@@ -17,6 +17,8 @@ export function withPlacesChanged(text: string, config: StackConfig): string {
   const stack = parseDocument(text);
   stack.setIn(at("warren:announcements", "broker"), beside);
   stack.setIn(at("warren:announcements", "beside"), broker);
+  for (const { section, name } of messageAgentsAt(config, broker))
+    stack.setIn(at(`warren:${section}`, name, "broker"), beside);
   const vip = config.brokers[broker]?.virtualIp ?? "";
   for (const [host, priority] of Object.entries(prioritiesChanged(config))) {
     stack.setIn(at("warren:virtualIps", vip, "priorities", host), priority);
@@ -55,8 +57,14 @@ export function placesChanged(config: StackConfig): StackConfig {
   if (beside === undefined) throw new TypeError("no second cluster");
   const vip = config.brokers[broker]?.virtualIp ?? "";
   const old = config.virtualIps[vip];
+  const moved = <One extends { readonly broker: string }>(all: Readonly<Record<string, One>>) =>
+    Object.fromEntries(
+      Object.entries(all).map(([name, one]) => [name, one.broker === broker ? { ...one, broker: beside } : one]),
+    );
   return {
     ...config,
+    receivers: moved(config.receivers),
+    bridges: moved(config.bridges),
     announcements: { ...config.announcements, broker: beside, beside: broker },
     virtualIps: { ...config.virtualIps, ...(old ? { [vip]: { ...old, priorities: prioritiesChanged(config) } } : {}) },
   };
@@ -77,14 +85,15 @@ export async function changeStackFile(file: string, change: (text: string) => st
   }
 }
 
-/** A line that names receivers and bridges with this broker in their config: they stay there when the announcements move. Pure. */
-export function stayingAt({ receivers, bridges }: StackConfig, broker: string): string[] {
-  const named = (kind: string, all: Readonly<Record<string, { readonly broker: string }>>) =>
-    Object.entries(all).flatMap(([name, one]) => (one.broker === broker ? [`${kind} ${name}`] : []));
-  const all = [...named("receiver", receivers), ...named("bridge", bridges)];
-  return all.length === 0
-    ? []
-    : [
-        `staying on ${broker}: ${all.join(", ")}; give each another \`broker\` in the stack file before that cluster is switched off`,
-      ];
+/** Receivers and bridges with this broker in their config. */
+function messageAgentsAt({ receivers, bridges }: StackConfig, broker: string) {
+  const named = <Section extends "receivers" | "bridges">(
+    section: Section,
+    all: Readonly<Record<string, { readonly broker: string }>>,
+  ) => Object.entries(all).flatMap(([name, one]) => (one.broker === broker ? [{ section, name }] : []));
+  return [...named("receivers", receivers), ...named("bridges", bridges)];
 }
+
+/** Names of receivers and bridges with this broker, e.g. `receiver urls`. Pure. */
+export const namesAt = (config: StackConfig, broker: string): string[] =>
+  messageAgentsAt(config, broker).map(({ section, name }) => `${section.slice(0, -1)} ${name}`);

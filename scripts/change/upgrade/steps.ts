@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { and, run } from "../../../infra/commands/command.ts";
+import { isMessageQueue } from "../../../infra/model/agent-queues.ts";
 import { dispatcherUnit } from "../../../infra/model/names.ts";
 import { standBackProgram } from "../../../infra/model/stand-back.ts";
 import { checkout } from "../../engine/places.ts";
@@ -12,7 +13,7 @@ import { type EngineContext, up } from "../restore/engine.ts";
 import { ownPrefix } from "./carrier.ts";
 import { onHost } from "./hosts.ts";
 import type { Move } from "./move.ts";
-import { changeStackFile, placesChanged, stayingAt, withPlacesChanged } from "./stack-file.ts";
+import { changeStackFile, namesAt, placesChanged, withPlacesChanged } from "./stack-file.ts";
 import { type Translated, translate } from "./translate.ts";
 
 /** @throws UserError with this remedy if the engine fails */
@@ -44,7 +45,9 @@ async function clientsDefinitions({ from, ca }: Pick<Move, "from" | "ca">): Prom
       `find the cause with ./warren verify -s ${from.stack}`,
     );
   const all = found.answer.parsed;
-  return translate(all, withoutOwn(undeclared(all, from.cluster)));
+  // A receiver or bridge moves at the end. Its queue is there before the address moves, so it misses nothing.
+  const agentQueues = from.cluster.agentQueues.filter(({ name }) => !isMessageQueue(name));
+  return translate(all, withoutOwn(undeclared(all, { ...from.cluster, agentQueues })));
 }
 
 /** Notes for the plan about objects that are changed or stay behind. */
@@ -52,7 +55,8 @@ export async function notesOf(move: Move): Promise<string[]> {
   const { config, record } = move;
   const isTranslated = record.isReturn || record.done.includes("definitions");
   const notes = isTranslated ? [] : (await clientsDefinitions(move)).notes;
-  return [...notes, ...stayingAt(config, record.from)];
+  const moving = namesAt(config, record.from);
+  return [...notes, ...(moving.length > 0 ? [`moving with the announcements: ${moving.join(", ")}`] : [])];
 }
 
 /** Definitions without the objects of an upgrade itself. */
