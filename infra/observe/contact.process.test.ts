@@ -181,7 +181,9 @@ describe("a configured known_hosts file", () => {
 describe("a host that is recorded, but no longer in the stack", () => {
   const steps = ["one /etc/hosts"];
   const found = async (placed: ConnectionModel) =>
-    (await goneHosts({ one: { connection: placed, steps } }, model(), checkout)).map(({ unreachable }) => unreachable);
+    (await goneHosts({ one: { connection: placed, steps, copies: [] } }, model(), checkout)).map(
+      ({ unreachable }) => unreachable,
+    );
 
   it("is not gone if it answers, also through its jump host", async () => {
     const hostKey = realKey();
@@ -199,6 +201,6 @@ describe("a host that is recorded, but no longer in the stack", () => {
 
   it("is not asked while it is in the stack", async () => {
     const dead = connection("one", "127.0.0.1", { port: await freePort() });
-    expect(await goneHosts({ one: { connection: dead, steps } }, model(dead), checkout)).toEqual([]);
+    expect(await goneHosts({ one: { connection: dead, steps, copies: [] } }, model(dead), checkout)).toEqual([]);
   });
 });

@@ -10,6 +10,8 @@ export interface Placed {
   readonly connection: ConnectionModel;
   /** Names of its steps, `HOST STEP`, each after those that it depends on. */
   readonly steps: readonly string[];
+  /** Names of the copies that come before steps. */
+  readonly copies: readonly string[];
 }
 
 /** What the last run recorded of a cluster's objects. */

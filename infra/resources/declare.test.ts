@@ -312,6 +312,8 @@ describe("what is recorded for a run without a host or a cluster", () => {
         const later = named(step).dependencies.filter((other) => steps.indexOf(other) > index);
         expect(later, step).toEqual([]);
       }
+      const copies = all.filter((one) => one.type === "command:remote:CopyToRemote" && one.parent === name);
+      expect(inventory.hosts[name]?.copies.toSorted()).toEqual(copies.map((one) => one.name).toSorted());
       expect(inventory.hosts[name]?.connection.hostKey).toBe(`ssh-ed25519 KEY-OF-${name}`);
     }
   });

@@ -7,7 +7,7 @@ import type { Inventory } from "../observe/gone-hosts.ts";
 import type { ManagementHosts } from "../observe/management-hosts.ts";
 import { Broker } from "./broker.ts";
 import { connectionInput } from "./connection.ts";
-import { declareStep, Host, type HostArgs } from "./host.ts";
+import { copyName, declareStep, Host, type HostArgs } from "./host.ts";
 import { type Kept, type KeptSteps, type PlannedStep, stepName } from "./plan.ts";
 
 /**
@@ -74,19 +74,26 @@ export function declareModel(
     .apply((all) =>
       Object.fromEntries(planned.flatMap(({ name }, index) => (all[index] ? [[name, all[index]] as const] : []))),
     );
-  return { steps, inventory: steps.apply((kept) => inventoryOf(model, [...declared.keys()], kept, brokerObjects)) };
+  return {
+    steps,
+    inventory: steps.apply((kept) => inventoryOf(model, inOrder(declared, byName), kept, brokerObjects)),
+  };
 }
 
-/** @param order names of all steps, each after those that it depends on */
+const inOrder = (declared: ReadonlyMap<string, unknown>, planned: ReadonlyMap<string, PlannedStep>): PlannedStep[] =>
+  [...declared.keys()].flatMap((name) => planned.get(name) ?? []);
+
+/** @param order all steps, each after those that it depends on */
 function inventoryOf(
   model: EnvironmentModel,
-  order: readonly string[],
+  order: readonly PlannedStep[],
   kept: KeptSteps,
   objects: ReadonlyMap<string, readonly pulumi.Resource[]>,
 ): Inventory {
   const hosts = model.hosts.map(({ name, connection }) => {
-    const steps = order.filter((step) => kept[step] && step.startsWith(stepName(name, "")));
-    return [name, { connection, steps }] as const;
+    const own = order.filter((step) => step.host === name && kept[step.name]);
+    const copies = own.flatMap((step) => (step.step.copy ? [copyName(step.name)] : []));
+    return [name, { connection, steps: own.map((step) => step.name), copies }] as const;
   });
   const clusters = model.clusters.map(({ name, members }) => {
     const made = objects.get(name) ?? [];

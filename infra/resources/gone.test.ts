@@ -8,15 +8,16 @@ import { type Registered, recordRegistrations } from "./recorder.ts";
 
 const connection = { host: "dd-9", address: "192.0.2.9", port: 22, user: "root" } as ConnectionModel;
 const steps = ["dd-9 /etc/hosts", "dd-9 rabbitmq-server.service", "dd-9 warren-watcher.service", "dd-9 /etc/x.service"];
+const copies = ["dd-9 /opt/x copy"];
 const objects = [
   ["rabbitmq:index/user:User", "public user feeder"],
   ["rabbitmq:index/queue:Queue", "public queue q"],
 ] as const;
 const recorded: Inventory = {
-  hosts: { "dd-9": { connection, steps } },
+  hosts: { "dd-9": { connection, steps, copies } },
   clusters: { public: { host: "dd-9", objects }, bunny: { host: "bunny1", objects: [] } },
 };
-const gone: GoneHost = { name: "dd-9", connection, steps, unreachable: "no route to host" };
+const gone: GoneHost = { name: "dd-9", connection, steps, copies, unreachable: "no route to host" };
 const model = { stack: "op", hosts: [{ name: "pds-1" } as HostModel], clusters: [] };
 const waiting = { waiting: [gone], leaving: [] };
 const leaving = { waiting: [], leaving: [gone] };
@@ -52,7 +53,7 @@ describe("its resources", () => {
   async function declared(what: typeof waiting | typeof leaving): Promise<Map<string, Registered>> {
     const registered = await recordRegistrations();
     declareGone(what, recorded, model);
-    const expected = steps.length + objects.length + 3;
+    const expected = steps.length + copies.length + objects.length + 3;
     await vi.waitFor(() => expect(registered).toHaveLength(expected));
     return new Map(registered.map((one) => [`${one.type} ${one.name}`, one]));
   }
@@ -64,6 +65,7 @@ describe("its resources", () => {
       expect(step).toMatchObject({ inputs: {}, ignoreChanges: ["*"], parent: "dd-9", isRetained: false });
       expect(step?.dependencies).toEqual(index === 0 ? [] : [steps[index - 1]]);
     }
+    expect(all.get("command:remote:CopyToRemote dd-9 /opt/x copy")).toMatchObject({ inputs: {}, ignoreChanges: ["*"] });
     for (const [type, name] of objects) {
       const object = all.get(`${type} ${name}`);
       expect(object).toMatchObject({ parent: "public", deletedWith: "dd-9 rabbitmq-server.service" });

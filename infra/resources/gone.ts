@@ -89,8 +89,11 @@ export function declareGone(
     [leaving, true],
   ] as const) {
     const asRecorded = { ignoreChanges: ["*"], retainOnDelete };
-    for (const { name: host, steps } of hosts) {
+    for (const { name: host, steps, copies } of hosts) {
       const parent = new pulumi.ComponentResource("warren:index:Host", host);
+      for (const name of copies) {
+        new RecordedResource("command:remote:CopyToRemote", name, {}, { ...asRecorded, parent });
+      }
       let before: pulumi.Resource[] = [];
       for (const name of steps) {
         const step = new RecordedResource(
@@ -141,7 +144,9 @@ export function recordOfGone(
   const names = new Set(all.map(({ name }) => name));
   return {
     inventory: {
-      hosts: Object.fromEntries(all.map(({ name, connection, steps }) => [name, { connection, steps }])),
+      hosts: Object.fromEntries(
+        all.map(({ name, connection, steps, copies }) => [name, { connection, steps, copies }]),
+      ),
       clusters: Object.fromEntries(
         Object.entries(clustersGone(recorded, model)).filter(([, { host }]) => names.has(host)),
       ),

@@ -48,7 +48,7 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
   if (step.copy) {
     dependsOn.push(
       new command.remote.CopyToRemote(
-        `${planned.name} copy`,
+        copyName(planned.name),
         {
           connection: args.connection,
           source: fileAsset(resolve(args.checkout, step.copy.source), step.copy.sha256),
@@ -80,6 +80,9 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
  */
 const fileAsset = (path: string, sha256: string) =>
   ({ [specialSigKey]: specialAssetSig, path, hash: sha256 }) as unknown as pulumi.asset.Asset;
+
+/** Name of the copy before a step. */
+export const copyName = (step: string): string => `${step} copy`;
 
 /** The last planned repair. Its text stays the same in every run until the next repair. */
 function repairOf({ step, kept }: PlannedStep): Command {
