@@ -54,6 +54,8 @@ export interface RabbitmqConfValues {
   readonly keepaliveMs: number;
   readonly raftPollMs: number;
   readonly frameBytesMax: number;
+  /** 0: RabbitMQ's own limit. */
+  readonly messageBytesMax: number;
   readonly heartbeatSeconds: number;
   readonly definitionsFile: string;
   /** On loopback; 0: no metrics. */
@@ -165,6 +167,12 @@ export const renderFirewall = template<{
   ftpFrom: string;
   monitors: string;
   monitorPorts: string;
+  /** Hosts that announce the virtual IPs of this host; empty: any host may. */
+  vrrpPeers: string;
+  amqpPorts: string;
+  outsiders:
+    | { readonly trusted: string; readonly connections: number; readonly connectionsBurst: number; readonly bytes: number; readonly bytesBurst: number }
+    | false;
 }>("firewall.nft");
 
 /** Drop-in of nftables.service, which empties the ruleset: loads warren's rules again. */
