@@ -54,8 +54,7 @@ export interface RabbitmqConfValues {
   readonly keepaliveMs: number;
   readonly raftPollMs: number;
   readonly frameBytesMax: number;
-  /** 0: RabbitMQ's own limit. */
-  readonly messageBytesMax: number;
+  readonly messageBytesMax: number | false;
   readonly heartbeatSeconds: number;
   readonly definitionsFile: string;
   /** On loopback; 0: no metrics. */
@@ -171,7 +170,13 @@ export const renderFirewall = template<{
   vrrpPeers: string;
   amqpPorts: string;
   outsiders:
-    | { readonly trusted: string; readonly connections: number; readonly connectionsBurst: number; readonly bytes: number; readonly bytesBurst: number }
+    | {
+        readonly trusted: string;
+        readonly connections: number;
+        readonly connectionsBurst: number;
+        readonly bytes: number;
+        readonly bytesBurst: number;
+      }
     | false;
 }>("firewall.nft");
 

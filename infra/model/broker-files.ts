@@ -71,7 +71,6 @@ function confValues(settings: BrokerSettings): RabbitmqConfValues {
     ...settings,
     clear: { address: "", ...settings.clear },
     tls: settings.tls ?? false,
-    messageBytesMax: settings.messageBytesMax ?? 0,
     management: { plainPort: false, ...settings.management },
     metricsPort: settings.metricsPort ?? 0,
     tlsVersions: numbered(tlsVersions),

@@ -29,8 +29,8 @@ export interface BrokerSettings {
   readonly heartbeatSeconds: number;
   /** Bytes of an AMQP frame, which bounds the headers and arguments that a client may send. */
   readonly frameBytesMax: number;
-  /** Bytes of a message's body; absent: RabbitMQ's own limit. */
-  readonly messageBytesMax?: number;
+  /** Bytes of a message's body; false: RabbitMQ's own limit. */
+  readonly messageBytesMax: number | false;
   readonly definitionsFile: string;
   /** Of queues that clients declare without one. */
   readonly defaultQueueType: "classic" | "quorum";
@@ -138,7 +138,7 @@ export function brokerSettings(
     // Clients of a lost host are disconnected after two missed heartbeats.
     heartbeatSeconds: 10,
     frameBytesMax,
-    ...(broker.outsiders ? { messageBytesMax: broker.outsiders.messageBytesMax } : {}),
+    messageBytesMax: broker.outsiders ? broker.outsiders.messageBytesMax : false,
     definitionsFile,
     defaultQueueType: broker.defaultQueueType,
     loopbackUsers: broker.loopbackUsers,

@@ -73,7 +73,7 @@ function rabbitTerms(settings: BrokerSettings): Term[] {
         ]
       : []),
     setting("frame_max", settings.frameBytesMax),
-    ...(settings.messageBytesMax === undefined ? [] : [setting("max_message_size", settings.messageBytesMax)]),
+    ...(settings.messageBytesMax ? [setting("max_message_size", settings.messageBytesMax)] : []),
     setting("heartbeat", settings.heartbeatSeconds),
     setting("log", [setting("categories", [setting("connection", [setting("level", atom("error"))])])]),
     setting("load_definitions", settings.definitionsFile),

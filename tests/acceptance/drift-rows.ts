@@ -118,8 +118,8 @@ export const rows: readonly DriftRow[] = [
     ]),
     mirrored: true,
   },
-  inBroker("DELETE", "operator-policies/%2F/clients", undefined, "wxo-b1").reported([
-    "operator policy clients",
+  inBroker("DELETE", "operator-policies/%2F/outsiders", undefined, "wxo-b1").reported([
+    "operator policy outsiders",
     "is gone",
   ]),
 ];
