@@ -70,6 +70,8 @@ interface RabbitmqConfLdap {
   readonly number: number;
   readonly internalNumber: number;
   readonly internalDecides: boolean;
+  /** Another file has the backends. */
+  readonly listed: boolean;
   readonly servers: readonly Numbered[];
   readonly port: number;
   readonly useSsl: boolean;
