@@ -1,4 +1,8 @@
 import { z } from "zod";
+import { amqpConfig } from "../../agents/sender/config.ts";
+
+/** Bytes of the largest message of an agent: a file of a sender. */
+const agentsMessageBytesMax = amqpConfig.shape.fileBytesMax.parse(undefined);
 
 /**
  * Bounds for outsiders: `anonymous`, and the users under `users`. They apply to what such a user makes, or are so wide that no agent comes near
@@ -25,14 +29,14 @@ export const outsidersSchema = z.strictObject({
   /** Channels of one user. sr3 opens one or two for each connection. */
   channelsMax: z.int().min(1).default(1000),
   /**
-   * Bytes of a message's body, whoever sends it: RabbitMQ has no such limit for one user. As much as a sender's largest file (`fileBytesMax`),
-   * and an eighth of what RabbitMQ would accept, which it holds in memory until the message is complete.
+   * Bytes of a message's body, whoever sends it: RabbitMQ has no such limit for one user. As much as a sender's largest file (`fileBytesMax`), so
+   * no agent is refused, and an eighth of what RabbitMQ would accept, which it holds in memory until the message is complete.
    */
   messageBytesMax: z
     .int()
-    .min(1024)
+    .min(agentsMessageBytesMax)
     .max(128 * 1024 * 1024)
-    .default(16 * 1024 * 1024),
+    .default(agentsMessageBytesMax),
   /**
    * New connections for each address and second, after a burst of ten times as many; the host's firewall drops the rest, and a client tries
    * again a second later. Logging in costs a broker 5 ms, with TLS 10 ms: so one address can't use more than a twentieth of a processor.

@@ -310,7 +310,7 @@ describe("the configuration of a 4.0 broker", () => {
       atom("rabbit_auth_backend_internal"),
       tuple(atom("rabbit_auth_backend_ldap"), [atom("rabbit_auth_backend_internal"), atom("rabbit_auth_backend_ldap")]),
     ];
-    const query = tuple(atom("match"), setting("string", "${username}"), setting("string", "^(jo\\.x|michel)$"));
+    const query = tuple(atom("match"), setting("string", `\${username}`), setting("string", "^(jo\\.x|michel)$"));
     const newer = termsOf(files("4.0", rest), "/etc/rabbitmq/advanced.config");
     expect(valueAt(newer, "rabbit", "auth_backends")).toEqual(backends);
     expect(conf(rest).filter((line) => line.startsWith("auth_backends"))).toEqual([]);

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Channel, type ChannelModel, connect } from "amqplib";
 
-// A program: `node hostile-client.ts URL EXCHANGE SECONDS BYTES_PER_SECOND MESSAGE_BYTES`. It does what it may, as often as it can, and
-// prints what was accepted and refused as one line of JSON. It runs in a process of its own, so that it doesn't slow its test down.
+// A program: `node hostile-client.ts URL EXCHANGE SECONDS CONNECTIONS_PER_SECOND BYTES_PER_SECOND MESSAGE_BYTES`. It does what it may, as often as
+// it can, and prints what was accepted and refused as one line of JSON. It runs in a process of its own, so that it doesn't slow its test down.
 
-const [, , url = "", exchange = "", seconds = "", bytesPerSecond = "", messageBytes = ""] = process.argv;
-const connectionsPerSecond = 200;
+const [, , url = "", exchange = "", seconds = "", connectionsPerSecond = "", bytesPerSecond = "", messageBytes = ""] =
+  process.argv;
 const queuesWanted = 10_000;
 const declaringChannels = 16;
 const ended = Date.now() + Number(seconds) * 1000;
@@ -76,7 +76,6 @@ async function publish(connection: ChannelModel): Promise<void> {
     if (!channel.publish(own, "", body, { persistent: true })) {
       await Promise.race([new Promise((resolve) => channel.once("drain", resolve)), delay(ended - Date.now())]);
     }
-    // As fast as the firewall would let it.
     await delay((body.length / Number(bytesPerSecond)) * 1000);
   }
 }
@@ -86,7 +85,7 @@ if (!first || !second) throw new Error("no connection");
 const declaring = Array.from({ length: declaringChannels }, () => declareQueues(first));
 const works = [...declaring, publish(second)].map((work) => work.catch(() => {}));
 const opening: Promise<unknown>[] = [];
-for (; isTime(); await delay(1000 / connectionsPerSecond)) opening.push(open());
+for (; isTime(); await delay(1000 / Number(connectionsPerSecond))) opening.push(open());
 await Promise.race([Promise.all([...works, ...opening]), delay(2000)]);
 process.stdout.write(`${JSON.stringify(counts)}\n`);
 process.exit(0);
