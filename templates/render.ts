@@ -178,6 +178,8 @@ export const renderFirewall = template<{
         readonly connectionsBurst: number;
         readonly bytes: number;
         readonly bytesBurst: number;
+        readonly received: number;
+        readonly receivedBurst: number;
       }
     | false;
 }>("firewall.nft");

@@ -51,7 +51,12 @@ const bytesBurstSeconds = 8;
 /** Rates of outsiders' addresses, in nftables' syntax. */
 function outsidersRules(config: StackConfig, { outsiders, management }: BrokerConfig) {
   if (!outsiders) return false;
-  const { connectionsPerSecond: connections, bytesPerSecond: bytes, exempt } = outsiders;
+  const {
+    connectionsPerSecond: connections,
+    bytesPerSecond: bytes,
+    receivedBytesPerSecond: received,
+    exempt,
+  } = outsiders;
   const hosts = Object.values(config.hosts).map(({ address }) => address);
   return {
     trusted: [...new Set([...hosts, ...management.from, ...exempt])].join(", "),
@@ -59,6 +64,8 @@ function outsidersRules(config: StackConfig, { outsiders, management }: BrokerCo
     connectionsBurst: connections * connectionsBurstSeconds,
     bytes,
     bytesBurst: bytes * bytesBurstSeconds,
+    received,
+    receivedBurst: received * bytesBurstSeconds,
   };
 }
 

@@ -84,6 +84,6 @@ describe("the firewall", () => {
     Object.assign((values.virtualIps as Record<string, object>)["bunny-op"] ?? {}, { vrrp2: { authPass: "bunop" } });
     expect(rules(parseStackConfig(values, "lab4"))).not.toContain("vrrp");
     // A host without a virtual IP needs no rule.
-    expect(contentOf(hostOf("wxo-b1", fixtureConfig("lab4")), firewallRules).not.toContain("vrrp");
+    expect(contentOf(hostOf("wxo-b1", fixtureConfig("lab4")), firewallRules)).not.toContain("vrrp");
   });
 });

@@ -29,8 +29,9 @@ const outsiders = outsidersSchema.parse({});
 const password = "anonymous-of-the-tests";
 const feederPassword = "feeder-of-the-tests";
 const cluster = fixtureModel().clusters.find(({ name }) => name === "bunny") as ClusterModel;
+/** Fewer queues than by default: the client reaches the limit in seconds, and gets each announcement in each of them, without the firewall. */
 const limits = {
-  queuesMax: cluster.limits?.queuesMax ?? 0,
+  queuesMax: 30,
   users: cluster.limits?.users.filter(({ name }) => ["anonymous", "feeder"].includes(name)) ?? [],
 };
 let broker: LocalBroker;
@@ -173,12 +174,15 @@ test("a client that opens connections, declares queues and sends without end del
     const { stdout } = await run(process.execPath, [program, ...words, ...sizes], { maxBuffer: 1 << 20 });
     counts = JSON.parse(stdout);
   });
+  // Its queues are still there, and each flow of a test has queues of its own, which a stack's agents have already.
+  await broker.evaluate(limitsExpression({ ...limits, queuesMax: 2 * limits.queuesMax }));
   const after = await flow(40);
   const figures = [before, under, after].map(({ account }) => account.latencyMs);
   process.stdout.write(`hostile: ${JSON.stringify(counts)} closed to received ms: ${JSON.stringify(figures)}\n`);
 
   expect(counts.connections).toBeGreaterThan(0);
-  expect(counts.queues).toBeGreaterThan(0);
+  expect(counts.queues).toBeLessThan(limits.queuesMax);
+  expect(counts.queuesRefused).toBeGreaterThan(0);
   expect(counts.unacknowledged).toBeGreaterThan(0);
   expect(counts.largeRefused).toBe(1);
   const log = (await readFile(broker.logFile, "utf8")).slice(logBefore);
@@ -188,7 +192,7 @@ test("a client that opens connections, declares queues and sends without end del
     expect(account).toMatchObject({ lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 });
     expect(Object.keys(account.pulled)).toEqual([...flowPds]);
   }
-  // Broker, agents and the hostile client share two processors here.
-  expect(figures[1]?.p99).toBeLessThan(10_000);
-  expect(figures[2]?.p99).toBeLessThan(10 * Math.max(figures[0]?.p99 ?? 0, 100));
+  // Broker, agents and the hostile client share the processors of this machine, which may have other work.
+  expect(figures[1]?.p99).toBeLessThan(20_000);
+  expect(figures[2]?.p99).toBeLessThan(10 * Math.max(figures[0]?.p99 ?? 0, 500));
 });
