@@ -54,6 +54,7 @@ export interface RabbitmqConfValues {
   readonly keepaliveMs: number;
   readonly raftPollMs: number;
   readonly frameBytesMax: number;
+  readonly messageBytesMax: number | false;
   readonly heartbeatSeconds: number;
   readonly definitionsFile: string;
   /** On loopback; 0: no metrics. */
@@ -69,6 +70,8 @@ interface RabbitmqConfLdap {
   readonly number: number;
   readonly internalNumber: number;
   readonly internalDecides: boolean;
+  /** Another file has the backends. */
+  readonly listed: boolean;
   readonly servers: readonly Numbered[];
   readonly port: number;
   readonly useSsl: boolean;
@@ -165,6 +168,20 @@ export const renderFirewall = template<{
   ftpFrom: string;
   monitors: string;
   monitorPorts: string;
+  /** Hosts that announce the virtual IPs of this host; empty: any host may. */
+  vrrpPeers: string;
+  amqpPorts: string;
+  outsiders:
+    | {
+        readonly trusted: string;
+        readonly connections: number;
+        readonly connectionsBurst: number;
+        readonly bytes: number;
+        readonly bytesBurst: number;
+        readonly received: number;
+        readonly receivedBurst: number;
+      }
+    | false;
 }>("firewall.nft");
 
 /** Drop-in of nftables.service, which empties the ruleset: loads warren's rules again. */

@@ -51,7 +51,7 @@ describe("rabbitmq.conf", () => {
       partitionHandling: "pause_minority",
       loopbackUsers: [],
       management: { port: 15_673 },
-      backends: { first: "ldap", authorization: "internal" },
+      backends: { first: "ldap", authorization: "compatible" },
       ldap: { values: { servers: ["ldap-1", "ldap-2"], timeoutMs: 3000 }, useStartTls: true },
     });
   });

@@ -87,9 +87,9 @@ export type Backends = Required<Pick<LdapInput, "first" | "authorization">>;
 /** Chains of backends, each a letter for the password check and one for authorization: `l` LDAP, `i` the broker itself. */
 const chains: Readonly<Record<string, Backends | "internal only">> = {
   ii: "internal only",
-  "li ii": { first: "ldap", authorization: "internal" },
+  "li ii": { first: "ldap", authorization: "compatible" },
   "ll ii": { first: "ldap", authorization: "ldap" },
-  "ii li": { first: "internal", authorization: "internal" },
+  "ii li": { first: "internal", authorization: "compatible" },
   "ii ll": { first: "internal", authorization: "ldap" },
 };
 

@@ -10,13 +10,13 @@ describe("rabbitmq.config of the installation notes", () => {
   it("is read completely, except a setting that no supported broker has", () => {
     const settings = emptySettings();
     expect(listed(notesConfig, settings)).toEqual(["b:/f:10 rabbitmq_auth_backend_ldap.network"]);
-    expect(settings.backends).toEqual({ first: "ldap", authorization: "internal" });
+    expect(settings.backends).toEqual({ first: "ldap", authorization: "compatible" });
     const group = { inGroup: "cn=admin,dc=ec,dc=gc,dc=ca" };
-    expect(ldapSection(settings.ldap, { first: "ldap", authorization: "internal" })).toEqual({
+    expect(ldapSection(settings.ldap, { first: "ldap", authorization: "compatible" })).toEqual({
       servers: ["ldap-dev.cmc.ec.gc.ca"],
       port: 389,
       encryption: "none",
-      authorization: "internal",
+      authorization: "compatible",
       first: "ldap",
       log: "on",
       userDnPattern: `uid=\${username},ou=People,ou=depot,dc=ec,dc=gc,dc=ca`,
@@ -86,6 +86,6 @@ describe("Erlang terms of a broker", () => {
   it("of an incomplete LDAP configuration give no section", () => {
     const settings = emptySettings();
     listed('[{rabbitmq_auth_backend_ldap, [{servers, ["a"]}, {user_dn_pattern, "cn=x"}]}].', settings);
-    expect(ldapSection(settings.ldap, { first: "ldap", authorization: "internal" })).toBeUndefined();
+    expect(ldapSection(settings.ldap, { first: "ldap", authorization: "compatible" })).toBeUndefined();
   });
 });

@@ -14,11 +14,11 @@ export const deadLdapQuery: Rule = {
   find: (_, config) =>
     Object.entries(config.brokers).flatMap(([name, { ldap }]) => {
       const dead = accessQueries.filter((query) => ldap?.[query] !== undefined);
-      if (ldap?.authorization !== "internal" || dead.length === 0) return [];
+      if (ldap === undefined || ldap.authorization === "ldap" || dead.length === 0) return [];
       return [
         {
           path: `warren:brokers.${name}.ldap.${dead[0]}`,
-          message: `${list(dead)} never run, because \`authorization\` is internal`,
+          message: `${list(dead)} never run, because \`authorization\` is ${ldap.authorization}`,
         },
       ];
     }),

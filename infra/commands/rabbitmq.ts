@@ -34,6 +34,46 @@ export function importDefinitions(file: string): Command {
   return to("/dev/null", rabbitmqctl("import_definitions", file));
 }
 
+/** Limits that RabbitMQ has for a vhost and for each user; a user without limits has none. */
+export interface BrokerLimits {
+  readonly queuesMax: number;
+  readonly users: readonly {
+    readonly name: string;
+    readonly limits?: { readonly connectionsMax: number; readonly channelsMax: number };
+  }[];
+}
+
+/** Whom the broker's log names as the author of a change. */
+const actor = '<<"warren">>';
+const text = (value: string): string => `<<${JSON.stringify(value)}/utf8>>`;
+
+/**
+ * Erlang that sets the limits of vhost `/` and of all these users, in one start of the CLI. Connections and queues that exist stay, even if there
+ * are more. It fails for a user that doesn't exist.
+ */
+export function limitsExpression({ queuesMax, users }: BrokerLimits): string {
+  return [
+    `ok = rabbit_vhost_limit:parse_set(<<"/">>, ${text(JSON.stringify({ "max-queues": queuesMax }))}, ${actor})`,
+    ...users.map(({ name, limits }) =>
+      limits
+        ? `ok = rabbit_auth_backend_internal:set_user_limits(${text(name)}, ${text(JSON.stringify({ "max-connections": limits.connectionsMax, "max-channels": limits.channelsMax }))}, ${actor})`
+        : unlimited(name),
+    ),
+  ].join(", ");
+}
+
+/** Erlang that removes the same limits. A user that is gone has none. */
+export function noLimitsExpression({ users }: BrokerLimits): string {
+  const clear = users.flatMap(({ name, limits }) => (limits ? [`catch ${unlimited(name)}`] : []));
+  return [`rabbit_vhost_limit:clear(<<"/">>, ${actor})`, ...clear].join(", ");
+}
+
+const unlimited = (name: string): string =>
+  `ok = rabbit_auth_backend_internal:clear_user_limits(${text(name)}, <<"all">>, ${actor})`;
+
+/** Evaluates an expression in the local node. */
+export const evaluate = (expression: string): Command => to("/dev/null", rabbitmqctl("eval", `${expression}.`));
+
 /** Makes every client of a user reconnect. Unacknowledged messages are redelivered. */
 export function closeConnections(user: string, reason: string): Command {
   return to("/dev/null", rabbitmqctl("close_all_user_connections", user, reason));

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { addressSchema, nameSchema, portSchema } from "./hosts.ts";
 import { ldapSchema } from "./ldap.ts";
+import { outsidersSchema } from "./outsiders.ts";
 import { seriesNames } from "./series.ts";
 
 const permissionSettings = ["safe", "compatible"] as const;
@@ -85,7 +86,7 @@ const brokerFields = z.strictObject({
   administrator: z.string().min(1).default("root"),
   /** Users beside root, feeder, anonymous and guest, or other settings for one of these. */
   users: z.record(z.string().min(1), userSchema).default({}),
-  /** Create feeder, anonymous, guest and the replication policy; `false` for a broker with objects of its own. */
+  /** Create feeder, anonymous, guest, the replication policy and the bounds for outsiders; `false` for a broker with objects of its own. */
   standardObjects: z.boolean().default(true),
   exchanges: z.array(exchangeSchema).default([
     { name: "cmc", type: "topic" },
@@ -100,6 +101,8 @@ const brokerFields = z.strictObject({
   policies: z.array(policySchema).default([]),
   /** Limits that no policy and no client can raise, e.g. `max-length-bytes` and `expires` of clients' queues. */
   operatorPolicies: z.array(policySchema).default([]),
+  /** Bounds for outsiders; `false`: none. Default: those of each key with `standardObjects`, else none. */
+  outsiders: z.union([z.literal(false), outsidersSchema]).optional(),
   /** Users that may log in only from the broker's own host. `[]` opens the default user to the network. */
   loopbackUsers: z.array(z.string().min(1)).default(["guest"]),
   /** Default: `autoheal` for two members, which can't form a majority, else `pause_minority`. */
@@ -115,7 +118,8 @@ const brokerFields = z.strictObject({
 /** One RabbitMQ cluster; a single member is a cluster of one. */
 export const brokerSchema = brokerFields.transform((broker) => {
   const port = broker.management.port ?? (broker.tls ? 15_671 : 15_672);
-  return { ...broker, management: { ...broker.management, port } };
+  const outsiders = broker.outsiders ?? (broker.standardObjects ? outsidersSchema.parse({}) : false);
+  return { ...broker, outsiders, management: { ...broker.management, port } };
 });
 
 export const brokersSchema = z.record(nameSchema, brokerSchema);

@@ -27,8 +27,12 @@ const fields = z.strictObject({
    * own users, who don't wait for a server that is down. `ldap` is the original order.
    */
   first: z.enum(["internal", "ldap"]).default("internal"),
-  /** What authorizes an LDAP user: the broker's own permissions, or the queries below. */
-  authorization: z.enum(["internal", "ldap"]).default("internal"),
+  /**
+   * What authorizes an LDAP user: the broker's own permissions, or the queries below (`ldap`). With `internal` the directory lets in users with
+   * `ldap: true` only. `compatible` writes the old terms, by which an entry that is called like one of the broker's own users, such as `feeder`, has
+   * that user's permissions.
+   */
+  authorization: z.enum(["internal", "compatible", "ldap"]).default("internal"),
   /** Tags that LDAP assigns in addition to those under `users`; a tag without a query is not assigned. */
   tags: z.record(z.string().regex(/^[a-z_]+$/, "expected a tag, e.g. management"), ldapQuerySchema).default({}),
   /** Run only with `authorization: ldap`; default: allowed. */

@@ -55,7 +55,7 @@ const ldap = {
   encryption: "none",
   first: "ldap",
   userDnPattern: `uid=\${username},ou=People,ou=depot,dc=ec,dc=gc,dc=ca`,
-  authorization: "internal",
+  authorization: "compatible",
 };
 
 const admin = { inGroup: "cn=admin,dc=ec,dc=gc,dc=ca" };
@@ -95,6 +95,7 @@ describe("the configuration of a 3.10 broker", () => {
       setting("cluster_partition_handling", atom("autoheal")),
       setting("cluster_keepalive_interval", 100),
       setting("frame_max", 32_768),
+      setting("max_message_size", 16 * 1024 * 1024),
       setting("heartbeat", 10),
       setting("log", [setting("categories", [setting("connection", [setting("level", atom("error"))])])]),
       setting("load_definitions", "/etc/rabbitmq/warren-definitions.json"),
@@ -205,6 +206,7 @@ describe("the configuration of a 4.0 broker", () => {
       "cluster_keepalive_interval = 100",
       "raft.adaptive_failure_detector.poll_interval = 250",
       "frame_max = 32768",
+      "max_message_size = 16777216",
       "heartbeat = 10",
       "log.connection.level = error",
       "load_definitions = /etc/rabbitmq/warren-definitions.json",
@@ -297,6 +299,24 @@ describe("the configuration of a 4.0 broker", () => {
         ]),
       );
     }
+  });
+
+  it("asks the directory for the stack's LDAP users only, whatever their names contain, unless `authorization` is compatible", () => {
+    const rest = {
+      ldap: { ...ldap, first: "internal", authorization: "internal" },
+      users: { "jo.x": { ldap: true }, michel: { ldap: true } },
+    };
+    const backends = [
+      atom("rabbit_auth_backend_internal"),
+      tuple(atom("rabbit_auth_backend_ldap"), [atom("rabbit_auth_backend_internal"), atom("rabbit_auth_backend_ldap")]),
+    ];
+    const query = tuple(atom("match"), setting("string", `\${username}`), setting("string", "^(jo\\.x|michel)$"));
+    const newer = termsOf(files("4.0", rest), "/etc/rabbitmq/advanced.config");
+    expect(valueAt(newer, "rabbit", "auth_backends")).toEqual(backends);
+    expect(conf(rest).filter((line) => line.startsWith("auth_backends"))).toEqual([]);
+    expect(valueAt(newer, "rabbitmq_auth_backend_ldap", "vhost_access_query")).toEqual(query);
+    expect(config(rest, "rabbit", "auth_backends")).toEqual(backends);
+    expect(config(rest, "rabbitmq_auth_backend_ldap", "vhost_access_query")).toEqual(query);
   });
 
   it("lets LDAP authorize its users if configured", () => {

@@ -89,7 +89,9 @@ function ldapValues(ldap: LdapSettings): Exclude<RabbitmqConfValues["ldap"], fal
   return {
     number: ldap.first === "ldap" ? 1 : 2,
     internalNumber: ldap.first === "ldap" ? 2 : 1,
-    internalDecides: ldap.authorization === "internal",
+    internalDecides: ldap.authorization === "compatible",
+    // advanced.config has the backends.
+    listed: ldap.authorization === "internal",
     servers: numbered(ldap.servers),
     port: ldap.port,
     useSsl: ldap.encryption === "ldaps",

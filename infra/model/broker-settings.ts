@@ -4,6 +4,7 @@ import type { LdapConfig } from "../config/ldap.ts";
 import type { LdapQuery } from "../config/ldap-query.ts";
 import { traitsOf } from "../config/series.ts";
 import { timingSchema } from "../config/virtual-ips.ts";
+import { literally } from "./permissions.ts";
 import { brokerCertificateFile, caFile } from "./tls.ts";
 
 /** A broker's own configuration, independent of its file format. */
@@ -29,6 +30,8 @@ export interface BrokerSettings {
   readonly heartbeatSeconds: number;
   /** Bytes of an AMQP frame, which bounds the headers and arguments that a client may send. */
   readonly frameBytesMax: number;
+  /** Bytes of a message's body; false: RabbitMQ's own limit. */
+  readonly messageBytesMax: number | false;
   readonly definitionsFile: string;
   /** Of queues that clients declare without one. */
   readonly defaultQueueType: "classic" | "quorum";
@@ -66,7 +69,7 @@ export interface LdapSettings {
   /** Writes the old `{network, true}` too, which RabbitMQ ignores. */
   readonly oldNetworkTerm: boolean;
   readonly first: LdapConfig["first"];
-  /** `internal`: LDAP only checks the password; `ldap`: it also authorizes users. */
+  /** `compatible`: LDAP only checks the password; `internal`: and that the name is one of its users; `ldap`: it also authorizes users. */
   readonly authorization: LdapConfig["authorization"];
   readonly groupLookupBase?: string;
   readonly tagQueries: readonly { readonly tag: string; readonly query: LdapQuery }[];
@@ -136,11 +139,12 @@ export function brokerSettings(
     // Clients of a lost host are disconnected after two missed heartbeats.
     heartbeatSeconds: 10,
     frameBytesMax,
+    messageBytesMax: broker.outsiders ? broker.outsiders.messageBytesMax : false,
     definitionsFile,
     defaultQueueType: broker.defaultQueueType,
     loopbackUsers: broker.loopbackUsers,
     refuseAnonymous: traitsOf(broker.series).anonymousMechanism,
-    ...(broker.ldap ? { ldap: ldapSettings(broker.ldap) } : {}),
+    ...(broker.ldap ? { ldap: ldapSettings(broker.ldap, ldapUsers(broker)) } : {}),
     ...(metricsPort === undefined ? {} : { metricsPort }),
   };
 }
@@ -149,7 +153,18 @@ export function brokerSettings(
 const partitionHandlingOf = (broker: BrokerConfig) =>
   broker.partitionHandling ?? (broker.members.length === 2 ? "autoheal" : "pause_minority");
 
-function ldapSettings(ldap: LdapConfig): LdapSettings {
+/** Users whose password LDAP checks. */
+const ldapUsers = ({ users }: BrokerConfig): string[] =>
+  Object.entries(users).flatMap(([name, { ldap }]) => (ldap ? [name] : []));
+
+/**
+ * A query that the directory answers for these names only. Without it an entry called like one of the broker's own users, such as `feeder`, would
+ * have that user's permissions with the entry's password.
+ */
+const onlyFor = (names: readonly string[]): LdapQuery =>
+  names.length === 0 ? false : { match: [`\${username}`, `^(${names.map(literally).join("|")})$`] };
+
+function ldapSettings(ldap: LdapConfig, users: readonly string[]): LdapSettings {
   const [server = "", ...others] = ldap.servers;
   // After StartTLS Erlang knows only the server's address, so it needs the name to verify the certificate. That works for a single server only.
   const serverName = others.length === 0 && !/^[\d.]+$|:/.test(server) ? { serverName: server } : {};
@@ -172,10 +187,14 @@ function ldapSettings(ldap: LdapConfig): LdapSettings {
       tag,
       query,
     })),
-    accessQueries: [
-      { name: "vhost_access_query", query: ldap.vhostAccess },
-      { name: "resource_access_query", query: ldap.resourceAccess },
-      { name: "topic_access_query", query: ldap.topicAccess },
-    ].flatMap(({ name, query }) => (query === undefined ? [] : [{ name, query }])),
+    // With `compatible` the broker never asks them.
+    accessQueries: (ldap.authorization === "internal"
+      ? [{ name: "vhost_access_query", query: onlyFor(users) }]
+      : [
+          { name: "vhost_access_query", query: ldap.vhostAccess },
+          { name: "resource_access_query", query: ldap.resourceAccess },
+          { name: "topic_access_query", query: ldap.topicAccess },
+        ]
+    ).flatMap(({ name, query }) => (query === undefined ? [] : [{ name, query }])),
   };
 }

@@ -23,6 +23,7 @@ export function configTerms(settings: BrokerSettings): Term {
 export function advancedTerms(settings: BrokerSettings): Term | undefined {
   const { ldap } = settings;
   const applications = [
+    ...(ldap?.authorization === "internal" ? [setting("rabbit", [setting("auth_backends", backendTerms(ldap))])] : []),
     ...(ldap ? [setting("rabbitmq_auth_backend_ldap", directoryTerms(ldap))] : []),
     ...kernelTerms(settings),
   ];
@@ -73,6 +74,7 @@ function rabbitTerms(settings: BrokerSettings): Term[] {
         ]
       : []),
     setting("frame_max", settings.frameBytesMax),
+    ...(settings.messageBytesMax ? [setting("max_message_size", settings.messageBytesMax)] : []),
     setting("heartbeat", settings.heartbeatSeconds),
     setting("log", [setting("categories", [setting("connection", [setting("level", atom("error"))])])]),
     setting("load_definitions", settings.definitionsFile),
@@ -84,9 +86,16 @@ function rabbitTerms(settings: BrokerSettings): Term[] {
   ];
 }
 
-/** Backends in order; a pair names the backends for authentication and for authorization. */
+/**
+ * Backends in order; a pair names the backend for authentication and those for authorization, all of which must agree: the broker's own
+ * permissions come first, and LDAP adds whether the name is one of its users.
+ */
 function backendTerms({ first, authorization }: LdapSettings): Term[] {
-  const viaLdap = authorization === "ldap" ? ldapBackend : tuple(ldapBackend, internalBackend);
+  const viaLdap = {
+    internal: tuple(ldapBackend, [internalBackend, ldapBackend]),
+    compatible: tuple(ldapBackend, internalBackend),
+    ldap: ldapBackend,
+  }[authorization];
   return first === "ldap" ? [viaLdap, internalBackend] : [internalBackend, viaLdap];
 }
 

@@ -6,18 +6,25 @@ import { hasPassword, passwordOf, type StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
 import { agentQueues, knownQueues } from "./agent-queues.ts";
 import { announcedBindings } from "./announced.ts";
+import { outsidersLimits, outsidersPolicies } from "./outsiders.ts";
 import { ownPermissions, permissionsOf, queueManagerPermissions } from "./permissions.ts";
 import type { ClusterModel, PolicyModel, UserModel } from "./types.ts";
 
 /** The clusters of a stack with their users, exchanges, queues and policies. */
 export function clusterModels(config: StackConfig): ClusterModel[] {
-  return Object.entries(config.brokers).map(([name, broker]) => ({
+  return Object.entries(config.brokers).map(([name, broker]) => clusterModel(config, name, broker));
+}
+
+function clusterModel(config: StackConfig, name: string, broker: BrokerConfig): ClusterModel {
+  const users = usersOf(config, name, broker);
+  const limits = outsidersLimits(config, name, users);
+  return {
     name,
     series: broker.series,
     members: broker.members.map((host) => ({ host, address: config.hosts[host]?.address ?? host })),
     management: { scheme: broker.tls ? "https" : "http", port: broker.management.port },
     administrator: { name: broker.administrator, password: passwordOf(config, broker.administrator, name) },
-    users: usersOf(config, name, broker),
+    users,
     agentUser: config.announcements.user,
     exchanges: broker.exchanges,
     exchangeBindings: dataServers(config).flatMap((server) =>
@@ -25,10 +32,11 @@ export function clusterModels(config: StackConfig): ClusterModel[] {
     ),
     queues: broker.queues.map((queue) => typed(queue, broker)),
     policies: [...(broker.standardObjects ? standardPolicies(broker) : []), ...broker.policies],
-    operatorPolicies: broker.operatorPolicies,
+    operatorPolicies: [...outsidersPolicies(broker), ...broker.operatorPolicies],
+    ...(limits ? { limits } : {}),
     agentQueues: agentQueues(config, name),
     ...(broker.members.every((host) => config.hosts[host]?.adopted?.["rabbitmq-server"]) ? { found: true } : {}),
-  }));
+  };
 }
 
 /** The broker would add the type of its own accord, and report it as an argument. */

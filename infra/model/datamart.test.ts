@@ -114,7 +114,9 @@ describe("its broker", () => {
 
   it("limits queues of clients, whatever they declare", () => {
     expect(cluster?.operatorPolicies).toEqual([
-      expect.objectContaining({ definition: { "max-length-bytes": 50_000_000, expires: 604_800_000 } }),
+      expect.objectContaining({
+        definition: { "max-length": 25_000, "max-length-bytes": 50_000_000, expires: 604_800_000 },
+      }),
     ]);
     expect(cluster?.policies).toEqual([]);
   });

@@ -36,7 +36,40 @@ function monitorRules(config: StackConfig, host: string): { readonly monitors: s
 const managementPorts = ({ port, plainPort }: BrokerConfig["management"]): string =>
   plainPort === undefined ? `${port}` : `{ ${port}, ${plainPort} }`;
 
-/** Restricts a member's internal ports to members. AMQP is not among them: its listener's address controls access. */
+/** Hosts that can hold the virtual IPs of this host. Hosts with the old VRRP need not be in the stack, so with it any host may announce. */
+function vrrpPeers({ virtualIps, hosts }: StackConfig, host: string): string {
+  const own = Object.values(virtualIps).filter(({ priorities }) => host in priorities);
+  if (own.some(({ vrrp2 }) => vrrp2)) return "";
+  const names = new Set(own.flatMap(({ priorities }) => Object.keys(priorities)));
+  return [...names].map((name) => hosts[name]?.address ?? name).join(", ");
+}
+
+/** Bursts in seconds of the rate: clients of a site, which share an address, reconnect at once. */
+const connectionsBurstSeconds = 10;
+const bytesBurstSeconds = 8;
+
+/** Rates of outsiders' addresses, in nftables' syntax. */
+function outsidersRules(config: StackConfig, { outsiders, management }: BrokerConfig) {
+  if (!outsiders) return false;
+  const {
+    connectionsPerSecond: connections,
+    bytesPerSecond: bytes,
+    receivedBytesPerSecond: received,
+    exempt,
+  } = outsiders;
+  const hosts = Object.values(config.hosts).map(({ address }) => address);
+  return {
+    trusted: [...new Set([...hosts, ...management.from, ...exempt])].join(", "),
+    connections,
+    connectionsBurst: connections * connectionsBurstSeconds,
+    bytes,
+    bytesBurst: bytes * bytesBurstSeconds,
+    received,
+    receivedBurst: received * bytesBurstSeconds,
+  };
+}
+
+/** Restricts a member's internal ports to members. AMQP is not among them: its listener's address controls access, and outsiders have a rate. */
 export function firewallPart({ config, host }: PartContext): HostPart {
   const broker = Object.values(config.brokers).find(({ members }) => members.includes(host));
   if (!broker?.firewall) return {};
@@ -48,6 +81,9 @@ export function firewallPart({ config, host }: PartContext): HostPart {
     managementFrom: management.from.join(", "),
     ...ftpRules(config, host),
     ...monitorRules(config, host),
+    vrrpPeers: vrrpPeers(config, host),
+    amqpPorts: [broker.port, ...(broker.tls ? [broker.tlsPort] : [])].join(", "),
+    outsiders: outsidersRules(config, broker),
   });
   const nft = "/usr/sbin/nft";
   // Before packages, because the broker's first start waits for the unit, and nft is installed with the same packages.

@@ -19,6 +19,9 @@ export const memberStep = (cluster: string): string => `member of ${cluster}`;
 /** The step on each member that removes all other nodes from the cluster. */
 export const rollStep = (cluster: string): string => `members of ${cluster}`;
 
+/** The step that sets the limits of a cluster's users and queues. */
+export const limitsStep = (cluster: string): string => `limits of ${cluster}`;
+
 /** The unit that keeps the firewall's rules in the kernel, and their file. */
 export const firewallUnit = "warren-firewall.service";
 export const firewallRules = "/etc/warren/firewall.nft";

@@ -4,6 +4,7 @@ import { configSchema as senderSchema } from "../../agents/sender/config.ts";
 import { chainOf, queueDirectoriesOf } from "../../scripts/inspect/snapshot/chain.ts";
 import { parseStackConfig } from "../config/index.ts";
 import { contentOf, exporterUnits, fixtureConfig, fixtureModel, hostOf, monitorUnits, stackValues } from "./fixture.ts";
+import { firewallRules } from "./names.ts";
 import { certificateNeeds } from "./tls.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests change it
@@ -75,7 +76,9 @@ describe("two public data servers", () => {
 
   it("change nothing on the hosts of the first one, except for px and hosts files", () => {
     const before = fixtureModel(fixtureConfig("lab")).hosts.find(({ name }) => name === "wxo-b1");
-    const files = (host: typeof before) => host?.files.filter(({ path }) => path !== "/etc/hosts");
+    // Firewalls trust every host of the stack.
+    const files = (host: typeof before) =>
+      host?.files.filter(({ path }) => path !== firewallRules && path !== "/etc/hosts");
     expect(files(hostOf("wxo-b1", config))).toEqual(files(before));
     const px = (given = config) => hostOf("px-1", given).files;
     const former = px(fixtureConfig("lab")).filter(({ path }) => path.includes("dd-notify"));

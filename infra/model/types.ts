@@ -127,6 +127,20 @@ export interface QueueModel {
 }
 
 /** A queue that agents declare. */
+/** Limits of a cluster that policies can't express. */
+export interface LimitsModel {
+  /** Queues on `/`. */
+  readonly queuesMax: number;
+  /** Connections and channels of each user of the model; a user without an entry has no limit. */
+  readonly users: readonly UserLimitsModel[];
+}
+
+export interface UserLimitsModel {
+  readonly name: string;
+  /** Absent: unlimited. */
+  readonly limits?: { readonly connectionsMax: number; readonly channelsMax: number };
+}
+
 export interface AgentQueueModel extends QueueModel {
   /** The only agent that declares it; absent: any dispatcher does. */
   readonly declaredBy?: { readonly host: string; readonly unit: string };
@@ -147,6 +161,8 @@ export interface ClusterModel {
   readonly queues: readonly QueueModel[];
   readonly policies: readonly PolicyModel[];
   readonly operatorPolicies: readonly PolicyModel[];
+  /** Absent: warren sets and clears none. */
+  readonly limits?: LimitsModel;
   /** Queues that agents declare, by name and binding: observed, not created. */
   readonly agentQueues: readonly AgentQueueModel[];
   /** Existed before warren: its objects are recorded, not created. */

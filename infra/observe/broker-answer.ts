@@ -9,6 +9,9 @@ const nodeSchema = z.object({
 
 const values = z.record(z.string(), z.unknown()).default({});
 
+/** Limits of a user or vhost by RabbitMQ's names, e.g. `max-queues`. Erlang may write an empty map as a list. */
+const limits = z.union([z.record(z.string(), z.number()), z.tuple([]).transform((): Record<string, number> => ({}))]);
+
 /** Content of a policy, or of an operator policy, which is among the parameters. */
 const bounds = z.object({
   pattern: z.string(),
@@ -25,6 +28,7 @@ const definitionsSchema = z.object({
       password_hash: z.string().default(""),
       hashing_algorithm: z.string().nullish(),
       tags: z.union([z.array(z.string()), z.string()]).default([]),
+      limits: limits.optional(),
     }),
   ),
   permissions: z.array(
@@ -55,11 +59,15 @@ export interface ObservedNode {
   readonly plugins?: readonly string[];
 }
 
+export type Limits = Readonly<Record<string, number>>;
+
 export interface ObservedUser {
   readonly name: string;
   readonly passwordHash: string;
   readonly hashingAlgorithm: string;
   readonly tags: readonly string[];
+  /** By RabbitMQ's names: `max-connections`, `max-channels`. */
+  readonly limits: Limits;
 }
 
 export interface ObservedPolicy {
@@ -83,6 +91,8 @@ export interface ObservedObjects {
   }[];
   readonly policies: readonly ObservedPolicy[];
   readonly operatorPolicies: readonly ObservedPolicy[];
+  /** Limits of vhosts. */
+  readonly vhostLimits: readonly { readonly vhost: string; readonly limits: Limits }[];
   readonly queues: readonly {
     readonly name: string;
     readonly vhost: string;
@@ -134,6 +144,7 @@ export function parseObjects(answer: unknown): ObservedObjects {
       // Users created before 3.6 have no algorithm, which means MD5.
       hashingAlgorithm: user.hashing_algorithm ?? "rabbit_password_hashing_md5",
       tags: (typeof user.tags === "string" ? user.tags.split(",") : user.tags).filter((tag) => tag !== ""),
+      limits: user.limits ?? {},
     })),
     permissions: found.permissions,
     policies: found.policies.map(({ "apply-to": applyTo, ...policy }) => ({ ...policy, applyTo })),
@@ -142,6 +153,9 @@ export function parseObjects(answer: unknown): ObservedObjects {
       const { "apply-to": applyTo, ...policy } = parsed(bounds, value, "operator policies");
       return [{ name, vhost, ...policy, applyTo }];
     }),
+    vhostLimits: found.parameters.flatMap(({ vhost, component, value }) =>
+      component === "vhost-limits" ? [{ vhost, limits: parsed(limits, value, "limits") }] : [],
+    ),
     queues: found.queues,
     exchanges: found.exchanges,
     bindings: found.bindings.flatMap((binding) =>

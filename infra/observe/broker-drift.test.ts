@@ -145,7 +145,10 @@ describe("objects of a cluster", () => {
     [
       "users",
       (found) => ({
-        users: [...found.users, { name: "eve", passwordHash: "", hashingAlgorithm: "", tags: ["administrator"] }],
+        users: [
+          ...found.users,
+          { name: "eve", passwordHash: "", hashingAlgorithm: "", tags: ["administrator"], limits: {} },
+        ],
       }),
       ["user eve [administrator]"],
     ],

@@ -7,10 +7,11 @@ import type {
   ExchangeModel,
   PolicyModel,
   QueueModel,
+  UserLimitsModel,
   UserModel,
 } from "../model/types.ts";
 import { matchesHash } from "../plugins/rabbitmq/password-hash.ts";
-import type { ObservedObjects, ObservedPolicy } from "./broker-answer.ts";
+import type { Limits, ObservedObjects, ObservedPolicy } from "./broker-answer.ts";
 
 /** A difference of one thing of a cluster. Texts are for people and contain neither passwords nor hashes. */
 export interface ObjectDrift {
@@ -33,6 +34,26 @@ export function objectDrift(cluster: ClusterModel, found: ObservedObjects): Obje
     ...cluster.operatorPolicies.flatMap((policy) => policyDrift("operator policy", policy, found.operatorPolicies)),
   ];
 }
+
+/** A user's limits by RabbitMQ's names. */
+export const limitsOf = (user: UserLimitsModel | undefined): Limits =>
+  user?.limits ? { "max-connections": user.limits.connectionsMax, "max-channels": user.limits.channelsMax } : {};
+
+/** Differences of a cluster's limits, as sentences. A user that is gone is created without limits. */
+export function limitsDrift({ limits }: ClusterModel, found: ObservedObjects): string[] {
+  if (!limits) return [];
+  const vhosts = inVhost(found.vhostLimits)[0]?.limits ?? {};
+  return [
+    ...differing("vhost /", { "max-queues": limits.queuesMax }, vhosts),
+    ...limits.users.flatMap((user) => {
+      const actual = found.users.find(({ name }) => name === user.name)?.limits ?? {};
+      return differing(`user ${user.name}`, limitsOf(user), actual);
+    }),
+  ];
+}
+
+const differing = (thing: string, wanted: Limits, actual: Limits): string[] =>
+  sorted(wanted) === sorted(actual) ? [] : [`limits of ${thing} ${sorted(actual)} instead of ${sorted(wanted)}`];
 
 export interface AgentQueueDrift extends ObjectDrift {
   /** The only agent that can declare it; absent: any dispatcher can. */

@@ -4,8 +4,9 @@ import { fixtureModel } from "../model/fixture.ts";
 import { brokerPackage } from "../model/names.ts";
 import type { ClusterModel, HostModel } from "../model/types.ts";
 import type { ClusterObservation, MemberView, Silent } from "./broker.ts";
+import type { ObservedObjects } from "./broker-answer.ts";
 import { findDrift } from "./find-drift.ts";
-import { healthyCluster } from "./fixture.ts";
+import { healthyCluster, healthyObjects } from "./fixture.ts";
 import type { Observations } from "./index.ts";
 import { managementHosts } from "./management-hosts.ts";
 import type { Observation } from "./observation.ts";
@@ -92,6 +93,7 @@ const nothing = {
   permissions: [],
   policies: [],
   operatorPolicies: [],
+  vhostLimits: [],
   queues: [],
   exchanges: [],
   bindings: [],
@@ -268,6 +270,19 @@ describe("findDrift", () => {
       views: { bunny1: { nodes }, bunny2: { nodes } },
     });
     expect(unmanaged).toEqual({ bunny: ["node rabbit@hare"], "hosts of virtual IPs": ["address 192.0.2.7 on bunny2"] });
+  });
+
+  it("finds limits that differ, which a step of the first member repairs, also for a user that is created again", () => {
+    const stepsOf = (by: Partial<ObservedObjects>) => {
+      const views = { bunny1: { objects: { ...healthyObjects(cluster), ...by } }, bunny2: silent("ECONNREFUSED") };
+      return found({ views }).steps;
+    };
+    const wanted = `{"max-queues":${cluster.limits?.queuesMax}}`;
+    expect(stepsOf({ vhostLimits: [] })).toEqual([`bunny1 limits of bunny: limits of vhost / {} instead of ${wanted}`]);
+    const users = healthyObjects(cluster).users.filter(({ name }) => name !== "anonymous");
+    expect(stepsOf({ users })).toEqual([
+      'bunny1 limits of bunny: limits of user anonymous {} instead of {"max-channels":1000,"max-connections":500}',
+    ]);
   });
 
   it("finds a plugin that is enabled but not running", () => {

@@ -1,8 +1,23 @@
 import type { Unreachable } from "../hosts/ask.ts";
-import { brokerPackage, brokerUnit, dispatcherUnit, keepalivedUnit, memberStep, pluginsFile } from "../model/names.ts";
+import {
+  brokerPackage,
+  brokerUnit,
+  dispatcherUnit,
+  keepalivedUnit,
+  limitsStep,
+  memberStep,
+  pluginsFile,
+} from "../model/names.ts";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import type { BrokerObservations, ClusterObservation } from "./broker.ts";
-import { type AgentQueueDrift, agentQueueDrift, isDispatchers, objectDrift, unmanagedObjects } from "./broker-drift.ts";
+import {
+  type AgentQueueDrift,
+  agentQueueDrift,
+  isDispatchers,
+  limitsDrift,
+  objectDrift,
+  unmanagedObjects,
+} from "./broker-drift.ts";
 import { hostDrift } from "./drift.ts";
 import { DriftCollector, type HostDrifts } from "./host-drifts.ts";
 import type { Observations } from "./index.ts";
@@ -48,6 +63,7 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
     warnings.push(
       ...objectDrifts.map(({ thing, difference }) => `${cluster.name} has drifted: ${thing}: ${difference}`),
     );
+    warnings.push(...noteLimits(cluster, limitsDrift(cluster, objects), drift));
     // An exchange that is recreated loses the agents' bindings.
     const rebound = objectDrifts.flatMap((drift) => boundTo(cluster, drift.thing).map((by) => ({ ...drift, ...by })));
     // A queue on a node that is down is not reported, and returns with the node.
@@ -115,6 +131,14 @@ function noteLeft(cluster: ClusterModel, left: MemberDrift["left"], drift: Drift
     const followed = drift.hosts.get(host)?.has(brokerUnit) ?? false;
     return !followed && drift.note(host, step, [difference]) ? [] : [`${host} has drifted: ${step}: ${difference}`];
   });
+}
+
+/** @returns warnings if the first member, where the step runs, could not be observed */
+function noteLimits(cluster: ClusterModel, differences: readonly string[], drift: DriftCollector): string[] {
+  const step = limitsStep(cluster.name);
+  const host = cluster.members[0]?.host ?? "";
+  if (differences.length === 0 || drift.note(host, step, differences)) return [];
+  return [`${cluster.name} has drifted: ${differences.join("; ")}`];
 }
 
 /** A broker may be down inside an active unit without any member reporting it. Its host then shows it. */

@@ -198,12 +198,15 @@ describe("the objects of a broker", () => {
       vhost: "/",
       policy: { pattern: "^cmc\\.", definition: { "ha-mode": "all" } },
     });
-    expect(names("rabbitmq:index/operatorPolicy:OperatorPolicy")).toEqual(["wxo-b1 operator policy clients"]);
+    expect(names("rabbitmq:index/operatorPolicy:OperatorPolicy")).toEqual([
+      "wxo-b1 operator policy outsiders",
+      "bunny operator policy outsiders",
+    ]);
     expect(names("rabbitmq:index/binding:Binding")).toHaveLength(6);
     expect(named("wxo-b1 binding of exchange xpublic to cmc by v03.#").inputs).toMatchObject({
       ...{ source: "cmc", destination: "xpublic", destinationType: "exchange", routingKey: "v03.#" },
     });
-    expect(objects()).toHaveLength(29);
+    expect(objects()).toHaveLength(30);
   });
 
   it("leave guest without permissions and without a tag", () => {
@@ -227,6 +230,8 @@ describe("the objects of a broker", () => {
     ["wxo-b1", /^(px(?!.*(auditor|monitor|page))|wxo|client)/],
   ])("of %s come only before the agents that need them", (cluster, units) => {
     const waiting = commands().filter((one) => one.dependencies.includes(`${cluster} exchange cmc`));
+    const limits = waiting.findIndex(({ name }) => name.endsWith(` limits of ${cluster}`));
+    expect(waiting.splice(limits, 1)[0]?.dependencies).toContain(`${cluster} user anonymous`);
     const agents = planned.filter(
       ({ name, step }) => units.test(name) && /^warren-(?!firewall|vip).*\.service$/.test(step.name),
     );

@@ -2,7 +2,8 @@ import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { type Command, render } from "../commands/command.ts";
 import { fixtureConfig, fixtureModel } from "../model/fixture.ts";
-import { hostSteps, memberSteps } from "./host-steps.ts";
+import type { ClusterModel } from "../model/types.ts";
+import { hostSteps, limitsSteps, memberSteps } from "./host-steps.ts";
 
 const model = fixtureModel(fixtureConfig());
 const stepsOf = (name: string) => {
@@ -166,10 +167,30 @@ describe("memberSteps", () => {
   });
 });
 
+describe("limitsSteps", () => {
+  const [cluster] = model.clusters as [ClusterModel];
+
+  it("set all limits by the first member, when the users exist, and remove them with the setting", () => {
+    const [{ host, step: one }, ...others] = limitsSteps(cluster) as [ReturnType<typeof limitsSteps>[0]];
+    expect(others).toEqual([]);
+    expect([host, one.name, one.afterBroker]).toEqual(["bunny1", "limits of bunny", "bunny"]);
+    const set = render(one.create);
+    expect(set).toContain('set_user_limits(<<"anonymous"/utf8>>, <<"{\\"max-connections\\":500,');
+    expect(set).toContain('clear_user_limits(<<"feeder"/utf8>>, <<"all">>');
+    expect([one.renew, one.repair].map(render)).toEqual([set, set]);
+    expect(render(one.remove ?? { kind: "run", argv: [] })).toContain("rabbit_vhost_limit:clear");
+  });
+
+  it("are none for a cluster without bounds", () => {
+    const { limits: _, ...unlimited } = cluster;
+    expect(limitsSteps(unlimited)).toEqual([]);
+  });
+});
+
 it("every command is valid POSIX shell", () => {
   const steps = [
     ...model.hosts.flatMap((host) => stepsOf(host.name)),
-    ...model.clusters.flatMap((cluster) => memberSteps(cluster).map((one) => one.step)),
+    ...model.clusters.flatMap((cluster) => [...memberSteps(cluster), ...limitsSteps(cluster)].map((one) => one.step)),
   ];
   const texts = steps
     .flatMap((one) => [

@@ -19,7 +19,14 @@ import {
   startMember,
 } from "../commands/membership.ts";
 import { installPackages, makeAccount, purgePackages } from "../commands/packages.ts";
-import { closeConnections, importDefinitions, startBroker } from "../commands/rabbitmq.ts";
+import {
+  closeConnections,
+  evaluate,
+  importDefinitions,
+  limitsExpression,
+  noLimitsExpression,
+  startBroker,
+} from "../commands/rabbitmq.ts";
 import {
   bringUnit,
   renewPackagedUnit,
@@ -38,6 +45,7 @@ import {
   definitionsFile,
   firewallRules,
   firewallUnit,
+  limitsStep,
   memberStep,
   packagesName,
   rollStep,
@@ -304,4 +312,29 @@ export function memberSteps(cluster: ClusterModel): { readonly host: string; rea
       },
     };
   });
+}
+
+/** The step that sets a cluster's limits, on its first member: all members share them. None for a cluster without limits. */
+export function limitsSteps({ name, members, limits }: ClusterModel): { readonly host: string; readonly step: Step }[] {
+  const [first] = members;
+  if (!first || !limits) return [];
+  const set = evaluate(limitsExpression(limits));
+  return [
+    {
+      host: first.host,
+      step: {
+        name: limitsStep(name),
+        create: set,
+        renew: set,
+        repair: set,
+        remove: evaluate(noLimitsExpression(limits)),
+        timeoutSeconds: unitTimeoutSeconds,
+        after: [],
+        // A user has limits once it exists.
+        afterBroker: name,
+        content: [JSON.stringify(limits)],
+        follows: [],
+      },
+    },
+  ];
 }

@@ -3,7 +3,7 @@ import { memberStep } from "../model/names.ts";
 import type { EnvironmentModel } from "../model/types.ts";
 import type { HostDrifts, Repair, StepDrift } from "../observe/host-drifts.ts";
 import { foundStep } from "./found.ts";
-import { hostSteps, memberSteps } from "./host-steps.ts";
+import { hostSteps, limitsSteps, memberSteps } from "./host-steps.ts";
 import { refusedStep } from "./refused.ts";
 import type { Step } from "./step.ts";
 
@@ -69,6 +69,9 @@ export function planSteps(
       const asFound = drift !== undefined && !drift.has(made.name);
       const step = cluster.found ? foundStep(made, asFound && !kept[name]) : made;
       planned.push(planStep({ name, host, step, ...previousName(host, name) }, drift?.get(step.name)));
+    }
+    for (const { host, step } of limitsSteps(cluster)) {
+      planned.push(planStep({ name: stepName(host, step.name), host, step }, drifts.get(host)?.get(step.name)));
     }
   }
   return planned.map(withTurns);

@@ -118,8 +118,13 @@ export const rows: readonly DriftRow[] = [
     ]),
     mirrored: true,
   },
-  inBroker("DELETE", "operator-policies/%2F/clients", undefined, "wxo-b1").reported([
-    "operator policy clients",
+  // The user that is gone, too, has no limits.
+  row("bunny1", () => callBroker("DELETE", "vhost-limits/%2F/max-queues"), [
+    "limits of bunny",
+    /limits of vhost \/ \{\} instead of \{"max-queues":\d+\}; limits of user anonymous/,
+  ]),
+  inBroker("DELETE", "operator-policies/%2F/outsiders", undefined, "wxo-b1").reported([
+    "operator policy outsiders",
     "is gone",
   ]),
 ];

@@ -54,7 +54,7 @@ export const loginChapters: readonly Chapter[] = [
       },
       {
         line: "{auth_backends, [{rabbit_auth_backend_ldap, rabbit_auth_backend_internal}, rabbit_auth_backend_internal]}",
-        does: "LDAP checks the password, and the broker's own permissions apply; the broker checks its own users first; `first: ldap` restores the old order",
+        does: "LDAP checks the password, and the broker's own permissions apply; the broker checks its own users first; `first: ldap` restores the old order, and `authorization: compatible` the old terms",
         proofs: [
           [directory, "internal user, right password"],
           [directory, "in the clear, LDAP first: the old text"],

@@ -20,6 +20,11 @@ export const keepalived: DebianProgram = {
   installed: "/usr/sbin/keepalived",
   packages: ["keepalived", "libnl-3-200", "libnl-genl-3-200", "libsnmp40", "libsensors5", "libpci3"],
 };
+/** Its schemas and modules are beside it, in `etc/ldap/schema` and `usr/lib/ldap`. */
+export const slapd: DebianProgram = {
+  installed: "/usr/sbin/slapd",
+  packages: ["slapd", "libltdl7", "libodbc2", "libwrap0"],
+};
 /** Its modules are beside it, in `usr/lib/apache2/modules`. */
 export const apache: DebianProgram = {
   installed: "/usr/sbin/apache2",

@@ -24,6 +24,8 @@ const all = definitionsSchema.parse({
   parameters: [
     { ...inRoot("by-hand"), component: "operator_policy" },
     { ...inRoot("move"), component: "shovel" },
+    { ...inRoot("limits"), component: "vhost-limits" },
+    { name: "limits", vhost: "other", component: "vhost-limits" },
   ],
   global_parameters: [{ name: "cluster_name" }, { name: "internal_cluster_id" }, { name: "mqtt" }],
   policies: [...bunny.policies.map(({ name }) => inRoot(name)), inRoot("by-hand")],
@@ -50,6 +52,7 @@ it("definitions that the config or an agent declares are left out, all others ar
     "permissions of partner",
     "operator_policy by-hand",
     "shovel move",
+    "vhost-limits limits in other",
     "global parameter mqtt",
     "policy by-hand",
     "exchange partner.in",

@@ -35,7 +35,7 @@ export type Definitions = z.infer<typeof definitionsSchema>;
 
 type Model = Pick<
   ClusterModel,
-  "administrator" | "users" | "exchanges" | "queues" | "agentQueues" | "policies" | "operatorPolicies"
+  "administrator" | "users" | "exchanges" | "queues" | "agentQueues" | "policies" | "operatorPolicies" | "limits"
 >;
 
 /** Parameters that differ between brokers, so they are never imported. */
@@ -65,7 +65,10 @@ export function undeclared(all: Definitions, model: Model): Definitions {
     users: all.users.filter(({ name }) => !users.has(name)),
     vhosts: all.vhosts.filter(({ name }) => name !== declaredVhost),
     permissions: all.permissions.filter(({ user, vhost }) => vhost !== declaredVhost || !users.has(user)),
-    parameters: all.parameters.filter((one) => one.component !== "operator_policy" || !operatorPolicies(one)),
+    parameters: all.parameters.filter((one) => {
+      if (one.component === "vhost-limits") return !model.limits || one.vhost !== declaredVhost;
+      return one.component !== "operator_policy" || !operatorPolicies(one);
+    }),
     global_parameters: all.global_parameters.filter(({ name }) => !ownParameters.has(name)),
     policies: all.policies.filter((one) => !isOurs(policies)(one)),
     queues: all.queues.filter((one) => !isOurs(queueNames)(one) && !isLeftLedger(one.name)),

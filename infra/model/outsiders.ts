@@ -1,0 +1,53 @@
+import { twinUser } from "../config/announcements.ts";
+import type { BrokerConfig } from "../config/brokers.ts";
+import { queueManagerUser } from "../config/datamart.ts";
+import type { StackConfig } from "../config/index.ts";
+import { hasPullers, knownQueues } from "./agent-queues.ts";
+import type { LimitsModel, PolicyModel, UserModel } from "./types.ts";
+
+/** Names of queues that outsiders make; no agent that stays makes one. Pullers have queues like these, which are empty all the time. */
+const outsidersQueues = "^(q_anonymous|amq\\.gen-)";
+const policyName = "outsiders";
+
+/** The operator policy for outsiders' queues, whatever their clients declare. A policy of this name in the config replaces it. */
+export function outsidersPolicies({ outsiders, operatorPolicies }: BrokerConfig): PolicyModel[] {
+  if (!outsiders || operatorPolicies.some(({ name }) => name === policyName)) return [];
+  return [
+    {
+      name: policyName,
+      pattern: outsidersQueues,
+      applyTo: "queues",
+      priority: 0,
+      definition: {
+        "max-length": outsiders.queueMessagesMax,
+        "max-length-bytes": outsiders.queueBytesMax,
+        expires: outsiders.queueUnusedSeconds * 1000,
+      },
+    },
+  ];
+}
+
+/**
+ * Limits of a cluster for outsiders; undefined if it has none. The limit of queues counts all queues, so that of the stack's own is added: agents'
+ * queues are durable and stay, and declaring an existing queue is never refused. A puller's queue for questions ends with its connection, so each
+ * puller has a second one in reserve.
+ *
+ * @param users of the cluster
+ */
+export function outsidersLimits(
+  config: StackConfig,
+  cluster: string,
+  users: readonly UserModel[],
+): LimitsModel | undefined {
+  const { outsiders, users: given = {}, administrator } = config.brokers[cluster] ?? {};
+  if (!outsiders) return undefined;
+  const agents = config.announcements.user;
+  const own = new Set([administrator, agents, twinUser(agents), queueManagerUser]);
+  const isOutsider = (name: string) => !own.has(name) && (name === "anonymous" || name in given);
+  const { connectionsMax, channelsMax } = outsiders;
+  const pullers = hasPullers(config) ? Object.values(config.hosts).filter(({ roles }) => roles.includes("pds")) : [];
+  return {
+    queuesMax: outsiders.queuesMax + knownQueues(config, cluster).length + 2 * pullers.length,
+    users: users.map(({ name }) => (isOutsider(name) ? { name, limits: { connectionsMax, channelsMax } } : { name })),
+  };
+}

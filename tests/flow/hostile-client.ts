@@ -1,0 +1,91 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type Channel, type ChannelModel, connect } from "amqplib";
+
+// A program: `node hostile-client.ts URL EXCHANGE SECONDS CONNECTIONS_PER_SECOND BYTES_PER_SECOND MESSAGE_BYTES`. It does what it may, as often as
+// it can, and prints what was accepted and refused as one line of JSON. It runs in a process of its own, so that it doesn't slow its test down.
+
+const [, , url = "", exchange = "", seconds = "", connectionsPerSecond = "", bytesPerSecond = "", messageBytes = ""] =
+  process.argv;
+const queuesWanted = 10_000;
+const declaringChannels = 16;
+const ended = Date.now() + Number(seconds) * 1000;
+const counts = {
+  ...{ connections: 0, connectionsRefused: 0, queues: 0, queuesRefused: 0, published: 0, unacknowledged: 0 },
+  largeRefused: 0,
+};
+/** Of the last queue. */
+let number = 0;
+const isTime = () => Date.now() < ended;
+
+async function open(): Promise<ChannelModel | undefined> {
+  try {
+    const connection = await connect(url, { timeout: 10_000 });
+    connection.on("error", () => {});
+    counts.connections += 1;
+    return connection;
+  } catch {
+    counts.connectionsRefused += 1;
+    return undefined;
+  }
+}
+
+/** A refusal closes the channel. */
+async function channelOf(connection: ChannelModel): Promise<Channel> {
+  const channel = await connection.createChannel();
+  channel.on("error", () => {});
+  return channel;
+}
+
+/** Queues that get each announcement, with consumers that never acknowledge. */
+async function declareQueues(connection: ChannelModel): Promise<void> {
+  let channel = await channelOf(connection);
+  while (number < queuesWanted && isTime()) {
+    number += 1;
+    const queue = `q_anonymous.hostile.${number}`;
+    try {
+      await channel.assertQueue(queue, { durable: true });
+      counts.queues += 1;
+      await channel.bindQueue(queue, exchange, "#");
+      await channel.consume(queue, () => {
+        counts.unacknowledged += 1;
+      });
+    } catch {
+      counts.queuesRefused += 1;
+      channel = await channelOf(connection);
+    }
+  }
+}
+
+/** Messages of the greatest size to itself by an exchange of its own, and one that is too large. */
+async function publish(connection: ChannelModel): Promise<void> {
+  const body = Buffer.alloc(Number(messageBytes), "x");
+  const own = "q_anonymous.hostile";
+  const tooLarge = await channelOf(connection);
+  await tooLarge.assertExchange(own, "fanout", { durable: false });
+  const closed = new Promise<void>((resolve) => tooLarge.once("close", resolve));
+  tooLarge.publish(own, "", Buffer.concat([body, Buffer.from("x")]));
+  await closed;
+  counts.largeRefused += 1;
+  const channel = await channelOf(connection);
+  await channel.assertQueue(own, { durable: true });
+  await channel.bindQueue(own, own, "");
+  await channel.consume(own, () => {
+    counts.unacknowledged += 1;
+  });
+  for (; isTime(); counts.published++) {
+    if (!channel.publish(own, "", body, { persistent: true })) {
+      await Promise.race([new Promise((resolve) => channel.once("drain", resolve)), delay(ended - Date.now())]);
+    }
+    await delay((body.length / Number(bytesPerSecond)) * 1000);
+  }
+}
+
+const [first, second] = [await open(), await open()];
+if (!first || !second) throw new Error("no connection");
+const declaring = Array.from({ length: declaringChannels }, () => declareQueues(first));
+const works = [...declaring, publish(second)].map((work) => work.catch(() => {}));
+const opening: Promise<unknown>[] = [];
+for (; isTime(); await delay(1000 / Number(connectionsPerSecond))) opening.push(open());
+await Promise.race([Promise.all([...works, ...opening]), delay(2000)]);
+process.stdout.write(`${JSON.stringify(counts)}\n`);
+process.exit(0);
