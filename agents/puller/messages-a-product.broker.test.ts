@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { Bench } from "../../tests/rigs/agents-bench.ts";
+import { messagesOf } from "../../tests/rigs/broker-messages.ts";
 import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 
 // What a product costs the broker, counted by the broker itself. Not counted: copies for auditors and for a second dispatcher's ledger.
@@ -23,23 +24,10 @@ beforeEach(async () => {
 });
 afterEach(() => bench.close());
 
-type Counter = "messages_received_total" | "messages_delivered_total";
-
-/** Of the broker, since its start. */
-async function count(counter: Counter): Promise<number> {
-  const all = "maps:values(rabbit_global_counters:overview())";
-  const answer = await broker.evaluate(`lists:sum([maps:get(${counter}, One, 0) || One <- ${all}])`);
-  const [, messages] = /^\{ok,(\d+)\}$/.exec(answer) ?? [];
-  if (messages === undefined) throw new Error(`the broker did not report ${counter}: ${answer}`);
-  return Number(messages);
-}
-
-const counts = async () => [await count("messages_received_total"), await count("messages_delivered_total")] as const;
-
 test("a product from two radar servers is four messages to the broker and five from it", async () => {
   const dispatcher = await bench.startDispatcher();
   const pullers = [await bench.startPuller("a"), await bench.startPuller("b")];
-  const [receivedBefore, deliveredBefore] = await counts();
+  const before = await messagesOf(broker);
   for (let number = 0; number < products; number++)
     for (const server of [bench.urp1, bench.urp2]) await bench.announce("input", server, `p${number}`);
   await expect.poll(() => bench.products.length, waiting).toBe(products);
@@ -53,12 +41,12 @@ test("a product from two radar servers is four messages to the broker and five f
   };
   await expect.poll(receipts, waiting).toBe(products);
   // Two announcements, the dispatcher's, and the receipt.
-  const read = async () => (await count("messages_delivered_total")) - deliveredBefore;
+  const read = async () => (await messagesOf(broker)).delivered - before.delivered;
   await expect.poll(read, waiting).toBeGreaterThanOrEqual(5 * products);
-  const [received, delivered] = await counts();
-  expect(received - receivedBefore).toBeGreaterThanOrEqual(4 * products);
-  expect(received - receivedBefore).toBeLessThanOrEqual(4 * products + besides);
+  const { received, delivered } = await messagesOf(broker);
+  expect(received - before.received).toBeGreaterThanOrEqual(4 * products);
+  expect(received - before.received).toBeLessThanOrEqual(4 * products + besides);
   // The same, and copies of the last two for the ledger.
-  expect(delivered - deliveredBefore).toBeLessThanOrEqual(5 * products + besides);
+  expect(delivered - before.delivered).toBeLessThanOrEqual(5 * products + besides);
   await dispatcher.stop();
 });

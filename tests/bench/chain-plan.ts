@@ -1,0 +1,18 @@
+/** One measurement: products at a rate through agents that were just started. */
+export interface ChainLoad {
+  readonly name: string;
+  readonly products: number;
+  readonly ratePerSecond: number;
+}
+
+/** More than the chain can do: its products arrive as fast as they can. */
+const burstPerSecond = 2000;
+
+export const fullChainPlan: readonly ChainLoad[] = [
+  { name: "burst", products: 2000, ratePerSecond: burstPerSecond },
+  { name: "20/s", products: 600, ratePerSecond: 20 },
+  { name: "50/s", products: 1500, ratePerSecond: 50 },
+];
+
+/** Only to test the bench: its figures mean little. */
+export const quickChainPlan: readonly ChainLoad[] = [{ name: "burst", products: 40, ratePerSecond: burstPerSecond }];
