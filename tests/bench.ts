@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { defineChain } from "./bench/chain-verb.ts";
+import { defineChain, defineRest } from "./bench/chain-verb.ts";
 import { defineDeliver } from "./bench/deliver-verb.ts";
 import { defineDispatch } from "./bench/dispatch-verb.ts";
 import { definePreview } from "./bench/preview-verb.ts";
@@ -14,4 +14,5 @@ export function define(command: Command): void {
   defineWatch(command);
   defineDeliver(command);
   definePreview(command);
+  defineRest(command);
 }

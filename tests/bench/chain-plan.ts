@@ -16,3 +16,7 @@ export const fullChainPlan: readonly ChainLoad[] = [
 
 /** Only to test the bench: its figures mean little. */
 export const quickChainPlan: readonly ChainLoad[] = [{ name: "burst", products: 40, ratePerSecond: burstPerSecond }];
+
+/** `bench rest`: each product after two seconds in which nothing happened. */
+export const restPlan: readonly ChainLoad[] = [{ name: "one in 2 s", products: 50, ratePerSecond: 0.5 }];
+export const quickRestPlan: readonly ChainLoad[] = [{ name: "one in 2 s", products: 3, ratePerSecond: 0.5 }];
