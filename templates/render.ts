@@ -244,6 +244,8 @@ export interface AgentServiceValues {
   readonly watchdogSeconds: number;
   /** The program that signals its exit to keepalived; may be empty. */
   readonly standBack: string;
+  /** Its program is run with `--after-end` when its process has ended. */
+  readonly afterEnd: boolean;
   /** Folders outside its state that the agent writes to, separated by spaces; may be empty. */
   readonly writable: string;
   /** Seconds until systemd kills an agent that doesn't stop: longer than the agent's own deadline. */

@@ -13,14 +13,18 @@ import { type Answer, Metrics, serveMetrics } from "./metrics.ts";
 import { Pace } from "./pace.ts";
 import { SystemNotify } from "./system-notify.ts";
 
-/** What an agent is started with. */
-export interface AgentContext<C> {
+/** What is left of an agent whose process has ended. */
+export interface EndedContext<C> {
   readonly config: C;
   readonly log: Log;
-  readonly metrics: Metrics;
-  readonly lifeCycle: LifeCycle;
   /** Where the agent may keep files across restarts. No other process has it. */
   readonly stateDirectory: string;
+}
+
+/** What an agent is started with. */
+export interface AgentContext<C> extends EndedContext<C> {
+  readonly metrics: Metrics;
+  readonly lifeCycle: LifeCycle;
 }
 
 /** A started agent. */
@@ -43,6 +47,11 @@ export interface AgentProgram<S extends z.ZodType<RunConfig>> {
   /** For an agent that logs in to more than a broker: logs in and exits. @returns its findings. @throws UserError if the login is refused */
   logIn?(config: z.infer<S>): Promise<string>;
   /**
+   * For an agent that owes others something after its process has ended: run by its unit before the next start, unless the process has
+   * settled everything. Its time is a part of each restart.
+   */
+  afterEnd?(context: EndedContext<z.infer<S>>): Promise<void>;
+  /**
    * For an agent with a journal of products: the journal's entries, oldest first. Reads without a lock, also while the agent writes; an
    * unfinished end is skipped. May skip entries that are not selected. @throws UserError, or the system's error for a file
    */
@@ -54,8 +63,8 @@ const statusIntervalMs = 2000;
 const closeTimeoutMs = 2000;
 
 /**
- * Runs an agent: `--config FILE` in the foreground until a signal, `--check-config`, `--print-schema`, and for some agents `--log-in` or
- * `--export`. Resolves to the exit code: 0 for a complete drain, 1 for a failure, 2 for a wrong command line or config.
+ * Runs an agent: `--config FILE` in the foreground until a signal, `--check-config`, `--print-schema`, and for some agents `--log-in`,
+ * `--export` or `--after-end`. Resolves to the exit code: 0 for a complete drain, 1 for a failure, 2 for a wrong command line or config.
  */
 export async function runAgent<S extends z.ZodType<RunConfig>>(
   program: AgentProgram<S>,
@@ -86,6 +95,11 @@ export async function runAgent<S extends z.ZodType<RunConfig>>(
       process.stdout.write(`${await program.logIn(config)}\n`);
       return 0;
     }
+    if (options.afterEnd && program.afterEnd) {
+      // Set by systemd. A process that has drained owes nobody anything.
+      if (process.env.SERVICE_RESULT !== "success") await inItsPlace(program, config, options.config);
+      return 0;
+    }
     return await live(program, config, options.config);
   } catch (error) {
     const userError = error instanceof UserError ? error : explainSystemFault(program.name, error);
@@ -108,6 +122,7 @@ interface Options {
   readonly config: string;
   readonly checkConfig: boolean;
   readonly logIn: boolean;
+  readonly afterEnd: boolean;
   readonly printSchema: boolean;
   /** With `--export`. */
   readonly selection?: Selection;
@@ -116,13 +131,15 @@ interface Options {
 interface Abilities {
   readonly name: string;
   readonly logIn?: unknown;
+  readonly afterEnd?: unknown;
   readonly exportJournal?: unknown;
 }
 
-function parseOptions({ name, logIn, exportJournal }: Abilities, argv: readonly string[]): Options {
+function parseOptions({ name, logIn, afterEnd, exportJournal }: Abilities, argv: readonly string[]): Options {
   const others = [
     "--check-config",
     ...(logIn ? ["--log-in"] : []),
+    ...(afterEnd ? ["--after-end"] : []),
     ...(exportJournal ? ["--export [--since TIME] [--key KEY]"] : []),
   ];
   const usage = `usage: ${name} --config FILE [${others.join(" | ")}] | --print-schema`;
@@ -134,6 +151,7 @@ function parseOptions({ name, logIn, exportJournal }: Abilities, argv: readonly 
         config: { type: "string" },
         "check-config": { type: "boolean", default: false },
         ...(logIn ? { "log-in": { type: "boolean", default: false } } : {}),
+        ...(afterEnd ? { "after-end": { type: "boolean", default: false } } : {}),
         export: { type: "boolean", default: false },
         since: { type: "string" },
         key: { type: "string" },
@@ -150,6 +168,7 @@ function parseOptions({ name, logIn, exportJournal }: Abilities, argv: readonly 
       config: values.config ?? "",
       checkConfig: values["check-config"],
       logIn: values["log-in"] === true,
+      afterEnd: values["after-end"] === true,
       printSchema: print,
       ...(values.export ? { selection } : {}),
     };
@@ -167,6 +186,21 @@ function stateDirectoryOf(name: string, configFile: string): string {
 
 const lockRemedy =
   "stop that process, or give this one a state folder of its own: another name for its config, or STATE_DIRECTORY";
+
+/** Does what an ended process left to do, as the only user of its state folder. */
+async function inItsPlace<S extends z.ZodType<RunConfig>>(
+  { name, afterEnd }: AgentProgram<S>,
+  config: z.infer<S>,
+  configFile: string,
+): Promise<void> {
+  const stateDirectory = stateDirectoryOf(name, configFile);
+  const lock = await lockFolder(stateDirectory, lockRemedy);
+  try {
+    await afterEnd?.({ config, log: createLog(name, config.log), stateDirectory });
+  } finally {
+    await lock.release();
+  }
+}
 
 async function live<S extends z.ZodType<RunConfig>>(
   program: AgentProgram<S>,

@@ -9,6 +9,7 @@ import { SideNotices } from "../lib/side-notices.ts";
 import { Alternates } from "./alternates.ts";
 import { type Config, configSchema } from "./config.ts";
 import { Downloader } from "./download.ts";
+import { answerLast } from "./last-answers.ts";
 import { openNotices } from "./notices.ts";
 import { openPeers } from "./open-peers.ts";
 import { exportPlaced, openPlaced } from "./open-placed.ts";
@@ -88,6 +89,6 @@ function nowMs(): number {
 const exportJournal = ({ receiverQueueDirectory }: Config, stateDirectory: string) =>
   exportPlaced({ receiverQueueDirectory, stateDirectory });
 
-const program = { name: "puller", configSchema, start, exportJournal };
+const program = { name: "puller", configSchema, start, exportJournal, afterEnd: answerLast };
 export const main = (argv: readonly string[]) => runAgent(program, argv);
 if (import.meta.main) process.exit(await main(process.argv.slice(2)));

@@ -17,6 +17,8 @@ export interface OpenPeersOptions {
   readonly log: Log;
   readonly standingOf: (about: Inquiry, answerNow: AbortSignal) => Promise<Standing>;
   readonly onSilent: (others: readonly string[]) => void;
+  /** The other pullers can ask this one from now on; called again after each loss of the connection. */
+  readonly onConnected?: () => void;
 }
 
 /** The other pullers, as this one sees them. */
@@ -50,7 +52,10 @@ export function openPeers(options: OpenPeersOptions): OpenPeers {
   });
   const line = new PeerLine({
     ...{ session, notices, exchange, topic, log },
-    onConnected: () => peers.connected(),
+    onConnected: () => {
+      peers.connected();
+      options.onConnected?.();
+    },
     onDisconnected: () => peers.disconnected(),
     onRefused: () => peers.refused(),
     onMessage: (message) => peers.onMessage(message),

@@ -1,3 +1,5 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import type { AgentProcess } from "../../tests/rigs/agent-process.ts";
@@ -8,7 +10,7 @@ import type { Message } from "../lib/subscription.ts";
 import { parsePeerMessage } from "./peer-message.ts";
 
 // Two pullers as processes whose connections to a real broker end at the worst moment: when the product is in its folder and the
-// broker does not have the ack yet. Not proved here: a puller that never comes back (see peers.test.ts), and brokers of several
+// broker does not have the ack yet. Not proved here: a host that never comes back (see peers.test.ts), and brokers of several
 // members.
 
 const names = ["a", "b"] as const;
@@ -94,6 +96,53 @@ test("nor if the puller that has it died and is back", async () => {
   gates[placer].cutFromClients();
   await expectPlacedOnce(other);
 });
+
+test("nor if it died and does not start again: its unit answers from its journal, at once", async () => {
+  const { placer, other } = await placedUnheard();
+  await pullers[placer].die();
+  gates[placer].cutFromClients();
+  await expect.poll(() => questions().length, waiting).toBeGreaterThan(0);
+  await pullers[placer].afterEnd();
+  await expectPlacedOnce(other);
+});
+
+test("the same if its file has been ingested since, which leaves only the journal", async () => {
+  const { placer, other } = await placedUnheard();
+  await pullers[placer].die();
+  for (const file of readdirSync(bench.folderOf(placer))) rmSync(join(bench.folderOf(placer), file));
+  gates[placer].cutFromClients();
+  await pullers[placer].afterEnd();
+  await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
+  expect(bench.productsOf(other)).toEqual([]);
+});
+
+test("a product whose puller died while it pulled it, and does not start again, is pulled by another once the unit has answered", async () => {
+  const asked = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
+  bench.urp1.beforeAnswer = () => {
+    asked.resolve();
+    return held.promise;
+  };
+  await bench.announce("notify", bench.urp1, "p");
+  await asked.promise;
+  const placer = await busyPuller();
+  const other = placer === "a" ? "b" : "a";
+  await pullers[placer].die();
+  await expect.poll(() => questions().length, waiting).toBeGreaterThan(0);
+  bench.urp1.beforeAnswer = () => {};
+  expect(bench.products).toEqual([]);
+  await pullers[placer].afterEnd();
+  held.resolve();
+  await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
+  expect(bench.productsOf(other)).toHaveLength(1);
+});
+
+/** The one that has an unfinished file. */
+async function busyPuller(): Promise<Name> {
+  const busy = () => names.find((name) => readdirSync(bench.folderOf(name)).length > 0);
+  await expect.poll(busy, waiting).toBeDefined();
+  return busy() as Name;
+}
 
 test("a product that no puller has placed is pulled as soon as all others have answered", async () => {
   const asked = Promise.withResolvers<void>();

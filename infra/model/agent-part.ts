@@ -103,6 +103,8 @@ export interface AgentShell {
   readonly watchdogSeconds?: number;
   /** Program that informs keepalived of its exit. */
   readonly standBack?: string;
+  /** Its program has `--after-end`. */
+  readonly afterEnd?: boolean;
   /** Units of other hosts, as `HOST UNIT`, that are restarted before. */
   readonly turn?: readonly string[];
   /** The same, but only if their hosts could be observed: an unreachable host delays no other. */
@@ -145,6 +147,7 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
         writable: shell.writable ?? "",
         watchdogSeconds: shell.watchdogSeconds ?? 30,
         standBack: shell.standBack ?? "",
+        afterEnd: shell.afterEnd ?? false,
         // Later than the agent's own deadline.
         stopSeconds: shutdownTimeoutMs / 1000 + 5,
       }),

@@ -161,6 +161,7 @@ export function pullerPart(context: PartContext): HostPart {
     account: productAccount,
     ...atAnnouncements(context),
     writable: announcements.receiverDirectory,
+    afterEnd: true,
     turnAsked: pullerBefore(context),
     own: inOrderOf(pullerSchema, own),
   });

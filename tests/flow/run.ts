@@ -36,6 +36,9 @@ export interface FlowOptions {
   readonly stream: ProgressStream;
   /** `stage`: for tests that disturb the run. */
   readonly onProgress?: (progress: Progress, stage: Pick<Stage, "agents" | "servers">) => void;
+  /** Called when all agents are ready, before the first product, and after the last arrival, while they still run: for measurements. */
+  readonly onReady?: (stage: Pick<Stage, "agents">) => Promise<void>;
+  readonly onArrived?: (stage: Pick<Stage, "agents">) => Promise<void>;
 }
 
 export interface FlowResult extends RunResult {
@@ -55,6 +58,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
     const directory = await mkdtemp(join(tmpdir(), "warren-flow-"));
     cleanup.add(() => (keepDirectory ? undefined : rm(directory, { recursive: true, force: true })));
     const stage = await setStage(options, directory, cleanup, clock);
+    await options.onReady?.(stage);
     options.onStep?.(`sending ${options.plan.products.length} products`);
     const result = await whileAgentsRun(stage, options.signal, (signal) =>
       runProducts({
@@ -62,7 +66,10 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
         ...stage,
         signal,
         seconds: clock.seconds,
-        beforeCount: () => stage.stopAgents(),
+        beforeCount: async () => {
+          await options.onArrived?.(stage);
+          await stage.stopAgents();
+        },
         onProgress: (progress) => options.onProgress?.(progress, stage),
       }),
     );

@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createWriteStream, existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { UserError } from "../../agents/lib/errors.ts";
 import { logEvents } from "../../agents/lib/log-events.ts";
 
@@ -99,6 +100,19 @@ export class AgentProcess {
     await this.#closed;
   }
 
+  /** SIGKILL, without a restart. Resolves when the process is dead and its last output is read. */
+  async die(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    await this.kill();
+  }
+
+  /** Runs the program once more with `--after-end`, as its unit does after it has died. Rejects if that fails. */
+  async afterEnd(): Promise<void> {
+    const argv = [this.#program, "--config", this.#configFile, "--after-end"];
+    await promisify(execFile)(process.execPath, argv, { env: { ...this.#environment, SERVICE_RESULT: "signal" } });
+  }
+
   /** SIGTERM, so that it drains; SIGKILL if that takes too long. Can be called repeatedly. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -114,15 +128,22 @@ export class AgentProcess {
     return join(this.#directory, `${this.spec.agent}.json`);
   }
 
+  get #program(): string {
+    return fileURLToPath(new URL(`../../agents/${this.spec.agent}/main.ts`, import.meta.url));
+  }
+
+  get #environment(): NodeJS.ProcessEnv {
+    const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+    // Without the compile cache, half of an agent's start is compilation, and a run has ten agents.
+    return { PATH, HOME, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), STATE_DIRECTORY: this.stateDirectory };
+  }
+
   #spawn(): void {
     if (this.#stopping) return;
-    const main = fileURLToPath(new URL(`../../agents/${this.spec.agent}/main.ts`, import.meta.url));
-    const argv = [process.execPath, ...(this.spec.nodeOptions ?? []), main, "--config", this.#configFile];
+    const argv = [process.execPath, ...(this.spec.nodeOptions ?? []), this.#program, "--config", this.#configFile];
     const [command = "", ...args] = existsSync(setpriv) ? [setpriv, "--pdeathsig", "TERM", "--", ...argv] : argv;
-    // Without the compile cache, half of an agent's start is compilation, and a run has ten agents.
-    const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
     const child = spawn(command, args, {
-      env: { PATH, HOME, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), STATE_DIRECTORY: this.stateDirectory },
+      env: this.#environment,
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });

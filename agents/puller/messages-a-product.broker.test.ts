@@ -1,0 +1,52 @@
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { Bench } from "../../tests/rigs/agents-bench.ts";
+import { messagesOf } from "../../tests/rigs/broker-messages.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
+
+// What a product costs the broker, counted by the broker itself. Not counted: copies for auditors and for a second dispatcher's ledger.
+
+/** Seconds on an idle machine; the limit is for a busy one. */
+const waiting = { timeout: 100_000, interval: 20 };
+const products = 100;
+/** Takeover markers and the like, whatever the number of products. */
+const besides = 20;
+
+let broker: LocalBroker;
+let bench: Bench;
+
+beforeAll(async () => {
+  broker = await sharedBroker();
+});
+beforeEach(async () => {
+  bench = new Bench(broker, 1);
+  await bench.open();
+});
+afterEach(() => bench.close());
+
+test("a product from two radar servers is four messages to the broker and five from it", async () => {
+  const dispatcher = await bench.startDispatcher();
+  const pullers = [await bench.startPuller("a"), await bench.startPuller("b")];
+  const before = await messagesOf(broker);
+  for (let number = 0; number < products; number++)
+    for (const server of [bench.urp1, bench.urp2]) await bench.announce("input", server, `p${number}`);
+  await expect.poll(() => bench.products.length, waiting).toBe(products);
+  await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
+  const receipts = async () => {
+    const metrics = await Promise.all(pullers.map((puller) => bench.ask(puller, "metrics")));
+    const confirmed = metrics.map(
+      (text) => /^warren_puller_receipts_total\{outcome="confirmed"\} (\d+)$/m.exec(text)?.[1],
+    );
+    return confirmed.reduce((sum, one) => sum + Number(one ?? 0), 0);
+  };
+  await expect.poll(receipts, waiting).toBe(products);
+  // Two announcements, the dispatcher's, and the receipt.
+  const read = async () => (await messagesOf(broker)).delivered - before.delivered;
+  await expect.poll(read, waiting).toBeGreaterThanOrEqual(5 * products);
+  const { received, delivered } = await messagesOf(broker);
+  expect(received - before.received).toBeGreaterThanOrEqual(4 * products);
+  expect(received - before.received).toBeLessThanOrEqual(4 * products + besides);
+  // The same, and copies of the last two for the ledger.
+  expect(delivered - before.delivered).toBeLessThanOrEqual(5 * products + besides);
+  await dispatcher.stop();
+});

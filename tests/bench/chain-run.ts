@@ -1,0 +1,97 @@
+import { UserError } from "../../agents/lib/errors.ts";
+import { isGood } from "../../scripts/traffic/accounting.ts";
+import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { firstObservationOf } from "../../scripts/traffic/names.ts";
+import { planProducts } from "../../scripts/traffic/plan.ts";
+import { loadSamples, type Samples } from "../../scripts/traffic/samples.ts";
+import { flowUrps, runFlow } from "../flow/run.ts";
+import { type BrokerMessages, messagesOf } from "../rigs/broker-messages.ts";
+import type { ChainLoad } from "./chain-plan.ts";
+import { type ChainAgent, type ChainResult, chainAgents, type Measured } from "./chain-report.ts";
+import { type BenchSteps, cleanly } from "./cleanly.ts";
+import { cpuSeconds, residentBytes } from "./usage.ts";
+
+export interface ChainBenchOptions extends BenchSteps {
+  readonly plan: readonly ChainLoad[];
+}
+
+/** Messages that the tap of a flow gets of each product: two announcements, and what is dispatched. */
+const tappedPerProduct = flowUrps.length + 1;
+/** Discards the progress line. */
+const stream = { write: () => {} };
+
+/** Measures one load after the other, each with agents that were just started, on one broker. Everything is removed afterwards. */
+export function runChainBench({ plan, signal, onStep }: ChainBenchOptions): Promise<ChainResult> {
+  return cleanly(signal, async (cleanup) => {
+    const samples = await loadSamples();
+    onStep("starting a broker");
+    const broker = await startLocalBroker({ onProgress: onStep });
+    cleanup.add(() => broker.stop());
+    // RabbitMQ's default; the local broker has less.
+    await broker.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.4)");
+    const measured: Measured[] = [];
+    for (const load of plan) {
+      signal.throwIfAborted();
+      onStep(`${load.name}: ${load.products} products`);
+      measured.push(await measure(load, broker, samples, signal));
+    }
+    return { brokerVersion: broker.version, measured };
+  });
+}
+
+interface Sample {
+  readonly cpu: Readonly<Record<ChainAgent | "broker", number>>;
+  readonly resident: Readonly<Record<ChainAgent | "broker", number>>;
+  readonly messages: BrokerMessages;
+}
+
+async function measure(load: ChainLoad, broker: LocalBroker, samples: Samples, signal: AbortSignal): Promise<Measured> {
+  const { products: count, ratePerSecond } = load;
+  const firstObservation = firstObservationOf(new Date());
+  const plan = planProducts({ urps: [...flowUrps], count, ratePerSecond, seed: 1, firstObservation }, samples);
+  let before: Sample | undefined;
+  let after: Sample | undefined;
+  const { account, outcome, directory } = await runFlow({
+    ...{ plan, samples, broker: broker.url, keep: false, signal, stream },
+    onReady: async ({ agents }) => {
+      before = await sample(agents, broker);
+    },
+    onArrived: async ({ agents }) => {
+      after = await sample(agents, broker);
+    },
+  });
+  signal.throwIfAborted();
+  if (!isGood(account) || outcome !== "complete" || !before || !after)
+    throw new UserError(
+      `chain, ${load.name}`,
+      `${account.lost} products were lost, ${account.repeated} repeated, ${account.wrongSize + account.wrongContent} wrong`,
+      `the logs are in ${directory}`,
+    );
+  const [first, last] = [before, after];
+  const each = (of: (sample: Sample) => number): number => (of(last) - of(first)) / count;
+  const kinds = [...chainAgents, "broker"] as const;
+  const record = (of: (kind: (typeof kinds)[number]) => number) =>
+    Object.fromEntries(kinds.map((kind) => [kind, of(kind)])) as Measured["cpuMs"];
+  return {
+    load,
+    productsPerSecond: count / (account.seconds.products ?? Number.NaN),
+    latencyMs: account.latencyMs,
+    cpuMs: record((kind) => 1000 * each(({ cpu }) => cpu[kind])),
+    residentBytes: record((kind) => last.resident[kind]),
+    received: each(({ messages }) => messages.received),
+    delivered: each(({ messages }) => messages.delivered) - tappedPerProduct,
+  };
+}
+
+type Agents = ReadonlyMap<string, { readonly pid: number | undefined; readonly spec: { readonly agent: string } }>;
+
+async function sample(agents: Agents, broker: LocalBroker): Promise<Sample> {
+  const pids = (kind: string) =>
+    [...agents.values()].flatMap(({ pid, spec }) => (spec.agent === kind && pid ? [pid] : []));
+  const sums = (of: (pid: number) => number): Sample["cpu"] => {
+    const sum = (all: readonly number[]) => all.reduce((total, pid) => total + of(pid), 0);
+    const kinds = chainAgents.map((kind) => [kind, sum(pids(kind))] as const);
+    return Object.fromEntries([...kinds, ["broker", sum(broker.pid ? [broker.pid] : [])]]) as Sample["cpu"];
+  };
+  return { cpu: sums(cpuSeconds), resident: sums(residentBytes), messages: await messagesOf(broker) };
+}

@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { quickChainPlan } from "./chain-plan.ts";
+import { formatChainBench, summariseChain } from "./chain-report.ts";
+import { runChainBench } from "./chain-run.ts";
+
+// The times of such a small run mean nothing. This tests that everything is measured, and the messages of a product, which no speed changes.
+
+const busyMachineMs = 300_000;
+/** Takeover markers, pullers that greet each other, and receipts under way at the end; for each of forty products. */
+const besides = 1;
+
+test(
+  "each agent and the broker are measured; a product is four messages to the broker and five from it, besides the tap's",
+  async () => {
+    const result = await runChainBench({
+      plan: quickChainPlan,
+      signal: new AbortController().signal,
+      onStep: () => {},
+    });
+    const [burst] = result.measured;
+    if (!burst) throw new Error("nothing was measured");
+    expect(Math.abs(burst.received - 4)).toBeLessThan(besides);
+    expect(Math.abs(burst.delivered - 5)).toBeLessThan(besides);
+    for (const value of [...Object.values(burst.cpuMs), ...Object.values(burst.residentBytes)])
+      expect(value).toBeGreaterThan(0);
+    expect(summariseChain(result)).toMatchObject({ burst: { products: 40 } });
+    expect(formatChainBench(result)).toMatch(/messages to the broker +[345]\.\d\d\n/);
+  },
+  busyMachineMs,
+);
