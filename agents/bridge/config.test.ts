@@ -35,3 +35,29 @@ test.each([
   expect(configSchema.safeParse({ ...least, to: [{ ...echo, exchange: "cmc" }] }).success).toBe(true);
   expect(configSchema.safeParse({ ...least, to: [echo], toBroker: least.broker }).success).toBe(true);
 });
+
+const wis = { format: "wis", exchange: "xpublic", centre: "ca-eccc-msc", topics: [{ topic: "weather/aviation" }] };
+
+test.each([
+  ["to.0.centre", { centre: "eccc" }],
+  ["to.0.topics", { topics: [] }],
+  ["to.0.topics", { topics: [...wis.topics, ...wis.topics] }],
+  ["to.0.topics.0.topic", { topics: [{ topic: "weather" }] }],
+  ["to.0.topics.0.topic", { topics: [{ topic: "weather/Radar" }] }],
+  ["to.0.topics.0.topic", { topics: [{ topic: "weather/a.b" }] }],
+  ["to.0.topics.0.folder", { topics: [{ folder: "/radar", topic: "weather/aviation" }] }],
+  ["to.0.topics.0.policy", { topics: [{ policy: "secret", topic: "weather/aviation" }] }],
+  ["to.0.topics.0.metadataId", { topics: [{ metadataId: "radar", topic: "weather/aviation" }] }],
+  ["to.0.sites.XSS.latitude", { sites: { XSS: { longitude: 0, latitude: 91 } } }],
+  ["to.0", { topicPrefix: "v03" }],
+])("a mistake in the rules of WIS2, in %s, is reported with its path: %o", (path, own) => {
+  const { error } = configSchema.safeParse({ ...least, to: [{ ...wis, ...own }] });
+  expect(error?.issues.map((issue) => issue.path.join("."))).toEqual([path]);
+});
+
+test("a bridge may read all of WIS2 and announce its own only on another exchange", () => {
+  const all = { format: "wis", exchange: "xpublic", topicPrefix: "origin.a.wis2" };
+  const { error } = configSchema.safeParse({ ...least, from: all, to: [wis] });
+  expect(error?.issues.map((issue) => issue.path.join("."))).toEqual(["to.0.exchange"]);
+  expect(configSchema.safeParse({ ...least, from: { ...all, exchange: "in" }, to: [wis] }).success).toBe(true);
+});

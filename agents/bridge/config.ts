@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { brokerConfig, commonConfig, exchangeName, queueName } from "../lib/config.ts";
 import { topicPrefix } from "../lib/dispatch-topics.ts";
+import { wisRules, wisTopicPrefix } from "../lib/wis-rules.ts";
 
 /** Formats whose checksums name their method. */
 const plainFormat = z.enum(["v02", "v03", "exp"]);
@@ -13,18 +14,20 @@ const place = {
   exchange: exchangeName,
   topicPrefix: topicPrefix.describe("first words of the routing key; the folders follow, identical in each format"),
 };
-const announcements = z.discriminatedUnion("format", [
-  z.strictObject({ format: z.literal("v00"), ...place, keyOf }),
-  z.strictObject({ format: plainFormat, ...place }),
-]);
+const v00 = z.strictObject({ format: z.literal("v00"), ...place, keyOf });
+const plain = z.strictObject({ format: plainFormat, ...place });
+const from = z.discriminatedUnion("format", [v00, plain, z.strictObject({ format: z.literal("wis"), ...place })]);
+/** The routing key is made by the rules. */
+const toWis = z.strictObject({ format: z.literal("wis"), exchange: exchangeName, ...wisRules });
+const to = z.discriminatedUnion("format", [v00, plain, toWis]);
 
 const bridgeObject = commonConfig.extend({
   toBroker: brokerConfig.optional().describe("another broker to announce to; default: the same broker"),
   queue: queueName.describe(
     "durable queue; it keeps announcements while the bridge is down; bridges that share it share its messages",
   ),
-  from: announcements.describe("announcements to consume"),
-  to: z.array(announcements).min(1).max(8).describe("every announcement is republished in each of these formats"),
+  from: from.describe("announcements to consume"),
+  to: z.array(to).min(1).max(8).describe("every announcement is republished in each of these formats"),
   declareExchanges: z.boolean().default(true).describe("declare missing exchanges; false if this user may not"),
   prefetch: z.int().min(1).max(1000).default(200).describe("announcements in flight at a time"),
   requireQueue: z
@@ -42,9 +45,11 @@ export type Config = z.infer<typeof configSchema>;
 export function checkEcho({ from, to, toBroker }: Pick<Config, "from" | "to" | "toBroker">, context: z.RefinementCtx) {
   to.forEach((target, index) => {
     const isSameExchange = toBroker === undefined && target.exchange === from.exchange;
-    if (!isSameExchange || !isUnder(target.topicPrefix, from.topicPrefix)) return;
+    const prefix = target.format === "wis" ? wisTopicPrefix(target) : target.topicPrefix;
+    if (!isSameExchange || !isUnder(prefix, from.topicPrefix)) return;
     const message = `the bridge would consume its own announcements: expected a topic outside ${from.topicPrefix}.#, or another exchange`;
-    context.addIssue({ code: "custom", path: ["to", index, "topicPrefix"], message, input: target.topicPrefix });
+    const key = target.format === "wis" ? "exchange" : "topicPrefix";
+    context.addIssue({ code: "custom", path: ["to", index, key], message, input: prefix });
   });
 }
 

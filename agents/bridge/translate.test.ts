@@ -115,3 +115,51 @@ test("a renamed file is announced under its new name", () => {
   const body = JSON.stringify({ ...v03, fileOp: { rename: "radar/.tmp" } });
   expect(bridged("v03", { body }, "exp")).toMatchObject([{ body: `${base}${path}` }]);
 });
+
+const topic = "weather/surface-based-observations/weather-radar";
+const settings = {
+  ...{ broker: { hosts: ["b"], user: "u", passwordFile: "p" }, metrics: { port: 1 }, queue: "q" },
+  from: { format: "v03", exchange: "xpublic", topicPrefix: "v03" },
+};
+const wis = {
+  ...{ format: "wis", exchange: "xpublic", centre: "ca-eccc-msc", topics: [{ folder: "radar", topic }] },
+  sites: { XSS: { longitude: -119.5, latitude: 49.9, heightMetres: 900 } },
+};
+const v03Of = (own: object) => Buffer.from(JSON.stringify({ ...v03, ...own }));
+
+test("to WIS2: topic, data id, place and time come from the rules, and back to v03 under the same levels", () => {
+  const config = configSchema.parse({ ...settings, to: [wis] });
+  const sha512 = Buffer.alloc(64, 1).toString("base64");
+  const identity = { method: "sha512", value: sha512 };
+  const translated = translate({ routingKey: `v03.${folders}`, body: v03Of({ identity }) }, config, nowMs);
+  if (!translated.ok) throw new Error(translated.reason);
+  const [message] = translated.value;
+  if (!message) throw new Error("no message");
+  const levels = "ca-eccc-msc.data.core.weather.surface-based-observations.weather-radar";
+  expect(message).toMatchObject({ exchange: "xpublic", routingKey: `origin.a.wis2.${levels}` });
+  expect(JSON.parse(message.body.toString())).toMatchObject({
+    geometry: { type: "Point", coordinates: [-119.5, 49.9, 900] },
+    properties: {
+      pubtime: "2013-06-06T14:47:00.000Z",
+      datetime: "2013-06-06T14:40:00.000Z",
+      data_id: `wis2/ca-eccc-msc/data/core/${topic}/${path}`,
+      integrity: identity,
+    },
+    links: [{ href: `${base}${path}`, rel: "canonical", length: 9 }],
+  });
+  const back = configSchema.parse({
+    ...settings,
+    from: { format: "wis", exchange: "xpublic", topicPrefix: "origin.a.wis2" },
+    to: [{ format: "v03", exchange: "in", topicPrefix: "v03.wis2" }],
+  });
+  const again = translate(message, back, nowMs);
+  expect(again).toMatchObject({ value: [{ exchange: "in", routingKey: `v03.wis2.${levels}` }] });
+  expect(again.ok && JSON.parse(again.value[0]?.body.toString() ?? "")).toEqual({ ...v03, identity });
+});
+
+test("a product of a folder without a WIS2 topic is not announced at all", () => {
+  const exp = { format: "exp", exchange: "cmc", topicPrefix: "exp.dd.notify" };
+  const config = configSchema.parse({ ...settings, to: [exp, wis] });
+  const message = { routingKey: "v03.model", body: v03Of({ relPath: "model/x" }) };
+  expect(translate(message, config, nowMs)).toEqual({ ok: false, reason: "no WIS2 topic for the folder of model/x" });
+});

@@ -2,6 +2,7 @@ import { type Announcement, fileNameOf, productKey, type ReceivedMessage } from 
 import { codecs } from "../lib/codecs.ts";
 import { bad, good, type Result } from "../lib/result.ts";
 import { replacePrefix } from "../lib/topics.ts";
+import { applyWisRules } from "../lib/wis-rules.ts";
 import type { Config } from "./config.ts";
 
 /** One message, ready to be published. */
@@ -30,13 +31,27 @@ export function translate(
   const announcement = withSum(parsed.value, from, nowMs);
   const messages: OutgoingMessage[] = [];
   for (const target of to) {
-    const routingKey = replacePrefix(message.routingKey, from.topicPrefix, target.topicPrefix);
-    if (!routingKey.ok) return routingKey;
-    const formatted = codecs[target.format].format(adapted(announcement, target));
+    const addressed = addressedTo(target, message.routingKey, announcement, from);
+    if (!addressed.ok) return addressed;
+    const { routingKey } = addressed.value;
+    const formatted = codecs[target.format].format(addressed.value.announcement);
     if (!formatted.ok) return bad(`can't be announced as ${target.format}: ${formatted.reason}`);
-    messages.push({ exchange: target.exchange, routingKey: routingKey.value, ...formatted.value });
+    messages.push({ exchange: target.exchange, routingKey, ...formatted.value });
   }
   return good(messages);
+}
+
+/** The announcement as the target has it, and its routing key: the same folders under the target's prefix, or by the rules of WIS2. */
+function addressedTo(
+  target: Config["to"][number],
+  key: string,
+  announcement: Announcement,
+  from: Config["from"],
+): Result<{ readonly announcement: Announcement; readonly routingKey: string }> {
+  if (target.format === "wis") return applyWisRules(announcement, target);
+  const routingKey = replacePrefix(key, from.topicPrefix, target.topicPrefix);
+  if (!routingKey.ok) return routingKey;
+  return good({ announcement: adapted(announcement, target), routingKey: routingKey.value });
 }
 
 /** Turns v00's md5 into a sum with its method, as in v02 and v03. */
@@ -48,7 +63,7 @@ function withSum(announcement: Announcement, from: Config["from"], nowMs: number
 }
 
 /** Adds the key that v00 requires, if it is known; drops a sum whose method the format can't express. */
-function adapted(announcement: Announcement, target: Config["to"][number]): Announcement {
+function adapted(announcement: Announcement, target: Exclude<Config["to"][number], { format: "wis" }>): Announcement {
   const { sum, key: _, ...rest } = announcement;
   if (target.format === "v00") {
     if (target.keyOf === "product-name") return { ...rest, key: productKey(fileNameOf(announcement)) };

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { controlCharacter } from "./foreign.ts";
 import { bad, good, type Result } from "./result.ts";
+import type { WisDetails } from "./wis-details.ts";
 
 /** A message that a product is ready at a URL. Each codec documents which fields its wire format carries. */
 export interface Announcement {
@@ -14,6 +15,8 @@ export interface Announcement {
   /** Checksum with its method (v02, v03). `value` is lower-case hex, or free text for `cod`. */
   readonly sum?: { readonly method: "md5" | "md5-of-name" | "sha512" | "cod"; readonly value: string };
   readonly pubTimeMs?: number;
+  /** Carried by wis alone. */
+  readonly wis?: WisDetails;
 }
 
 /** A message as AMQP carries it. Header values are at most 255 bytes, because older peers write them as short strings. */
@@ -119,6 +122,14 @@ export function bodyText(body: Buffer): Result<string> {
     return good(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body).replace(/\r?\n$/, ""));
   } catch {
     return bad("body is not UTF-8");
+  }
+}
+
+export function parseJson(text: string): Result<unknown> {
+  try {
+    return good(JSON.parse(text));
+  } catch {
+    return bad("body is not JSON");
   }
 }
 

@@ -1,6 +1,14 @@
 import { z } from "zod";
 import type { Announcement, Codec, ReceivedMessage, WireMessage } from "./announcement.ts";
-import { bodyBytesMax, bodyText, checkAddress, checkPeerAddress, escapePath, nothingToFetch } from "./announcement.ts";
+import {
+  bodyBytesMax,
+  bodyText,
+  checkAddress,
+  checkPeerAddress,
+  escapePath,
+  nothingToFetch,
+  parseJson,
+} from "./announcement.ts";
 import { bad, good, type Result } from "./result.ts";
 import { formatStamp, parseStamp } from "./stamp.ts";
 
@@ -90,12 +98,4 @@ function parseIdentity(method: string, value: string): Result<Sum | undefined> {
   return hex.length === hexDigits[method]
     ? good({ method, value: hex })
     : bad(`identity.value is not a valid ${method}`);
-}
-
-function parseJson(text: string): Result<unknown> {
-  try {
-    return good(JSON.parse(text));
-  } catch {
-    return bad("body is not JSON");
-  }
 }

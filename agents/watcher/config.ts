@@ -3,6 +3,7 @@ import { checkBaseUrl } from "../lib/announcement.ts";
 import { regularExpression } from "../lib/arrivals.ts";
 import type { WireFormat } from "../lib/codecs.ts";
 import { commonConfig, exchangeName } from "../lib/config.ts";
+import { wisRules } from "../lib/wis-rules.ts";
 
 const formats = ["v02", "exp", "v00", "v03"] as const satisfies readonly WireFormat[];
 const topicPrefix = z.string().min(1).max(200);
@@ -33,6 +34,16 @@ export const configSchema = commonConfig.extend({
     .default(["exp", "v02", "v03"])
     .refine((list) => new Set(list).size === list.length, "expected each format once")
     .describe("each change is published once in each of these, in this order"),
+  wis: z
+    .strictObject({
+      ...wisRules,
+      embedContent: z
+        .boolean()
+        .default(false)
+        .describe("put the content of small files (up to 3,069 bytes) into their notifications"),
+    })
+    .optional()
+    .describe("each change is also published as a WIS2 notification, under the topic of its folder; default: not"),
   topicPrefixes: z
     .strictObject({
       v02: topicPrefix.default("v02.post"),

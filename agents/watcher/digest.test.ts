@@ -34,6 +34,19 @@ test.each([0, 1, 64 * 1024, 64 * 1024 + 1, 1_000_000])("the md5 of %i bytes is t
   expect(await digestFile(path, facts(), folder)).toEqual({ kind: "complete", md5 });
 });
 
+test.each([0, 3069, 3070, 64 * 1024 + 1])(
+  "the sha512 of %i bytes, and the content of a small file, if wanted",
+  async (size) => {
+    const content = Buffer.alloc(size, "abc");
+    writeFileSync(path, content);
+    const digest = (method: string) => createHash(method).update(content).digest("hex");
+    const both = { kind: "complete", md5: digest("md5"), sha512: digest("sha512") };
+    expect(await digestFile(path, facts(), folder, { sha512: true, content: false })).toEqual(both);
+    const kept = size > 3069 ? both : { ...both, content };
+    expect(await digestFile(path, facts(), folder, { sha512: true, content: true })).toEqual(kept);
+  },
+);
+
 test.each([10, 200_000])("a file of %i bytes that is not the inspected one has changed", async (size) => {
   writeFileSync(path, Buffer.alloc(size));
   const before = facts();

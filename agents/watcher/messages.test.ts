@@ -110,3 +110,35 @@ test("the longest prefix that matches its routing key decides a message's format
   const { topicPrefixes } = configSchema.parse({ ...settings, topicPrefixes: { v02: "x", v03: "x.y" } });
   expect(formatOf("x.y.z", { formats: ["v02", "v03"], topicPrefixes })).toBe("v03");
 });
+
+const wis = {
+  centre: "ca-eccc-msc",
+  topics: [{ folder: "citypage_weather", topic: "weather/experimental/city-pages" }],
+};
+const notificationKey = "origin.a.wis2.ca-eccc-msc.data.core.weather.experimental.city-pages";
+
+test("with rules of WIS2 a change is also published as a notification, with its sha512 and, if small, its content", () => {
+  const sha512 = "ab".repeat(64);
+  const content = Buffer.from("<siteData/>\n");
+  const { messages, reasons } = composed({ ...page, sha512, content } as typeof page, { formats: ["exp"], wis });
+  expect(reasons).toEqual([]);
+  expect(messages.map(({ routingKey }) => routingKey)).toEqual([
+    "exp.dd.notify.citypage_weather.xml.BC",
+    notificationKey,
+  ]);
+  expect(JSON.parse(messages[1]?.body ?? "")).toMatchObject({
+    properties: {
+      pubtime: "2013-06-06T14:47:11.368Z",
+      integrity: { method: "sha512", value: Buffer.from(sha512, "hex").toString("base64") },
+      content: { encoding: "base64", size: 12, value: content.toString("base64") },
+    },
+    links: [{ href: `http://dd1.weather.gc.ca/${page.path}`, rel: "canonical", length: 12 }],
+  });
+  expect(formatOf(notificationKey, configSchema.parse({ ...settings, wis }))).toBe("wis");
+});
+
+test("a change in a folder without a WIS2 topic is published in the other formats", () => {
+  const { messages, reasons } = composed(radar, { formats: ["exp"], wis });
+  expect(messages).toHaveLength(1);
+  expect(reasons).toEqual([`wis: no WIS2 topic for the folder of ${radar.path}`]);
+});

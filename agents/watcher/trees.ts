@@ -4,10 +4,10 @@ import { type FileFacts, type Scan, type ScanRules, scan } from "../lib/scan.ts"
 import { findRoot, inspectPath, type PathState } from "../lib/tree.ts";
 import { TreeWatch, type TreeWatchHandlers } from "../lib/tree-watch.ts";
 import type { Config } from "./config.ts";
-import { type Digest, digestFile } from "./digest.ts";
+import { type Digest, digestFile, type WantedFacts } from "./digest.ts";
 
 export interface TreesOptions {
-  readonly config: Pick<Config, "rootDirectory" | "trees" | "inotifywaitCommand">;
+  readonly config: Pick<Config, "rootDirectory" | "trees" | "inotifywaitCommand" | "wis">;
   readonly stateDirectory: string;
 }
 
@@ -24,10 +24,12 @@ interface Tree {
 export class Trees {
   readonly #command: string;
   readonly #trees: readonly Tree[];
+  readonly #wanted: WantedFacts;
 
   /** @throws UserError for a tree that is not a folder */
   constructor({ config, stateDirectory }: TreesOptions) {
     this.#command = config.inotifywaitCommand;
+    this.#wanted = { sha512: config.wis !== undefined, content: config.wis?.embedContent === true };
     this.#trees = config.trees.map((name, index) => {
       const root = findRoot(join(config.rootDirectory, name), stateDirectory, "trees");
       return { name, root, barrierFolder: join(realpathSync(stateDirectory), `barrier-${index}`), watch: undefined };
@@ -57,7 +59,7 @@ export class Trees {
 
   digest(path: string, facts: FileFacts): Promise<Digest> {
     const { tree, inner } = this.#locate(path);
-    return digestFile(`${tree.root}/${inner}`, facts, tree.root);
+    return digestFile(`${tree.root}/${inner}`, facts, tree.root, this.#wanted);
   }
 
   look(path: string): PathState {

@@ -217,9 +217,9 @@ export class Watcher {
       if (!flight.modified) this.#rest(path, how, this.#config.settleMs);
       return;
     }
-    const { md5 } = digest;
+    const { kind: _, ...content } = digest;
     const { messages, reasons } = composeMessages(
-      { path, sizeBytes: facts.size, md5 },
+      { path, sizeBytes: facts.size, ...content },
       Math.floor(now()),
       this.#config,
     );

@@ -9,6 +9,8 @@ import {
   type RuleCases,
   secondVip,
   sound,
+  toWis,
+  toWisBesides,
   trixie,
   vip,
   withPassword,
@@ -224,10 +226,32 @@ const queueCases: readonly RuleCases[] = [
   },
   {
     rule: "announced-twice",
-    fires: [{ on: "from v03 on `xpublic` to exp on `cmc`", config: bridged({}) }],
+    fires: [
+      { on: "from v03 on `xpublic` to exp on `cmc`", config: bridged({}) },
+      { on: "from v03 on `xpublic` to WIS2, with `wis` for the watched trees", config: toWisBesides("v03") },
+      { on: "from `v03.marine_weather.X` to WIS2, likewise", config: toWisBesides("v03.marine_weather.X") },
+    ],
     quiet: [
       { on: "from v03 on `xs_sr3`, an exchange of the sources", config: bridged({ exchange: "xs_sr3" }) },
       { on: "a server with `formats: [exp, v02]`", config: bridged({}, ["exp", "v02"]) },
+      { on: "from `v03.radar` to WIS2, with `wis` for the watched trees", config: toWisBesides("v03.radar") },
+    ],
+  },
+  {
+    rule: "unpublished-wis-topic",
+    fires: [
+      {
+        on: "`weather/surface-based-observations/radar`: its name is `weather-radar`",
+        config: toWis("weather/surface-based-observations/radar"),
+      },
+      { on: "`weather/radar` of watched trees", config: toWisBesides("v03.radar", "weather/radar") },
+    ],
+    quiet: [
+      {
+        on: "`weather/surface-based-observations/weather-radar`",
+        config: toWis("weather/surface-based-observations/weather-radar"),
+      },
+      { on: "`weather/experimental/anything`", config: toWis("weather/experimental/anything") },
     ],
   },
 ];

@@ -135,3 +135,35 @@ export function bridged(from: { readonly exchange?: string }, formats?: Datamart
   });
   return withPassword("queue-manager", { ...sound, datamart, bridges });
 }
+
+/** With a bridge from v03 of the sources to WIS2, and one topic. */
+export function toWis(topic: string): StackConfig {
+  const bridges = bridgesSchema.parse({
+    wis: {
+      hosts: ["bunny1-op"],
+      broker: "bunny",
+      from: { format: "v03", exchange: "xs_sr3", topicPrefix: "v03" },
+      to: [{ format: "wis", exchange: "xpublic", centre: "ca-eccc-msc", topics: [{ topic }] }],
+    },
+  });
+  return { ...sound, bridges };
+}
+
+const radarTopic = "weather/surface-based-observations/weather-radar";
+
+/** With a public data server whose watched trees (citypage_weather, marine_weather) have a WIS2 topic, and a bridge from these words to WIS2. */
+export function toWisBesides(topicPrefix: string, topic = radarTopic): StackConfig {
+  const rules = { centre: "ca-eccc-msc", topics: [{ topic }] };
+  const bridges = bridgesSchema.parse({
+    wis: {
+      ...{ hosts: ["bunny1-op"], broker: "bunny" },
+      from: { format: "v03", exchange: "xpublic", topicPrefix },
+      to: [{ format: "wis", exchange: "xpublic", ...rules, topics: [{ topic: radarTopic }] }],
+    },
+  });
+  return withPassword("queue-manager", {
+    ...sound,
+    datamart: datamartSchema.parse({ broker: "bunny", wis: rules }),
+    bridges,
+  });
+}

@@ -27,6 +27,7 @@ import { sharedRouterId } from "./shared-router-id.ts";
 import { shortDedupWindow } from "./short-dedup-window.ts";
 import { unanchoredPermission } from "./unanchored-permission.ts";
 import { unanchoredPolicy } from "./unanchored-policy.ts";
+import { unpublishedWisTopic } from "./unpublished-wis-topic.ts";
 import { unreadableExpression } from "./unreadable-expression.ts";
 import { unusableName } from "./unusable-name.ts";
 import { unverifiedLdap } from "./unverified-ldap.ts";
@@ -56,6 +57,7 @@ export const rules: readonly Rule[] = [
   unusableName,
   // Public data servers
   announcedTwice,
+  unpublishedWisTopic,
   senderAcceptsNothing,
   // Monitors
   monitorWithoutReceiver,

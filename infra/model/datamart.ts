@@ -61,6 +61,7 @@ export function watcherPart(context: PartContext): HostPart {
     rootDirectory: datamart.productRoot,
     trees: datamart.watchedTrees,
     baseUrl,
+    ...(datamart.wis ? { wis: datamart.wis } : {}),
   };
   const part = agentPart(context, {
     name: "watcher",
