@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { adoptedSchema } from "./adopted.ts";
+import { aptSchema } from "./apt.ts";
 import { hostKeySchema } from "./host-key.ts";
 
 /** A DNS label: names of hosts, clusters and virtual IPs must resolve, and RabbitMQ builds node names from them. */
@@ -59,6 +60,8 @@ const hostSchema = z.strictObject({
   roles: z.array(z.enum(roles)).min(1),
   release: z.enum(releases).default("bookworm"),
   ssh: hostSshSchema.default({}),
+  /** Overrides `warren:apt`, key by key and source by source. */
+  apt: aptSchema.optional(),
   /** Services that were set up by hand and stay as they were found; see `./warren adopt`. */
   adopted: adoptedSchema.optional(),
 });
