@@ -8,7 +8,7 @@ const sourcesFile = "/etc/apt/sources.list.d/warren.sources";
 const debianKeys = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /** apt's settings of a host: those of the stack, each overridden by the host's own. */
-export function aptOf({ apt, hosts }: StackConfig, host: string): AptConfig {
+function aptOf({ apt, hosts }: StackConfig, host: string): AptConfig {
   const own = hosts[host]?.apt;
   const proxy = own?.proxy ?? apt?.proxy;
   const mirror = own?.mirror ?? apt?.mirror;
@@ -18,6 +18,10 @@ export function aptOf({ apt, hosts }: StackConfig, host: string): AptConfig {
     sources: { ...apt?.sources, ...own?.sources },
   };
 }
+
+/** Whether the host has sources beside Debian's. */
+export const hasMoreSources = (config: StackConfig, host: string): boolean =>
+  Object.keys(aptOf(config, host).sources).length > 0;
 
 /**
  * Where the host's packages come from. With a mirror, apt reads no other sources, because those of the host may not answer; their files stay,

@@ -1,4 +1,4 @@
-import { type RabbitmqSeries, rabbitmqSeries } from "../../../infra/config/series.ts";
+import { debianSeries, type RabbitmqSeries, traitsOf } from "../../../infra/config/series.ts";
 import type { Answers } from "./answers.ts";
 
 /** The broker with the highest priority holds the virtual IP; each further one has less. */
@@ -46,6 +46,11 @@ ${hosts("urp: a radar server. It makes products, serves them over HTTP, and anno
   "monitor",
   answers.monitors,
 )}
+  # Where hosts install packages from, if not from their own sources; docs/stacks.md, "Install in a closed network".
+  # warren:apt:
+    # proxy: http://proxy.example.org:3142
+    # mirror: { url: http://mirror.example.org/debian, securityUrl: http://mirror.example.org/debian-security }
+
   warren:brokers:
     ${cluster}:
       members: [${members.join(", ")}]
@@ -90,9 +95,7 @@ ${
 
 /** The series that a Debian release ships. */
 function seriesOf(release: Answers["release"]): RabbitmqSeries {
-  const found = (Object.keys(rabbitmqSeries) as RabbitmqSeries[]).find(
-    (name) => rabbitmqSeries[name].release === release,
-  );
+  const found = debianSeries.find((series) => traitsOf(series).release === release);
   if (!found) throw new TypeError(`no series of RabbitMQ in ${release}`);
   return found;
 }
