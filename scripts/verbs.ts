@@ -39,6 +39,11 @@ export const verbs: readonly Verb[] = [
     load: () => import("./engine/preview.ts"),
   },
   {
+    name: "stack",
+    summary: "new NAME: ask for hosts and addresses, and write a stack of your own with key, passphrase and secrets",
+    load: () => import("./migrate/stack.ts"),
+  },
+  {
     name: "checks",
     summary: "list valid but unsafe settings of a stack, with remedies; asks no host",
     load: () => import("./inspect/checks.ts"),
@@ -158,6 +163,11 @@ export const verbs: readonly Verb[] = [
     name: "completion",
     summary: "print a script with which bash or zsh completes verbs, options and stacks",
     load: async () => (await import("./completion.ts")).completionOf(verbs),
+  },
+  {
+    name: "man",
+    summary: "print the manual page, with the options and examples of all verbs",
+    load: async () => (await import("./man.ts")).manOf(verbs),
   },
   {
     name: "test",

@@ -26,6 +26,14 @@ export const renderAptPreferences = template<{ pins: readonly { package: string;
   "apt-preferences",
 );
 
+/** apt's settings; an empty text leaves a setting out. */
+export const renderAptSettings = template<{ proxy: string; sourceList: string }>("apt-settings");
+
+/** Sources of apt in the format deb822. A key inside `signedBy` begins on the next line, and is indented. */
+export const renderAptSources = template<{
+  sources: readonly { url: string; suites: string; components: string; signedBy: string }[];
+}>("apt-sources");
+
 /** One of several values of a key in `rabbitmq.conf`, numbered from 1. */
 interface Numbered {
   readonly number: number;

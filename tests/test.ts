@@ -19,6 +19,7 @@ const everyday: readonly SuiteName[] = suiteNames.filter((name) => name !== "lon
 const brokerRequirements: readonly Requirement[] = [
   { program: "age", package: "age" },
   { program: "chromium", package: "chromium" },
+  { program: "gpg", package: "gpg" },
   { program: "inotifywait", package: "inotify-tools" },
   { program: "openssl", package: "openssl" },
   { program: "pip3", package: "python3-pip" },

@@ -1,6 +1,6 @@
 import { UserError } from "../../agents/lib/errors.ts";
 import { nameSchema } from "../config/hosts.ts";
-import { type RabbitmqSeries, rabbitmqSeries, seriesNames } from "../config/series.ts";
+import { debianSeries, type RabbitmqSeries, rabbitmqSeries } from "../config/series.ts";
 import type { ClusterStatus } from "./answer.ts";
 import type { AskedHost } from "./asked.ts";
 
@@ -35,7 +35,7 @@ export function requireBroker({ given, host }: AskedHost): void {
   }
   if (!seriesOf(host.packages.get(service) ?? "")) {
     fail(
-      `its RabbitMQ is ${host.packages.get(service)}; expected ${seriesNames.join(" or ")}`,
+      `its RabbitMQ is ${host.packages.get(service)}; expected ${debianSeries.join(" or ")}`,
       "a broker of another series can't be adopted; deploy a new one beside it from a stack file, and move the clients",
     );
   }
@@ -51,7 +51,7 @@ export function requireBroker({ given, host }: AskedHost): void {
 /** `1:3.10.8-1` is of series 3.10. */
 export function seriesOf(version: string): RabbitmqSeries | undefined {
   const number = /^(?:\d+:)?(\d+\.\d+)\b/.exec(version)?.[1];
-  return seriesNames.find((series) => series === number);
+  return debianSeries.find((series) => series === number);
 }
 
 export const statusOf = ({ host }: AskedHost): ClusterStatus => {

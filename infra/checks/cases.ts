@@ -15,6 +15,7 @@ import {
   vip,
   withPassword,
   withRelease,
+  withTeamSource,
 } from "./fixture.ts";
 import type { Past } from "./past.ts";
 
@@ -80,6 +81,22 @@ const replicationCases: readonly RuleCases[] = [
     quiet: [
       { on: "3.10 on Debian 12", config: sound },
       { on: "4.0 on Debian 13", config: trixie(3) },
+    ],
+  },
+  {
+    rule: "series-without-source",
+    fires: [{ on: "4.1 with Debian's sources", config: trixie(3, { series: "4.1" }) }],
+    quiet: [
+      { on: "4.1 with a mirror of the team's packages", config: withTeamSource(trixie(3, { series: "4.1" })) },
+      { on: "4.0 with Debian's sources", config: trixie(3) },
+    ],
+  },
+  {
+    rule: "untried-series",
+    fires: [{ on: "4.1", config: withTeamSource(trixie(3, { series: "4.1" })) }],
+    quiet: [
+      { on: "4.0", config: trixie(3) },
+      { on: "3.10", config: sound },
     ],
   },
 ];

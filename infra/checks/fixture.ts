@@ -88,6 +88,12 @@ export const monitored = (monitor: StackConfig["secrets"]["monitor"], monitors =
   secrets: { ...sound.secrets, monitor },
 });
 
+/** With a mirror of the packages of RabbitMQ's team. */
+export const withTeamSource = (config: StackConfig): StackConfig => ({
+  ...config,
+  apt: { sources: { rabbitmq: { url: "http://mirror.example.org/rabbitmq", components: ["main"], key: "" } } },
+});
+
 export function withRelease(config: StackConfig, host: string, release: "bookworm" | "trixie"): StackConfig {
   const found = config.hosts[host];
   if (!found) throw new TypeError(`no host ${host}`);

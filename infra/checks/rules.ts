@@ -23,12 +23,14 @@ import type { Rule } from "./rule.ts";
 import { senderAcceptsNothing } from "./sender-accepts-nothing.ts";
 import { seriesInPlace } from "./series-in-place.ts";
 import { seriesNotInRelease } from "./series-not-in-release.ts";
+import { seriesWithoutSource } from "./series-without-source.ts";
 import { sharedRouterId } from "./shared-router-id.ts";
 import { shortDedupWindow } from "./short-dedup-window.ts";
 import { unanchoredPermission } from "./unanchored-permission.ts";
 import { unanchoredPolicy } from "./unanchored-policy.ts";
 import { unpublishedWisTopic } from "./unpublished-wis-topic.ts";
 import { unreadableExpression } from "./unreadable-expression.ts";
+import { untriedSeries } from "./untried-series.ts";
 import { unusableName } from "./unusable-name.ts";
 import { unverifiedLdap } from "./unverified-ldap.ts";
 import { unwatchedMonitor } from "./unwatched-monitor.ts";
@@ -44,6 +46,8 @@ export const rules: readonly Rule[] = [
   seriesInPlace,
   releaseInPlace,
   seriesNotInRelease,
+  seriesWithoutSource,
+  untriedSeries,
   // Virtual IPs
   equalPriorities,
   sharedRouterId,

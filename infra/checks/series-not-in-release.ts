@@ -1,4 +1,4 @@
-import { rabbitmqSeries, traitsOf } from "../config/series.ts";
+import { debianSeries, traitsOf } from "../config/series.ts";
 import { list } from "./production.ts";
 import type { Rule } from "./rule.ts";
 
@@ -12,15 +12,15 @@ export const seriesNotInRelease: Rule = {
   source: "packages.debian.org/rabbitmq-server; infra/config/series.ts",
   find: (model, config) =>
     model.clusters.flatMap((cluster) => {
-      const { release } = traitsOf(cluster.series);
+      const { release, packager } = traitsOf(cluster.series);
       return cluster.members.flatMap(({ host }) => {
         const own = config.hosts[host]?.release;
         if (own === undefined || own === release) return [];
-        const has = Object.entries(rabbitmqSeries).filter(([, traits]) => traits.release === own);
+        const has = debianSeries.filter((series) => traitsOf(series).release === own);
         return [
           {
             path: `warren:hosts.${host}.release`,
-            message: `${cluster.name} needs RabbitMQ ${cluster.series}, which ${release} ships; ${host} runs ${own}, which ships ${list(has.map(([name]) => name))}`,
+            message: `${cluster.name} needs RabbitMQ ${cluster.series}, which ${packager === "debian" ? `${release} ships` : `is packaged for ${release}`}; ${host} runs ${own}, which ships ${list(has)}`,
           },
         ];
       });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { adoptedSchema } from "./adopted.ts";
+import { aptSchema } from "./apt.ts";
 import { hostKeySchema } from "./host-key.ts";
 
 /** A DNS label: names of hosts, clusters and virtual IPs must resolve, and RabbitMQ builds node names from them. */
@@ -48,6 +49,8 @@ const hostSshSchema = z.strictObject({
 export const roles = ["urp", "bunny", "pds", "px", "dd", "client", "ldap", "monitor"] as const;
 export type Role = (typeof roles)[number];
 
+export const releases = ["bookworm", "trixie"] as const;
+
 const hostSchema = z.strictObject({
   address: addressSchema,
   /** Its full name in DNS; default: its name in `warren:domain`, or only its name where the stack has no domain. */
@@ -55,8 +58,10 @@ const hostSchema = z.strictObject({
   /** More names that lead to it on the stack's hosts and that its certificate has, e.g. `dd1.weather.gc.ca`. */
   aliases: z.array(fullNameSchema).optional(),
   roles: z.array(z.enum(roles)).min(1),
-  release: z.enum(["bookworm", "trixie"]).default("bookworm"),
+  release: z.enum(releases).default("bookworm"),
   ssh: hostSshSchema.default({}),
+  /** Overrides `warren:apt`, key by key and source by source. */
+  apt: aptSchema.optional(),
   /** Services that were set up by hand and stay as they were found; see `./warren adopt`. */
   adopted: adoptedSchema.optional(),
 });

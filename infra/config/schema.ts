@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { announcementsSchema } from "./announcements.ts";
+import { aptSchema } from "./apt.ts";
 import { brokersSchema } from "./brokers.ts";
 import { datamartSchema, datamartsSchema } from "./datamart.ts";
 import { directorySchema } from "./directory.ts";
@@ -16,6 +17,7 @@ export const stackSchema = z.strictObject({
   /** The domain of hosts and virtual IPs that have no `fqdn` of their own, e.g. `cmc.ec.gc.ca`. */
   domain: fullNameSchema.optional(),
   hosts: hostsSchema,
+  apt: aptSchema.optional(),
   brokers: brokersSchema,
   virtualIps: virtualIpsSchema.default({}),
   announcements: announcementsSchema,

@@ -1,6 +1,10 @@
 /** Properties of a series of RabbitMQ that warren treats differently. Model and checks read them. */
 export interface SeriesTraits {
-  /** Debian release that ships it. There is no upgrade in place from one release's series to the next. */
+  /** Who packages it: Debian, or RabbitMQ's team, whose packages need a source of their own (`warren:apt.sources`). */
+  readonly packager: "debian" | "team";
+  /** Whether the tests run it. */
+  readonly tried: boolean;
+  /** Debian release that ships it, or that its packages are for. There is no upgrade in place from one release's series to the next. */
   readonly release: "bookworm" | "trixie";
   /** apt's pin. */
   readonly packageVersion: string;
@@ -16,9 +20,24 @@ export interface SeriesTraits {
   readonly membersMin: number;
 }
 
-/** Series by name. Sources: Debian's package lists; RabbitMQ's release notes of 3.8 to 4.0. */
+/** Not tried here: as 4.0, by RabbitMQ's release notes. */
+const later = {
+  packager: "team",
+  tried: false,
+  // With Debian 13's Erlang 27.
+  release: "trixie",
+  replication: "quorum",
+  configuration: "conf",
+  deliveryLimit: 20,
+  anonymousMechanism: true,
+  membersMin: 3,
+} as const;
+
+/** Series by name. Sources: Debian's package lists; RabbitMQ's release notes of 3.8 to 4.2. */
 export const rabbitmqSeries = {
   "3.10": {
+    packager: "debian",
+    tried: true,
     release: "bookworm",
     packageVersion: "3.10.*",
     replication: "mirrored",
@@ -27,6 +46,8 @@ export const rabbitmqSeries = {
     membersMin: 2,
   },
   "4.0": {
+    packager: "debian",
+    tried: true,
     release: "trixie",
     packageVersion: "4.0.*",
     replication: "quorum",
@@ -35,8 +56,11 @@ export const rabbitmqSeries = {
     anonymousMechanism: true,
     membersMin: 3,
   },
+  "4.1": { ...later, packageVersion: "4.1.*" },
+  "4.2": { ...later, packageVersion: "4.2.*" },
 } as const satisfies Readonly<Record<string, SeriesTraits>>;
 
 export type RabbitmqSeries = keyof typeof rabbitmqSeries;
 export const seriesNames = Object.keys(rabbitmqSeries) as RabbitmqSeries[];
 export const traitsOf = (series: RabbitmqSeries): SeriesTraits => rabbitmqSeries[series];
+export const debianSeries = seriesNames.filter((series) => traitsOf(series).packager === "debian");

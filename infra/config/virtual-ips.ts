@@ -23,7 +23,7 @@ const vrrp2Schema = z.strictObject({
 });
 
 /** One address that moves between hosts by VRRP, version 3 unless `vrrp2` is given. */
-const virtualIpKeys = z.strictObject({
+export const virtualIpKeys = z.strictObject({
   address: addressSchema,
   /** As for a host. */
   fqdn: fullNameSchema.optional(),

@@ -3,6 +3,7 @@ import type { StackConfig } from "../config/index.ts";
 import { adoptedParts, foundSteps } from "./adopted.ts";
 import { announcerPart, dispatcherPart, pullerPart } from "./agents.ts";
 import { apachePart } from "./apache.ts";
+import { aptPart } from "./apt.ts";
 import { auditorPart } from "./auditor.ts";
 import { basePart, pinPart } from "./base.ts";
 import { brokerHealthPart } from "./broker-health.ts";
@@ -81,6 +82,7 @@ function hostModel(context: PartContext): HostModel {
   const agentsOf = (other: string) => agentsIn(servicesOf({ ...context, host: other }));
   const own = [
     basePart(context),
+    ...(host.adopted ? [] : [aptPart(context)]),
     certificatesPart(context),
     ...services,
     ...(host.adopted || !host.roles.includes("monitor") ? [] : [monitorPart(context, agentsOf)]),

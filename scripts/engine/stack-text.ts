@@ -19,7 +19,18 @@ const plainTags = ["map", "seq", "str", "int", "bool"].map((name) => `tag:yaml.o
  * @throws ConfigError with all mistakes of the YAML at once, each with its line; nothing else, for any bytes
  */
 export function readStackText(bytes: Buffer, subject: string): Values {
-  const fault = (...issues: ConfigIssue[]) => new ConfigError(subject, issues, "repair the stack file");
+  const remedy = "repair the stack file";
+  const content = readYaml(bytes, subject, remedy);
+  if (!isRecord(content))
+    throw new ConfigError(subject, [{ path: "", message: "expected a map with the key config" }], remedy);
+  const config = content.config ?? {};
+  if (!isRecord(config)) throw new ConfigError(subject, [{ path: "config", message: "expected a map" }], remedy);
+  return config;
+}
+
+/** The content of a YAML file with plain values. @throws as `readStackText` does */
+export function readYaml(bytes: Buffer, subject: string, remedy: string): unknown {
+  const fault = (...issues: ConfigIssue[]) => new ConfigError(subject, issues, remedy);
   const whole = (message: string) => fault({ path: "", message });
   if (bytes.length > stackBytesMax) throw whole(`expected at most ${stackBytesMax} bytes, got ${bytes.length}`);
   if (!isUtf8(bytes)) throw whole("is not UTF-8");
@@ -49,10 +60,7 @@ export function readStackText(bytes: Buffer, subject: string): Values {
     throw whole(`its aliases can't be followed: ${printable((error as Error).message)}`);
   }
   if (!isNestedAtMost(content, depthMax)) throw whole(`is nested more than ${depthMax} deep`);
-  if (!isRecord(content)) throw whole("expected a map with the key config");
-  const config = content.config ?? {};
-  if (!isRecord(config)) throw fault({ path: "config", message: "expected a map" });
-  return config;
+  return content;
 }
 
 /** Duplicate keys, and tags that don't make a plain value. */

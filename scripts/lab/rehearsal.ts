@@ -52,6 +52,8 @@ export function rehearsalText(text: string, { name, index, salt, former }: Rehea
     hosts: mapRecord(hosts, (host, hostName) =>
       hostInLab(host, addresses.get(`hosts.${hostName}`), names.get(hostName)),
     ),
+    // The lab's hosts install through this machine. More sources are part of the stack.
+    ...(values.apt === undefined ? {} : { apt: aptInLab(values.apt) }),
     ...datamartsInLab(values, clients),
     virtualIps: mapRecord(recordAt(values, "virtualIps"), (virtualIp, vipName) => ({
       ...withoutKeys(virtualIp, ["prefixLength"]),
@@ -129,8 +131,16 @@ function publicNames(values: Values): Map<string, string> {
 function hostInLab(host: unknown, address: string | undefined, publicName: string | undefined): Values {
   const given = isRecord(host) && Array.isArray(host.aliases) ? host.aliases : [];
   const aliases = [...new Set([...given, ...(publicName === undefined ? [] : [publicName])])];
-  return { ...withoutKeys(host, ["ssh", "adopted"]), address, ...(aliases.length > 0 ? { aliases } : {}) };
+  const { apt, ...rest } = withoutKeys(host, ["ssh", "adopted"]);
+  return {
+    ...rest,
+    ...(apt === undefined ? {} : { apt: aptInLab(apt) }),
+    address,
+    ...(aliases.length > 0 ? { aliases } : {}),
+  };
 }
+
+const aptInLab = (apt: unknown): Values => withoutKeys(apt, ["proxy", "mirror"]);
 
 /** Path of each host and virtual IP -> its address in the lab. */
 function newAddresses(hosts: Values, virtualIps: Values, index: number, name: string): Map<string, string> {

@@ -37,6 +37,12 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
 /** Parser for commander: a TCP port. */
 export const port = wholeNumber(1, 65_535);
 
+/** Parser for commander: the name of a new stack. */
+export function stackName(text: string): string {
+  if (/^[a-z][a-z0-9-]{0,62}$/.test(text)) return text;
+  throw new InvalidArgumentError("lower-case letters, digits and hyphens are expected.");
+}
+
 /** For commander. */
 export function seconds(text: string): number {
   const value = Number(text);

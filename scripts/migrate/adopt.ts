@@ -11,7 +11,7 @@ import { newConfigFile, stackSettings } from "../engine/stack.ts";
 import { showProgress } from "../engine/toolchain/progress.ts";
 import { ensureToolchain } from "../engine/toolchain/toolchain.ts";
 import { writeFileAtomic } from "../lib/files.ts";
-import { port } from "../lib/options.ts";
+import { port, stackName } from "../lib/options.ts";
 import { formatColumns } from "../lib/table.ts";
 import { askHosts } from "./adopt/ask.ts";
 import { readPasswords } from "./adopt/passwords.ts";
@@ -157,11 +157,6 @@ function nextSteps(stack: string, file: string): string {
     [file, "remove a service from `adopted`: preview shows what warren's own configuration would change"],
   ] as const;
   return `\n${formatColumns(steps, "  ", { gap: "   " })}\n`;
-}
-
-function stackName(text: string): string {
-  if (/^[a-z][a-z0-9-]{0,62}$/.test(text)) return text;
-  throw new InvalidArgumentError("lower-case letters, digits and hyphens are expected.");
 }
 
 function pattern(text: string): RegExp {

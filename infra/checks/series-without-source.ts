@@ -1,0 +1,25 @@
+import { traitsOf } from "../config/series.ts";
+import { hasMoreSources } from "../model/apt.ts";
+import type { Rule } from "./rule.ts";
+
+export const seriesWithoutSource: Rule = {
+  name: "series-without-source",
+  severity: "error",
+  firesOn: "a series of RabbitMQ that only its team packages, on a host without a source of such packages",
+  reason:
+    "Debian doesn't ship this series. Without a source that does, apt finds no package that the pin allows, half-way through `up`.",
+  remedy:
+    "name a mirror of the team's packages, with its key, under `warren:apt.sources`, or use a series that Debian ships",
+  source: "rabbitmq.com/docs/install-debian; infra/config/series.ts",
+  find: (model, config) =>
+    model.clusters
+      .filter(({ series }) => traitsOf(series).packager === "team")
+      .flatMap((cluster) =>
+        cluster.members
+          .filter(({ host }) => !hasMoreSources(config, host))
+          .map(({ host }) => ({
+            path: `warren:brokers.${cluster.name}.series`,
+            message: `${host} has no source of packages of RabbitMQ ${cluster.series}`,
+          })),
+      ),
+};
