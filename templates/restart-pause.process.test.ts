@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { renderRestartPause } from "./render.ts";
 
-// The program as rendered, with a `sleep` that only notes the pause. The lab shows it under systemd: tests/acceptance/restart-pause.ts.
+// The program as rendered, with a `sleep` that only notes the pause. tests/acceptance/restarts.long.test.ts shows it under systemd.
 
 let folder: string;
 beforeEach(() => {
