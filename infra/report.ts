@@ -3,6 +3,7 @@ import { fullVariable } from "./model/names.ts";
 import type { Contact } from "./observe/contact.ts";
 import type { FileDifference } from "./observe/file-differences.ts";
 import type { Drift } from "./observe/find-drift.ts";
+import { unconfirmedHosts } from "./observe/host-key-notes.ts";
 import type { Observations } from "./observe/index.ts";
 import type { PlannedStep } from "./resources/plan.ts";
 import type { Tell } from "./tell.ts";
@@ -68,9 +69,14 @@ export function fileTexts(differences: readonly FileDifference[], most: number):
   return [...texts, ["more files that differ; `--full` shows how:", ...unshown].join("\n  ")];
 }
 
-/** Logs new and refused host keys. */
-export async function reportHostKeys(tell: Tell, { warnings, errors }: Contact["notes"]): Promise<void> {
-  for (const warning of warnings) await tell.warn(warning);
+/**
+ * Logs refused host keys, and in a preview those that nobody has confirmed.
+ *
+ * @throws UserError in an `up` with hosts whose keys nobody has confirmed: they would get the stack's secrets
+ */
+export async function reportHostKeys(tell: Tell, { unconfirmed, errors }: Contact["notes"]): Promise<void> {
+  if (unconfirmed.length > 0 && !pulumi.runtime.isDryRun()) throw unconfirmedHosts(pulumi.getStack(), unconfirmed);
+  for (const line of unconfirmed) await tell.warn(line);
   for (const error of errors) await pulumi.log.error(error);
   // The run continues with the other hosts. With this exit code, the SDK fails the run at its end without another message.
   if (errors.length > 0) process.exitCode = 32;

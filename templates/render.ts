@@ -210,6 +210,9 @@ export const renderVrrpBroker = template<{ downFile: string }>("vrrp-broker.conf
 /** The script that lets a host step aside from its virtual IPs. */
 export const renderStandBack = template<{ folder: string }>("stand-back");
 
+/** The program that makes pauses between restarts grow. */
+export const renderRestartPause = template<Record<string, never>>("restart-pause");
+
 /** Folders under /run and keepalived's FIFO, created at each boot. */
 export const renderVrrpTmpfiles = template<{
   fifo: string;

@@ -105,6 +105,9 @@ describe("installFile, as root", () => {
     install(one);
     expect(readFileSync(one.path, "utf8")).toBe("runtime");
     expect(readdirSync(home)).toEqual(["opt"]);
+    expect(statSync(join(home, "opt/node.checked"), { bigint: true }).mtimeNs).toBeGreaterThanOrEqual(
+      statSync(one.path, { bigint: true }).ctimeNs,
+    );
     // The copy is gone; what is installed is enough.
     install(one);
     writeFileSync(one.path, "runtime, changed");

@@ -55,7 +55,18 @@ export interface Program extends FilePlace {
  * this name first, and change the copy after its digest was compared.
  */
 export const stagedAt = ({ name, sha256, source }: Pick<Program, "name" | "sha256" | "source">): string =>
-  `.warren-${name}-${sha256.slice(0, 16)}${source.endsWith(".gz") ? ".gz" : ""}`;
+  `.warren-${name}-${sha256.slice(0, 16)}${isCompressed(source) ? ".gz" : ""}`;
+
+/**
+ * An empty file beside a large program, made after the program's digest was compared. As long as the program's status (ctime, which nobody can set)
+ * isn't newer, its content is the same: reading a hundred megabytes on each host would take longer than the rest of a preview.
+ *
+ * @returns undefined for a program that is read each time
+ */
+export const checkedMark = ({ path, source }: Pick<Program, "path" | "source">): string | undefined =>
+  isCompressed(source) ? `${path}.checked` : undefined;
+
+const isCompressed = (source: string): boolean => source.endsWith(".gz");
 
 /**
  * As `writeFile`, from the copy on the host, decompressed if its name ends in `.gz`. The digests of the copy and of the unpacked file are compared. If
@@ -68,7 +79,8 @@ export function installFile(program: Program): Command {
   const temp = temporary(path);
   const unpack = staged.endsWith(".gz") ? run("gzip", "-dc", staged) : run("cat", staged);
   const fill = and(to(temp, unpack), checkSum(temp, installedSha256));
-  return or(
+  const mark = checkedMark(program);
+  const install = or(
     and(
       run("test", "!", "-e", staged),
       checkSum(path, installedSha256),
@@ -76,6 +88,17 @@ export function installFile(program: Program): Command {
       run("chmod", mode, path),
     ),
     and(checkSum(staged, sha256), placed(program, temp, fill), run("rm", "-f", staged)),
+  );
+  return mark === undefined ? install : and(install, run("touch", mark));
+}
+
+/** Removes a program and what belongs to it. */
+export function removeProgram(program: Program): Command {
+  const mark = checkedMark(program);
+  return and(
+    ...[program.path, previousOf(program.path), ...(mark ? [mark] : [])].map((path) =>
+      removeFile({ ...program, path }),
+    ),
   );
 }
 

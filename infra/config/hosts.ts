@@ -29,8 +29,8 @@ export const sshSchema = z.strictObject({
   /** Path of the private key, relative to the checkout. */
   privateKeyFile: z.string().min(1),
   /**
-   * OpenSSH known_hosts with keys of hosts, by name or address, relative to the checkout. The key of a host that is not in it is pinned at
-   * first contact and recorded in the stack.
+   * OpenSSH known_hosts with keys of hosts, by name or address, relative to the checkout. `up` asks about the key of a host that
+   * is not in it, and records it in the stack.
    */
   knownHostsFile: z.string().min(1).optional(),
   /** Seconds a dial may take before the host counts as unreachable. */

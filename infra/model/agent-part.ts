@@ -13,6 +13,7 @@ import { queueTypeOf } from "./agent-queues.ts";
 import { dispatchingClusters } from "./dispatchers.ts";
 import { json, rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
+import { restartPauseFile } from "./restart-pause.ts";
 import { caFile } from "./tls.ts";
 import type { placedAgents } from "./types.ts";
 
@@ -134,6 +135,7 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
   };
   const files = [
     rootFile(configFile(name), json({ ...common, ...shell.own })),
+    restartPauseFile(),
     ...credentials.map(({ file, content }) => rootFile(file, content, { mode: "0600", secret: true })),
     rootFile(
       `/etc/systemd/system/warren-${name}.service`,

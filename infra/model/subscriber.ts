@@ -4,6 +4,7 @@ import { agentProgram, nodeProgram, productAccount } from "./agent-part.ts";
 import { rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { subscribedServer } from "./public-servers.ts";
+import { restartPauseFile } from "./restart-pause.ts";
 import { caFile } from "./tls.ts";
 
 /** The user of public clients. */
@@ -52,7 +53,7 @@ export function subscriberPart({ config, host, artifacts }: PartContext): HostPa
       { path: productAccount.home, ...owned },
       { path: directory, ...owned },
     ],
-    files: [environment, service],
+    files: [environment, restartPauseFile(), service],
     artifacts: installed,
     units: [
       {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { firstContactFile } from "../hosts/host-keys.ts";
+import { acceptKeys, firstContactFile } from "../hosts/host-keys.ts";
 import { fingerprintOf } from "../model/host-key.ts";
 import type { ConnectionModel, EnvironmentModel, HostModel } from "../model/types.ts";
 import { freePort, type Sshd, startSshd } from "../plugins/command/sshd.ts";
@@ -76,42 +76,61 @@ const all = ["one", "jump", "behind"];
 const everywhere = (key: string) => Object.fromEntries(all.map((host) => [host, key]));
 
 describe("a host without a known key", () => {
-  it("is contacted, also through a jump host; its key is pinned, and reported until it is recorded", async () => {
+  const keysIn = ({ model: { hosts } }: Contact) =>
+    hosts.map(({ connection: { hostKey, via } }) => [hostKey, via?.hostKey]);
+
+  it("is contacted, also through a jump host; its key is reported, and neither in the model nor recorded", async () => {
     const contact = await contactHosts(stack(), checkout, {});
     expect(answered(contact)).toEqual(all);
-    expect(contact.hostKeys).toEqual(everywhere(realKey()));
-    expect(contact.model.hosts.map((host) => [host.connection.hostKey, host.connection.via?.hostKey])).toEqual([
-      [realKey(), undefined],
-      [realKey(), undefined],
-      [realKey(), realKey()],
-    ]);
+    expect(contact.hostKeys).toEqual({});
+    expect(keysIn(contact).flat()).toEqual(Array.from({ length: 6 }, () => undefined));
     expect(contact.notes.errors).toEqual([]);
     const shown = all.map(
       (host) =>
-        `${host}: host key ${fingerprintOf(realKey())} pinned at first contact; compare it on its console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`,
+        `${host}: host key ${fingerprintOf(realKey())} not confirmed; compare it on its console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`,
     );
-    expect(contact.notes.warnings).toEqual(shown);
-    expect((await contactHosts(stack(), checkout, {})).notes.warnings).toEqual(shown);
-    expect((await contactHosts(stack(), checkout, contact.hostKeys)).notes).toEqual({ warnings: [], errors: [] });
+    expect(contact.notes.unconfirmed).toEqual(shown);
+    expect((await contactHosts(stack(), checkout, {})).notes.unconfirmed).toEqual(shown);
   });
 
-  it("is verified against the key that was pinned before anything was recorded", async () => {
+  it("has a key as soon as a person has confirmed it", async () => {
+    await contactHosts(stack(), checkout, {});
+    const { connection: jump } = stack().hosts[1] ?? expect.fail();
+    await acceptKeys("test", checkout, [{ host: "jump", address: jump.address, key: realKey() }]);
+    const contact = await contactHosts(stack(), checkout, {});
+    expect(keysIn(contact)).toEqual([
+      [undefined, undefined],
+      [realKey(), undefined],
+      [undefined, realKey()],
+    ]);
+    expect(contact.hostKeys).toEqual({ jump: realKey() });
+    expect(contact.notes.unconfirmed).toHaveLength(2);
+    const recorded = await contactHosts(stack(), checkout, everywhere(realKey()));
+    expect(recorded.notes).toEqual({ unconfirmed: [], errors: [] });
+  });
+
+  it("is refused with another key than the confirmed one", async () => {
+    await acceptKeys("test", checkout, [{ host: "one", address: "127.0.0.1", key: otherKey }]);
+    const contact = await contactHosts(stack(), checkout, {});
+    expect(answered(contact)).toEqual(["jump", "behind"]);
+    expect(contact.notes.errors).toEqual([expect.stringContaining("as confirmed in this checkout: ")]);
+  });
+
+  it("is verified against the key of the first contact before anybody has confirmed it", async () => {
     await contactHosts(stack(), checkout, {});
     const file = firstContactFile(checkout, "test");
     writeFileSync(file, readFileSync(file, "utf8").replaceAll(/^127\.0\.0\.1 .*$/gm, `127.0.0.1 ${otherKey}`));
     const again = await contactHosts(stack(), checkout, {});
     expect(answered(again)).toEqual(["jump", "behind"]);
-    expect(again.notes.errors).toEqual([
-      expect.stringContaining("as pinned at first contact: the host was reinstalled"),
-    ]);
-    expect(again.hostKeys).toEqual({ ...everywhere(realKey()), one: otherKey });
+    expect(again.notes.errors).toEqual([expect.stringContaining("as met at first contact: the host was reinstalled")]);
+    expect(again.notes.unconfirmed).toHaveLength(2);
   });
 
   it("that doesn't answer has no key, and delays no other", async () => {
     const gone = connection("gone", "127.0.0.1", { port: await freePort() });
     const contact = await contactHosts(model(connection("jump", "127.0.0.2"), gone), checkout, {});
     expect(answered(contact)).toEqual(["jump"]);
-    expect(contact.hostKeys).toEqual({ jump: realKey() });
+    expect(contact.notes.unconfirmed).toEqual([expect.stringMatching(/^jump: /)]);
     expect(contact.observations.get("gone")).toEqual({
       unreachable: expect.stringMatching(
         /refused; its host key is not known either, so up can't change anything on it$/,
@@ -124,7 +143,7 @@ describe("a host with another key", () => {
   it("is refused with both fingerprints and the command to accept the new key; others are observed", async () => {
     const contact = await contactHosts(stack(), checkout, { ...everywhere(realKey()), one: otherKey });
     expect(answered(contact)).toEqual(["jump", "behind"]);
-    expect(contact.notes.warnings).toEqual([]);
+    expect(contact.notes.unconfirmed).toEqual([]);
     expect(contact.notes.errors).toHaveLength(1);
     const [error = ""] = contact.notes.errors;
     expect(error).toContain(`one: its host key is ${fingerprintOf(realKey())}, not ${fingerprintOf(otherKey)}`);
@@ -170,11 +189,11 @@ describe("a configured known_hosts file", () => {
     ]);
   });
 
-  it("may lack hosts, whose keys are then accepted at first contact", async () => {
+  it("may lack hosts, whose keys somebody has to confirm", async () => {
     writeFileSync(join(checkout, "known"), `[127.0.0.1]:${sshd.port} ${realKey()}\n`);
     const contact = await contactHosts(stack({ knownHostsFile: "known" }), checkout, {});
-    expect(contact.notes.warnings.map((warning) => warning.split(":")[0])).toEqual(["jump", "behind"]);
-    expect(contact.hostKeys).toEqual(everywhere(realKey()));
+    expect(contact.notes.unconfirmed.map((line) => line.split(":")[0])).toEqual(["jump", "behind"]);
+    expect(contact.hostKeys).toEqual({ one: realKey() });
   });
 });
 

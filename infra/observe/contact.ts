@@ -1,11 +1,11 @@
-import { keysOf, pinnedKeys, type RecordedKeys } from "../hosts/host-keys.ts";
+import { confirmedKeys, pinnedKeys, type RecordedKeys } from "../hosts/host-keys.ts";
 import { withHostKeys } from "../model/host-key.ts";
 import type { EnvironmentModel } from "../model/types.ts";
 import { type HostKeyNotes, hostKeyNotes } from "./host-key-notes.ts";
 import { type Observations, observe } from "./index.ts";
 
 export interface Contact {
-  /** The model with all host keys that are known after the contact. */
+  /** The model with all host keys that somebody has confirmed. */
   readonly model: EnvironmentModel;
   readonly observations: Observations;
   /** Keys for the stack to record. */
@@ -14,7 +14,8 @@ export interface Contact {
 }
 
 /**
- * Observes every host, verified against its known key. The key of a host without a known key is accepted and pinned.
+ * Observes every host, verified against its known key. The key of a host without a known key is kept to ask about, and the host must show it
+ * from then on; the model doesn't have it before somebody has confirmed it.
  *
  * @param recorded host keys from the stack's outputs
  */
@@ -24,19 +25,19 @@ export async function contactHosts(
   recorded: RecordedKeys,
 ): Promise<Contact> {
   const before = await pinnedKeys(model, checkout, recorded);
-  const observations = await observe(withHostKeys(model, keysOf(before)), checkout);
+  const observations = await observe(withHostKeys(model, confirmedKeys(before)), checkout);
   const pinned = await pinnedKeys(model, checkout, recorded);
-  const keys = keysOf(pinned);
+  const keys = confirmedKeys(pinned);
   return {
     model: withHostKeys(model, keys),
-    observations: withoutKeys(observations, keys),
+    observations: withoutKeys(observations, pinned),
     hostKeys: Object.fromEntries(keys),
     notes: hostKeyNotes(model, observations, pinned),
   };
 }
 
 /** A host without a known key can't be changed, even if the engine could connect to it. */
-function withoutKeys(observations: Observations, keys: ReadonlyMap<string, string>): Observations {
+function withoutKeys(observations: Observations, keys: ReadonlyMap<string, unknown>): Observations {
   const consequence = "its host key is not known either, so up can't change anything on it";
   return new Map(
     [...observations].map(([host, answer]) =>

@@ -1,17 +1,18 @@
 import { UserError } from "../../agents/lib/errors.ts";
-import type { HostKeySource, PinnedKey } from "../hosts/host-keys.ts";
+import { type HostKeySource, type OfferedKey, type PinnedKey, unconfirmedKeys } from "../hosts/host-keys.ts";
 import type { RefusedKey } from "../hosts/refused-key.ts";
 import { fingerprintOf, hostKeyPath } from "../model/host-key.ts";
 import type { ConnectionModel, EnvironmentModel } from "../model/types.ts";
 import type { Observations } from "./index.ts";
 
 export interface HostKeyNotes {
-  readonly warnings: readonly string[];
+  /** One line for each host whose key nobody has confirmed. */
+  readonly unconfirmed: readonly string[];
   readonly errors: readonly string[];
 }
 
 /**
- * Messages about host keys: newly accepted keys with their fingerprints, until an `up` has recorded them, and refused hosts.
+ * Messages about host keys: those that nobody has confirmed, with their fingerprints, and refused hosts.
  *
  * @param pinned known keys after the hosts were contacted
  */
@@ -20,21 +21,31 @@ export function hostKeyNotes(
   observations: Observations,
   pinned: ReadonlyMap<string, PinnedKey>,
 ): HostKeyNotes {
-  const warnings: string[] = [];
   const errors: string[] = [];
+  const refusedHosts = new Set<string>();
   for (const { name, connection } of model.hosts) {
     const known = pinned.get(name);
     const observed = observations.get(name);
     const refused = observed && "unreachable" in observed ? observed.refused : undefined;
-    if (refused && known) errors.push(refusal(model.stack, connection, known, refused));
-    else if (known?.source === "first-contact") {
-      warnings.push(
-        `${name}: host key ${fingerprintOf(known.key)} pinned at first contact; compare it on its console: ssh-keygen -lf ${hostKeyPath(known.key)}`,
-      );
-    }
+    if (!refused || !known) continue;
+    errors.push(refusal(model.stack, connection, known, refused));
+    refusedHosts.add(name);
   }
-  return { warnings, errors };
+  const unconfirmed = unconfirmedKeys(model, pinned).filter(({ host }) => !refusedHosts.has(host));
+  return { unconfirmed: unconfirmed.map(unconfirmedLine), errors };
 }
+
+/** A line about a key that nobody has confirmed: what it is, and how to compare it. */
+export const unconfirmedLine = ({ host, key }: OfferedKey): string =>
+  `${host}: host key ${fingerprintOf(key)} not confirmed; compare it on its console: ssh-keygen -lf ${hostKeyPath(key)}`;
+
+/** @param lines one for each host */
+export const unconfirmedHosts = (stack: string, lines: readonly string[]): UserError =>
+  new UserError(
+    `stack ${stack}`,
+    `has hosts that get nothing, because nobody has confirmed their keys:\n  ${lines.join("\n  ")}`,
+    `compare them, then run ./warren up -s ${stack} on a terminal, which asks, or with --accept-new-hosts`,
+  );
 
 function refusal(stack: string, connection: ConnectionModel, known: PinnedKey, { offered }: RefusedKey): string {
   const is = offered ? `its host key is ${offered}, not` : "it has no host key of the pinned type:";
@@ -54,7 +65,9 @@ function sourceText(source: HostKeySource, { host, knownHostsFile }: ConnectionM
     case "recorded":
       return "recorded in the stack";
     case "first-contact":
-      return "pinned at first contact";
+      return "met at first contact";
+    case "accepted":
+      return "confirmed in this checkout";
   }
 }
 

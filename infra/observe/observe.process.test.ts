@@ -1,6 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -113,6 +123,28 @@ describe("observe", () => {
     expect(one.packages.get("base-files")).toMatchObject({ installed: true, held: false });
     expect(one.packages.get("base-files")?.version).toMatch(/\d/);
     expect(one.packages.get("no-such-package")?.installed ?? false).toBe(false);
+  });
+
+  it("reads a large program only if it has changed since its installation, or if that is not known", async () => {
+    const program = join(checkout, "a folder", "it's a program");
+    const { files: _, ...model } = hostModel("one");
+    const place = { path: program, name: "node", owner: "root", group: "root", mode: "0755", bytes: 7 };
+    const artifact = { ...place, source: "node.gz", sha256: "", installedSha256: "" };
+    const digest = async () => {
+      const one = (await observed({ ...model, files: [], artifacts: [artifact] })).get("one");
+      if (!one || "unreachable" in one) throw new Error(`not observed: ${one?.unreachable}`);
+      return one.files.get(program)?.sha256;
+    };
+    const of = (content: string) => createHash("sha256").update(content).digest("hex");
+    mkdirSync(join(checkout, "a folder"), { recursive: true });
+    writeFileSync(program, "content");
+    expect(await digest()).toBe(of("content"));
+    execFileSync("touch", [`${program}.checked`]);
+    expect(await digest()).toBeUndefined();
+    const { mtime } = statSync(program);
+    writeFileSync(program, "contens");
+    utimesSync(program, mtime, mtime);
+    expect(await digest()).toBe(of("contens"));
   });
 
   it("reports links and FIFOs themselves, with a link's target, without opening them", async () => {

@@ -1,8 +1,9 @@
 import { quote } from "../commands/command.ts";
+import { checkedMark } from "../commands/files.ts";
 import { askedAs } from "../commands/question.ts";
 import { section } from "../commands/sections.ts";
 import { foldersAbove, keeperOf } from "../model/keeper.ts";
-import type { HostModel } from "../model/types.ts";
+import type { ArtifactModel, HostModel } from "../model/types.ts";
 
 /**
  * A read-only script that reports everything about a host that the model needs. `parseObservation` parses its output; missing things don't
@@ -16,6 +17,7 @@ export function observationScript(host: HostModel): string {
     ...byKeeper(host, placesOf(host), statOf),
     `echo ${quote(section("sha256"))}`,
     ...byKeeper(host, hashed(host), digestOf),
+    ...host.artifacts.flatMap(largeDigest),
     `echo ${quote(section("accounts"))}`,
     ...(host.accounts.length > 0
       ? [`getent passwd ${host.accounts.map((account) => quote(account.name)).join(" ")}`]
@@ -59,12 +61,18 @@ function placesOf(host: HostModel): string[] {
   return [...new Set(named.flatMap((path) => [...foldersAbove(path), path]))];
 }
 
-/** Larger files are compared by size only: the runtime has over a hundred megabytes. */
-const digestBytesMax = 16 * 1024 * 1024;
-
 function hashed(host: HostModel): string[] {
   return [
     ...host.files.map((file) => file.path),
-    ...host.artifacts.filter((artifact) => artifact.bytes <= digestBytesMax).map((artifact) => artifact.path),
+    ...host.artifacts.filter((artifact) => !checkedMark(artifact)).map((artifact) => artifact.path),
   ];
+}
+
+/** The digest of a large program, if it may have changed since it was installed. `find` fails without the mark. */
+function largeDigest(artifact: ArtifactModel): string[] {
+  const mark = checkedMark(artifact);
+  if (mark === undefined) return [];
+  const path = quote(artifact.path);
+  const changed = `find ${path} -maxdepth 0 -type f -cnewer ${quote(mark)} -exec sha256sum -- '{}' +`;
+  return [`${changed} 2>/dev/null || ${digestOf(path)} 2>/dev/null`];
 }

@@ -3,8 +3,8 @@ import {
   installFile,
   keepPrevious,
   makeDirectory,
-  previousOf,
   removeFile,
+  removeProgram,
   stagedAt,
   writeFile,
 } from "../commands/files.ts";
@@ -187,7 +187,7 @@ function artifactStep(artifact: ArtifactModel, after: readonly string[], turn: S
     renew,
     // After a failed start, the previous program is in place.
     repair: renew,
-    remove: and(removeFile(artifact), removeFile({ ...artifact, path: previousOf(artifact.path) })),
+    remove: removeProgram(artifact),
     timeoutSeconds: 120,
     copy: { source: artifact.source, sha256: artifact.sha256, remotePath: stagedAt(artifact) },
     after,

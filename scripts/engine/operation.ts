@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { forgetVariable, fullVariable } from "../../infra/model/names.ts";
 import { requireTerminal } from "../lib/confirm.ts";
+import { acceptNewHostsOption } from "../lib/options.ts";
 import { becomePulumi, ensureStack, runPulumi } from "./engine.ts";
 import { requireConfig, wasUpdated } from "./stack.ts";
 import { isSummarized } from "./summary.ts";
@@ -22,11 +23,12 @@ export interface Operation {
   readonly examples: readonly string[];
 }
 
-interface Flags {
+interface Options {
   readonly stack: string;
   readonly yes?: boolean;
   readonly full?: boolean;
   readonly forget?: readonly string[];
+  readonly acceptNewHosts?: boolean;
 }
 
 const forgetting = (hosts: readonly string[] | undefined): Record<string, string> =>
@@ -40,6 +42,7 @@ export function defineOperation(command: Command, operation: Operation): void {
     .allowExcessArguments()
     .addHelpText("after", `\n${operation.examples.map((example) => `  ${example}`).join("\n")}`);
   if (operation.asks) command.option("-y, --yes", "don't ask; required without a terminal");
+  if (operation.name === "up") command.option(...acceptNewHostsOption);
   if (operation.create) command.option("--full", "show all differences of files, not only a screenful");
   if (operation.name !== "destroy") {
     command.option(
@@ -48,7 +51,7 @@ export function defineOperation(command: Command, operation: Operation): void {
       (host: string, before: string[] = []) => [...before, host],
     );
   }
-  command.action(async (words: string[], options: Flags) => {
+  command.action(async (words: string[], options: Options) => {
     requireConfig(options.stack);
     if (operation.asks) requireTerminal(operation.name, options.yes);
     if (operation.asks) await lockStack(options.stack, operation.name);
@@ -63,7 +66,7 @@ export function defineOperation(command: Command, operation: Operation): void {
     const refresh = operation.refreshes
       ? await (await import("./refresh.ts")).refreshFlagsOf(options.stack, words, { readsBeforeRuns: !official })
       : [];
-    if (operation.name === "up") await silenceTicketsOf(options.stack);
+    if (operation.name === "up") await prepareHosts(options);
     const args = operationArguments(operation, { ...options, words, refresh });
     const env = { ...(options.full ? { [fullVariable]: "1" } : {}), ...forgetting(options.forget) };
     const how = { stack: options.stack, toolchain, env };
@@ -81,9 +84,8 @@ async function lockStack(stack: string, verb: string): Promise<void> {
 /** Milliseconds: this process becomes the engine, so nobody could end the silence. An `up` of a running stack takes a few minutes. */
 const upMs = 15 * 60_000;
 
-/** Only where the stack may have a monitor already: its first `up` makes it. */
-async function silenceTicketsOf(stack: string): Promise<void> {
-  if (wasUpdated(stack) === false) return;
+/** Asks about new hosts, and silences tickets where the stack may have a monitor already: its first `up` makes it. */
+async function prepareHosts({ stack, acceptNewHosts: accept }: Options): Promise<void> {
   const { readCommittedConfig } = await import("./stack-config.ts");
   let config: StackConfig;
   try {
@@ -92,6 +94,9 @@ async function silenceTicketsOf(stack: string): Promise<void> {
     // The engine's program reports what is wrong with the file.
     return;
   }
+  const { confirmNewHosts } = await import("./new-hosts.ts");
+  await confirmNewHosts({ stack, verb: "up", accept, config });
+  if (wasUpdated(stack) === false) return;
   const { silenceTickets } = await import("./silences.ts");
   await silenceTickets({ stack, config, hosts: Object.keys(config.hosts), verb: "up", forMs: upMs, say });
 }

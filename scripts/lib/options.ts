@@ -8,6 +8,12 @@ export interface RunbookFlags {
   readonly json?: true;
 }
 
+/** The flag of verbs that may be the first to send something to a host. */
+export const acceptNewHostsOption = [
+  "--accept-new-hosts",
+  "accept the host keys that nobody has confirmed, without a question",
+] as const;
+
 /** Exit code of a runbook with findings; 0 is success, 1 failure. */
 export const exitFindings = 2;
 

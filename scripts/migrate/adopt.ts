@@ -3,15 +3,17 @@ import { homedir } from "node:os";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
+import type { AskedHost } from "../../infra/adopt/asked.ts";
 import { adoptStack } from "../../infra/adopt/stack.ts";
 import { stackFileText } from "../../infra/adopt/text.ts";
-import { firstContactFile } from "../../infra/hosts/host-keys.ts";
+import { firstContactFile, pinnedKeys, unconfirmedKeys } from "../../infra/hosts/host-keys.ts";
+import { confirmKeys } from "../engine/new-hosts.ts";
 import { checkout } from "../engine/places.ts";
 import { newConfigFile, stackSettings } from "../engine/stack.ts";
 import { showProgress } from "../engine/toolchain/progress.ts";
 import { ensureToolchain } from "../engine/toolchain/toolchain.ts";
 import { writeFileAtomic } from "../lib/files.ts";
-import { port, stackName } from "../lib/options.ts";
+import { acceptNewHostsOption, port, stackName } from "../lib/options.ts";
 import { formatColumns } from "../lib/table.ts";
 import { askHosts } from "./adopt/ask.ts";
 import { readPasswords } from "./adopt/passwords.ts";
@@ -29,6 +31,7 @@ interface Options {
   readonly queues?: RegExp;
   readonly dryRun?: true;
   readonly force?: true;
+  readonly acceptNewHosts?: true;
   readonly json?: true;
 }
 
@@ -40,7 +43,8 @@ export function define(command: Command): void {
     .option("--user <login>", "login: root, or a user with passwordless sudo", "root")
     .option("--port <number>", "SSH port of the hosts", port, 22)
     .option("--identity <file>", "private key", join(homedir(), ".ssh/id_ed25519"))
-    .option("--known-hosts <file>", "known host keys; without it, keys are accepted at this first contact and pinned")
+    .option("--known-hosts <file>", "known host keys; without it, warren shows the hosts' keys and asks")
+    .option(...acceptNewHostsOption)
     .option(
       "--passwords <file>",
       'users\' passwords as JSON, {"root": "…"}; - is standard input. A broker doesn\'t reveal them',
@@ -106,6 +110,7 @@ async function adopt(hosts: string[], options: Options): Promise<void> {
     if (!options.json) process.stderr.write(`\n${formatAdoption(adopted)}`);
     return;
   }
+  if (!options.knownHosts) await confirmHosts(asked, options);
   await writeFileAtomic(file, text);
   progress.line(`wrote ${said.file}`);
   const record = {
@@ -119,6 +124,13 @@ async function adopt(hosts: string[], options: Options): Promise<void> {
   process.stdout.write(
     options.json ? json({ ...said, recorded: true }) : `\n${formatAdoption(adopted)}${nextSteps(stack, said.file)}`,
   );
+}
+
+/** The stack's `up` records these keys. @throws UserError if they are not confirmed */
+async function confirmHosts(asked: readonly AskedHost[], { stack, acceptNewHosts: accept }: Options): Promise<void> {
+  const hosts = asked.map(({ given, address }) => ({ name: given, connection: { host: given, address, port: 22 } }));
+  const keys = await pinnedKeys({ stack, hosts }, checkout, {});
+  await confirmKeys(unconfirmedKeys({ stack, hosts }, keys), { stack, verb: "adopt", accept });
 }
 
 /** Checks, before any host is asked, that the result can be written. */

@@ -17,6 +17,7 @@ const jump = "bunny1";
 const behind = "urp-1";
 const stackFile = join(labDirectory(lab), `Pulumi.${lab}.yaml`);
 const firstContact = join(checkoutDirectory, ".warren/ssh", `${lab}.first_contact`);
+const accepted = join(checkoutDirectory, ".warren/ssh", `${lab}.accepted`);
 const newKey = "/etc/ssh/ssh_host_ed25519_key";
 
 const sh = (host: string, script: string) => hostExec(lab, host, ["sh", "-ec", script], { timeoutMs: 60_000 });
@@ -54,7 +55,7 @@ beforeAll(async () => {
     { name: behind, address: address(11), release: "bookworm" as const },
   ];
   await labUp({ name: lab, index, hosts });
-  await rm(firstContact, { force: true });
+  await Promise.all([firstContact, accepted].map((file) => rm(file, { force: true })));
   const config = {
     "warren:ssh": { user: "root", privateKeyFile: `.warren/labs/${lab}/id_ed25519` },
     "warren:hosts": {
@@ -81,28 +82,47 @@ function expectGood(result: WarrenResult): void {
 }
 
 describe("hosts without a configured host key", () => {
-  it("are pinned by the first preview, which shows each fingerprint and how to compare it", async () => {
-    const seen = await preview();
-    expectGood(seen);
+  const expectShown = async (output: string) => {
     for (const host of [jump, behind]) {
-      expect(seen.output).toContain(
-        `${host}: host key ${fingerprintOf(await keyOf(host))} pinned at first contact; compare it on its console: ssh-keygen -lf ${newKey}.pub`,
+      expect(output).toContain(
+        `${host}: host key ${fingerprintOf(await keyOf(host))} not confirmed; compare it on its console: ssh-keygen -lf ${newKey}.pub`,
       );
     }
+  };
+
+  it("get nothing from an up without a terminal, which shows each fingerprint and how to compare it", async () => {
+    const refused = await up();
+    expect(refused.exitCode, refused.output).toBe(1);
+    await expectShown(refused.output);
+    expect(refused.output).toContain("--accept-new-hosts");
     expect(await readFile(firstContact, "utf8")).toContain(await keyOf(behind));
+  });
+
+  it("are shown by preview, too", async () => {
+    const seen = await preview();
+    expectGood(seen);
+    await expectShown(seen.output);
+  });
+
+  it("get nothing from the engine alone: the program registers no resource", async () => {
+    const refused = await warren(["pulumi", "up", "--yes", "--skip-preview", "-s", lab]);
+    expect(refused.exitCode, refused.output).not.toBe(0);
+    expect(refused.output).not.toMatch(stackTrace);
+    await expectShown(refused.output);
+    expect((await sh(behind, "ls -d /etc/warren || true")).stdout.trim()).toBe("");
     expect(await recorded()).toBeUndefined();
   });
 
-  it("are recorded by the first up", async () => {
-    expectGood(await up());
+  it("are accepted by --accept-new-hosts, and recorded by that up", async () => {
+    expectGood(await warren(["up", "-s", lab, "--yes", "--accept-new-hosts"]));
     expect(await recorded()).toEqual({ [behind]: await keyOf(behind), [jump]: await keyOf(jump) });
   });
 
   it("must have the recorded key, also for a checkout that has never connected to them", async () => {
-    await rm(firstContact);
+    await Promise.all([firstContact, accepted].map((file) => rm(file)));
     const seen = await preview();
     expectGood(seen);
-    expect(seen.output).not.toContain("first contact");
+    expect(seen.output).not.toContain("not confirmed");
     expect(changedResources(seen.output)).toEqual([]);
     await expect(readFile(firstContact)).rejects.toThrow("ENOENT");
   });

@@ -1,0 +1,61 @@
+import type { StackConfig } from "../../infra/config/index.ts";
+import {
+  acceptKeys,
+  type OfferedKey,
+  type PinnedKey,
+  pinnedKeys,
+  type StackHosts,
+  unconfirmedKeys,
+} from "../../infra/hosts/host-keys.ts";
+import { unconfirmedHosts, unconfirmedLine } from "../../infra/observe/host-key-notes.ts";
+import { confirm } from "../lib/confirm.ts";
+import { connectWith, knownKeys, stackHosts } from "./hosts.ts";
+import { checkout } from "./places.ts";
+
+/** Milliseconds for a new host to show its key. */
+const contactTimeoutMs = 10_000;
+
+interface NewHosts {
+  readonly stack: string;
+  readonly verb: string;
+  /** Confirms without a question. `--yes` doesn't: it is for people who have read a preview, and a preview proves no key. */
+  readonly accept: boolean | undefined;
+}
+
+/**
+ * Contacts the hosts of a stack whose keys nobody has confirmed, and asks about these keys, because `up` sends the stack's secrets to whoever
+ * has them. A host that doesn't answer has no key, and gets nothing.
+ *
+ * @throws UserError if they are not confirmed; nothing has been changed then
+ */
+export async function confirmNewHosts({ config, ...options }: NewHosts & { readonly config: StackConfig }) {
+  const model = stackHosts(options.stack, config);
+  const known = await knownKeys(model).catch(() => (options.accept ? pinnedKeys(model, checkout, {}) : undefined));
+  // Only the engine can read the state, if it asks for the passphrase. Its program knows the recorded keys, and refuses in place of this.
+  if (!known) return;
+  const unknown = model.hosts.filter(({ name }) => !known.has(name));
+  if (unknown.length > 0) {
+    const reach = await connectWith(model, known);
+    // ssh keeps the key before it logs in, so the answer doesn't matter.
+    await Promise.all(unknown.map(({ name }) => reach.ask(name, "", () => undefined, contactTimeoutMs)));
+  }
+  await confirmKeys(unconfirmedKeys(model, unknown.length > 0 ? await withContacted(model, known) : known), options);
+}
+
+/** With the keys that ssh has kept since. */
+async function withContacted(model: StackHosts, known: ReadonlyMap<string, PinnedKey>) {
+  return new Map([...(await pinnedKeys(model, checkout, {})), ...known]);
+}
+
+/** @throws UserError if they are not confirmed */
+export async function confirmKeys(keys: readonly OfferedKey[], { stack, verb, accept }: NewHosts): Promise<void> {
+  if (keys.length === 0) return;
+  const lines = keys.map(unconfirmedLine);
+  if (!accept) {
+    if (!process.stdin.isTTY) throw unconfirmedHosts(stack, lines);
+    process.stderr.write(`${lines.join("\n")}\n`);
+    const which = keys.length === 1 ? "this the key of this host" : "these the keys of these hosts";
+    await confirm({ verb, text: `are ${which}`, yes: false });
+  }
+  await acceptKeys(stack, checkout, keys);
+}
