@@ -273,7 +273,7 @@ describe("a step that fails", () => {
     ["puller", "pds-1", "pds-2"],
     ["dispatcher", "bunny2", "bunny1"],
   ])(
-    "stops the rollout of the %s's program to later hosts, except at the first deployment",
+    "stops the rollout of the %s's program and config to later hosts, except at the first deployment",
     async (agent, one, next) => {
       const asked = new Map(model.hosts.map(({ name }) => [name, new Map()]));
       const again = planSteps(model, asked, kept, config.secrets.erlangCookie, "T2");
@@ -283,6 +283,8 @@ describe("a step that fails", () => {
       expect(names).toContain(`${one} /opt/warren/agents/${agent}.mjs`);
       expect(names).not.toContain(ofNext);
       expect(names).not.toContain(`${ofNext} copy`);
+      expect(names).toContain(`${one} /etc/warren/${agent}.json`);
+      expect(names).not.toContain(`${next} /etc/warren/${agent}.json`);
       expect(named(ofNext).dependencies).not.toContain(failing);
     },
   );
