@@ -8,14 +8,13 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseStackConfig } from "../config/index.ts";
+import { settingsFile, sourcesFile } from "./apt.ts";
 import { contentOf, fixtureModel, stackValues } from "./fixture.ts";
 
 // apt itself reads the files, from an archive of its own that a key of its own signs. In a folder: nothing is installed on this machine.
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), "warren-apt-"));
 const archive = join(folder, "archive");
-const sourcesFile = "/etc/apt/sources.list.d/warren.sources";
-const settingsFile = "/etc/apt/apt.conf.d/99warren";
 let server: Server;
 let url = "";
 let key = "";

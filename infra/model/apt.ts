@@ -4,7 +4,8 @@ import type { StackConfig } from "../config/index.ts";
 import { rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
-const sourcesFile = "/etc/apt/sources.list.d/warren.sources";
+export const sourcesFile = "/etc/apt/sources.list.d/warren.sources";
+export const settingsFile = "/etc/apt/apt.conf.d/99warren";
 const debianKeys = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /** apt's settings of a host: those of the stack, each overridden by the host's own. */
@@ -43,7 +44,7 @@ export function aptPart({ config, host }: PartContext): HostPart {
   return {
     files: [
       ...(listed.length > 0 ? [rootFile(sourcesFile, renderAptSources({ sources: listed }))] : []),
-      ...(proxy || mirror ? [rootFile("/etc/apt/apt.conf.d/99warren", renderAptSettings(settings))] : []),
+      ...(proxy || mirror ? [rootFile(settingsFile, renderAptSettings(settings))] : []),
     ],
   };
 }

@@ -73,3 +73,14 @@ test("secrets are generated once: a second run keeps them, and generates what is
   expect(Object.keys(passwords)).toContain("ops");
   expect(deliveryKey).toBe(configOf(first).secrets.deliveryKey);
 });
+
+test("hosts of a rehearsal install through this machine, and keep the stack's more sources", () => {
+  const apt = `warren:apt:
+    proxy: http://proxy.example.org:3142
+    mirror: { url: http://mirror.example.org/debian, securityUrl: http://mirror.example.org/debian-security }
+    sources: { more: { url: http://mirror.example.org/more, key: "-----BEGIN PGP PUBLIC KEY BLOCK-----\\nmDMEYCQj\\n-----END PGP PUBLIC KEY BLOCK-----" } }
+  warren:hosts:`;
+  const { apt: inLab } = configOf(rehearse(own.replace("warren:hosts:", apt)));
+  expect(Object.keys(inLab ?? {})).toEqual(["sources"]);
+  expect(inLab?.sources.more?.url).toBe("http://mirror.example.org/more");
+});
