@@ -20,6 +20,9 @@ export function healthyObjects(cluster: ClusterModel): ObservedObjects {
       ...cluster.users.flatMap(({ name, permissions }) => (permissions ? [{ user: name, vhost, ...permissions }] : [])),
       { user: cluster.administrator.name, vhost, configure: ".*", write: ".*", read: ".*" },
     ],
+    topicPermissions: cluster.users.flatMap(({ name, topicPermissions = [] }) =>
+      topicPermissions.map((one) => ({ user: name, vhost, ...one })),
+    ),
     policies: cluster.policies.map((policy) => ({ ...policy, vhost })),
     operatorPolicies: cluster.operatorPolicies.map((policy) => ({ ...policy, vhost })),
     queues: queues.map(({ name, arguments: given }) => ({ name, vhost, arguments: given })),
