@@ -83,7 +83,7 @@ module.exports = {
         "^infra/(model|config|commands)/",
         "^templates/",
         "^agents/[^/]+/config\\.ts$",
-        "^agents/lib/(config|dispatch-topics|errors|topology)\\.ts$",
+        "^agents/lib/(config|dispatch-topics|errors|topology|wis-rules)\\.ts$",
       ],
       "the model reads config, renders templates, builds commands; agent configs are typed by the agents themselves",
     ),

@@ -64,7 +64,7 @@ describe.each(hosts)("$unit", ({ unit, text, host }) => {
   });
 
   it.each([
-    ["an unknown key", "PrivateTmp=yes", "PrivateTemporary=yes", "PrivateTemporary"],
+    ["an unknown key", /^PrivateTmp=yes/m, "PrivateTemporary=yes", "PrivateTemporary"],
     ["an invalid value", /WatchdogSec=\d+/, "WatchdogSec=soon", "soon"],
     [
       "a missing program",

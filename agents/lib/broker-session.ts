@@ -271,7 +271,8 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
 
   #queueDefaults(model: ChannelModel): QueueDefaults {
     const { version: brokerVersion } = model.connection.serverProperties;
-    return { type: this.#options.config.queueType, brokerVersion, asTheyAre: this.#asTheyAre };
+    const { queueType: type, given } = this.#options.config;
+    return { type, brokerVersion, asTheyAre: this.#asTheyAre, ...(given ? { given } : {}) };
   }
 
   #onConnect(): void {

@@ -49,6 +49,10 @@ const brokerObject = z.strictObject({
   vhost: z.string().min(1).default("/"),
   user: z.string().min(1),
   passwordFile: z.string().min(1).describe("file with the password and nothing else"),
+  given: z
+    .array(z.string().min(1))
+    .optional()
+    .describe("exchanges and queues that others declare and bind: used as they are; a user may lack the permission"),
   heartbeatSeconds: z
     .int()
     .min(1)

@@ -39,14 +39,17 @@ export interface QueueDefaults {
   readonly brokerVersion: string | undefined;
   /** Existing queues with other arguments, which are only bound. */
   readonly asTheyAre?: ReadonlySet<string>;
+  /** Exchanges and queues that others declare and bind. */
+  readonly given?: readonly string[];
 }
 
 /** Declaring is idempotent: what exists with the same properties stays, with its messages. */
 export async function declareTopology(channel: Channel, topology: Topology, defaults: QueueDefaults): Promise<void> {
   const replication = replicationArguments(defaults);
-  for (const exchange of topology.exchanges)
+  const isOwn = ({ name }: { readonly name: string }) => !defaults.given?.includes(name);
+  for (const exchange of topology.exchanges.filter(isOwn))
     await channel.assertExchange(exchange.name, exchange.type, { durable: true });
-  for (const queue of topology.queues) {
+  for (const queue of topology.queues.filter(isOwn)) {
     if (!defaults.asTheyAre?.has(queue.name))
       await channel.assertQueue(queue.name, { durable: true, arguments: { ...replication, ...queue.arguments } });
     for (const binding of queue.bindings) await channel.bindQueue(queue.name, binding.exchange, binding.pattern);

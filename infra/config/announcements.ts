@@ -8,9 +8,11 @@ import { nameSchema } from "./hosts.ts";
 
 const twinEnding = "-b";
 
+export const isTwin = (user: string): boolean => user.endsWith(twinEnding);
+
 /** The other of the two users between which the agents alternate: `feeder-b` for `feeder`, and vice versa. It exists if it has a password. */
 export const twinUser = (user: string): string =>
-  user.endsWith(twinEnding) ? user.slice(0, -twinEnding.length) : `${user}${twinEnding}`;
+  isTwin(user) ? user.slice(0, -twinEnding.length) : `${user}${twinEnding}`;
 
 const { shape: dispatcher } = dispatcherSchema;
 const { shape: puller } = pullerSchema;
@@ -38,8 +40,8 @@ export const announcementsSchema = z.strictObject({
   /** The cluster (`warren:brokers`) that carries the announcements. */
   broker: nameSchema,
   /**
-   * The user that the agents log in as, at this and every other broker. `./warren rotate password` moves the agents to its twin (`feeder-b`,
-   * see `twinUser`) or back; both can log in while it does.
+   * The agents' user at this and every other broker. With `roles` of a broker each agent has a user of its own there, and their passwords follow from
+   * this one's. `./warren rotate password` moves the agents to its twin (`feeder-b`, see `twinUser`) or back; both can log in while it does.
    */
   user: z.string().min(1).default("feeder"),
   /**

@@ -82,6 +82,11 @@ const brokerFields = z.strictObject({
   firewall: z.boolean().default(true),
   /** `compatible`: the old regular expressions, unchanged; `safe`: anchored expressions, by which anonymous can't write to shared objects. */
   permissions: z.enum(permissionSettings).default("safe"),
+  /**
+   * A user for each kind of agent (`announcer`, `dispatcher`, `puller`, …) with only the permissions that it needs; else all agents log in as
+   * `announcements.user`. Default: true, except with `permissions: compatible`, without `standardObjects`, and at adopted brokers.
+   */
+  roles: z.boolean().optional(),
   /** The user that warren itself logs in as. */
   administrator: z.string().min(1).default("root"),
   /** Users beside root, feeder, anonymous and guest, or other settings for one of these. */

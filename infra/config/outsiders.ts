@@ -10,10 +10,10 @@ const agentsMessageBytesMax = amqpConfig.shape.fileBytesMax.parse(undefined);
  */
 export const outsidersSchema = z.strictObject({
   /**
-   * Queues on `/` beside those that the stack knows. Each gets a copy of each message that it is bound to: 200 queues that are bound to
-   * everything, at 20 products a second, take most of two processors.
+   * Queues on `/` beside those that the stack knows. A public server has hundreds of subscribers, with a queue each. Each queue gets a copy of
+   * each message that it is bound to: 200 that are bound to everything, at 20 products a second, take most of two processors.
    */
-  queuesMax: z.int().min(1).max(100_000).default(200),
+  queuesMax: z.int().min(1).max(100_000).default(1000),
   /** Messages in one queue (`q_anonymous…`, `amq.gen-…`); the oldest are dropped. The traditional limit of the queue manager. */
   queueMessagesMax: z.int().min(1).default(25_000),
   /** Bytes of message bodies in one queue; the oldest are dropped. The traditional limit of the queue manager. */
@@ -24,10 +24,10 @@ export const outsidersSchema = z.strictObject({
     .min(60)
     .max(365 * 86_400)
     .default(604_800),
-  /** Connections of one user. A connection costs up to 200 KB, and a subscriber has one. */
-  connectionsMax: z.int().min(1).default(500),
+  /** Connections of one user. All subscribers share `anonymous`. A connection costs up to 200 KB, and a subscriber has one or two. */
+  connectionsMax: z.int().min(1).default(2000),
   /** Channels of one user. sr3 opens one or two for each connection. */
-  channelsMax: z.int().min(1).default(1000),
+  channelsMax: z.int().min(1).default(5000),
   /**
    * Bytes of a message's body, whoever sends it: RabbitMQ has no such limit for one user. As much as a sender's largest file (`fileBytesMax`), so
    * no agent is refused, and an eighth of what RabbitMQ would accept, which it holds in memory until the message is complete.

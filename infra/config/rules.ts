@@ -11,6 +11,7 @@ import { datamartIssues } from "./datamart-rules.ts";
 import { directoryIssues } from "./directory-rules.ts";
 import { messageAgentIssues } from "./message-agents-rules.ts";
 import { monitorIssues } from "./monitor-rules.ts";
+import { agentRoles, hasRoles } from "./roles.ts";
 import type { StackConfig } from "./schema.ts";
 import { missingSecret, standardUsers } from "./secrets.ts";
 
@@ -117,6 +118,7 @@ function userIssues(config: StackConfig): ConfigIssue[] {
     ({ roles, adopted }) => !adopted && roles.some((role) => role !== "ldap"),
   );
   if (withAgents) needs.push(...[own, ...twins].map((broker) => ({ user: agents, broker })));
+  issues.push(...roleIssues(config));
   for (const [name, broker] of Object.entries(config.brokers)) {
     for (const [user, { ldap }] of Object.entries(broker.users)) {
       if (!ldap || broker.ldap) continue;
@@ -140,6 +142,20 @@ function userIssues(config: StackConfig): ConfigIssue[] {
     });
   }
   return issues;
+}
+
+/** The names of the agents' own users are theirs. */
+function roleIssues(config: StackConfig): ConfigIssue[] {
+  const names = new Set(agentRoles.flatMap((role) => [role, twinUser(role)]));
+  return Object.entries(config.brokers).flatMap(([name, { administrator, users }]) => {
+    if (!hasRoles(config, name)) return [];
+    const path = `brokers.${name}`;
+    const message = `expected another name, because agents log in by this one; or set ${path}.roles to false`;
+    return [
+      ...(names.has(administrator) ? [{ path: `${path}.administrator`, message }] : []),
+      ...Object.keys(users).flatMap((user) => (names.has(user) ? [{ path: `${path}.users.${user}`, message }] : [])),
+    ];
+  });
 }
 
 function tlsIssues({ tls }: StackConfig): ConfigIssue[] {

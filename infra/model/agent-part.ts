@@ -9,11 +9,13 @@ import {
 import { renderAgentService } from "../../templates/render.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import { passwordOf, type StackConfig } from "../config/index.ts";
+import { type AgentRole, agentLogin, hasRoles } from "../config/roles.ts";
 import { queueTypeOf } from "./agent-queues.ts";
 import { dispatchingClusters } from "./dispatchers.ts";
 import { json, rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { restartPauseFile } from "./restart-pause.ts";
+import { givenTo } from "./roles.ts";
 import { caFile } from "./tls.ts";
 import type { placedAgents } from "./types.ts";
 
@@ -125,7 +127,7 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
   const program = shell.program ?? (name as (typeof placedAgents)[number]);
   const port = shell.port ?? metricsPorts[name as AgentName];
   const common = {
-    ...(shell.broker ? { broker: brokerOf(config, shell.broker) } : {}),
+    ...(shell.broker ? { broker: brokerOf(config, shell.broker, program as AgentRole) } : {}),
     metrics: {
       address: metricsConfig.shape.address.parse(undefined),
       port,
@@ -173,6 +175,7 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
         after: shell.turn ?? [],
         ...(shell.turnAsked ? { afterAsked: shell.turnAsked } : {}),
         afterBroker: shell.afterBroker ?? shell.broker?.cluster ?? false,
+        ...(shell.broker ? { login: agentLogin(config, program as AgentRole, shell.broker.cluster).user } : {}),
         packaged: false,
       },
     ],
@@ -185,26 +188,34 @@ const declaredType = (config: StackConfig, cluster: string, broker: BrokerConfig
     ? "as-broker"
     : queueTypeOf(broker);
 
-function brokerOf(config: StackConfig, { cluster, hosts }: AgentBroker) {
+function brokerOf(config: StackConfig, { cluster, hosts }: AgentBroker, role: AgentRole) {
   const broker = config.brokers[cluster];
+  const given = givenTo(config, cluster, role);
   return {
     hosts,
     ...(broker?.tls ? { tls: { caFile } } : {}),
     ...(broker ? { queueType: declaredType(config, cluster, broker) } : {}),
     vhost: brokerConfig.shape.vhost.parse(undefined),
-    user: config.announcements.user,
+    user: agentLogin(config, role, cluster).user,
     passwordFile: passwordCredential,
+    ...(given.length > 0 ? { given } : {}),
   };
 }
 
-/** The password of the agents' user at the broker that carries the announcements. */
-export const agentPassword = (config: StackConfig): Credential => ({
-  name: passwordName,
-  file: "/etc/warren/secrets/broker-password",
-  content: passwordOf(config, config.announcements.user),
-});
+/** The password of an agent at the broker that carries the announcements. Its file is called alike at both clusters of an upgrade. */
+export function announcementsPassword(config: StackConfig, role: AgentRole, cluster: string): Credential {
+  const { user, password } = agentLogin(config, role, cluster);
+  const file = hasRoles(config, cluster) ? user : passwordName;
+  return { name: passwordName, file: `/etc/warren/secrets/${file}`, content: password };
+}
 
-/** A user's password at another broker; a host with several roles may have both passwords. */
+/** The password of an agent at another broker; a host may have agents at both. */
+export function agentPasswordAt(config: StackConfig, role: AgentRole, cluster: string): Credential {
+  const { user, password } = agentLogin(config, role, cluster);
+  return { name: passwordName, file: `/etc/warren/secrets/${user}@${cluster}`, content: password };
+}
+
+/** A user's password at another broker. */
 export const passwordAt = (config: StackConfig, user: string, broker: string): Credential => ({
   name: passwordName,
   file: `/etc/warren/secrets/${user}@${broker}`,

@@ -6,10 +6,11 @@ import { dispatcherKeys, pullerKeys } from "../config/announcements.ts";
 import { announcedBaseUrl } from "../config/full-names.ts";
 import { hostsWith } from "../config/hosts.ts";
 import type { StackConfig } from "../config/index.ts";
+import type { AgentRole } from "../config/roles.ts";
 import {
   acrossNetwork,
   agentPart,
-  agentPassword,
+  announcementsPassword,
   brokerHosts,
   inOrderOf,
   type Own,
@@ -26,12 +27,13 @@ import { standBackProgram } from "./stand-back.ts";
 /** Settings of agents on the radar path: their broker, by its address or by `own`. */
 export function atAnnouncements(
   context: PartContext,
+  role: AgentRole,
   own?: { readonly cluster: string; readonly hosts: readonly string[] },
 ) {
   const { config } = context;
   const { broker, logLevel } = config.announcements;
   const found = own ?? { cluster: broker, hosts: brokerHosts(context, broker) };
-  return { broker: found, credentials: [agentPassword(config)], logLevel };
+  return { broker: found, credentials: [announcementsPassword(config, role, found.cluster)], logLevel };
 }
 
 /**
@@ -72,7 +74,7 @@ export function announcerPart(context: PartContext): HostPart {
     name: "announcer",
     summary: "announces new products of this radar server",
     account: productAccount,
-    ...atAnnouncements(context),
+    ...atAnnouncements(context, "announcer"),
     own,
   });
   return {
@@ -109,7 +111,7 @@ export function dispatcherPart(context: PartContext): HostPart {
     name: "dispatcher",
     summary: "dispatches the first announcement of each product, once",
     account: serviceAccount,
-    ...atAnnouncements(context, {
+    ...atAnnouncements(context, "dispatcher", {
       cluster,
       hosts: [
         // Traffic within the host needs no TLS.
@@ -159,7 +161,7 @@ export function pullerPart(context: PartContext): HostPart {
     name: "puller",
     summary: "pulls announced products into the receiver queue",
     account: productAccount,
-    ...atAnnouncements(context),
+    ...atAnnouncements(context, "puller"),
     writable: announcements.receiverDirectory,
     afterEnd: true,
     turnAsked: pullerBefore(context),

@@ -24,7 +24,7 @@ export function auditorPart(context: PartContext): HostPart {
     name: "auditor",
     summary: "says of each announced product whether it was placed once",
     account: serviceAccount,
-    ...atAnnouncements(context),
+    ...atAnnouncements(context, "auditor"),
     own: inOrderOf(configSchema, own),
   });
 }

@@ -8,6 +8,7 @@ import { agentQueues, knownQueues } from "./agent-queues.ts";
 import { announcedBindings } from "./announced.ts";
 import { outsidersLimits, outsidersPolicies } from "./outsiders.ts";
 import { ownPermissions, permissionsOf, queueManagerPermissions } from "./permissions.ts";
+import { roleUsers } from "./roles.ts";
 import type { ClusterModel, PolicyModel, UserModel } from "./types.ts";
 
 /** The clusters of a stack with their users, exchanges, queues and policies. */
@@ -25,7 +26,6 @@ function clusterModel(config: StackConfig, name: string, broker: BrokerConfig): 
     management: { scheme: broker.tls ? "https" : "http", port: broker.management.port },
     administrator: { name: broker.administrator, password: passwordOf(config, broker.administrator, name) },
     users,
-    agentUser: config.announcements.user,
     exchanges: broker.exchanges,
     exchangeBindings: dataServers(config).flatMap((server) =>
       server.config.broker === name ? announcedBindings(server.config) : [],
@@ -57,12 +57,19 @@ function usersOf(config: StackConfig, cluster: string, broker: BrokerConfig): Us
   const manager = isManaged ? { [queueManagerUser]: queueManagerSettings(config, cluster) } : {};
   const own: BrokerConfig["users"] = { ...(broker.standardObjects ? standard : {}), ...manager, ...broker.users };
   const users = withTwin(config, cluster, own);
-  return Object.entries(users).map(([name, user]) => ({
+  const named = Object.entries(users).map(([name, user]) => ({
     name,
     ...(user.ldap ? {} : { password: passwordOf(config, name, cluster) }),
     tags: user.tags,
     ...(user.permissions ? { permissions: ownPermissions(user.permissions) } : {}),
   }));
+  return [...named, ...agentsUsers(config, cluster).flatMap((user) => roleUsers(config, cluster, user))];
+}
+
+/** The agents' user and its twin, as far as they have a password. */
+function agentsUsers(config: StackConfig, cluster: string): string[] {
+  const { user } = config.announcements;
+  return [user, twinUser(user)].filter((name) => hasPassword(config, name, cluster)).toSorted();
 }
 
 /** While agents move from one user to its twin, both exist with the same rights. */

@@ -8,6 +8,7 @@ import { type DatamartConfig, queueManagerUser } from "../config/datamart.ts";
 import type { StackConfig } from "../config/index.ts";
 import {
   agentPart,
+  agentPasswordAt,
   brokerHosts,
   passwordAt,
   passwordCredential,
@@ -68,7 +69,7 @@ export function watcherPart(context: PartContext): HostPart {
     summary: "announces changes in the trees of the public data server",
     account: productAccount,
     broker: { cluster: broker, hosts: besideBroker(context, broker) },
-    credentials: [passwordAt(config, config.announcements.user, broker)],
+    credentials: [agentPasswordAt(config, "watcher", broker)],
     logLevel: datamart.logLevel,
     after: brokerUnit,
     own,

@@ -73,7 +73,7 @@ describe("a px host", () => {
 
   it("announces like the requirement's dd-notify, to the broker of the public data server", () => {
     expect(readConfig("dd-notify")).toMatchObject({
-      broker: { hosts: ["amqps://10.203.0.61:5671"], user: "feeder" },
+      broker: { hosts: ["amqps://10.203.0.61:5671"], user: "sender" },
       exchange: "cmc",
       // biome-ignore lint/suspicious/noTemplateCurlyInString: the sender fills it in
       exchangeKey: "exp.dd.notify.${0}",

@@ -9,12 +9,12 @@ import { namesOf } from "../config/full-names.ts";
 import type { StackConfig } from "../config/index.ts";
 import {
   agentPart,
+  agentPasswordAt,
   brokerHosts,
   type Credential,
   credentialFile,
   metricsPorts,
   metricsPortsFrom,
-  passwordAt,
   productAccount,
 } from "./agent-part.ts";
 import { deliveredFormats, topicPrefixesOf } from "./announced.ts";
@@ -225,7 +225,7 @@ function notifySenderPart(context: PartContext, { name, port, server }: NotifyPl
       summary: "announces files that were delivered to the public data server",
       account: productAccount,
       broker: { cluster: broker, hosts: brokerHosts(context, broker) },
-      credentials: [passwordAt(config, config.announcements.user, broker)],
+      credentials: [agentPasswordAt(config, "sender", broker)],
       logLevel: datamart.logLevel,
       writable: notifyDirectory,
       own,

@@ -5,10 +5,10 @@ import type { BridgeConfig, ReceiverConfig } from "../config/message-agents.ts";
 import {
   type AgentShell,
   agentPart,
+  agentPasswordAt,
   brokerHosts,
   type InstanceName,
   metricsPortsFrom,
-  passwordAt,
   productAccount,
   serviceAccount,
 } from "./agent-part.ts";
@@ -52,7 +52,7 @@ export const receiverParts = (context: PartContext): HostPart[] =>
     const part = agentPart(context, {
       ...{ name, port, program: "receiver", account: productAccount, writable: directory, own },
       summary: "writes messages as files into a receiver queue",
-      ...at(context, config),
+      ...at(context, "receiver", config),
     });
     const owned = { owner: productAccount.name, group: productAccount.name, mode: "0755" };
     return { ...part, directories: [productAccount.home, directory].map((path) => ({ path, ...owned })) };
@@ -71,18 +71,19 @@ export const bridgeParts = (context: PartContext): HostPart[] =>
     return agentPart(context, {
       ...{ name, port, program: "bridge", account: serviceAccount, own },
       summary: `converts announcements from ${from.format} to ${to.map(({ format }) => format).join(", ")}`,
-      ...at(context, config),
+      ...at(context, "bridge", config),
     });
   });
 
 function at(
   context: PartContext,
+  role: "receiver" | "bridge",
   { broker: cluster, logLevel }: ReceiverConfig | BridgeConfig,
 ): Pick<AgentShell, "broker" | "credentials" | "logLevel"> {
   const { config } = context;
   return {
     broker: { cluster, hosts: brokerHosts(context, cluster) },
-    credentials: [passwordAt(config, config.announcements.user, cluster)],
+    credentials: [agentPasswordAt(config, role, cluster)],
     logLevel,
   };
 }

@@ -28,7 +28,7 @@ describe("the bounds for outsiders", () => {
       expect(cluster.limits?.queuesMax).toBeGreaterThanOrEqual(outsiders.queuesMax + own.length);
       const limited = cluster.limits?.users.flatMap(({ name, limits }) => (limits ? [name] : []));
       expect(limited).toContain("anonymous");
-      for (const name of [cluster.agentUser, cluster.administrator.name, "queue-manager"]) {
+      for (const name of [config.announcements.user, cluster.administrator.name, "queue-manager"]) {
         expect(limited).not.toContain(name);
       }
     }

@@ -69,6 +69,8 @@ export interface UnitModel {
   readonly afterAsked?: readonly string[];
   /** The cluster whose users, exchanges and policies it waits for. */
   readonly afterBroker: string | false;
+  /** The user that its agent logs in to a broker as. */
+  readonly login?: string;
   /** Installed and removed with a package. */
   readonly packaged: boolean;
   /** Keeps running when the stack is destroyed, because nobody could log in without it. */
@@ -97,6 +99,14 @@ export interface UserModel {
   readonly tags: readonly string[];
   /** Regular expressions on `/`; absent: no permission on it. */
   readonly permissions?: { readonly configure: string; readonly write: string; readonly read: string };
+  /** Routing keys that it may write and bind, for each topic exchange on `/` that is restricted. */
+  readonly topicPermissions?: readonly TopicPermissionModel[];
+}
+
+export interface TopicPermissionModel {
+  readonly exchange: string;
+  readonly write: string;
+  readonly read: string;
 }
 
 export interface PolicyModel {
@@ -154,8 +164,6 @@ export interface ClusterModel {
   readonly management: { readonly scheme: "http" | "https"; readonly port: number };
   readonly administrator: { readonly name: string; readonly password: string };
   readonly users: readonly UserModel[];
-  /** The user that the agents log in as. */
-  readonly agentUser: string;
   readonly exchanges: readonly ExchangeModel[];
   readonly exchangeBindings: readonly ExchangeBindingModel[];
   readonly queues: readonly QueueModel[];

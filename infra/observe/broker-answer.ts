@@ -34,6 +34,9 @@ const definitionsSchema = z.object({
   permissions: z.array(
     z.object({ user: z.string(), vhost: z.string(), configure: z.string(), write: z.string(), read: z.string() }),
   ),
+  topic_permissions: z
+    .array(z.object({ user: z.string(), vhost: z.string(), exchange: z.string(), write: z.string(), read: z.string() }))
+    .default([]),
   policies: z.array(bounds.extend({ name: z.string(), vhost: z.string() })),
   parameters: z
     .array(z.object({ name: z.string(), vhost: z.string(), component: z.string(), value: z.unknown() }))
@@ -86,6 +89,13 @@ export interface ObservedObjects {
     readonly user: string;
     readonly vhost: string;
     readonly configure: string;
+    readonly write: string;
+    readonly read: string;
+  }[];
+  readonly topicPermissions: readonly {
+    readonly user: string;
+    readonly vhost: string;
+    readonly exchange: string;
     readonly write: string;
     readonly read: string;
   }[];
@@ -147,6 +157,7 @@ export function parseObjects(answer: unknown): ObservedObjects {
       limits: user.limits ?? {},
     })),
     permissions: found.permissions,
+    topicPermissions: found.topic_permissions,
     policies: found.policies.map(({ "apply-to": applyTo, ...policy }) => ({ ...policy, applyTo })),
     operatorPolicies: found.parameters.flatMap(({ name, vhost, component, value }) => {
       if (component !== "operator_policy") return [];

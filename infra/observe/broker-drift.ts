@@ -130,7 +130,7 @@ function userDrift(user: UserModel, found: ObservedObjects): ObjectDrift[] {
   if (!sameTags(user.tags, actual.tags)) {
     drift.push({ thing, difference: `tags [${actual.tags.join(", ")}] instead of [${user.tags.join(", ")}]` });
   }
-  return [...drift, ...permissionDrift(user, found)];
+  return [...drift, ...permissionDrift(user, found), ...topicPermissionDrift(user, found)];
 }
 
 const sameTags = (wanted: readonly string[], actual: readonly string[]): boolean =>
@@ -147,6 +147,21 @@ function permissionDrift(user: UserModel, found: ObservedObjects): ObjectDrift[]
       ? []
       : [{ thing, difference: `${kind} ${quoted(actual[kind])} instead of ${quoted(permissions[kind])}` }],
   );
+}
+
+/** Others than the model's are not reported: a topic permission only restricts. */
+function topicPermissionDrift({ name, topicPermissions = [] }: UserModel, found: ObservedObjects): ObjectDrift[] {
+  const there = inVhost(found.topicPermissions).filter(({ user }) => user === name);
+  return topicPermissions.flatMap(({ exchange, ...wanted }) => {
+    const thing = `topic permissions of ${name} on ${exchange}`;
+    const actual = there.find((one) => one.exchange === exchange);
+    if (!actual) return [{ thing, difference: "are gone" }];
+    return (["write", "read"] as const).flatMap((kind) =>
+      actual[kind] === wanted[kind]
+        ? []
+        : [{ thing, difference: `${kind} ${quoted(actual[kind])} instead of ${quoted(wanted[kind])}` }],
+    );
+  });
 }
 
 function exchangeDrift(exchange: ExchangeModel, found: ObservedObjects): ObjectDrift[] {

@@ -91,6 +91,7 @@ const node = (host: string, running = true) => ({ name: `rabbit@${host}`, runnin
 const nothing = {
   users: [],
   permissions: [],
+  topicPermissions: [],
   policies: [],
   operatorPolicies: [],
   vhostLimits: [],

@@ -22,6 +22,9 @@ export function healthyObjects(cluster: ClusterModel): ObservedObjects {
       ...cluster.users.flatMap(({ name, permissions }) => (permissions ? [{ user: name, vhost, ...permissions }] : [])),
       { user: cluster.administrator.name, vhost, configure: ".*", write: ".*", read: ".*" },
     ],
+    topicPermissions: cluster.users.flatMap(({ name, topicPermissions = [] }) =>
+      topicPermissions.map((one) => ({ user: name, vhost, ...one })),
+    ),
     policies: cluster.policies.map((policy) => ({ ...policy, vhost })),
     operatorPolicies: cluster.operatorPolicies.map((policy) => ({ ...policy, vhost })),
     vhostLimits: cluster.limits ? [{ vhost, limits: { "max-queues": cluster.limits.queuesMax } }] : [],

@@ -54,16 +54,25 @@ export class Broker extends pulumi.ComponentResource {
         { name: user.name, password: pulumi.secret(user.password ?? ""), tags: [...user.tags] },
         options,
       );
-      const { permissions } = user;
+      const { permissions, topicPermissions } = user;
       if (!permissions) return [made];
-      return [
-        made,
-        new rabbitmq.Permissions(
-          `${name} permissions of ${user.name}`,
-          { user: made.name, vhost, permissions },
-          inVhost(user.name),
-        ),
-      ];
+      // A user without permissions can't do anything, so topics are restricted before it gets any.
+      const topics = topicPermissions
+        ? [
+            new rabbitmq.TopicPermissions(
+              `${name} topic permissions of ${user.name}`,
+              { user: made.name, vhost, permissions: topicPermissions.map((one) => ({ ...one })) },
+              options,
+            ),
+          ]
+        : [];
+      const granted = new rabbitmq.Permissions(
+        `${name} permissions of ${user.name}`,
+        { user: made.name, vhost, permissions },
+        // Brokers that were set up by hand have no users of the agents' roles.
+        topicPermissions ? { ...options, dependsOn: [...args.dependsOn, ...topics] } : inVhost(user.name),
+      );
+      return [made, ...topics, granted];
     });
     const exchanges = model.exchanges.map(
       (exchange) =>

@@ -184,12 +184,17 @@ describe("the objects of a broker", () => {
       objects.map((object) => `${broker} ${what} ${object}`);
     expect(names("rabbitmq:index/user:User").toSorted()).toEqual([
       ...of("bunny", "user", "anonymous", "feeder", "guest", "michel", "noc"),
-      ...of("wxo-b1", "user", "anonymous", "feeder", "guest", "queue-manager"),
+      ...of("wxo-b1", "user", "anonymous", "bridge", "feeder", "guest", "queue-manager", "receiver", "sender"),
+      ...of("wxo-b1", "user", "watcher"),
     ]);
     expect(names("rabbitmq:index/permissions:Permissions").toSorted()).toEqual([
       ...of("bunny", "permissions of", "anonymous", "feeder", "michel", "noc"),
-      ...of("wxo-b1", "permissions of", "anonymous", "feeder", "queue-manager"),
+      ...of("wxo-b1", "permissions of", "anonymous", "bridge", "feeder", "queue-manager", "receiver", "sender"),
+      ...of("wxo-b1", "permissions of", "watcher"),
     ]);
+    expect(names("rabbitmq:index/topicPermissions:TopicPermissions").toSorted()).toEqual(
+      of("wxo-b1", "topic permissions of", "bridge", "receiver", "sender", "watcher"),
+    );
     expect(names("rabbitmq:index/exchange:Exchange").toSorted()).toEqual([
       ...of("bunny", "exchange", "cmc", "xpublic"),
       ...of("wxo-b1", "exchange", "cmc", "xpublic", "xs_sr3"),
@@ -206,7 +211,7 @@ describe("the objects of a broker", () => {
     expect(named("wxo-b1 binding of exchange xpublic to cmc by v03.#").inputs).toMatchObject({
       ...{ source: "cmc", destination: "xpublic", destinationType: "exchange", routingKey: "v03.#" },
     });
-    expect(objects()).toHaveLength(30);
+    expect(objects()).toHaveLength(41);
   });
 
   it("leave guest without permissions and without a tag", () => {

@@ -95,7 +95,7 @@ export function hostSteps(host: HostModel, clusters: readonly ClusterModel[] = [
     ...host.units.map((unit) =>
       cluster && unit.name === brokerUnit
         ? brokerStep(unit, [...ready, ...rolled], membershipOf(cluster, host.name))
-        : unitStep(unit, ready, programsOf(host, unit), agentUserOf(clusters, unit)),
+        : unitStep(unit, ready, programsOf(host, unit)),
     ),
   ];
 }
@@ -198,20 +198,11 @@ function artifactStep(artifact: ArtifactModel, after: readonly string[], turn: S
   };
 }
 
-/** The user that the agents of a unit's broker log in as. */
-const agentUserOf = (clusters: readonly ClusterModel[], { afterBroker }: UnitModel): string | undefined =>
-  clusters.find(({ name }) => name === afterBroker)?.agentUser;
-
 /** Programs of a unit that warren installs. */
 const programsOf = ({ artifacts }: HostModel, { reads }: UnitModel): string[] =>
   artifacts.map(({ path }) => path).filter((path) => reads.includes(path));
 
-function unitStep(
-  unit: UnitModel,
-  after: readonly string[],
-  programs: readonly string[] = [],
-  agentUser?: string,
-): Step {
+function unitStep(unit: UnitModel, after: readonly string[], programs: readonly string[] = []): Step {
   return {
     name: unit.name,
     // Its package may have started it before the files that follow packages were written.
@@ -220,7 +211,7 @@ function unitStep(
     repair: startUnit(unit.name),
     mends: {
       restart: restartUnit(unit.name),
-      ...(agentUser ? { declare: closeConnections(agentUser, "to declare what is missing") } : {}),
+      ...(unit.login ? { declare: closeConnections(unit.login, "to declare what is missing") } : {}),
     },
     remove: unit.keep ? undefined : stopUnit(unit.name),
     timeoutSeconds: unitTimeoutSeconds,

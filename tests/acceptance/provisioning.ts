@@ -44,7 +44,8 @@ export function provisioning({ upAgain }: { readonly upAgain: boolean }): void {
         const journal = await textOf(host, "journalctl --no-pager -o cat -u ssh");
         const from = own.via === undefined ? "" : hosts[own.via]?.address;
         expect(journal).toContain(`Accepted publickey for ${own.user ?? ssh.user} from ${from}`);
-        expect(await textOf(host, "stat -c %U:%a /etc/warren/secrets/broker-password")).toBe("root:600");
+        const places = await textOf(host, "find /etc/warren/secrets -type f -printf '%u:%m\\n' | sort -u");
+        expect(places).toBe("root:600");
       }
     });
   });

@@ -5,6 +5,7 @@ import type { ClusterModel } from "../../../infra/model/types.ts";
 import { absent, definitionsSchema, objectNames, undeclared } from "./definitions.ts";
 
 const [bunny] = clusterModels(fixtureConfig()) as [ClusterModel];
+const [, wxo] = clusterModels(fixtureConfig()) as [ClusterModel, ClusterModel];
 const inRoot = (name: string) => ({ name, vhost: "/" });
 const binding = (source: string, destination: string, key: string) => ({
   ...{ source, destination, vhost: "/", destination_type: "queue", routing_key: key, arguments: {} },
@@ -70,4 +71,17 @@ it("missing definitions are listed by name", () => {
   expect(
     absent(wanted, { ...all, users: [], queues: all.queues.filter(({ name }) => name !== "q_anonymous.1") }),
   ).toEqual(["user partner", "queue q_anonymous.1"]);
+});
+
+it("topic permissions of the agents' users are left out, others are kept", () => {
+  const entries = [
+    { user: "watcher", vhost: "/", exchange: "xpublic" },
+    { user: "watcher", vhost: "/", exchange: "partner.in" },
+    { user: "partner", vhost: "/", exchange: "xpublic" },
+  ];
+  const answer = definitionsSchema.parse({ topic_permissions: entries });
+  expect(objectNames(undeclared(answer, wxo))).toEqual([
+    "topic permissions of watcher on partner.in",
+    "topic permissions of partner on xpublic",
+  ]);
 });

@@ -12,7 +12,7 @@ export const definitionsSchema = z.looseObject({
   users: z.array(named).default([]),
   vhosts: z.array(named).default([]),
   permissions: z.array(permission).default([]),
-  topic_permissions: z.array(permission).default([]),
+  topic_permissions: z.array(permission.extend({ exchange: z.string() })).default([]),
   parameters: z.array(placed.extend({ component: z.string() })).default([]),
   global_parameters: z.array(named).default([]),
   policies: z.array(placed).default([]),
@@ -58,6 +58,9 @@ export function undeclared(all: Definitions, model: Model): Definitions {
   const bindings = new Set(
     queues.flatMap(({ name, bindings: own }) => own.map(({ exchange, key }) => `${exchange}\0${name}\0${key}`)),
   );
+  const topics = new Set(
+    model.users.flatMap(({ name, topicPermissions = [] }) => topicPermissions.map((one) => `${name}\0${one.exchange}`)),
+  );
   // The ledger of a host without a dispatcher would fill up, because nothing reads it.
   const isLeftLedger = (name: string) => ledgerHostOf(name) !== undefined && !queueNames.has(name);
   return {
@@ -65,6 +68,9 @@ export function undeclared(all: Definitions, model: Model): Definitions {
     users: all.users.filter(({ name }) => !users.has(name)),
     vhosts: all.vhosts.filter(({ name }) => name !== declaredVhost),
     permissions: all.permissions.filter(({ user, vhost }) => vhost !== declaredVhost || !users.has(user)),
+    topic_permissions: all.topic_permissions.filter(
+      ({ user, vhost, exchange }) => vhost !== declaredVhost || !topics.has(`${user}\0${exchange}`),
+    ),
     parameters: all.parameters.filter((one) => {
       if (one.component === "vhost-limits") return !model.limits || one.vhost !== declaredVhost;
       return one.component !== "operator_policy" || !operatorPolicies(one);

@@ -45,10 +45,10 @@ it("distinguishes an accepted login from a refused one, even for a user without 
     .poll(
       async () => {
         const answer = await api("connections?columns=user,peer_host,client_properties.connection_name");
-        return namesOf(await answer.json(), "feeder");
+        return namesOf(await answer.json());
       },
       { timeout: 60_000 },
     )
-    .toEqual(["puller@pds-1 from 127.0.0.1"]);
+    .toEqual([{ user: "feeder", client: "puller@pds-1 from 127.0.0.1" }]);
   await staying.close();
 });

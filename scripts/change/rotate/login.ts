@@ -49,25 +49,26 @@ const connectionsSchema = z.array(
   }),
 );
 
-/** Clients connected as a user, according to the first member that answers, e.g. `dispatcher@bunny1 from 10.0.0.1`. */
-export async function connectionsOf(
-  stack: string,
-  config: StackConfig,
-  broker: string,
-  user: string,
-): Promise<string[]> {
+/** A connected client. */
+export interface ConnectedClient {
+  readonly user: string;
+  /** E.g. `dispatcher@bunny1 from 10.0.0.1`. */
+  readonly client: string;
+}
+
+/** Connected clients, according to the first member that answers. */
+export async function connectionsOf(stack: string, config: StackConfig, broker: string): Promise<ConnectedClient[]> {
   const cluster = clusterModels(config).find(({ name }) => name === broker);
   if (!cluster) throw new TypeError(`no cluster ${broker}`);
   const ca = await readOperatorCa(stack);
   const path = "connections?columns=user,peer_host,client_properties.connection_name";
-  return (await askMembers(cluster, ca, path, (answer) => namesOf(answer, user))).answer;
+  return (await askMembers(cluster, ca, path, namesOf)).answer;
 }
 
 /** @throws Error if the answer has another form */
-export function namesOf(answer: unknown, user: string): string[] {
-  return connectionsSchema.parse(answer).flatMap((one) => {
-    if (one.user !== user) return [];
-    const name = one.client_properties?.connection_name;
-    return [`${name ?? "a client without a name"} from ${one.peer_host ?? "an unknown host"}`];
+export function namesOf(answer: unknown): ConnectedClient[] {
+  return connectionsSchema.parse(answer).flatMap(({ user, client_properties: properties, peer_host: host }) => {
+    const name = properties?.connection_name ?? "a client without a name";
+    return user ? [{ user, client: `${name} from ${host ?? "an unknown host"}` }] : [];
   });
 }

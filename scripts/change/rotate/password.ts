@@ -1,9 +1,10 @@
 import { UserError } from "../../../agents/lib/errors.ts";
 import { closeConnections } from "../../../infra/commands/rabbitmq.ts";
 import { twinUser } from "../../../infra/config/announcements.ts";
-import { passwordOf, type StackConfig } from "../../../infra/config/index.ts";
+import { hasPassword, passwordOf, type StackConfig } from "../../../infra/config/index.ts";
 import { act } from "../../../infra/hosts/act.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";
+import { roleUsers } from "../../../infra/model/roles.ts";
 import { openHosts } from "../../engine/hosts.ts";
 import { configKey, setConfig } from "../../engine/stack-config.ts";
 import { fromAll } from "../../lib/lists.ts";
@@ -37,13 +38,22 @@ export function planUser(config: StackConfig, user: string): UserPlan {
     ]);
     throw new UserError(user, "is not a user of the stack's brokers", `users: ${[...new Set(there)].join(" ")}`);
   }
+  const { user: agents } = config.announcements;
+  if (having.some(({ name }) => [agents, twinUser(agents)].some((one) => rolesAt(config, name, one).includes(user)))) {
+    const remedy = `rotate that one: ./warren rotate password ${agents}`;
+    throw new UserError(user, `has a password that follows from that of ${agents}`, remedy);
+  }
   if (isOfDirectory) throw new UserError(user, "has its password in LDAP", "change it there");
   const keys = Object.keys(config.secrets.passwords).filter((name) => name === user || name.startsWith(`${user}@`));
   const brokers = having.map(({ name }) => name);
-  if (user !== config.announcements.user) return { user, keys, brokers };
+  if (user !== agents) return { user, keys, brokers };
   const other = twinUser(user);
   return { user, keys, brokers, twin: { user: other, keys: keys.map((name) => other + name.slice(user.length)) } };
 }
+
+/** Users of the agents' roles, whose passwords follow from an agents' user's. */
+const rolesAt = (config: StackConfig, broker: string, agents: string): string[] =>
+  hasPassword(config, agents, broker) ? roleUsers(config, broker, agents).map(({ name }) => name) : [];
 
 export function passwordRotation(subject: Subject, user: string, cutOff: boolean): Rotation {
   const plan = planUser(subject.before, user);
@@ -88,20 +98,20 @@ function twinPhases(
     {
       name: "make",
       where,
-      what: `user ${twin.user} with ${user}'s rights and a new password`,
+      what: `user ${twin.user} with ${user}'s rights and a new password, and a twin of each agent's own user`,
       meanwhile: "agents are not affected",
       async run() {
         await renew(subject, twin.keys);
         const problems = await apply(subject);
         if (problems.length > 0) return problems;
         const now = await configNow(subject);
-        return unexpectedLogins(stack, now, brokers, (broker) => [accepted(now, twin.user, broker)]);
+        return unexpectedLogins(stack, now, brokers, (broker) => allAccepted(now, twin.user, broker));
       },
     },
     {
       name: "move",
       where: "agents",
-      what: `log in as ${twin.user}`,
+      what: `log in as ${twin.user}, or as the twins of their own users`,
       meanwhile: "each agent restarts, dispatchers one after the other; both users are accepted",
       async run() {
         const now = await configNow(subject);
@@ -112,14 +122,14 @@ function twinPhases(
     {
       name: "refuse",
       where,
-      what: `${user} has a new password, which no client has; the previous one is refused`,
+      what: `${user} and the agents' previous users have new passwords, which no client has; the previous ones are refused`,
       meanwhile: "stops if a client is still connected with the previous password",
       async run() {
         const there = await connected(subject, brokers, user);
         if (there.length > 0 && !cutOff) {
-          return there.map((one) => `${one} is still connected as ${user}; add --cut-off to close its connection`);
+          return there.map((one) => `${one}; add --cut-off to close its connection`);
         }
-        for (const one of there) say(`${one} is still connected as ${user}; its connection will be closed`);
+        for (const one of there) say(`${one}; its connection will be closed`);
         await renew(subject, plan.keys);
         const problems = await apply(subject);
         if (problems.length > 0) return problems;
@@ -135,15 +145,24 @@ async function checkFormer(subject: Subject, { user, brokers }: UserPlan, valid:
   return unexpectedLogins(subject.stack, now, brokers, (broker) => {
     // A user that may log in only from the broker's own host is refused here with any password.
     if (now.brokers[broker]?.loopbackUsers.includes(user)) return [];
-    const password = passwordOf(subject.before, user, broker);
-    return [accepted(now, valid, broker), { user, password, answer: "refused", called: "the previous password" }];
+    const previous = loginsOf(subject.before, user, broker);
+    return [
+      ...allAccepted(now, valid, broker),
+      ...previous.map((login): Expected => ({ ...login, answer: "refused", called: "the previous password" })),
+    ];
   });
 }
 
-const accepted = (config: StackConfig, user: string, broker: string): Expected => ({
-  ...{ user, password: passwordOf(config, user, broker), answer: "accepted" },
-  called: "the new password",
-});
+/** A user with its password; for the agents' user also the users of their roles. */
+const loginsOf = (config: StackConfig, user: string, broker: string): { user: string; password: string }[] => [
+  { user, password: passwordOf(config, user, broker) },
+  ...[config.announcements.user, twinUser(config.announcements.user)].flatMap((agents) =>
+    agents === user ? roleUsers(config, broker, user).map(({ name, password = "" }) => ({ user: name, password })) : [],
+  ),
+];
+
+const allAccepted = (config: StackConfig, user: string, broker: string): Expected[] =>
+  loginsOf(config, user, broker).map((login) => ({ ...login, answer: "accepted", called: "the new password" }));
 
 /** Sets new passwords, except those that an interrupted run has already set. */
 async function renew(subject: Subject, keys: readonly string[]): Promise<void> {
@@ -157,13 +176,21 @@ async function renew(subject: Subject, keys: readonly string[]): Promise<void> {
 /** The previous connections of agents that have switched are closed within this time. */
 const partingMs = 20_000;
 
-/** Clients that stay connected as a user, at all brokers. */
+/** Clients that stay connected as the agents' user or as a user of their roles, at all brokers. */
 async function connected(subject: Subject, brokers: readonly string[], user: string): Promise<string[]> {
   const now = await configNow(subject);
   let there: string[] = [];
   await poll(
     async () => {
-      const all = await Promise.all(brokers.map((broker) => connectionsOf(subject.stack, now, broker, user)));
+      const all = await Promise.all(
+        brokers.map(async (broker) => {
+          const users = [user, ...rolesAt(now, broker, user)];
+          const found = await connectionsOf(subject.stack, now, broker);
+          return found.flatMap((one) =>
+            users.includes(one.user) ? [`${one.client} is still connected as ${one.user}`] : [],
+          );
+        }),
+      );
       there = all.flat().sort();
       return there.length === 0;
     },
@@ -181,8 +208,11 @@ async function closeAll({ stack, before }: Subject, brokers: readonly string[], 
   return fromAll(brokers, async (broker) => {
     const host = before.brokers[broker]?.members[0];
     if (host === undefined) return [];
-    const command = closeConnections(user, "its password was changed");
-    const ended = await act(reach, { host, title: "closes connections", command, timeoutSeconds: closeSeconds });
-    return "why" in ended ? [`${host}: connections of ${user} can't be closed: ${ended.why}`] : [];
+    const users = [user, ...rolesAt(before, broker, user)];
+    return fromAll(users, async (one) => {
+      const command = closeConnections(one, "its password was changed");
+      const ended = await act(reach, { host, title: "closes connections", command, timeoutSeconds: closeSeconds });
+      return "why" in ended ? [`${host}: connections of ${one} can't be closed: ${ended.why}`] : [];
+    });
   });
 }

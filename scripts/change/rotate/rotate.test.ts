@@ -42,6 +42,7 @@ describe("a user's new password", () => {
 
   it("is refused for a user of the directory, and for an unknown user", () => {
     expect(() => planUser(config, "michel")).toThrow(/in LDAP/);
+    expect(() => planUser(config, "sender")).toThrow(/follows from that of feeder/);
     expect(() => planUser(config, "nobody")).toThrow(/is not a user of the stack's brokers/);
   });
 });
@@ -56,9 +57,10 @@ describe("a login", () => {
   it("that stays open is reported with the client's name and address", () => {
     const named = { user: "feeder", peer_host: "10.0.0.1", client_properties: { connection_name: "puller@pds-1" } };
     const other = { user: "root", peer_host: "10.0.0.2" };
-    expect(namesOf([named, other, { user: "feeder" }], "feeder")).toEqual([
-      "puller@pds-1 from 10.0.0.1",
-      "a client without a name from an unknown host",
+    expect(namesOf([named, other, { user: "feeder" }])).toEqual([
+      { user: "feeder", client: "puller@pds-1 from 10.0.0.1" },
+      { user: "root", client: "a client without a name from 10.0.0.2" },
+      { user: "feeder", client: "a client without a name from an unknown host" },
     ]);
   });
 });

@@ -26,14 +26,16 @@ async function imported(files: Readonly<Record<string, string>>): Promise<Import
 const source = { "wxo-b1-oper-dd.conf": delivering, "dd-notify-wxo-b1.conf": announcing };
 const completed = { ...source, "wxo-b1-oper-dd.conf": delivering + rest };
 
-/** A stack of px and a public data server, with the sections of this text in place of its own. */
+/** A stack of px and a public data server, with the sections of this text in place of its own. Agents log in as the source's user. */
 function withSections(text: string): StackConfig {
   const { datamart: _, receivers: __, ...lab } = stackValues("lab") as Record<string, object>;
   const sections = Object.entries(parse(text).config as Record<string, object>).map(([key, value]) => {
     const name = key.replace("warren:", "");
     return [name, { ...lab[name], ...value }];
   });
-  return parseStackConfig({ ...lab, ...Object.fromEntries(sections) }, "stack imported");
+  const brokers = Object.entries(lab.brokers ?? {}).map(([name, broker]) => [name, { ...broker, roles: false }]);
+  const own = { brokers: Object.fromEntries(brokers), ...Object.fromEntries(sections) };
+  return parseStackConfig({ ...lab, ...own }, "stack imported");
 }
 
 const textOf = (all: readonly Imported[]) =>
