@@ -282,7 +282,7 @@ describe("findDrift", () => {
     expect(stepsOf({ vhostLimits: [] })).toEqual([`bunny1 limits of bunny: limits of vhost / {} instead of ${wanted}`]);
     const users = healthyObjects(cluster).users.filter(({ name }) => name !== "anonymous");
     expect(stepsOf({ users })).toEqual([
-      'bunny1 limits of bunny: limits of user anonymous {} instead of {"max-channels":1000,"max-connections":500}',
+      'bunny1 limits of bunny: limits of user anonymous {} instead of {"max-channels":5000,"max-connections":2000}',
     ]);
   });
 

@@ -211,7 +211,7 @@ describe("the objects of a broker", () => {
     expect(named("wxo-b1 binding of exchange xpublic to cmc by v03.#").inputs).toMatchObject({
       ...{ source: "cmc", destination: "xpublic", destinationType: "exchange", routingKey: "v03.#" },
     });
-    expect(objects()).toHaveLength(41);
+    expect(objects()).toHaveLength(42);
   });
 
   it("leave guest without permissions and without a tag", () => {

@@ -175,7 +175,7 @@ describe("limitsSteps", () => {
     expect(others).toEqual([]);
     expect([host, one.name, one.afterBroker]).toEqual(["bunny1", "limits of bunny", "bunny"]);
     const set = render(one.create);
-    expect(set).toContain('set_user_limits(<<"anonymous"/utf8>>, <<"{\\"max-connections\\":500,');
+    expect(set).toContain('set_user_limits(<<"anonymous"/utf8>>, <<"{\\"max-connections\\":2000,');
     expect(set).toContain('clear_user_limits(<<"feeder"/utf8>>, <<"all">>');
     expect([one.renew, one.repair].map(render)).toEqual([set, set]);
     expect(render(one.remove ?? { kind: "run", argv: [] })).toContain("rabbit_vhost_limit:clear");
