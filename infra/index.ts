@@ -62,7 +62,11 @@ async function declareStack() {
   const planned = planSteps(model, drift.hosts, kept, digestKey, new Date().toISOString());
   await reportDrift(tell, observations, drift, planned);
   for (const warning of goneWarnings(gone, stack)) await tell.warn(warning);
-  const secrets = textsIn([config.secrets, tls.keep]);
+  const secrets = textsIn([
+    config.secrets,
+    tls.keep,
+    wanted.clusters.map(({ users }) => users.map(({ password }) => password)),
+  ]);
   await reportFiles(tell, await fileDifferences(model, observations, checkout, secrets));
   await tell.finish();
   const management = managementHosts(model, brokers, asked);

@@ -62,12 +62,6 @@ export function limitsExpression({ queuesMax, users }: BrokerLimits): string {
   ].join(", ");
 }
 
-/** Erlang that removes the same limits. A user that is gone has none. */
-export function noLimitsExpression({ users }: BrokerLimits): string {
-  const clear = users.flatMap(({ name, limits }) => (limits ? [`catch ${unlimited(name)}`] : []));
-  return [`rabbit_vhost_limit:clear(<<"/">>, ${actor})`, ...clear].join(", ");
-}
-
 const unlimited = (name: string): string =>
   `ok = rabbit_auth_backend_internal:clear_user_limits(${text(name)}, <<"all">>, ${actor})`;
 

@@ -47,12 +47,12 @@ export const outsidersSchema = z.strictObject({
    * consumer holds unacknowledged counts in no limit of a queue, so this bounds how fast a client can fill the disk. Subscribers send
    * acknowledgements only.
    */
-  bytesPerSecond: z.int().min(1000).max(1_000_000_000).default(1_000_000),
+  bytesPerSecond: z.int().min(1000).max(500_000_000).default(1_000_000),
   /**
    * Bytes that each address receives in a second, after a burst of eight times as many. The broker sends nothing more to a client until this
    * client has received what was sent, so further messages stay in their queues, within the limits above. A thousand announcements a second.
    */
-  receivedBytesPerSecond: z.int().min(1000).max(1_000_000_000).default(500_000),
+  receivedBytesPerSecond: z.int().min(1000).max(500_000_000).default(500_000),
   /** Networks that the firewall's three limits don't apply to, beside the stack's hosts and the networks of `management.from`. */
   exempt: z.array(z.cidrv4("expected a network, e.g. 10.0.0.0/8")).default([]),
 });

@@ -147,12 +147,14 @@ function userIssues(config: StackConfig): ConfigIssue[] {
 /** The names of the agents' own users are theirs. */
 function roleIssues(config: StackConfig): ConfigIssue[] {
   const names = new Set(agentRoles.flatMap((role) => [role, twinUser(role)]));
+  const agents = config.announcements.user;
   return Object.entries(config.brokers).flatMap(([name, { administrator, users }]) => {
     if (!hasRoles(config, name)) return [];
     const path = `brokers.${name}`;
     const message = `expected another name, because agents log in by this one; or set ${path}.roles to false`;
     return [
       ...(names.has(administrator) ? [{ path: `${path}.administrator`, message }] : []),
+      ...(names.has(agents) ? [{ path: "announcements.user", message }] : []),
       ...Object.keys(users).flatMap((user) => (names.has(user) ? [{ path: `${path}.users.${user}`, message }] : [])),
     ];
   });

@@ -1,5 +1,7 @@
-import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { writeAtomic } from "../../agents/lib/atomic-file.ts";
 import { hostKeyOf } from "../model/host-key.ts";
 import type { ConnectionModel } from "../model/types.ts";
 
@@ -47,7 +49,16 @@ export interface OfferedKey {
 export async function acceptKeys(stack: string, checkout: string, keys: readonly OfferedKey[]): Promise<void> {
   const file = acceptedFile(checkout, stack);
   await mkdir(dirname(file), { recursive: true });
-  await appendFile(file, keys.map(({ address, key }) => `${address} ${key}\n`).join(""));
+  // Another machine may have had one of these addresses before.
+  const before = (await readFile(file, "utf8").catch(() => ""))
+    .split("\n")
+    .filter((line) => line !== "" && !keys.some(({ address }) => line.startsWith(`${address} `)));
+  const lines = [...before, ...keys.map(({ address, key }) => `${address} ${key}`)];
+  await writeAtomic(file, lines.map((line) => `${line}\n`).join(""), {
+    mode: 0o644,
+    temporary: `${file}.${randomUUID()}`,
+    synced: "nothing",
+  });
 }
 
 /**

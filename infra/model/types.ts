@@ -136,7 +136,6 @@ export interface QueueModel {
   readonly bindings: readonly { readonly exchange: string; readonly key: string }[];
 }
 
-/** A queue that agents declare. */
 /** Limits of a cluster that policies can't express. */
 export interface LimitsModel {
   /** Queues on `/`. */
@@ -151,6 +150,7 @@ export interface UserLimitsModel {
   readonly limits?: { readonly connectionsMax: number; readonly channelsMax: number };
 }
 
+/** A queue that agents declare. */
 export interface AgentQueueModel extends QueueModel {
   /** The only agent that declares it; absent: any dispatcher does. */
   readonly declaredBy?: { readonly host: string; readonly unit: string };

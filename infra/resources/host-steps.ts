@@ -19,14 +19,7 @@ import {
   startMember,
 } from "../commands/membership.ts";
 import { installPackages, makeAccount, purgePackages } from "../commands/packages.ts";
-import {
-  closeConnections,
-  evaluate,
-  importDefinitions,
-  limitsExpression,
-  noLimitsExpression,
-  startBroker,
-} from "../commands/rabbitmq.ts";
+import { closeConnections, evaluate, importDefinitions, limitsExpression, startBroker } from "../commands/rabbitmq.ts";
 import {
   bringUnit,
   renewPackagedUnit,
@@ -74,20 +67,15 @@ export function hostSteps(host: HostModel, clusters: readonly ClusterModel[] = [
   // An adopted broker keeps members that the config doesn't name.
   const roll = cluster && !cluster.found ? rollOf(cluster, host.name) : undefined;
   const rolled = roll ? [roll.name] : [];
-  // No package reads an agent's config, which may have to wait for its turn.
-  const read = before.filter((file) => !isAgentConfig(file)).map((file) => file.path);
+  // No package reads an agent's own files, which may have to wait for their turn.
+  const read = before.filter((file) => !agentTurnOf(host, file)).map((file) => file.path);
   const packages = packagesOf(host, [...root, ...read]);
   const ready = packages ? [packages.name] : root;
   return [
     ...(base ? [base] : []),
     ...(roll ? [roll] : []),
     ...before.map((file) =>
-      fileStep(
-        host,
-        file,
-        file.path === firewallRules ? [...root, ...rolled] : root,
-        isAgentConfig(file) ? turnOf(host, file.path) : undefined,
-      ),
+      fileStep(host, file, file.path === firewallRules ? [...root, ...rolled] : root, agentTurnOf(host, file)),
     ),
     ...(packages ? [packages] : []),
     ...after.map((file) => fileStep(host, file, ready)),
@@ -122,8 +110,11 @@ function baseStep(host: HostModel): Step | undefined {
   };
 }
 
-/** Not of credentials: an agent's new config is useless without them, and they without it. */
-const isAgentConfig = ({ path, secret }: FileModel): boolean => !secret && /^\/etc\/warren\/[^/]+\.json$/.test(path);
+const agentFiles = /^\/etc\/(warren\/([^/]+\.json|secrets\/[^/]+)|systemd\/system\/warren-[^/]+\.service)$/;
+
+/** An agent's config, credentials and unit file are replaced together, in the unit's turn: each is of no use without the others. */
+const agentTurnOf = (host: HostModel, { path }: FileModel): Step["turn"] =>
+  agentFiles.test(path) ? turnOf(host, path) : undefined;
 
 function fileStep(host: HostModel, file: FileModel, after: readonly string[], turn?: Step["turn"]): Step {
   const keeper = keeperOf(host, file.path);
@@ -318,7 +309,8 @@ export function limitsSteps({ name, members, limits }: ClusterModel): { readonly
         create: set,
         renew: set,
         repair: set,
-        remove: evaluate(noLimitsExpression(limits)),
+        // They end with the broker's data. If another member comes first, its step has set them before this one is removed.
+        remove: undefined,
         timeoutSeconds: unitTimeoutSeconds,
         after: [],
         // A user has limits once it exists.

@@ -5,6 +5,7 @@ import { connect } from "amqplib";
 import { execa } from "execa";
 import { expect, it } from "vitest";
 import { passwordOf, type StackConfig } from "../../infra/config/index.ts";
+import { agentLogin } from "../../infra/config/roles.ts";
 import { hostExec } from "../../scripts/lab/index.ts";
 import { checkoutDirectory } from "../../scripts/lab/paths.ts";
 import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
@@ -141,7 +142,9 @@ async function expectOnlyNew(before: StackConfig, now: StackConfig): Promise<voi
   await expect(connect(brokerUrl(before, previous), trust)).rejects.toThrow(/ACCESS.REFUSED/);
   const [member = ""] = now.brokers[now.announcements.broker]?.members ?? [];
   const users = await textOf(member, "rabbitmqctl -q list_connections user | sort -u");
-  expect(users.split("\n")).toContain(now.announcements.user);
+  const dispatcherOf = (config: StackConfig) => agentLogin(config, "dispatcher", config.announcements.broker).user;
+  expect(users.split("\n")).toContain(dispatcherOf(now));
+  expect(users.split("\n")).not.toContain(dispatcherOf(before));
   expect(users.split("\n")).not.toContain(previous);
   expect(passwordOf(now, previous)).not.toBe(passwordOf(before, previous));
 }

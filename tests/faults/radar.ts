@@ -11,6 +11,10 @@ import {
   withoutBroker,
 } from "./fault.ts";
 
+/** Shell that prints the file of the announcer's password: its name depends on the user. */
+const announcersPassword =
+  "$(sed -n 's/^LoadCredential=[^:]*://p' /etc/systemd/system/warren-announcer.service | head -n 1)";
+
 const keepalivedSignal = (name: string) => `systemctl kill --signal=${name} --kill-whom=all keepalived`;
 const rxq = "/apps/px/rxq/pull_urp";
 
@@ -39,13 +43,13 @@ export const radarFaults: readonly LabFault[] = [
     inject: [
       {
         on: "urp-1",
-        run: "cd /etc/warren/secrets && cp -p broker-password broker-password.right && echo wrong > broker-password && systemctl --no-block restart warren-announcer",
+        run: `f=${announcersPassword}; cp -p "$f" "$f.right" && echo wrong > "$f" && systemctl --no-block restart warren-announcer`,
       },
     ],
     heal: [
       {
         on: "urp-1",
-        run: "cd /etc/warren/secrets && mv broker-password.right broker-password && systemctl --no-block restart warren-announcer",
+        run: `f=${announcersPassword}; mv "$f.right" "$f" && systemctl --no-block restart warren-announcer`,
       },
     ],
     ...{ host: "urp-1", step: "products-are-announced" },

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type ChannelModel, connect } from "amqplib";
 import { beforeAll, expect, test } from "vitest";
-import { limitsExpression, noLimitsExpression } from "../../infra/commands/rabbitmq.ts";
+import { limitsExpression } from "../../infra/commands/rabbitmq.ts";
 import { outsidersSchema } from "../../infra/config/outsiders.ts";
 import { fixtureModel } from "../../infra/model/fixture.ts";
 import { permissionsOf } from "../../infra/model/permissions.ts";
@@ -34,6 +34,10 @@ const limits = {
   queuesMax: 30,
   users: cluster.limits?.users.filter(({ name }) => ["anonymous", "feeder"].includes(name)) ?? [],
 };
+/** The broker is shared with other tests. */
+const limitsOfNobody = limits.users
+  .map(({ name }) => `rabbit_auth_backend_internal:clear_user_limits(<<"${name}">>, <<"all">>, <<"warren">>)`)
+  .join(", ");
 let broker: LocalBroker;
 
 const api = async (method: string, path: string, body?: object): Promise<unknown> => {
@@ -66,7 +70,8 @@ beforeAll(async () => {
   await broker.evaluate(`application:set_env(rabbit, max_message_size, ${outsiders.messageBytesMax})`);
   expect(await broker.evaluate(limitsExpression(limits))).toBe("{ok,ok}");
   return async () => {
-    await broker.evaluate(noLimitsExpression(limits));
+    await broker.evaluate('rabbit_vhost_limit:clear(<<"/">>, <<"warren">>)');
+    await broker.evaluate(limitsOfNobody);
     await broker.evaluate("application:set_env(rabbit, max_message_size, 134217728)");
   };
 });

@@ -27,8 +27,10 @@ export interface UserPlan {
 /** Which passwords change, and at which brokers. Pure. @throws UserError if the stack does not manage the user's password */
 export function planUser(config: StackConfig, user: string): UserPlan {
   const clusters = clusterModels(config);
-  const having = clusters.filter(({ users, administrator }) =>
-    [administrator.name, ...users.map(({ name }) => name)].includes(user),
+  const having = clusters.filter(
+    ({ name: cluster, users, administrator }) =>
+      [administrator.name, ...users.map(({ name }) => name)].includes(user) ||
+      (user === config.announcements.user && rolesAt(config, cluster, user).length > 0),
   );
   const isOfDirectory = having.some(({ users }) => users.some((one) => one.name === user && !one.password));
   if (having.length === 0) {

@@ -13,7 +13,7 @@ export interface Login {
   readonly port: number;
   readonly identityFile: string;
   readonly knownHostsFile: string | undefined;
-  /** The file where ssh records the key of a host at first contact; the stack pins it from there. */
+  /** The file where ssh records the key of a host at first contact, until somebody confirms it. */
   readonly firstContactFile: string;
 }
 
