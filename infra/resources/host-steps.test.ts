@@ -181,7 +181,7 @@ describe("limitsSteps", () => {
     expect(render(one.remove ?? { kind: "run", argv: [] })).toContain("rabbit_vhost_limit:clear");
   });
 
-  it("are none for a cluster without bounds", () => {
+  it("are none for a cluster without limits", () => {
     const { limits: _, ...unlimited } = cluster;
     expect(limitsSteps(unlimited)).toEqual([]);
   });
