@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { ancestors, startedTicks } from "./process-stat.ts";
 
 /**
- * Identifies the engine's process above this one, by number and start: both programs of one `pulumi up`, its preview and its update, have the same.
+ * Identifies the engine's process above this one, by number and start time. The preview and the update of one `pulumi up` get the same value.
  *
  * @returns undefined where it can't be found
  */

@@ -31,8 +31,8 @@ export type OwnerState = "alive" | "ended" | "away";
 export const lockFileIn = (folder: string, stack: string): string => join(folder, `${stack.split("/").at(-1)}.lock`);
 
 /**
- * Somebody else who changes the stack, as the error for it: who, since when, what to do. For a run of the engine that no verb has started, or that
- * the lock's holder has started: its process is then above this one.
+ * The error for a run of the engine while somebody else changes the stack: who, since when, what to do. There is none if the lock's holder has
+ * started this run: its process is then above this one.
  */
 export async function otherHolder(stack: string, folder: string): Promise<UserError | undefined> {
   const owner = await readOwner(lockFileIn(folder, stack), stack);

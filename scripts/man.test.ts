@@ -8,7 +8,7 @@ beforeAll(async () => {
   page = await manualPage(verbs);
 });
 
-test("the manual page has a section for each verb and for each part of one, with all options", async () => {
+test("the manual page has a section for each verb and each of its subcommands, with all options", async () => {
   const plain = page.replaceAll("\\-", "-");
   const sections = [...plain.matchAll(/^\.SS "warren ([^"]*)"\n([\s\S]*?)(?=^\.S[SH] )/gm)];
   const texts = new Map(sections.map(([, usage = "", text = ""]) => [usage.split(/ [<[]/)[0] ?? "", text]));
@@ -21,7 +21,7 @@ test("the manual page has a section for each verb and for each part of one, with
   expect(plain).toContain("./warren completion bash");
 });
 
-test("no text of a verb is taken for a request of roff", () => {
+test("roff takes no text of a verb for a request", () => {
   const requests = page.split("\n").filter((line) => /^[.']/.test(line));
   expect(requests.filter((line) => !/^\.(TH|SH|SS|TP|PP|B|BR|I|br|nf|fi|ad|nh)( |$)/.test(line))).toEqual([]);
   // Between `.nf` and `.fi` lines are shown as they are.

@@ -8,7 +8,7 @@ export const manOf = (verbs: readonly Verb[]): VerbModule => ({
       .addHelpText(
         "after",
         `
-Prints the manual page. It is made of the verbs' own definitions, as --help is.
+Prints the manual page of all verbs, with the same texts as --help.
 
   ./warren man > warren.1
   man ./warren.1`,

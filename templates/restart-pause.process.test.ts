@@ -72,7 +72,7 @@ describe("restart-pause", () => {
     expect(die(4)).toEqual([]);
   });
 
-  it("makes no pause because of a damaged file", () => {
+  it("ignores a damaged file", () => {
     writeFileSync(file(), "many\n");
     call("before");
     expect(existsSync(join(folder, "slept"))).toBe(false);

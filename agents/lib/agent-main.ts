@@ -13,7 +13,7 @@ import { type Answer, Metrics, serveMetrics } from "./metrics.ts";
 import { Pace } from "./pace.ts";
 import { SystemNotify } from "./system-notify.ts";
 
-/** What is left of an agent whose process has ended. */
+/** What a run with `--after-end` gets: it acts for an agent whose process has ended. */
 export interface EndedContext<C> {
   readonly config: C;
   readonly log: Log;
@@ -47,8 +47,8 @@ export interface AgentProgram<S extends z.ZodType<RunConfig>> {
   /** For an agent that logs in to more than a broker: logs in and exits. @returns its findings. @throws UserError if the login is refused */
   logIn?(config: z.infer<S>): Promise<string>;
   /**
-   * For an agent that owes others something after its process has ended: run by its unit before the next start, unless the process has
-   * settled everything. Its time is a part of each restart.
+   * For an agent that must answer others even after its process has ended. The unit runs it before the next start, unless the process has
+   * drained. The time that it takes delays each restart.
    */
   afterEnd?(context: EndedContext<z.infer<S>>): Promise<void>;
   /**
@@ -96,7 +96,7 @@ export async function runAgent<S extends z.ZodType<RunConfig>>(
       return 0;
     }
     if (options.afterEnd && program.afterEnd) {
-      // Set by systemd. A process that has drained owes nobody anything.
+      // systemd sets it. A process that has drained has left nothing to do.
       if (process.env.SERVICE_RESULT !== "success") await inItsPlace(program, config, options.config);
       return 0;
     }
@@ -187,7 +187,7 @@ function stateDirectoryOf(name: string, configFile: string): string {
 const lockRemedy =
   "stop that process, or give this one a state folder of its own: another name for its config, or STATE_DIRECTORY";
 
-/** Does what an ended process left to do, as the only user of its state folder. */
+/** Does what an ended process has left to do. It locks the state folder, so no other process uses it meanwhile. */
 async function inItsPlace<S extends z.ZodType<RunConfig>>(
   { name, afterEnd }: AgentProgram<S>,
   config: z.infer<S>,

@@ -15,7 +15,7 @@ export interface Announcement {
   /** Checksum with its method (v02, v03). `value` is lower-case hex, or free text for `cod`. */
   readonly sum?: { readonly method: "md5" | "md5-of-name" | "sha512" | "cod"; readonly value: string };
   readonly pubTimeMs?: number;
-  /** Carried by wis alone. */
+  /** Only in the format wis. */
   readonly wis?: WisDetails;
 }
 

@@ -46,7 +46,7 @@ test("the original system's product is a notification of the standard in force",
   });
 });
 
-test("the id is that of the product: it does not depend on when it was announced, and other content has another one", () => {
+test("the id does not depend on when the product was announced, and other content has another one", () => {
   const { id } = jsonOf(product);
   expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   expect(jsonOf({ ...product, pubTimeMs: 0 }).id).toBe(id);
@@ -62,7 +62,7 @@ test("UUIDs are those of RFC 9562: version 5 of a name below the namespace of UR
   );
 });
 
-test("a deletion is a valid notification, and nothing to fetch", () => {
+test("a deletion is written as a valid notification, and read as nothing to fetch", () => {
   const body = written({ ...product, wis: { relation: "deletion", content: Buffer.from("gone") } });
   expect(isValid(JSON.parse(body.toString()))).toBe(true);
   expect(JSON.parse(body.toString())).toMatchObject({
@@ -77,7 +77,7 @@ test("content is embedded if it fits, and read back", () => {
   const body = written({ ...product, wis: { content } });
   expect(codecWis.parse({ body })).toMatchObject({ value: { wis: { content } } });
   expect(jsonOf({ ...product, wis: { content: Buffer.alloc(3072) } }).properties.content).toBeUndefined();
-  // The URL and the data id take the room.
+  // The URL and the data id leave no room for it.
   const long = { ...product, relPath: `radar/${"x".repeat(2500)}`, wis: { content } };
   expect(jsonOf(long).properties.content).toBeUndefined();
 });
@@ -90,7 +90,7 @@ const withContent = (content: object) => {
 };
 const gzipped = (bytes: Buffer) => gzipSync(bytes).toString("base64");
 
-test("embedded content of any encoding is read, and refused if it is not what it says", () => {
+test("embedded content of any encoding is read, and refused if its size or encoding is wrong", () => {
   const content = Buffer.from("é!");
   expect(withContent({ encoding: "utf-8", size: 3, value: "é!" })).toMatchObject({ value: { wis: { content } } });
   expect(withContent({ encoding: "gzip", size: 3, value: gzipped(content) })).toMatchObject({
@@ -117,7 +117,7 @@ test.each([
   ["http://dd/%zz/", "x", /"%"/],
   ["http://dd/", "../x", /"\.\." part/],
   ["http://dd/", "x".repeat(8000), /too long/],
-])("it does not write what nobody could fetch: %s", (baseUrl, relPath, reason) => {
+])("a product that nobody could fetch is not written: %s", (baseUrl, relPath, reason) => {
   expect(codecWis.format({ baseUrl, relPath, pubTimeMs: 0 })).toMatchObject({
     ok: false,
     reason: expect.stringMatching(reason),
@@ -145,7 +145,7 @@ const example = (own: object, href: string) => ({
   ...own,
 });
 
-test("notifications of others are read, of the older version too", () => {
+test("other publishers' notifications are read, also those of the older version", () => {
   const href = "https://example.org/data/4Pubsub/92c557ef-d28e-4713-91af-2e2e7be6f8ab.bufr4";
   for (const own of [{ version: "v04" }, { conformsTo: ["x", "http://wis.wmo.int/spec/wnm/1/conf/core"] }]) {
     const json = example(own, href);
@@ -221,7 +221,7 @@ test("property: 200 generated notifications are valid by the published schema, a
 });
 const plain = (value: unknown) => JSON.parse(JSON.stringify(value));
 
-test("property: from v03 to wis and back nothing is lost that both can say", () => {
+test("property: from v03 to wis and back, what both formats can express is kept", () => {
   fc.assert(
     fc.property(both, (announcement) => {
       const v03 = codecs.v03.format(announcement);
@@ -233,7 +233,7 @@ test("property: from v03 to wis and back nothing is lost that both can say", () 
   );
 });
 
-test("property: from wis to v03 and back nothing is lost that both can say", () => {
+test("property: from wis to v03 and back, what both formats can express is kept", () => {
   fc.assert(
     fc.property(fc.record({ ...shared, wis: details }), ({ wis, ...announcement }) => {
       const v03 = codecs.v03.format({ ...announcement, wis });

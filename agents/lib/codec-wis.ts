@@ -14,7 +14,7 @@ import { embeddedContent, formatContent } from "./wis-content.ts";
 import type { WisDetails } from "./wis-details.ts";
 import { type Notification, readNotification } from "./wis-notification.ts";
 
-/** WNM 1.3, 1.5. Notifications of `version` v04 are older, and read as well. */
+/** WNM 1.3, 1.5. Older notifications have `version` v04 instead, and are read as well. */
 const conformsTo = ["http://wis.wmo.int/spec/wnm/1/conf/core"];
 /** WNM 1.3, requirement /req/core/links D. */
 const protocols = /^(?:https?|ftp|sftp):/;
@@ -22,7 +22,7 @@ const relations = ["canonical", "update", "deletion"] as const;
 
 /**
  * wis: the WIS2 Notification Message 1.3, a GeoJSON feature. Carries the product's URL (baseUrl is its scheme and host), pubTimeMs,
- * sizeBytes, a sha512 sum, and `wis`. Other sums only make the id. A deletion is written, and read as nothing to fetch.
+ * sizeBytes, a sha512 sum, and `wis`. Other sums only go into the id. A deletion can be written; a deletion that is read is `nothingToFetch`.
  */
 export const codecWis: Codec = {
   format(announcement: Announcement): Result<WireMessage> {
@@ -55,7 +55,7 @@ export const codecWis: Codec = {
     const content = wis.content && wis.relation !== "deletion" ? formatContent(wis.content) : undefined;
     const embedded = { ...notification, properties: { ...notification.properties, content } };
     const full = Buffer.from(JSON.stringify(embedded));
-    // The URL says the same, in fewer bytes.
+    // Without the content if the message is too long: subscribers fetch it from the URL.
     const body = full.length > bodyBytesMax && content ? Buffer.from(JSON.stringify(notification)) : full;
     if (body.length > bodyBytesMax) return bad(`path is too long: the announcement would have ${body.length} bytes`);
     const valid = readNotification(JSON.parse(body.toString()));
@@ -99,8 +99,8 @@ export const codecWis: Codec = {
 };
 
 /**
- * The id of a product's notification: a UUID of version 5 (RFC 9562, 5.5) of its URL and what tells its content: the checksum if there is
- * one, else the time of publication. So the same announcement has the same id wherever it is translated, and new content another one.
+ * The id of a product's notification: a UUID of version 5 (RFC 9562, 5.5) of its URL and the content's checksum, or without
+ * one, the time of publication. So an announcement has the same id wherever it is translated, and new content gets another one.
  */
 export function notificationId(href: string, { sum, key, pubTimeMs, wis }: Announcement): string {
   const content = sum?.value ?? wis?.integrity?.value ?? key ?? String(pubTimeMs);

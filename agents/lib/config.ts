@@ -52,7 +52,7 @@ const brokerObject = z.strictObject({
   given: z
     .array(z.string().min(1))
     .optional()
-    .describe("exchanges and queues that others declare and bind: used as they are; a user may lack the permission"),
+    .describe("exchanges and queues that others declare and bind; used as they are, as the user may not declare them"),
   heartbeatSeconds: z
     .int()
     .min(1)

@@ -27,7 +27,7 @@ test.each(Object.entries(integrityBytes))("%s of the standard is checked", (meth
   expect(checkIntegrity({ ...address, wis }, Buffer.from("b product"))).toMatchObject({ ok: false });
 });
 
-test("without a checksum there is nothing to check, and that is said", () => {
+test("without a checksum nothing is checked, and the result says so", () => {
   expect(checkIntegrity(address, bytes)).toEqual({ ok: true, value: "nothing to check" });
   // The md5 of v00 may be that of a name.
   expect(checkIntegrity({ ...address, key: "0".repeat(32) }, bytes)).toEqual({ ok: true, value: "nothing to check" });

@@ -41,8 +41,8 @@ function decoded({ encoding, value }: Content): Buffer | undefined {
 }
 
 /**
- * Compares a product, from wherever it was fetched or embedded, with what its notification says of size and checksum.
- * @returns bad with the difference; good also if the notification says neither
+ * Compares a product, fetched or embedded, with the size and the checksum in its notification.
+ * @returns bad with the difference; good also if the notification has neither
  */
 export function checkIntegrity(
   { sizeBytes, sum, wis }: Announcement,

@@ -1,8 +1,8 @@
 import type { Notification } from "./wis-notification.ts";
 
-/** What only a WIS2 notification says of a product. The codec makes up what is left out. */
+/** Facts about a product that only WIS2 notifications have. The codec fills in what is left out. */
 export interface WisDetails {
-  /** Default: the same for the same product; see `notificationId`. */
+  /** Default: derived from the product; see `notificationId`. */
   readonly id?: string;
   /** The product's name within its data set; default: its path. */
   readonly dataId?: string;

@@ -5,8 +5,8 @@ import addFormats from "ajv-formats";
 import { expect, test } from "vitest";
 import { codecWis } from "./codec-wis.ts";
 
-// A hundred broken notifications. Each is refused with the path of its fault; by the published schema too, unless the rule is one that the
-// standard adds in words.
+// A hundred broken notifications. Each is refused with the path of its fault. The published schema refuses it, too, unless only
+// the standard's text has the rule.
 
 const schemaFile = join(import.meta.dirname, "../../docs/subscribe/wis2-notification-message.json");
 const ajv = new Ajv2020({ strict: false });
@@ -33,7 +33,7 @@ const sound = {
   links: [{ href: "https://dd.weather.gc.ca/radar/x.gif", rel: "canonical", type: "image/gif", length: 3 }],
 };
 
-/** The sound one with other values at a path. */
+/** The valid notification with another value at a path. */
 function broken(path: string, value: unknown): unknown {
   const copy = structuredClone(sound);
   const keys = path.split(".");
@@ -112,7 +112,7 @@ const cases = [
   ),
 ];
 
-test("the notification that is broken is sound, and there are at least a hundred ways", () => {
+test("the notification is valid before it is broken, and there are at least a hundred ways to break it", () => {
   expect(isValid(sound)).toBe(true);
   expect(codecWis.parse({ body: Buffer.from(JSON.stringify(sound)) }).ok).toBe(true);
   expect(cases.length).toBeGreaterThanOrEqual(100);

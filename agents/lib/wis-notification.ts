@@ -30,7 +30,7 @@ const integrity = z
   })
   .refine(({ method, value }) => Buffer.from(value, "base64").length === integrityBytes[method], {
     path: ["value"],
-    message: "has not the length of its method's checksum",
+    message: "expected a checksum of its method's length",
   });
 
 /** WNM 1.3, 1.16: characters of the value, and bytes of the file. */
@@ -52,7 +52,7 @@ const link = z.looseObject({
   length: z.int().nonnegative().optional(),
   security: z.looseObject({}).optional(),
 });
-/** Of a product's own link. */
+/** Of the link to the product itself. */
 const ownRelations: ReadonlySet<string> = new Set(["canonical", "update", "deletion"]);
 
 const properties = z
@@ -77,8 +77,8 @@ const properties = z
   });
 
 /**
- * The rules of the published schema (`docs/subscribe/wis2-notification-message.json`) that bear on a product, and those that the standard
- * adds in words: times in UTC, one link of the product's own, a checksum of its method's length. Unknown keys are allowed.
+ * The rules of the published schema (`docs/subscribe/wis2-notification-message.json`) that concern a product, and those that only the
+ * standard's text has: times in UTC, one link to the product itself, a checksum of its method's length. Unknown keys are allowed.
  */
 const notification = z
   .looseObject({

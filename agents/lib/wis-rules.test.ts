@@ -17,7 +17,7 @@ const keyOf = (relPath: string) => {
   return result.ok ? result.value.routingKey : result.reason;
 };
 
-test("the longest folder decides the topic, by whole names", () => {
+test("the rule with the longest folder gives the topic; names of folders match completely", () => {
   const radar = "origin.a.wis2.ca-eccc-msc.data.core.weather.surface-based-observations";
   expect(keyOf("radar/XSS/a.gif")).toBe(`${radar}.weather-radar`);
   expect(keyOf("radar/wind/a.gif")).toBe(`${radar}.wind-profile-radar`);
@@ -49,7 +49,7 @@ test.each([
   expect(applied(`radar/${name}`)).toMatchObject({ value: { announcement: { wis: { dataTimeMs } } } });
 });
 
-test("what the announcement itself says is kept", () => {
+test("values that the announcement itself has are kept", () => {
   const wis = { dataId: "own", geometry: null, dataTimeMs: 5, content: Buffer.from("x") };
   expect(applyWisRules({ baseUrl: "https://dd/", relPath: "radar/XSS/a", wis }, rules)).toMatchObject({
     value: { announcement: { wis: { ...wis, metadataId: "urn:wmo:md:ca:radar" } } },

@@ -11,7 +11,7 @@ const topicRule = z.strictObject({
     .string()
     .regex(/^[^/\0]+(?:\/[^/\0]+)*$/, "expected a folder of the products' path, e.g. radar/24_HR_ACCUM")
     .optional()
-    .describe("products below this folder; the longest folder decides; default: all products"),
+    .describe("products below this folder; the rule with the longest folder applies; default: all products"),
   policy: z.enum(["core", "recommended"]).default("core").describe("WMO's data policy"),
   topic: z
     .string()
@@ -42,11 +42,11 @@ export const wisRules = {
     .min(1)
     .max(1000)
     .refine((list) => new Set(list.map(({ folder }) => folder)).size === list.length, "expected each folder once")
-    .describe("which topic the products of a folder have"),
+    .describe("the topic of the products below a folder"),
   sites: z
     .record(z.string().min(1), site)
     .default({})
-    .describe("place of each radar or station, by the folder that is called like it"),
+    .describe("place of each radar or station, by the name of its folder"),
 };
 const rulesObject = z.strictObject(wisRules);
 export type WisRules = z.infer<typeof rulesObject>;
@@ -55,8 +55,8 @@ export type WisRules = z.infer<typeof rulesObject>;
 export const wisTopicPrefix = ({ centre }: Pick<WisRules, "centre">): string => `origin.a.wis2.${centre}`;
 
 /**
- * An announcement with what the rules say of it, and its routing key `origin.a.wis2.CENTRE.data.POLICY.TOPIC`. The data id is the topic
- * without channel and version, and the product's path. The last folder that is a site is the place. The time is that at the beginning of the
+ * An announcement with the details from the rules, and its routing key `origin.a.wis2.CENTRE.data.POLICY.TOPIC`. The data id is the topic from
+ * `wis2` on, and the product's path. The place is that of the last folder in the path that `sites` names. The time is at the beginning of the
  * file's name, `YYYYMMDDhhmm` with or without seconds, in UTC; unknown if there is none.
  * @returns bad if no rule names the product's folder, or the routing key is too long
  */

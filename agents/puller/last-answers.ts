@@ -7,10 +7,10 @@ import { openPeers } from "./open-peers.ts";
 import { openPlaced } from "./open-placed.ts";
 import { Repeats } from "./repeats.ts";
 
-/** Longest wait for the broker: a broker that is near answers in a tenth of this, and the puller's restart waits meanwhile. */
+/** Longest wait for the broker, which delays the puller's restart. A broker nearby answers in a tenth of this. */
 const connectMs = 1000;
 /**
- * How long questions are answered. The broker has redelivered what the ended process held by the time that this one is connected. So the
+ * How long questions are answered. When this process is connected, the broker has already redelivered what the ended one held. So the
  * questions are waiting, or come as soon as a puller has finished the product that it is pulling.
  */
 const answersMs = 500;

@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => bench.close());
 
-test("a product from two radar servers is four messages to the broker and five from it", async () => {
+test("a product from two radar servers costs four messages to the broker and five from it", async () => {
   const dispatcher = await bench.startDispatcher();
   const pullers = [await bench.startPuller("a"), await bench.startPuller("b")];
   const before = await messagesOf(broker);

@@ -43,7 +43,7 @@ export const configSchema = commonConfig.extend({
         .describe("put the content of small files (up to 3,069 bytes) into their notifications"),
     })
     .optional()
-    .describe("each change is also published as a WIS2 notification, under the topic of its folder; default: not"),
+    .describe("publish each change also as a WIS2 notification, under the topic of its folder; default: none"),
   topicPrefixes: z
     .strictObject({
       v02: topicPrefix.default("v02.post"),

@@ -157,7 +157,7 @@ export function toWis(topic: string): StackConfig {
 
 const radarTopic = "weather/surface-based-observations/weather-radar";
 
-/** With a public data server whose watched trees (citypage_weather, marine_weather) have a WIS2 topic, and a bridge from these words to WIS2. */
+/** With a public data server whose watched trees (citypage_weather, marine_weather) have a WIS2 topic, and a bridge from this topic prefix to WIS2. */
 export function toWisBesides(topicPrefix: string, topic = radarTopic): StackConfig {
   const rules = { centre: "ca-eccc-msc", topics: [{ topic }] };
   const bridges = bridgesSchema.parse({

@@ -10,14 +10,16 @@ export const unpublishedWisTopic: Rule = {
   severity: "error",
   firesOn: "a WIS2 topic that the published hierarchy does not have",
   reason:
-    "The standard forbids it: subscribers and Global Brokers find data by the levels of the hierarchy, so nobody would hear of these products.",
+    "The standard forbids it: subscribers and Global Brokers find data by the levels of the hierarchy, so nobody would find these products.",
   remedy:
     "use a topic of the WIS2 Topic Hierarchy, with at least one level below the discipline; `DISCIPLINE/experimental/…` until WMO has approved a new one",
   source: "WIS2 Topic Hierarchy 1.3.0, /req/core/publishing",
   find: (_, config) =>
     rulesOf(config).flatMap(([path, { topics }]) =>
       topics.flatMap(({ topic }, index) =>
-        isPublishedTopic(topic) ? [] : { path: `${path}.topics.${index}.topic`, message: `"${topic}" is not in it` },
+        isPublishedTopic(topic)
+          ? []
+          : { path: `${path}.topics.${index}.topic`, message: `"${topic}" is not in the hierarchy` },
       ),
     ),
 };

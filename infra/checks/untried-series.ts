@@ -8,7 +8,7 @@ export const untriedSeries: Rule = {
   severity: "warning",
   firesOn: "a series of RabbitMQ that warren's tests don't run",
   reason:
-    "The table of series says of it what RabbitMQ's release notes say. No test has installed it, so upgrades, fail-over and limits may differ.",
+    "Warren knows this series only from RabbitMQ's release notes. No test has installed it, so upgrades, failover and limits may differ.",
   remedy: "rehearse the stack first (`./warren lab -s STACK --name rehearsal`), or use a series that Debian ships",
   source: "RabbitMQ's release notes of 4.1 and 4.2; infra/config/series.ts",
   find: (model, config) =>
@@ -18,6 +18,6 @@ export const untriedSeries: Rule = {
       .filter(({ members }) => members.every(({ host }) => hasMoreSources(config, host)))
       .map(({ name, series }) => ({
         path: `warren:brokers.${name}.series`,
-        message: `RabbitMQ ${series} is not tried; tests run ${list(debianSeries)}`,
+        message: `warren's tests don't run RabbitMQ ${series}, only ${list(debianSeries)}`,
       })),
 };

@@ -58,8 +58,9 @@ export const stagedAt = ({ name, sha256, source }: Pick<Program, "name" | "sha25
   `.warren-${name}-${sha256.slice(0, 16)}${isCompressed(source) ? ".gz" : ""}`;
 
 /**
- * An empty file beside a large program, made after the program's digest was compared. As long as the program's status (ctime, which nobody can set)
- * isn't newer, its content is the same: reading a hundred megabytes on each host would take longer than the rest of a preview.
+ * An empty file beside a large program, made after the program's digest was compared. While the program's ctime, which nobody can set, isn't
+ * newer than this file, the content is the same, and a preview need not read it. Reading a hundred megabytes on each host would take longer than
+ * the rest of the preview.
  *
  * @returns undefined for a program that is read each time
  */

@@ -43,13 +43,13 @@ export interface BrokerLimits {
   }[];
 }
 
-/** Whom the broker's log names as the author of a change. */
+/** The author of a change in the broker's log. */
 const actor = '<<"warren">>';
 const text = (value: string): string => `<<${JSON.stringify(value)}/utf8>>`;
 
 /**
- * Erlang that sets the limits of vhost `/` and of all these users, in one start of the CLI. Connections and queues that exist stay, even if there
- * are more. It fails for a user that doesn't exist.
+ * Erlang that sets the limits of vhost `/` and of all these users, in one start of the CLI. Existing connections and queues stay, even if
+ * they exceed a limit. It fails for a user that doesn't exist.
  */
 export function limitsExpression({ queuesMax, users }: BrokerLimits): string {
   return [

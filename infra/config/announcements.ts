@@ -40,8 +40,9 @@ export const announcementsSchema = z.strictObject({
   /** The cluster (`warren:brokers`) that carries the announcements. */
   broker: nameSchema,
   /**
-   * The agents' user at this and every other broker. With `roles` of a broker each agent has a user of its own there, and their passwords follow from
-   * this one's. `./warren rotate password` moves the agents to its twin (`feeder-b`, see `twinUser`) or back; both can log in while it does.
+   * The agents' user at this and every other broker. With `roles` of a broker each agent has a user of its own there, with a password that is
+   * derived from this one's. `./warren rotate password` moves the agents to its twin (`feeder-b`, see `twinUser`) or back; both can log in
+   * meanwhile.
    */
   user: z.string().min(1).default("feeder"),
   /**

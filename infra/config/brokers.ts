@@ -83,7 +83,7 @@ const brokerFields = z.strictObject({
   /** `compatible`: the old regular expressions, unchanged; `safe`: anchored expressions, by which anonymous can't write to shared objects. */
   permissions: z.enum(permissionSettings).default("safe"),
   /**
-   * A user for each kind of agent (`announcer`, `dispatcher`, `puller`, …) with only the permissions that it needs; else all agents log in as
+   * A user for each kind of agent (`announcer`, `dispatcher`, `puller`, …) with only the permissions that it needs; if false, all agents log in as
    * `announcements.user`. Default: true, except with `permissions: compatible`, without `standardObjects`, and at adopted brokers.
    */
   roles: z.boolean().optional(),
@@ -91,7 +91,7 @@ const brokerFields = z.strictObject({
   administrator: z.string().min(1).default("root"),
   /** Users beside root, feeder, anonymous and guest, or other settings for one of these. */
   users: z.record(z.string().min(1), userSchema).default({}),
-  /** Create feeder, anonymous, guest, the replication policy and the bounds for outsiders; `false` for a broker with objects of its own. */
+  /** Create feeder, anonymous, guest, the replication policy and the limits for outsiders; `false` for a broker with objects of its own. */
   standardObjects: z.boolean().default(true),
   exchanges: z.array(exchangeSchema).default([
     { name: "cmc", type: "topic" },
@@ -106,7 +106,7 @@ const brokerFields = z.strictObject({
   policies: z.array(policySchema).default([]),
   /** Limits that no policy and no client can raise, e.g. `max-length-bytes` and `expires` of clients' queues. */
   operatorPolicies: z.array(policySchema).default([]),
-  /** Bounds for outsiders; `false`: none. Default: those of each key with `standardObjects`, else none. */
+  /** Limits for outsiders; `false`: none. Default: each key's default with `standardObjects`, else none. */
   outsiders: z.union([z.literal(false), outsidersSchema]).optional(),
   /** Users that may log in only from the broker's own host. `[]` opens the default user to the network. */
   loopbackUsers: z.array(z.string().min(1)).default(["guest"]),

@@ -44,7 +44,7 @@ export const datamartSchema = z.strictObject({
   publicExchange: watcherSchema.shape.exchange,
   /** Formats of all announcements, of deliveries and of changes in watched trees. `v00` is for watched trees only: px has no md5. */
   formats: watcherSchema.shape.formats,
-  /** Changes in watched trees are also published as WIS2 notifications, on `publicExchange`; a bridge does it for deliveries. */
+  /** Publish changes in watched trees also as WIS2 notifications, on `publicExchange`. For deliveries, a bridge does this. */
   wis: watcherSchema.shape.wis,
   /** Document root of the web server; its content is public. */
   productRoot: z

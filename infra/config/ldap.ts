@@ -28,9 +28,9 @@ const fields = z.strictObject({
    */
   first: z.enum(["internal", "ldap"]).default("internal"),
   /**
-   * What authorizes an LDAP user: the broker's own permissions, or the queries below (`ldap`). With `internal` the directory lets in users with
-   * `ldap: true` only. `compatible` writes the old terms, by which an entry that is called like one of the broker's own users, such as `feeder`, has
-   * that user's permissions.
+   * What authorizes an LDAP user: the broker's own permissions, or the queries below (`ldap`). With `internal` only users with
+   * `ldap: true` can log in by LDAP. `compatible` writes the old terms. With them, a directory entry with the name of one of the broker's own users,
+   * such as `feeder`, has that user's permissions.
    */
   authorization: z.enum(["internal", "compatible", "ldap"]).default("internal"),
   /** Tags that LDAP assigns in addition to those under `users`; a tag without a query is not assigned. */

@@ -5,12 +5,12 @@ import { amqpConfig } from "../../agents/sender/config.ts";
 const agentsMessageBytesMax = amqpConfig.shape.fileBytesMax.parse(undefined);
 
 /**
- * Bounds for outsiders: `anonymous`, and the users under `users`. They apply to what such a user makes, or are so wide that no agent comes near
- * them. Each default is far above what a subscriber needs.
+ * Limits for outsiders: `anonymous`, and the users under `users`. They apply only to what such a user makes, or are so high that no agent comes
+ * near them. Each default is far above what a subscriber needs.
  */
 export const outsidersSchema = z.strictObject({
   /**
-   * Queues on `/` beside those that the stack knows. A public server has hundreds of subscribers, with a queue each. Each queue gets a copy of
+   * Queues on `/`, besides those that the stack knows. A public server has hundreds of subscribers, with a queue each. Each queue gets a copy of
    * each message that it is bound to: 200 that are bound to everything, at 20 products a second, take most of two processors.
    */
   queuesMax: z.int().min(1).max(100_000).default(1000),
@@ -29,8 +29,8 @@ export const outsidersSchema = z.strictObject({
   /** Channels of one user. sr3 opens one or two for each connection. */
   channelsMax: z.int().min(1).default(5000),
   /**
-   * Bytes of a message's body, whoever sends it: RabbitMQ has no such limit for one user. As much as a sender's largest file (`fileBytesMax`), so
-   * no agent is refused, and an eighth of what RabbitMQ would accept, which it holds in memory until the message is complete.
+   * Bytes of a message's body, whoever sends it: RabbitMQ has no such limit for one user. The default is a sender's largest file (`fileBytesMax`), so
+   * no agent is refused. RabbitMQ holds a message in memory until it is complete, and would accept eight times as much.
    */
   messageBytesMax: z
     .int()
@@ -39,21 +39,22 @@ export const outsidersSchema = z.strictObject({
     .default(agentsMessageBytesMax),
   /**
    * New connections for each address and second, after a burst of ten times as many; the host's firewall drops the rest, and a client tries
-   * again a second later. Logging in costs a broker 5 ms, with TLS 10 ms: so one address can't use more than a twentieth of a processor.
+   * again a second later. A login costs a broker 5 ms, with TLS 10 ms, so one address can't use more than a twentieth of a processor.
    */
   connectionsPerSecond: z.int().min(1).max(10_000).default(5),
   /**
-   * Bytes that each address may send in a second, after a burst of eight times as many; the firewall drops the rest, so TCP slows down. What a
-   * consumer holds unacknowledged counts in no limit of a queue, so this bounds how fast a client can fill the disk. Subscribers send
-   * acknowledgements only.
+   * Bytes that each address may send in a second, after a burst of eight times as many; the firewall drops the rest, so TCP slows down. No
+   * limit on a queue counts unacknowledged messages, so this one limits how fast a client can fill the disk. Subscribers send only
+   * acknowledgements.
    */
   bytesPerSecond: z.int().min(1000).max(500_000_000).default(1_000_000),
   /**
-   * Bytes that each address receives in a second, after a burst of eight times as many. The broker sends nothing more to a client until this
-   * client has received what was sent, so further messages stay in their queues, within the limits above. A thousand announcements a second.
+   * Bytes that each address receives in a second, after a burst of eight times as many. The broker sends nothing more to a client until the
+   * client has received what was sent, so further messages stay in their queues, within the limits above. The default is a thousand announcements a
+   * second.
    */
   receivedBytesPerSecond: z.int().min(1000).max(500_000_000).default(500_000),
-  /** Networks that the firewall's three limits don't apply to, beside the stack's hosts and the networks of `management.from`. */
+  /** Networks without the firewall's three limits, besides the stack's hosts and the networks of `management.from`. */
   exempt: z.array(z.cidrv4("expected a network, e.g. 10.0.0.0/8")).default([]),
 });
 

@@ -17,8 +17,8 @@ export const agentRoles = [
 export type AgentRole = (typeof agentRoles)[number];
 
 /**
- * Whether agents log in to a cluster as users of their own, instead of all as `announcements.user`. Two clusters that share a virtual IP do the same,
- * because agents must be able to log in to whichever of them holds it.
+ * Whether agents log in to a cluster as users of their own, instead of all as `announcements.user`. Two clusters that share a virtual IP have the
+ * same answer, because agents must be able to log in to either of them.
  */
 export function hasRoles(config: Pick<StackConfig, "announcements" | "brokers" | "hosts">, cluster: string): boolean {
   const { broker, beside } = config.announcements;
@@ -38,8 +38,8 @@ function isWithRoles({ brokers, hosts }: Pick<StackConfig, "brokers" | "hosts">,
 export const roleUser = (role: AgentRole, agentUser: string): string => (isTwin(agentUser) ? `${role}-b` : role);
 
 /**
- * The password of a role's user. It follows from that of the agents' user, so that there is no further secret to keep or to rotate. The host of an
- * agent has only the result, from which nobody can compute the agents' user's password or another role's.
+ * The password of a role's user. It is derived from that of the agents' user, so there is no further secret to keep or to rotate. An agent's host
+ * has only the derived password. Nobody can compute the agents' user's password, or another role's, from it.
  */
 const derivedPassword = (password: string, user: string): string =>
   createHmac("sha256", password).update(`warren user ${user}`).digest("hex").slice(0, 48);

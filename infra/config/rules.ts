@@ -144,14 +144,14 @@ function userIssues(config: StackConfig): ConfigIssue[] {
   return issues;
 }
 
-/** The names of the agents' own users are theirs. */
+/** No other user may have the name of an agents' own user. */
 function roleIssues(config: StackConfig): ConfigIssue[] {
   const names = new Set(agentRoles.flatMap((role) => [role, twinUser(role)]));
   const agents = config.announcements.user;
   return Object.entries(config.brokers).flatMap(([name, { administrator, users }]) => {
     if (!hasRoles(config, name)) return [];
     const path = `brokers.${name}`;
-    const message = `expected another name, because agents log in by this one; or set ${path}.roles to false`;
+    const message = `expected another name, because agents log in with this one; or set ${path}.roles to false`;
     return [
       ...(names.has(administrator) ? [{ path: `${path}.administrator`, message }] : []),
       ...(names.has(agents) ? [{ path: "announcements.user", message }] : []),

@@ -20,7 +20,7 @@ export interface SeriesTraits {
   readonly membersMin: number;
 }
 
-/** Not tried here: as 4.0, by RabbitMQ's release notes. */
+/** No test runs these. According to RabbitMQ's release notes, they behave like 4.0 here. */
 const later = {
   packager: "team",
   tried: false,

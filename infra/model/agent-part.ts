@@ -202,7 +202,7 @@ function brokerOf(config: StackConfig, { cluster, hosts }: AgentBroker, role: Ag
   };
 }
 
-/** The password of an agent at the broker that carries the announcements. Its file is called alike at both clusters of an upgrade. */
+/** The password of an agent at the broker that carries the announcements. Its file has the same name at both clusters of an upgrade. */
 export function announcementsPassword(config: StackConfig, role: AgentRole, cluster: string): Credential {
   const { user, password } = agentLogin(config, role, cluster);
   const file = hasRoles(config, cluster) ? user : passwordName;

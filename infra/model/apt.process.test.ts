@@ -11,7 +11,7 @@ import { parseStackConfig } from "../config/index.ts";
 import { settingsFile, sourcesFile } from "./apt.ts";
 import { contentOf, fixtureModel, stackValues } from "./fixture.ts";
 
-// apt itself reads the files, from an archive of its own that a key of its own signs. In a folder: nothing is installed on this machine.
+// apt itself reads the files. The test signs an archive with a key that it makes. All is in a folder; nothing is installed on this machine.
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), "warren-apt-"));
 const archive = join(folder, "archive");
@@ -155,7 +155,7 @@ describe("apt with the files of a host", () => {
     await expect(aptWith({ sources: { rabbitmq } }, policy)).rejects.toThrow(/127\.0\.0\.1:9/);
   });
 
-  it("takes a host's own mirror in place of the stack's", async () => {
+  it("uses a host's own mirror in place of the stack's", async () => {
     const stacks = { url: "http://127.0.0.1:9", securityUrl: "http://127.0.0.1:9" };
     const own = { apt: { mirror: { url, securityUrl: url, key } } };
     expect(await aptWith({ mirror: stacks }, policy, own)).toContain("Candidate: 4.1.4-1");
@@ -182,7 +182,7 @@ describe("a host's files", () => {
     expect(contentOf(host, sourcesFile)).toContain("Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n");
   });
 
-  it("contain no flat repository's components, and no user of a URL", () => {
+  it("have no components for a flat repository, and no user name in a URL", () => {
     const flat = urpOf({ sources: { flat: { url, suite: "./", key } } });
     expect(contentOf(flat, sourcesFile)).not.toContain("Components");
     expect(() => urpOf({ proxy: "http://user:password@proxy.example.org" })).toThrow(/without a user/);

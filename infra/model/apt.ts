@@ -25,8 +25,8 @@ export const hasMoreSources = (config: StackConfig, host: string): boolean =>
   Object.keys(aptOf(config, host).sources).length > 0;
 
 /**
- * Where the host's packages come from. With a mirror, apt reads no other sources, because those of the host may not answer; their files stay,
- * so without warren's files the host is as it was.
+ * Where the host's packages come from. With a mirror, apt ignores the host's own sources, because they may not answer. Their files stay, so the
+ * host is as before once warren's files are removed.
  */
 export function aptPart({ config, host }: PartContext): HostPart {
   const { proxy, mirror, sources } = aptOf(config, host);

@@ -69,7 +69,7 @@ export interface LdapSettings {
   /** Writes the old `{network, true}` too, which RabbitMQ ignores. */
   readonly oldNetworkTerm: boolean;
   readonly first: LdapConfig["first"];
-  /** `compatible`: LDAP only checks the password; `internal`: and that the name is one of its users; `ldap`: it also authorizes users. */
+  /** `compatible`: LDAP checks the password only; `internal`: it also checks that the name is one of its users; `ldap`: it also authorizes users. */
   readonly authorization: LdapConfig["authorization"];
   readonly groupLookupBase?: string;
   readonly tagQueries: readonly { readonly tag: string; readonly query: LdapQuery }[];
@@ -158,8 +158,8 @@ const ldapUsers = ({ users }: BrokerConfig): string[] =>
   Object.entries(users).flatMap(([name, { ldap }]) => (ldap ? [name] : []));
 
 /**
- * A query that the directory answers for these names only. Without it an entry called like one of the broker's own users, such as `feeder`, would
- * have that user's permissions with the entry's password.
+ * A query that the directory answers for these names only. Without it, a directory entry with the name of one of the broker's own users, such as
+ * `feeder`, would have that user's permissions, with the entry's password.
  */
 const onlyFor = (names: readonly string[]): LdapQuery =>
   names.length === 0 ? false : { match: [`\${username}`, `^(${names.map(literally).join("|")})$`] };

@@ -87,8 +87,8 @@ function rabbitTerms(settings: BrokerSettings): Term[] {
 }
 
 /**
- * Backends in order; a pair names the backend for authentication and those for authorization, all of which must agree: the broker's own
- * permissions come first, and LDAP adds whether the name is one of its users.
+ * Backends in order. A pair names the backend for authentication and the backends for authorization, which must all agree: the broker checks its
+ * own permissions, and LDAP checks that the name is one of its users.
  */
 function backendTerms({ first, authorization }: LdapSettings): Term[] {
   const viaLdap = {

@@ -66,7 +66,7 @@ function usersOf(config: StackConfig, cluster: string, broker: BrokerConfig): Us
   return [...named, ...agentsUsers(config, cluster).flatMap((user) => roleUsers(config, cluster, user))];
 }
 
-/** The agents' user and its twin, as far as they have a password. */
+/** The agents' user and its twin, if they have a password. */
 function agentsUsers(config: StackConfig, cluster: string): string[] {
   const { user } = config.announcements;
   return [user, twinUser(user)].filter((name) => hasPassword(config, name, cluster)).toSorted();

@@ -36,7 +36,7 @@ function monitorRules(config: StackConfig, host: string): { readonly monitors: s
 const managementPorts = ({ port, plainPort }: BrokerConfig["management"]): string =>
   plainPort === undefined ? `${port}` : `{ ${port}, ${plainPort} }`;
 
-/** Hosts that can hold the virtual IPs of this host. Hosts with the old VRRP need not be in the stack, so with it any host may announce. */
+/** Hosts that can hold the virtual IPs of this host. Hosts with the old VRRP need not be in the stack, so with `vrrp2` any host may announce. */
 function vrrpPeers({ virtualIps, hosts }: StackConfig, host: string): string {
   const own = Object.values(virtualIps).filter(({ priorities }) => host in priorities);
   if (own.some(({ vrrp2 }) => vrrp2)) return "";
@@ -44,7 +44,7 @@ function vrrpPeers({ virtualIps, hosts }: StackConfig, host: string): string {
   return [...names].map((name) => hosts[name]?.address ?? name).join(", ");
 }
 
-/** Bursts in seconds of the rate: clients of a site, which share an address, reconnect at once. */
+/** Bursts, in seconds of the rate. A site's clients share an address and may all reconnect at the same time. */
 const connectionsBurstSeconds = 10;
 const bytesBurstSeconds = 8;
 

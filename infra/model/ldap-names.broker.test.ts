@@ -16,8 +16,8 @@ import { definitionsFile } from "./broker-settings.ts";
 import { contentOf, fixtureSecrets, hostOf } from "./fixture.ts";
 import { permissionsOf } from "./permissions.ts";
 
-// A real directory whose entries are called like the broker's own users, and a 3.10 broker with the file that the model makes. Tests on the
-// labs' hosts do the rest: TLS, and 4.0.
+// A real directory, whose entries have the names of the broker's own users, and a 3.10 broker with the file that the model makes. Tests on the
+// labs' hosts cover TLS and 4.0.
 
 const run = promisify(execFile);
 const people = "ou=People,dc=gc,dc=ca";
@@ -150,7 +150,7 @@ test("an LDAP user logs in with the directory's password, and has the broker's p
   await connection.close();
 });
 
-test("an entry of the directory that is called like one of the broker's own users opens nothing", async () => {
+test("nobody can log in with the password of a directory entry that has the name of one of the broker's own users", async () => {
   const own = await login("feeder", fixtureSecrets.passwords.feeder);
   await own.close();
   for (const name of ["feeder", "root", "nobody"]) {

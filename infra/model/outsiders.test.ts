@@ -16,12 +16,12 @@ const bunnyOf = (config: ReturnType<typeof changed>) => {
   return cluster;
 };
 
-describe("the bounds for outsiders", () => {
+describe("the limits for outsiders", () => {
   it.each(["lab", "lab4", "op"])("of stack %s apply to no queue and no user of the agents", (stack) => {
     const config = fixtureConfig(stack);
     for (const cluster of clusterModels(config)) {
       const { outsiders } = config.brokers[cluster.name] ?? {};
-      if (!outsiders) throw new TypeError("bounds are the default");
+      if (!outsiders) throw new TypeError("limits are the default");
       const [policy] = cluster.operatorPolicies;
       const own = [...cluster.agentQueues, ...cluster.queues].map(({ name }) => name);
       expect(own.filter((name) => new RegExp(policy?.pattern ?? "").test(name))).toEqual([]);
@@ -51,13 +51,13 @@ describe("the bounds for outsiders", () => {
     }
   });
 
-  it("give way to an operator policy of the same name", () => {
+  it("are replaced by an operator policy of the same name", () => {
     const own = { name: "outsiders", pattern: "^q_", definition: { expires: 1000 } };
     const { operatorPolicies } = bunnyOf(changed((bunny) => Object.assign(bunny, { operatorPolicies: [own] })));
     expect(operatorPolicies).toEqual([{ ...own, applyTo: "queues", priority: 0 }]);
   });
 
-  it("refuse no message of an agent", () => {
+  it("refuse no agent's message", () => {
     const small = () => changed((bunny) => Object.assign(bunny, { outsiders: { messageBytesMax: 1_000_000 } }));
     expect(small).toThrow(/outsiders/);
   });

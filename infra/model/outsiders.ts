@@ -5,7 +5,7 @@ import type { StackConfig } from "../config/index.ts";
 import { hasPullers, knownQueues } from "./agent-queues.ts";
 import type { LimitsModel, PolicyModel, UserModel } from "./types.ts";
 
-/** Names of queues that outsiders make; no agent that stays makes one. Pullers have queues like these, which are empty all the time. */
+/** Names of outsiders' queues. Of the agents, only pullers have queues with such names, which are always empty. */
 const outsidersQueues = "^(q_anonymous|amq\\.gen-)";
 const policyName = "outsiders";
 
@@ -28,9 +28,9 @@ export function outsidersPolicies({ outsiders, operatorPolicies }: BrokerConfig)
 }
 
 /**
- * Limits of a cluster for outsiders; undefined if it has none. The limit of queues counts all queues, so that of the stack's own is added: agents'
- * queues are durable and stay, and declaring an existing queue is never refused. A puller's queue for questions ends with its connection, so each
- * puller has a second one in reserve.
+ * A cluster's limits for outsiders; undefined if it has none. RabbitMQ counts all queues, so the number of the stack's own is added to the limit.
+ * Agents' queues are durable, and declaring an existing queue is never refused. A puller's queue for questions ends with its connection, so two are
+ * added for each puller.
  *
  * @param users of the cluster
  */

@@ -14,7 +14,7 @@ import { contentOf, fixtureModel, hostOf, stackValues } from "./fixture.ts";
 import { type Needs, needsOf } from "./roles.ts";
 import type { ClusterModel } from "./types.ts";
 
-// As each role's user, at a real broker with everything that the stack lab has there: what its agents do is allowed, everything else is refused.
+// Logs in as each role's user to a real broker with all objects of stack lab. What the role's agents do is allowed; everything else is refused.
 
 /** Stack lab, whose radar path has the old permissions, with users of the roles everywhere. */
 function configWithRoles(): StackConfig {
@@ -85,7 +85,7 @@ async function isPermitted(connection: ChannelModel, operation: (channel: Channe
   const failed = new Promise<unknown>((resolve) => channel.on("error", resolve));
   try {
     await operation(channel);
-    // The answer follows what the broker says of a message before it.
+    // The broker refuses a message before it answers this.
     await channel.checkExchange("amq.topic");
     await channel.close();
     return true;
@@ -143,7 +143,7 @@ describe.each(["bunny", "wxo-b1"])("at %s", (name) => {
       await attempt(`declare exchange ${exchange}`, owns(exchange), (channel) =>
         channel.assertExchange(exchange, "topic", { durable: true }),
       );
-      // It is in use, so that nobody can delete it.
+      // It is in use, so a permitted deletion fails, too.
       await attempt(`delete exchange ${exchange}`, owns(exchange), (channel) =>
         channel.deleteExchange(exchange, { ifUnused: true }),
       );
@@ -158,7 +158,7 @@ describe.each(["bunny", "wxo-b1"])("at %s", (name) => {
         channel.sendToQueue(queue, Buffer.from("x")),
       );
       await attempt(`declare queue ${queue}`, owns(queue), (channel) => channel.assertQueue(queue));
-      // It has a message, so that nobody can delete it.
+      // It has a message, so a permitted deletion fails, too.
       await attempt(`delete queue ${queue}`, owns(queue), (channel) => channel.deleteQueue(queue, { ifEmpty: true }));
       await attempt(`read queue ${queue}`, needs.consumes.includes(queue), (channel) => channel.get(queue));
       for (const exchange of exchanges) {
@@ -217,7 +217,7 @@ describe("an agent with the config and the user that stack lab gives it", () => 
     });
     expect(deployed.user).toBe(role);
     await agent.logged({ event: logEvents.brokerConnected });
-    // With connections beside it, such as the one for dead letters.
+    // There are further connections, such as the one for dead letters.
     await expect.poll(async () => (await agent.health()).connected, { timeout: 30_000, interval: 100 }).toBe(true);
     const refused = agent.lines.filter((line) => /ACCESS_REFUSED|403/.test(JSON.stringify(line)));
     expect(refused).toEqual([]);

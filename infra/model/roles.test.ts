@@ -75,7 +75,7 @@ describe("users of the agents' roles", () => {
     expect(contentOf(hostOf("pds-1", off), "/etc/warren/secrets/broker-password")).toBe("feeder-of-the-tests");
   });
 
-  it("have passwords that follow from the agents' user's, each another one", () => {
+  it("have different passwords, each derived from that of the agents' user", () => {
     const passwords = agentRoles.map((role) => agentLogin(stack(), role, "bunny").password);
     expect(new Set([...passwords, "feeder-of-the-tests"]).size).toBe(agentRoles.length + 1);
     const other = stack((values) => Object.assign(values.secrets.passwords, { feeder: "another-of-the-tests" }));

@@ -44,8 +44,8 @@ export interface Needs {
 const none: Needs = { declares: [], binds: [], consumes: [], given: [], publishes: [], hears: [] };
 
 /**
- * The table: what each role needs at a cluster. No role writes to the default exchange, which would reach every queue. What one role publishes no
- * other role can, so the headers that count under a topic (`Marks`) are those of its publisher.
+ * The table: what each role needs at a cluster. No role writes to the default exchange, which would reach every queue. On the radar path, roles
+ * don't share topics, so only a topic's own publisher can set the headers (`Marks`) that agents accept under it.
  */
 export function needsOf(config: StackConfig, cluster: string, role: AgentRole): Needs | undefined {
   return needs[role](config, cluster);
@@ -182,7 +182,7 @@ const dispatchersAt = (config: StackConfig, cluster: string): string[] =>
 const serversAt = (config: StackConfig, cluster: string) =>
   publicServers(config).flatMap(({ config: server }) => (server.broker === cluster ? [server] : []));
 
-/** First words of the routing keys of a bridge's line. */
+/** First words of the routing keys of one target of a bridge. */
 const prefixOf = (line: StackConfig["bridges"][string]["to"][number]): string =>
   line.format === "wis" ? wisTopicPrefix(line) : line.topicPrefix;
 
@@ -227,9 +227,9 @@ export function roleUsers(config: StackConfig, cluster: string, agentUser: strin
   });
 }
 
-/** As the broker names the queues that it names itself. */
+/** The names that the broker gives to server-named queues. */
 const temporaryQueues = "amq\\.gen-.*";
-/** The default exchange has another name in permissions, and no topic permission stands alone. */
+/** Permits nothing: in permissions the default exchange has another name, and a topic permission permits nothing by itself. */
 const nothing = "^$";
 
 /** @param created what the stack creates */

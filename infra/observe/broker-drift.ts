@@ -149,7 +149,7 @@ function permissionDrift(user: UserModel, found: ObservedObjects): ObjectDrift[]
   );
 }
 
-/** Others than the model's are not reported: a topic permission only restricts. */
+/** Topic permissions that the model doesn't have are not reported, because they only restrict. */
 function topicPermissionDrift({ name, topicPermissions = [] }: UserModel, found: ObservedObjects): ObjectDrift[] {
   const there = inVhost(found.topicPermissions).filter(({ user }) => user === name);
   return topicPermissions.flatMap(({ exchange, ...wanted }) => {

@@ -189,7 +189,7 @@ describe("a configured known_hosts file", () => {
     ]);
   });
 
-  it("may lack hosts, whose keys somebody has to confirm", async () => {
+  it("may omit hosts, whose keys somebody must confirm then", async () => {
     writeFileSync(join(checkout, "known"), `[127.0.0.1]:${sshd.port} ${realKey()}\n`);
     const contact = await contactHosts(stack({ knownHostsFile: "known" }), checkout, {});
     expect(contact.notes.unconfirmed.map((line) => line.split(":")[0])).toEqual(["jump", "behind"]);

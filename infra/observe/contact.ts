@@ -14,8 +14,8 @@ export interface Contact {
 }
 
 /**
- * Observes every host, verified against its known key. The key of a host without a known key is kept to ask about, and the host must show it
- * from then on; the model doesn't have it before somebody has confirmed it.
+ * Observes every host, verified against its known key. If a host has no known key, the key that it shows is kept, and the
+ * host must show the same one from then on. `up` asks about it; the model has it only after somebody has confirmed it.
  *
  * @param recorded host keys from the stack's outputs
  */

@@ -16,7 +16,7 @@ export interface Placed {
 
 /** What the last run recorded of a cluster's objects. */
 export interface PlacedObjects {
-  /** The host with which the objects go. */
+  /** The objects are removed with this host. */
   readonly host: string;
   /** Type and name of each resource. */
   readonly objects: readonly (readonly [type: string, name: string])[];

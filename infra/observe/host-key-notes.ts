@@ -43,8 +43,8 @@ export const unconfirmedLine = ({ host, key }: OfferedKey): string =>
 export const unconfirmedHosts = (stack: string, lines: readonly string[]): UserError =>
   new UserError(
     `stack ${stack}`,
-    `has hosts that get nothing, because nobody has confirmed their keys:\n  ${lines.join("\n  ")}`,
-    `compare them, then run ./warren up -s ${stack} on a terminal, which asks, or with --accept-new-hosts`,
+    `contains hosts whose keys nobody has confirmed, so they get nothing:\n  ${lines.join("\n  ")}`,
+    `compare the keys; then run ./warren up -s ${stack} on a terminal and confirm them, or add --accept-new-hosts`,
   );
 
 function refusal(stack: string, connection: ConnectionModel, known: PinnedKey, { offered }: RefusedKey): string {

@@ -16,8 +16,8 @@ import { type Kept, type KeptSteps, type PlannedStep, stepName } from "./plan.ts
  *
  * @param before what the last run recorded
  * @param management the member of each cluster whose management API is used
- * @returns what to record of this run: for a failed step the previous record, so that the next run doesn't treat it as done; and of hosts and
- * clusters what a run needs that no longer has them in its model
+ * @returns what to record of this run. A failed step keeps its previous record, so that the next run doesn't treat it as done. The inventory is
+ * for a later run whose model no longer has some of these hosts and clusters
  */
 export function declareModel(
   model: EnvironmentModel,

@@ -36,12 +36,12 @@ describe("a host that is not in the stack and can't be reached", () => {
     expect(sortGone([], ["dd-9"], [], recorded, model)).toEqual({ waiting: [], leaving: [] });
   });
 
-  it("can't be a host of the stack, or one that nothing is known of", () => {
+  it("can't be forgotten if it is in the stack, or if nothing is recorded of it", () => {
     expect(() => sortGone([], ["pds-1"], [], recorded, model)).toThrow("pds-1 is in the stack");
     expect(() => sortGone([], ["pds-2"], [], recorded, model)).toThrow("nothing is recorded of such a host");
   });
 
-  it("is reported with the units that it runs when it runs", () => {
+  it("is reported with its units", () => {
     const [text] = goneWarnings(waiting, "op");
     expect(text).toContain("no route to host. When it runs, it runs rabbitmq-server.service, warren-watcher.service. ");
     expect(text).toContain("./warren up -s op --forget dd-9");

@@ -181,7 +181,7 @@ describe("limitsSteps", () => {
     expect(one.remove).toBeUndefined();
   });
 
-  it("are none for a cluster without bounds", () => {
+  it("are none for a cluster without limits", () => {
     const { limits: _, ...unlimited } = cluster;
     expect(limitsSteps(unlimited)).toEqual([]);
   });

@@ -16,7 +16,7 @@ export interface Registered {
   readonly importId: string;
   /** The engine removes it from the state only. */
   readonly isRetained: boolean;
-  /** The resource with which it goes; empty if there is none. */
+  /** The resource whose deletion deletes it, too; empty if there is none. */
   readonly deletedWith: string;
 }
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, expect, it } from "vitest";
 
-// The bill of what is installed, by `npm sbom`, against the lock file. Hosts get Node and bundles of these packages; an operator's machine runs them,
-// esbuild and warren's plugins for the engine included. It does not prove that nobody has edited a file since npm unpacked it.
+// Compares the software bill of materials (`npm sbom`) with the lock file. Hosts get Node and bundles of these packages; an operator's machine
+// runs them, esbuild and warren's plugins for the engine included. It does not prove that nobody has edited a file since npm unpacked it.
 
 const checkout = join(import.meta.dirname, "../..");
 

@@ -198,7 +198,7 @@ async function engineEnvironment(
 ): Promise<Record<string, string>> {
   const inherited = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const all: Record<string, string> = {
-    // An unreachable host must not keep the others from what they should be.
+    // An unreachable host must not stop the changes on the others.
     PULUMI_CONTINUE_ON_ERROR: "true",
     ...Object.fromEntries(inherited),
     ...toolchain.env,

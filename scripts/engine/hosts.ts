@@ -34,7 +34,7 @@ export function connectWith({ stack, hosts }: StackHosts, known: ReadonlyMap<str
   return connect({ stack, hosts: pinned }, checkout);
 }
 
-/** The engine takes a second, so it is asked only for host keys that are confirmed nowhere else. */
+/** Asking the engine takes a second, so it is asked only about host keys that are confirmed nowhere else. */
 export async function knownKeys(model: StackHosts): Promise<Map<string, PinnedKey>> {
   const here = await pinnedKeys(model, checkout, {});
   if (confirmedKeys(here).size === model.hosts.length || hasState(model.stack) === false) return here;

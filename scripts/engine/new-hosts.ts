@@ -18,20 +18,20 @@ const contactTimeoutMs = 10_000;
 interface NewHosts {
   readonly stack: string;
   readonly verb: string;
-  /** Confirms without a question. `--yes` doesn't: it is for people who have read a preview, and a preview proves no key. */
+  /** Confirms without a question. `--yes` doesn't, because it only says that a person has read the preview, which proves no key. */
   readonly accept: boolean | undefined;
 }
 
 /**
- * Contacts the hosts of a stack whose keys nobody has confirmed, and asks about these keys, because `up` sends the stack's secrets to whoever
- * has them. A host that doesn't answer has no key, and gets nothing.
+ * Contacts the hosts of a stack whose keys nobody has confirmed, and asks about these keys, because `up` sends the stack's secrets to the
+ * machines that have them. A host that doesn't answer shows no key, and gets nothing.
  *
  * @throws UserError if they are not confirmed; nothing has been changed then
  */
 export async function confirmNewHosts({ config, ...options }: NewHosts & { readonly config: StackConfig }) {
   const model = stackHosts(options.stack, config);
   const known = await knownKeys(model).catch(() => (options.accept ? pinnedKeys(model, checkout, {}) : undefined));
-  // Only the engine can read the state, if it asks for the passphrase. Its program knows the recorded keys, and refuses in place of this.
+  // If the engine must ask for the passphrase, only the engine can read the state. Its program then refuses unconfirmed keys, instead of this.
   if (!known) return;
   const unknown = model.hosts.filter(({ name }) => !known.has(name));
   if (unknown.length > 0) {

@@ -47,7 +47,7 @@ export function defineOperation(command: Command, operation: Operation): void {
   if (operation.name !== "destroy") {
     command.option(
       "--forget <host>",
-      "a host that was taken out of the stack file and can't be reached: leave what is on it, and forget it; repeatable",
+      "forget a host that you took out of the stack file and that can't be reached; what is on it stays; repeatable",
       (host: string, before: string[] = []) => [...before, host],
     );
   }
@@ -84,7 +84,7 @@ async function lockStack(stack: string, verb: string): Promise<void> {
 /** Milliseconds: this process becomes the engine, so nobody could end the silence. An `up` of a running stack takes a few minutes. */
 const upMs = 15 * 60_000;
 
-/** Asks about new hosts, and silences tickets where the stack may have a monitor already: its first `up` makes it. */
+/** Asks about new hosts, and silences tickets, unless no `up` has made the stack's monitor yet. */
 async function prepareHosts({ stack, acceptNewHosts: accept }: Options): Promise<void> {
   const { readCommittedConfig } = await import("./stack-config.ts");
   let config: StackConfig;

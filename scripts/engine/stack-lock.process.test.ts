@@ -88,7 +88,7 @@ describe("a stack's lock", () => {
     expect(error.remedy).toContain(`kill ${child.pid}`);
   });
 
-  it("is seen by a run of the engine that no verb has started, and not by one that its holder has started", async () => {
+  it("stops a run of the engine that no verb has started, but not one that its holder has started", async () => {
     expect(await otherHolder("op", folder)).toBeUndefined();
     const child = await holder();
     expect((await otherHolder("op", folder))?.format()).toContain(`process ${child.pid} (destroy`);

@@ -190,8 +190,8 @@ export function stateFileOf(stack: string): string | undefined {
 }
 
 /**
- * Folder of the locks of stacks, and of the records of their runs. Beside the state where that is in a folder, so that all who share the state share
- * the lock. Otherwise in this checkout: there it separates this machine's runs, and the backend's own lock the others.
+ * Folder of the locks of stacks, and of the records of their runs. If the state is in a folder, it is beside the state, so that everybody who
+ * shares the state shares the lock. Otherwise it is in this checkout, and excludes only this checkout's runs; the backend's own lock excludes others.
  */
 export function locksFolder(stack: string): string {
   const state = stateFileOf(stack);

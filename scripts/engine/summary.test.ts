@@ -86,7 +86,7 @@ describe("an operation without a terminal", () => {
     expect(shown(lines, { isFull: true })[0]).toMatch(/\/f24$/);
   });
 
-  it("passes on what is no event", () => {
+  it("passes on text that is no event", () => {
     expect(shown(["error: no stack named 'x' found", "{not json"])).toEqual([
       "error: no stack named 'x' found",
       "{not json",

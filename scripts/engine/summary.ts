@@ -36,7 +36,7 @@ interface StepEvent {
 }
 
 /**
- * An operation of the engine as lines for a file or a pipe: what it reports, as it comes and once, and at its end a line for each host and cluster
+ * The output of an operation of the engine, for a file or a pipe: each message once, as it comes, and at the end a line for each host and cluster
  * that changes, and the number of resources.
  */
 export class Summary {
@@ -136,11 +136,11 @@ function identity(urn: string): { readonly type: string; readonly name: string }
 }
 
 const operations = ["up", "update", "preview", "destroy"];
-/** By these the user selects another form of the output. */
+/** With these the user selects another form of the output. */
 const ownForm = /^(--json|-j|--diff|--event-log|--color|--show-\w[\w-]*|--watch|--help|-h)(=|$)/;
 
 /**
- * Whether an operation's output is shown as a `Summary`: where no person watches the engine's tree, and none is asked.
+ * Whether an operation's output is shown as a `Summary`: if it goes to no terminal, and the engine asks nothing.
  *
  * @param isTerminal whether the output goes to a terminal
  */

@@ -11,7 +11,7 @@ export interface RunbookFlags {
 /** The flag of verbs that may be the first to send something to a host. */
 export const acceptNewHostsOption = [
   "--accept-new-hosts",
-  "accept the host keys that nobody has confirmed, without a question",
+  "accept host keys that nobody has confirmed, without asking",
 ] as const;
 
 /** Exit code of a runbook with findings; 0 is success, 1 failure. */

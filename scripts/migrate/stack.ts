@@ -19,7 +19,7 @@ interface Options {
   readonly dryRun?: true;
 }
 
-/** `./warren stack new NAME`: asks what a stack of one's own needs, and makes it. */
+/** `./warren stack new NAME`: asks for what only the operator knows, and makes a stack. */
 export function define(command: Command): void {
   command
     .command("new")
@@ -30,11 +30,11 @@ export function define(command: Command): void {
     .addHelpText(
       "after",
       `
-Asks for hosts of each kind, the virtual IP and the login; contacts no host. Overwrites nothing. Until the last question is
-answered nothing is written, and Ctrl-C afterwards removes what was made.
-The passphrase and the private key are readable by you alone (mode 0600), and git ignores them.
+Asks for hosts of each kind, the virtual IP and the login. Contacts no host and overwrites nothing. Writes nothing before
+the last answer; Ctrl-C after that removes what was made. The passphrase and the private key are readable only by you
+(mode 0600), and git ignores them.
 
-Answers as YAML; only the hosts and the virtual IP of several brokers are needed:
+Answers as YAML. Required are radar servers, brokers and pullers, and with several brokers a virtual IP:
 
   domain: weather.example.org
   release: trixie                    # or bookworm: Debian 12, RabbitMQ 3.10
@@ -44,7 +44,7 @@ Answers as YAML; only the hosts and the virtual IP of several brokers are needed
   monitors: { monitor-1: 192.0.2.41 }
   virtualIp: { name: brokers, address: 192.0.2.50, interface: eth0, routerId: 50 }
   user: root                         # or a user with passwordless sudo
-  privateKeyFile: keys/own_ed25519   # without it a key is made
+  privateKeyFile: keys/own_ed25519   # without this line a new key is made
 
 Exit codes: 0 made, 1 failed, 2 wrong answers, 130 Ctrl-C.
 
@@ -87,7 +87,7 @@ function answersFrom(file: string): Answers {
   const answers = readAnswers(bytes, file);
   const { privateKeyFile } = answers;
   if (privateKeyFile !== undefined && !existsSync(resolve(checkout, privateKeyFile)))
-    throw new UserError(privateKeyFile, "there is no such file", "leave privateKeyFile out, and a key is made");
+    throw new UserError(privateKeyFile, "there is no such file", "leave privateKeyFile out to have a key made");
   return answers;
 }
 

@@ -5,7 +5,7 @@ export interface ChainLoad {
   readonly ratePerSecond: number;
 }
 
-/** More than the chain can do: its products arrive as fast as they can. */
+/** More than the chain can do, so products arrive as fast as it can. */
 const burstPerSecond = 2000;
 
 export const fullChainPlan: readonly ChainLoad[] = [
@@ -17,6 +17,6 @@ export const fullChainPlan: readonly ChainLoad[] = [
 /** Only to test the bench: its figures mean little. */
 export const quickChainPlan: readonly ChainLoad[] = [{ name: "burst", products: 40, ratePerSecond: burstPerSecond }];
 
-/** `bench rest`: each product after two seconds in which nothing happened. */
+/** `bench rest`: each product comes after two seconds without any. */
 export const restPlan: readonly ChainLoad[] = [{ name: "one in 2 s", products: 50, ratePerSecond: 0.5 }];
 export const quickRestPlan: readonly ChainLoad[] = [{ name: "one in 2 s", products: 3, ratePerSecond: 0.5 }];

@@ -19,7 +19,7 @@ export interface Measured {
   readonly cpuMs: ByKind;
   /** After the last arrival: all agents of a kind together. */
   readonly residentBytes: ByKind;
-  /** Messages of each product that the broker got, and that it gave to the agents. */
+  /** Messages for each product: to the broker, and from it to the agents. */
   readonly received: number;
   readonly delivered: number;
 }

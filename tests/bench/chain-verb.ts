@@ -22,7 +22,7 @@ export function defineChain(command: Command): void {
 export function defineRest(command: Command): void {
   command
     .command("rest")
-    .summary("measure the chain at rest: memory, and products after silence")
+    .summary("measure the idle chain: memory, and how long a product takes after silence")
     .option("--quick", "a small run, only to test the bench; its figures mean little")
     .option("--json <FILE>", "also write the figures to this file as JSON")
     .addHelpText("after", restHelpText)
@@ -33,9 +33,9 @@ export function defineRest(command: Command): void {
 }
 
 const restHelpText = `
-Starts what \`./warren bench chain\` starts, and sends a product every two seconds. So it measures what the agents hold and
-use when nearly nothing happens, and how long a product takes after silence: the worst of 50 is the row "max". Processor
-time at rest counts for the product that ends it.
+Starts what \`./warren bench chain\` starts, and sends a product every two seconds. So it measures the memory and processor
+time of idle agents, and how long a product takes after silence; the row "max" is the worst of 50. The processor time of a
+silence counts for the product that ends it.
 
 Don't use the machine meanwhile. Needs no root; takes about two minutes.
 
@@ -48,8 +48,8 @@ Examples:
 const helpText = `
 Starts its own broker, and for each load two announcers, a dispatcher and five pullers, as \`./warren flow\` does. Products
 are written into two folders: as a burst, 20 a second, and 50 a second. Agents have just been started, so the first
-products of each load cost more than later ones. The broker counts its messages itself; the copies for the tap that counts
-the products are subtracted, its processor time is not.
+products of each load cost more than later ones. The broker itself counts its messages. A tap counts the products: its
+copies of messages are subtracted, but not the broker's processor time for them.
 
 All files are on the disk of TMPDIR. Don't use the machine meanwhile: all processes share its processors. Needs no root;
 takes about two minutes.

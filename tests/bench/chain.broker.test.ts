@@ -10,7 +10,7 @@ const busyMachineMs = 300_000;
 const besides = 1;
 
 test(
-  "each agent and the broker are measured; a product is four messages to the broker and five from it, besides the tap's",
+  "each agent and the broker are measured; a product costs four messages to the broker and five from it, besides the tap's",
   async () => {
     const result = await runChainBench({
       plan: quickChainPlan,

@@ -56,7 +56,7 @@ async function declareQueues(connection: ChannelModel): Promise<void> {
   }
 }
 
-/** Messages of the greatest size to itself by an exchange of its own, and one that is too large. */
+/** Sends itself messages of the largest size through an exchange of its own, and one that is too large. */
 async function publish(connection: ChannelModel): Promise<void> {
   const body = Buffer.alloc(Number(messageBytes), "x");
   const own = "q_anonymous.hostile";

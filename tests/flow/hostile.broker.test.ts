@@ -18,7 +18,7 @@ import { loadSamples } from "../../scripts/traffic/samples.ts";
 import { sharedBroker } from "../rigs/shared-broker.ts";
 import { flowPds, flowUrps, runFlow } from "./run.ts";
 
-// A stack's bounds for outsiders on a real broker, against a client that wants all it can get while products flow. A firewall's limits don't
+// A stack's limits for outsiders on a real broker, against a client that takes all it can get while products flow. A firewall's limits don't
 // apply on loopback, so the client itself opens no more connections and sends no more bytes in a second than one address may. This doesn't prove
 // that a firewall holds it to that.
 
@@ -29,7 +29,7 @@ const outsiders = outsidersSchema.parse({});
 const password = "anonymous-of-the-tests";
 const feederPassword = "feeder-of-the-tests";
 const cluster = fixtureModel().clusters.find(({ name }) => name === "bunny") as ClusterModel;
-/** Fewer queues than by default: the client reaches the limit in seconds, and gets each announcement in each of them, without the firewall. */
+/** Fewer queues than by default, so the client reaches the limit in seconds. Without a firewall, it gets each announcement in each of them. */
 const limits = {
   queuesMax: 30,
   users: cluster.limits?.users.filter(({ name }) => ["anonymous", "feeder"].includes(name)) ?? [],
@@ -95,7 +95,7 @@ test("a stack's limits are set by one expression, seen without drift, and drift 
   expect(await driftOf(), "a new password changes no limit").toEqual([]);
 });
 
-test("the number of queues bounds outsiders: agents declare their own queues as before", async () => {
+test("the limit on queues stops outsiders; agents declare their own queues as before", async () => {
   const expression = (queuesMax: number) => broker.evaluate(limitsExpression({ ...limits, queuesMax }));
   const agent = await connect(urlOf("feeder", feederPassword));
   const outsider = await connect(urlOf("anonymous", password));
@@ -165,7 +165,7 @@ async function flow(count: number, during?: () => Promise<void>) {
   return result;
 }
 
-test("a client that opens connections, declares queues and sends without end delays products, and stops none", async () => {
+test("a client that opens connections, declares queues and sends without end delays products, but stops none", async () => {
   const logBefore = (await readFile(broker.logFile, "utf8")).length;
   const before = await flow(40);
   let counts: Record<string, number> = {};

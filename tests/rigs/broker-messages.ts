@@ -4,7 +4,7 @@ import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 export interface BrokerMessages {
   /** Published to it. */
   readonly received: number;
-  /** Given to consumers; a message in three queues is three. */
+  /** Delivered to consumers; a message in three queues counts three times. */
   readonly delivered: number;
 }
 

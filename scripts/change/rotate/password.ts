@@ -43,7 +43,7 @@ export function planUser(config: StackConfig, user: string): UserPlan {
   const { user: agents } = config.announcements;
   if (having.some(({ name }) => [agents, twinUser(agents)].some((one) => rolesAt(config, name, one).includes(user)))) {
     const remedy = `rotate that one: ./warren rotate password ${agents}`;
-    throw new UserError(user, `has a password that follows from that of ${agents}`, remedy);
+    throw new UserError(user, `has a password that is derived from that of ${agents}`, remedy);
   }
   if (isOfDirectory) throw new UserError(user, "has its password in LDAP", "change it there");
   const keys = Object.keys(config.secrets.passwords).filter((name) => name === user || name.startsWith(`${user}@`));
@@ -53,7 +53,7 @@ export function planUser(config: StackConfig, user: string): UserPlan {
   return { user, keys, brokers, twin: { user: other, keys: keys.map((name) => other + name.slice(user.length)) } };
 }
 
-/** Users of the agents' roles, whose passwords follow from an agents' user's. */
+/** Users of the agents' roles, whose passwords are derived from that of the agents' user. */
 const rolesAt = (config: StackConfig, broker: string, agents: string): string[] =>
   hasPassword(config, agents, broker) ? roleUsers(config, broker, agents).map(({ name }) => name) : [];
 

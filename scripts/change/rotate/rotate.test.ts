@@ -42,7 +42,7 @@ describe("a user's new password", () => {
 
   it("is refused for a user of the directory, and for an unknown user", () => {
     expect(() => planUser(config, "michel")).toThrow(/in LDAP/);
-    expect(() => planUser(config, "sender")).toThrow(/follows from that of feeder/);
+    expect(() => planUser(config, "sender")).toThrow(/derived from that of feeder/);
     expect(() => planUser(config, "nobody")).toThrow(/is not a user of the stack's brokers/);
   });
 });

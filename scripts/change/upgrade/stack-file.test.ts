@@ -42,7 +42,7 @@ it("a released cluster keeps its own section, and has no part in the address", (
   expect(Object.keys(virtualIps["bunny-op"]?.priorities ?? {})).toEqual(["heron1", "heron2", "heron3"]);
 });
 
-it("receivers and bridges move with the announcements that they are with, and the others stay", () => {
+it("receivers and bridges at the announcements' cluster move with the announcements, and the others stay", () => {
   const stack = parseDocument(before);
   const { config } = parse(stackText("lab")) as { config: Record<string, Record<string, object>> };
   const placed = (section: string, broker: string) =>
@@ -57,6 +57,6 @@ it("receivers and bridges move with the announcements that they are with, and th
   const there = withPlacesChanged(text, configOf(text));
   expect(namesAt(configOf(there), "heron")).toEqual(["receiver urls", "bridge sr3-posts"]);
   expect(placesChanged(configOf(text))).toEqual(configOf(there));
-  // They are with the other cluster now, so a move back takes them along, and a move of others would not.
+  // They belong to the other cluster now, so only a move back moves them.
   expect(namesAt(configOf(withPlacesChanged(there, configOf(there))), "bunny")).toHaveLength(2);
 });

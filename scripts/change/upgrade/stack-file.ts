@@ -8,7 +8,7 @@ import { checkout } from "../../engine/places.ts";
 const at = (...path: string[]) => ["config", ...path];
 
 /**
- * The text of a stack file with the two clusters exchanged: the other one has the announcements, the receivers and bridges that were with them, and
+ * The text of a stack file with the two clusters exchanged: the other one gets the announcements, the receivers and bridges at the same cluster, and
  * the higher priorities. Everything else is unchanged, including comments. Pure.
  */
 export function withPlacesChanged(text: string, config: StackConfig): string {

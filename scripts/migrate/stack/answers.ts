@@ -43,7 +43,7 @@ export type Answers = z.infer<typeof answersSchema>;
 const kinds = ["radarServers", "brokers", "pullers", "monitors"] as const;
 export type Kind = (typeof kinds)[number];
 
-/** Names and addresses that are there twice, and a virtual IP that several brokers need; also for answers that are not complete yet. */
+/** Reports duplicate names and addresses of hosts and the virtual IP. Answers may be incomplete. */
 export function answerIssues(answers: Partial<Answers>): ConfigIssue[] {
   const places = kinds.flatMap((kind) =>
     Object.entries(answers[kind] ?? {}).map(([name, address]) => ({ path: `${kind}.${name}`, name, address })),

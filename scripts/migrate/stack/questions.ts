@@ -55,7 +55,7 @@ export const questionsOf = (keyFile: string): readonly Question[] => [
   {
     skip: hasOneBroker,
     text: ({ virtualIp }) =>
-      `Its VRRP router id, which no other virtual IP on that network has [${virtualIp?.routerId}]`,
+      `Its VRRP router id, unique among the virtual IPs on that network [${virtualIp?.routerId}]`,
     take: (answer, draft) =>
       answer === ""
         ? draft
@@ -155,7 +155,7 @@ export async function askQuestions(keyFile: string): Promise<Answers> {
     const { value, done } = await lines.next();
     if (!done) return value;
     process.stderr.write("\n");
-    throw new Interrupted("stack new", "not answered; nothing was written");
+    throw new Interrupted("stack new", "stopped before the last answer; nothing was written");
   };
   try {
     let draft: Draft = {};

@@ -1,7 +1,7 @@
 import { debianSeries, type RabbitmqSeries, traitsOf } from "../../../infra/config/series.ts";
 import type { Answers } from "./answers.ts";
 
-/** The broker with the highest priority holds the virtual IP; each further one has less. */
+/** The broker with the highest priority holds the virtual IP; each further broker has a lower one. */
 const highestPriority = 150;
 const priorityStep = 10;
 
@@ -27,13 +27,13 @@ config:
     user: ${user}
     # Relative to the checkout.
     privateKeyFile: ${JSON.stringify(keyFile)}
-    # Warren pins a host's key at first contact. Safer is an OpenSSH known_hosts file of keys that you have compared:
+    # \`up\` asks about the keys of new hosts, and records them. Instead, name an OpenSSH known_hosts file of keys that you have compared:
     # knownHostsFile: keys/${stack}_known_hosts
 
 ${
   domain === undefined
-    ? "  # Hosts have full names below it, which announcements and certificates contain.\n  # warren:domain: weather.example.org\n"
-    : `  # Hosts have full names below it, which announcements and certificates contain.\n  warren:domain: ${domain}\n`
+    ? "  # The domain of the hosts' full names, which announcements and certificates contain.\n  # warren:domain: weather.example.org\n"
+    : `  # The domain of the hosts' full names, which announcements and certificates contain.\n  warren:domain: ${domain}\n`
 }
   # Every host: its address and what it does.
   warren:hosts:
@@ -56,7 +56,7 @@ ${hosts("urp: a radar server. It makes products, serves them over HTTP, and anno
       members: [${members.join(", ")}]
       # The series of RabbitMQ that the hosts' Debian release has.
       series: "${seriesOf(release)}"
-${virtualIp ? `      virtualIp: ${virtualIp.name}\n` : ""}      # The networks that may connect to the management API, among them that of the machine that runs warren. Default: any network.
+${virtualIp ? `      virtualIp: ${virtualIp.name}\n` : ""}      # Networks that may connect to the management API. Include that of the machine that runs warren. Default: any network.
       # management: { from: [192.0.2.0/24] }
       # AMQP without TLS for other hosts, as old clients need it.
       # plainText: false
