@@ -37,12 +37,15 @@ export interface JournalQuery {
   readonly linesMax: number;
 }
 
+/** The unit that answers for an agent after its end, where it has one. */
+const endedUnit = (unit: string): string => unit.replace(/\.service$/, "-ended.service");
+
 const journalctl = ({ units, sinceSeconds, linesMax }: JournalQuery): string =>
   [
     "journalctl --quiet --no-pager --output=json",
     "--output-fields=MESSAGE,PRIORITY,_SYSTEMD_UNIT,UNIT",
     `--since=-${Math.ceil(sinceSeconds)}s --lines=${linesMax}`,
-    ...units.map((unit) => `--unit=${quote(unit)}`),
+    ...units.flatMap((unit) => [unit, endedUnit(unit)]).map((unit) => `--unit=${quote(unit)}`),
   ].join(" ");
 
 /** A script that prints the lines, then the section `end`. */
