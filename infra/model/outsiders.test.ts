@@ -79,11 +79,11 @@ describe("the firewall", () => {
     expect(rules()).toContain(
       "set vrrp {\n\t\ttype ipv4_addr\n\t\telements = { 10.203.4.21, 10.203.4.22, 10.203.4.23 }",
     );
-    expect(rules()).toContain("ip protocol vrrp ip saddr != @vrrp counter drop");
+    expect(rules()).toContain("ip protocol 112 ip saddr != @vrrp counter drop");
     const values = stackValues("lab4");
     Object.assign((values.virtualIps as Record<string, object>)["bunny-op"] ?? {}, { vrrp2: { authPass: "bunop" } });
-    expect(rules(parseStackConfig(values, "lab4"))).not.toContain("vrrp");
+    expect(rules(parseStackConfig(values, "lab4"))).not.toContain("112");
     // A host without a virtual IP needs no rule.
-    expect(contentOf(hostOf("wxo-b1", fixtureConfig("lab4")), firewallRules)).not.toContain("vrrp");
+    expect(contentOf(hostOf("wxo-b1", fixtureConfig("lab4")), firewallRules)).not.toContain("112");
   });
 });
