@@ -26,9 +26,10 @@ const environmentNames: { readonly [name: string]: string } = {
   proxy: "RABBITMQ_PROXY",
 };
 
-/** The connection of this provider process: opened at its configuration, used by every resource. */
+/** The connection of this provider process: configured once, opened by the first resource that uses it. */
 export class Connection {
   #api: ManagementApi | undefined;
+  #make: (() => ManagementApi) | undefined;
 
   open(config: PropertyMap): void {
     const setting = (name: string): string | undefined => {
@@ -36,26 +37,24 @@ export class Connection {
       return value === undefined || value === "" ? undefined : String(value);
     };
     const required = (name: string): string => setting(name) ?? missing(name);
+    const login = { endpoints: [required("endpoint")], username: required("username"), password: required("password") };
     const file = (name: string) => readPem(name, setting(name));
-    const [ca, cert, key, proxy] = [
-      file("cacertFile"),
-      file("clientcertFile"),
-      file("clientkeyFile"),
-      setting("proxy"),
-    ];
     this.close();
-    this.#api = new ManagementApi({
-      endpoints: [required("endpoint")],
-      username: required("username"),
-      password: required("password"),
-      insecure: /^(1|t|true)$/i.test(setting("insecure") ?? ""),
-      ca,
-      clientCertificate: cert === undefined || key === undefined ? undefined : { cert, key },
-      proxy,
-    });
+    // A checkout that has not run the stack's program yet has no file of the CA: the engine reads the state's resources before the program writes it.
+    this.#make = () => {
+      const [ca, cert, key] = [file("cacertFile"), file("clientcertFile"), file("clientkeyFile")];
+      return new ManagementApi({
+        ...login,
+        insecure: /^(1|t|true)$/i.test(setting("insecure") ?? ""),
+        ca,
+        clientCertificate: cert === undefined || key === undefined ? undefined : { cert, key },
+        proxy: setting("proxy"),
+      });
+    };
   }
 
   get api(): ManagementApi {
+    this.#api ??= this.#make?.();
     if (this.#api === undefined) {
       throw new Error("rabbitmq: the broker's address or login depends on a resource that has not been created yet");
     }
@@ -65,6 +64,7 @@ export class Connection {
   close(): void {
     this.#api?.close();
     this.#api = undefined;
+    this.#make = undefined;
   }
 }
 
