@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
@@ -132,7 +132,8 @@ async function cloneOf(): Promise<string> {
     await mkdir(dirname(join(folder, name)), { recursive: true });
     await cp(join(checkoutDirectory, name), join(folder, name), { verbatimSymlinks: true });
   }
-  await symlink(join(checkoutDirectory, "node_modules"), join(folder, "node_modules"));
+  // A link would show in the agents' programs, which name the modules' folders.
+  await execa("cp", ["--archive", join(checkoutDirectory, "node_modules"), folder]);
   await writeFile(join(folder, "stacks", `Pulumi.${lab}.yaml`), await readFile(stackFile()));
   const passphrase = await readFile(join(checkoutDirectory, "stacks/Pulumi.lab.passphrase"));
   await writeFile(join(folder, "stacks", `Pulumi.${lab}.passphrase`), passphrase, { mode: 0o600 });
