@@ -124,7 +124,7 @@ interface OwnOutputs {
   /** Key of the digests of steps. */
   readonly keptKey: string | undefined;
   readonly inventory: Inventory;
-  /** Hosts that the last run was told to forget. */
+  /** Hosts that the last run was to forget. */
   readonly forgotten: readonly string[];
 }
 

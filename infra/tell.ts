@@ -1,8 +1,8 @@
-import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { writeAtomic } from "../agents/lib/atomic-file.ts";
+import { writeShared } from "./hosts/shared-file.ts";
 
 /** Reports facts to the person who runs the engine. A fact that this engine's preview has reported is not reported again while it updates. */
 export interface Tell {
@@ -38,9 +38,7 @@ export async function tellOf(places: TellPlaces): Promise<Tell> {
     info: (text) => once(text, (said) => log.info(said)),
     async finish() {
       if (!isPreview || engine === undefined) return;
-      await mkdir(dirname(file), { recursive: true });
-      const temporary = `${file}.${randomUUID()}`;
-      await writeAtomic(file, JSON.stringify({ engine, reported: [...reported] }), { temporary, synced: "nothing" });
+      await writeShared(file, JSON.stringify({ engine, reported: [...reported] }));
     },
   };
 }

@@ -90,14 +90,14 @@ const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${tex
 
 /** What `--help` prints below the options: paragraphs as text, and indented lines, such as examples, as they are. */
 function moreHelp(command: Command): string[] {
-  let whole = "";
+  let shown = "";
   command.configureOutput({
     writeOut: (part) => {
-      whole += part;
+      shown += part;
     },
   });
   command.outputHelp();
-  const text = whole.replace(command.helpInformation(), "");
+  const text = shown.replace(command.helpInformation(), "");
   const blocks = text.trim() === "" ? [] : text.replace(/^\n+|\s+$/g, "").split(/\n{2,}/);
   return blocks.flatMap((block) => {
     const lines = block.split("\n");

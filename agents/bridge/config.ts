@@ -41,11 +41,15 @@ export const configSchema = bridgeObject.superRefine(checkEcho);
 
 export type Config = z.infer<typeof configSchema>;
 
+/** First words of the routing keys of one target. */
+export const prefixOf = (target: Config["to"][number]): string =>
+  target.format === "wis" ? wisTopicPrefix(target) : target.topicPrefix;
+
 /** Rule across keys: a bridge must not consume its own announcements. */
 export function checkEcho({ from, to, toBroker }: Pick<Config, "from" | "to" | "toBroker">, context: z.RefinementCtx) {
   to.forEach((target, index) => {
     const isSameExchange = toBroker === undefined && target.exchange === from.exchange;
-    const prefix = target.format === "wis" ? wisTopicPrefix(target) : target.topicPrefix;
+    const prefix = prefixOf(target);
     if (!isSameExchange || !isUnder(prefix, from.topicPrefix)) return;
     const message = `the bridge would consume its own announcements: expected a topic outside ${from.topicPrefix}.#, or another exchange`;
     const key = target.format === "wis" ? "exchange" : "topicPrefix";

@@ -12,13 +12,10 @@ import {
 import { bad, good, type Result } from "./result.ts";
 import { embeddedContent, formatContent } from "./wis-content.ts";
 import type { WisDetails } from "./wis-details.ts";
-import { type Notification, readNotification } from "./wis-notification.ts";
+import { coreConformance, type Notification, ownRelations, readNotification } from "./wis-notification.ts";
 
-/** WNM 1.3, 1.5. Older notifications have `version` v04 instead, and are read as well. */
-const conformsTo = ["http://wis.wmo.int/spec/wnm/1/conf/core"];
 /** WNM 1.3, requirement /req/core/links D. */
 const protocols = /^(?:https?|ftp|sftp):/;
-const relations = ["canonical", "update", "deletion"] as const;
 
 /**
  * wis: the WIS2 Notification Message 1.3, a GeoJSON feature. Carries the product's URL (baseUrl is its scheme and host), pubTimeMs,
@@ -40,7 +37,7 @@ export const codecWis: Codec = {
     const sha512 = sum?.method === "sha512" ? sum.value : undefined;
     const notification = {
       id: wis.id ?? notificationId(href, announcement),
-      conformsTo,
+      conformsTo: [coreConformance],
       type: "Feature",
       geometry: wis.geometry ?? null,
       properties: {
@@ -70,7 +67,7 @@ export const codecWis: Codec = {
     const read = readNotification(json.value);
     if (!read.ok) return read;
     const { id, geometry, properties, links } = read.value;
-    const link = links.find(({ rel }) => relations.some((relation) => relation === rel));
+    const link = links.find(({ rel }) => ownRelations.has(rel));
     if (!link || link.rel === "deletion") return bad(nothingToFetch);
     const address = parseHref(link.href);
     if (!address.ok) return bad(`wis links.${links.indexOf(link)}.href: ${address.reason}`);

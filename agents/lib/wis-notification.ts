@@ -53,7 +53,9 @@ const link = z.looseObject({
   security: z.looseObject({}).optional(),
 });
 /** Of the link to the product itself. */
-const ownRelations: ReadonlySet<string> = new Set(["canonical", "update", "deletion"]);
+export const ownRelations: ReadonlySet<string> = new Set(["canonical", "update", "deletion"]);
+/** WNM 1.3, 1.5. Older notifications have `version` v04 instead, and are read as well. */
+export const coreConformance = "http://wis.wmo.int/spec/wnm/1/conf/core";
 
 const properties = z
   .looseObject({
@@ -85,7 +87,7 @@ const notification = z
     id: z.guid("expected a UUID"),
     conformsTo: z
       .array(z.unknown())
-      .refine((list) => list.includes("http://wis.wmo.int/spec/wnm/1/conf/core"), "expected WNM 1, core")
+      .refine((list) => list.includes(coreConformance), "expected WNM 1, core")
       .optional(),
     version: z.literal("v04").optional(),
     type: z.literal("Feature"),

@@ -67,8 +67,8 @@ export function applyWisRules(
   const { relPath } = announcement;
   const rule = ruleOf(relPath, rules);
   if (!rule) return bad(`no WIS2 topic for the folder of ${relPath}`);
-  const topic = `${rules.centre}/data/${rule.policy}/${rule.topic}`;
-  const routingKey = `origin.a.wis2.${topic.replaceAll("/", ".")}`;
+  const topic = `data/${rule.policy}/${rule.topic}`;
+  const routingKey = `${wisTopicPrefix(rules)}.${topic.replaceAll("/", ".")}`;
   const bytes = Buffer.byteLength(routingKey);
   if (bytes > routingKeyBytesMax)
     return bad(`routing key would have ${bytes} bytes, but at most ${routingKeyBytesMax} fit`);
@@ -76,7 +76,7 @@ export function applyWisRules(
   const place = folders.findLast((folder) => Object.hasOwn(rules.sites, folder));
   const wis = {
     ...(rule.metadataId === undefined ? {} : { metadataId: rule.metadataId }),
-    dataId: `wis2/${topic}/${relPath}`,
+    dataId: `wis2/${rules.centre}/${topic}/${relPath}`,
     geometry: place === undefined ? null : pointOf(rules.sites[place]),
     dataTimeMs: nameTimeMs(relPath.slice(relPath.lastIndexOf("/") + 1)),
     ...announcement.wis,

@@ -32,8 +32,8 @@ const smallBytesMax = 64 * 1024;
 const chunkBytes = 64 * 1024;
 
 /**
- * The md5 of a file's content, and what else is wanted, provided that the file has these facts and this name before, during and after the read. Never
- * rejects: a file system error is a result.
+ * The md5 of a file's content, and what else is wanted, provided that the file has these facts and this name before, during and after the
+ * read. Never rejects: a file system error is a result.
  *
  * @param root a folder above the path; no symbolic link below it is followed
  */

@@ -78,7 +78,7 @@ export function installFile(program: Program): Command {
   const { path, owner, group, mode, sha256, installedSha256 } = program;
   const staged = stagedAt(program);
   const temp = temporary(path);
-  const unpack = staged.endsWith(".gz") ? run("gzip", "-dc", staged) : run("cat", staged);
+  const unpack = isCompressed(program.source) ? run("gzip", "-dc", staged) : run("cat", staged);
   const fill = and(to(temp, unpack), checkSum(temp, installedSha256));
   const mark = checkedMark(program);
   const install = or(

@@ -34,14 +34,26 @@ export function importDefinitions(file: string): Command {
   return to("/dev/null", rabbitmqctl("import_definitions", file));
 }
 
-/** Limits that RabbitMQ has for a vhost and for each user; a user without limits has none. */
+/** Limits of a cluster that policies can't express. */
 export interface BrokerLimits {
+  /** Queues on `/`. */
   readonly queuesMax: number;
-  readonly users: readonly {
-    readonly name: string;
-    readonly limits?: { readonly connectionsMax: number; readonly channelsMax: number };
-  }[];
+  readonly users: readonly UserLimits[];
 }
+
+export interface UserLimits {
+  readonly name: string;
+  /** Absent: unlimited. */
+  readonly limits?: { readonly connectionsMax: number; readonly channelsMax: number };
+}
+
+/** A user's limits by RabbitMQ's names. */
+export const userLimits = ({ limits }: UserLimits): Readonly<Record<string, number>> =>
+  limits ? { "max-connections": limits.connectionsMax, "max-channels": limits.channelsMax } : {};
+
+export const vhostLimits = ({ queuesMax }: BrokerLimits): Readonly<Record<string, number>> => ({
+  "max-queues": queuesMax,
+});
 
 /** The author of a change in the broker's log. */
 const actor = '<<"warren">>';
@@ -51,13 +63,13 @@ const text = (value: string): string => `<<${JSON.stringify(value)}/utf8>>`;
  * Erlang that sets the limits of vhost `/` and of all these users, in one start of the CLI. Existing connections and queues stay, even if
  * they exceed a limit. It fails for a user that doesn't exist.
  */
-export function limitsExpression({ queuesMax, users }: BrokerLimits): string {
+export function limitsExpression(limits: BrokerLimits): string {
   return [
-    `ok = rabbit_vhost_limit:parse_set(<<"/">>, ${text(JSON.stringify({ "max-queues": queuesMax }))}, ${actor})`,
-    ...users.map(({ name, limits }) =>
-      limits
-        ? `ok = rabbit_auth_backend_internal:set_user_limits(${text(name)}, ${text(JSON.stringify({ "max-connections": limits.connectionsMax, "max-channels": limits.channelsMax }))}, ${actor})`
-        : unlimited(name),
+    `ok = rabbit_vhost_limit:parse_set(<<"/">>, ${text(JSON.stringify(vhostLimits(limits)))}, ${actor})`,
+    ...limits.users.map((user) =>
+      user.limits
+        ? `ok = rabbit_auth_backend_internal:set_user_limits(${text(user.name)}, ${text(JSON.stringify(userLimits(user)))}, ${actor})`
+        : unlimited(user.name),
     ),
   ].join(", ");
 }

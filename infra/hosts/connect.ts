@@ -1,12 +1,11 @@
-import { randomUUID } from "node:crypto";
 import { lstat, mkdir } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { writeAtomic } from "../../agents/lib/atomic-file.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { ConnectionModel } from "../model/types.ts";
 import { ask, type Unreachable } from "./ask.ts";
 import { firstContactFile, type StackHosts } from "./host-keys.ts";
+import { writeShared } from "./shared-file.ts";
 import type { Connection } from "./ssh.ts";
 import { sshConfig } from "./ssh-config.ts";
 
@@ -37,14 +36,14 @@ export async function connect({ stack, hosts }: StackHosts, checkout: string): P
   const control = join(tmpdir(), `warren-ssh-${userInfo().uid}`);
   const folder = join(checkout, ".warren", "ssh");
   await makePrivateFolder(control);
-  await mkdir(folder, { recursive: true });
   const file = join(folder, `${stack}.config`);
   const knownHosts = join(folder, `${stack}.known_hosts`);
   const connections = hosts.map((host) => host.connection);
   const pinned = connections.map(({ address, hostKey }) => (hostKey ? `${address} ${hostKey}\n` : ""));
-  await write(knownHosts, pinned.join(""));
+  // ssh of another run may be reading: it would refuse hosts that a half-written list lacks.
+  await writeShared(knownHosts, pinned.join(""));
   const firstContact = firstContactFile(checkout, stack);
-  await write(file, sshConfig(connections, { checkout, control, knownHosts, firstContact }));
+  await writeShared(file, sshConfig(connections, { checkout, control, knownHosts, firstContact }));
   const connectionTo = (name: string) => {
     const found = connections.find(({ host }) => host === name);
     if (!found) throw new TypeError(`no host ${name}`);
@@ -57,10 +56,6 @@ export async function connect({ stack, hosts }: StackHosts, checkout: string): P
     ask: (host, script, read, timeoutMs) => ask(connectionTo(host), script, read, { timeoutMs }),
   };
 }
-
-/** Atomic, because another run's ssh may be reading: it would refuse hosts that a half-written list lacks. */
-const write = (file: string, text: string): Promise<void> =>
-  writeAtomic(file, text, { mode: 0o644, temporary: `${file}.${randomUUID()}`, synced: "nothing" });
 
 /** Anybody else who can write to the folder of shared connections could impersonate a host. */
 async function makePrivateFolder(folder: string): Promise<void> {

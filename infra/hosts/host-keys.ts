@@ -1,9 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
-import { writeAtomic } from "../../agents/lib/atomic-file.ts";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { hostKeyOf } from "../model/host-key.ts";
 import type { ConnectionModel } from "../model/types.ts";
+import { writeShared } from "./shared-file.ts";
 
 /** The part of a stack's model that connections need. */
 export interface StackHosts {
@@ -48,17 +47,12 @@ export interface OfferedKey {
 /** Keeps keys that a person has confirmed. */
 export async function acceptKeys(stack: string, checkout: string, keys: readonly OfferedKey[]): Promise<void> {
   const file = acceptedFile(checkout, stack);
-  await mkdir(dirname(file), { recursive: true });
   // Another machine may have had one of these addresses before.
   const before = (await readFile(file, "utf8").catch(() => ""))
     .split("\n")
     .filter((line) => line !== "" && !keys.some(({ address }) => line.startsWith(`${address} `)));
   const lines = [...before, ...keys.map(({ address, key }) => `${address} ${key}`)];
-  await writeAtomic(file, lines.map((line) => `${line}\n`).join(""), {
-    mode: 0o644,
-    temporary: `${file}.${randomUUID()}`,
-    synced: "nothing",
-  });
+  await writeShared(file, lines.map((line) => `${line}\n`).join(""));
 }
 
 /**

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { connect } from "amqplib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LocalBroker, type LocalBrokerPorts, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { declareAnswer } from "../../tests/rigs/declare-answer.ts";
 import { type CertificateFiles, makeCertificate } from "../../tests/rigs/test-certificates.ts";
 import { parseStackConfig } from "../config/index.ts";
 import { definitionsFile } from "./broker-settings.ts";
@@ -87,18 +88,9 @@ test("gives a user with `permissions: compatible` the old rights: cmc… and xpu
   expect(await put("users/peter", { password, tags: "" })).toBe(true);
   expect(await put("permissions/%2F/peter", ownPermissions("compatible"))).toBe(true);
   const connection = await connect({ hostname: "127.0.0.1", port: broker.amqpPort, username: "peter", password });
-  const declare = async (queue: string) => {
-    const channel = await connection.createChannel();
-    // A refusal closes the channel, which emits an error too.
-    channel.on("error", () => {});
-    return channel.assertQueue(queue).then(
-      () => "allowed",
-      ({ message }: Error) => (/ACCESS.REFUSED/.test(message) ? "refused" : message),
-    );
-  };
-  expect(await declare("cmc.peter")).toBe("allowed");
-  expect(await declare("xpublic.peter")).toBe("allowed");
-  expect(await declare("q_peter")).toBe("refused");
+  expect(await declareAnswer(connection, "cmc.peter")).toBe("allowed");
+  expect(await declareAnswer(connection, "xpublic.peter")).toBe("allowed");
+  expect(await declareAnswer(connection, "q_peter")).toBe("refused");
   await connection.close();
 });
 

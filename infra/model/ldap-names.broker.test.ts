@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { poll } from "../../scripts/lib/poll.ts";
 import { freePort } from "../../scripts/traffic/free-port.ts";
 import { type LocalBroker, type LocalBrokerPorts, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { declareAnswer } from "../../tests/rigs/declare-answer.ts";
 import { findProgram, slapd } from "../../tests/rigs/unpacked-program.ts";
 import { parseStackConfig } from "../config/index.ts";
 import { definitionsFile } from "./broker-settings.ts";
@@ -137,16 +138,8 @@ const login = (username: string, password: string) =>
 
 test("an LDAP user logs in with the directory's password, and has the broker's permissions", async () => {
   const connection = await login("michel", directoryPassword);
-  const declare = async (queue: string) => {
-    const channel = await connection.createChannel();
-    channel.on("error", () => {});
-    return channel.assertQueue(queue).then(
-      () => "allowed",
-      ({ message }: Error) => (/ACCESS.REFUSED/.test(message) ? "refused" : message),
-    );
-  };
-  expect(await declare("q_michel.radar")).toBe("allowed");
-  expect(await declare("cmc.urp.pull")).toBe("refused");
+  expect(await declareAnswer(connection, "q_michel.radar")).toBe("allowed");
+  expect(await declareAnswer(connection, "cmc.urp.pull")).toBe("refused");
   await connection.close();
 });
 

@@ -1,9 +1,11 @@
+import type { BrokerLimits } from "../commands/rabbitmq.ts";
 import { twinUser } from "../config/announcements.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import { queueManagerUser } from "../config/datamart.ts";
+import { hostsWith } from "../config/hosts.ts";
 import type { StackConfig } from "../config/index.ts";
 import { hasPullers, knownQueues } from "./agent-queues.ts";
-import type { LimitsModel, PolicyModel, UserModel } from "./types.ts";
+import type { PolicyModel, UserModel } from "./types.ts";
 
 /** Names of outsiders' queues. Of the agents, only pullers have queues with such names, which are always empty. */
 const outsidersQueues = "^(q_anonymous|amq\\.gen-)";
@@ -38,14 +40,14 @@ export function outsidersLimits(
   config: StackConfig,
   cluster: string,
   users: readonly UserModel[],
-): LimitsModel | undefined {
+): BrokerLimits | undefined {
   const { outsiders, users: given = {}, administrator } = config.brokers[cluster] ?? {};
   if (!outsiders) return undefined;
   const agents = config.announcements.user;
   const own = new Set([administrator, agents, twinUser(agents), queueManagerUser]);
   const isOutsider = (name: string) => !own.has(name) && (name === "anonymous" || name in given);
   const { connectionsMax, channelsMax } = outsiders;
-  const pullers = hasPullers(config) ? Object.values(config.hosts).filter(({ roles }) => roles.includes("pds")) : [];
+  const pullers = hasPullers(config) ? hostsWith(config, "pds") : [];
   return {
     queuesMax: outsiders.queuesMax + knownQueues(config, cluster).length + 2 * pullers.length,
     users: users.map(({ name }) => (isOutsider(name) ? { name, limits: { connectionsMax, channelsMax } } : { name })),

@@ -1,3 +1,4 @@
+import { prefixOf } from "../../agents/bridge/config.ts";
 import {
   auditKeys,
   auditQueueAt,
@@ -181,10 +182,6 @@ const dispatchersAt = (config: StackConfig, cluster: string): string[] =>
 
 const serversAt = (config: StackConfig, cluster: string) =>
   publicServers(config).flatMap(({ config: server }) => (server.broker === cluster ? [server] : []));
-
-/** First words of the routing keys of one target of a bridge. */
-const prefixOf = (line: StackConfig["bridges"][string]["to"][number]): string =>
-  line.format === "wis" ? wisTopicPrefix(line) : line.topicPrefix;
 
 /** Dispatchers declare what several roles use. Without dispatchers each role declares it. */
 function withShared(

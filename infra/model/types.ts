@@ -1,5 +1,6 @@
 import type { Command } from "../commands/command.ts";
 import type { FilePlace, Program } from "../commands/files.ts";
+import type { BrokerLimits } from "../commands/rabbitmq.ts";
 import type { RabbitmqSeries } from "../config/series.ts";
 
 /** How the engine and the observer connect to a host. Keys are paths in the checkout, which the callers read. */
@@ -136,20 +137,6 @@ export interface QueueModel {
   readonly bindings: readonly { readonly exchange: string; readonly key: string }[];
 }
 
-/** Limits of a cluster that policies can't express. */
-export interface LimitsModel {
-  /** Queues on `/`. */
-  readonly queuesMax: number;
-  /** Connections and channels of each user of the model; a user without an entry has no limit. */
-  readonly users: readonly UserLimitsModel[];
-}
-
-export interface UserLimitsModel {
-  readonly name: string;
-  /** Absent: unlimited. */
-  readonly limits?: { readonly connectionsMax: number; readonly channelsMax: number };
-}
-
 /** A queue that agents declare. */
 export interface AgentQueueModel extends QueueModel {
   /** The only agent that declares it; absent: any dispatcher does. */
@@ -170,7 +157,7 @@ export interface ClusterModel {
   readonly policies: readonly PolicyModel[];
   readonly operatorPolicies: readonly PolicyModel[];
   /** Absent: warren sets and clears none. */
-  readonly limits?: LimitsModel;
+  readonly limits?: BrokerLimits;
   /** Queues that agents declare, by name and binding: observed, not created. */
   readonly agentQueues: readonly AgentQueueModel[];
   /** Existed before warren: its objects are recorded, not created. */

@@ -1,3 +1,4 @@
+import { userLimits, vhostLimits } from "../commands/rabbitmq.ts";
 import { ledgerHostOf } from "../model/agent-queues.ts";
 import { dispatcherUnit } from "../model/names.ts";
 import type {
@@ -7,7 +8,6 @@ import type {
   ExchangeModel,
   PolicyModel,
   QueueModel,
-  UserLimitsModel,
   UserModel,
 } from "../model/types.ts";
 import { matchesHash } from "../plugins/rabbitmq/password-hash.ts";
@@ -35,19 +35,15 @@ export function objectDrift(cluster: ClusterModel, found: ObservedObjects): Obje
   ];
 }
 
-/** A user's limits by RabbitMQ's names. */
-export const limitsOf = (user: UserLimitsModel | undefined): Limits =>
-  user?.limits ? { "max-connections": user.limits.connectionsMax, "max-channels": user.limits.channelsMax } : {};
-
 /** Differences of a cluster's limits, as sentences. A user that is gone is created without limits. */
 export function limitsDrift({ limits }: ClusterModel, found: ObservedObjects): string[] {
   if (!limits) return [];
   const vhosts = inVhost(found.vhostLimits)[0]?.limits ?? {};
   return [
-    ...differing("vhost /", { "max-queues": limits.queuesMax }, vhosts),
+    ...differing("vhost /", vhostLimits(limits), vhosts),
     ...limits.users.flatMap((user) => {
       const actual = found.users.find(({ name }) => name === user.name)?.limits ?? {};
-      return differing(`user ${user.name}`, limitsOf(user), actual);
+      return differing(`user ${user.name}`, userLimits(user), actual);
     }),
   ];
 }

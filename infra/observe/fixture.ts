@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
+import { userLimits, vhostLimits } from "../commands/rabbitmq.ts";
 import { hashPassword } from "../model/rabbitmq.ts";
 import type { ClusterModel, HostModel } from "../model/types.ts";
 import type { ClusterObservation, MemberView } from "./broker.ts";
 import type { ObservedObjects } from "./broker-answer.ts";
-import { limitsOf } from "./broker-drift.ts";
 
 /** For tests: the objects of a cluster that matches its model, including those of its agents. */
 export function healthyObjects(cluster: ClusterModel): ObservedObjects {
@@ -16,7 +16,7 @@ export function healthyObjects(cluster: ClusterModel): ObservedObjects {
       passwordHash: password === undefined ? "" : hashPassword(name, password),
       hashingAlgorithm: "rabbit_password_hashing_sha256",
       tags,
-      limits: limitsOf(cluster.limits?.users.find((user) => user.name === name)),
+      limits: userLimits(cluster.limits?.users.find((user) => user.name === name) ?? { name }),
     })),
     permissions: [
       ...cluster.users.flatMap(({ name, permissions }) => (permissions ? [{ user: name, vhost, ...permissions }] : [])),
@@ -27,7 +27,7 @@ export function healthyObjects(cluster: ClusterModel): ObservedObjects {
     ),
     policies: cluster.policies.map((policy) => ({ ...policy, vhost })),
     operatorPolicies: cluster.operatorPolicies.map((policy) => ({ ...policy, vhost })),
-    vhostLimits: cluster.limits ? [{ vhost, limits: { "max-queues": cluster.limits.queuesMax } }] : [],
+    vhostLimits: cluster.limits ? [{ vhost, limits: vhostLimits(cluster.limits) }] : [],
     queues: queues.map(({ name, arguments: given }) => ({ name, vhost, arguments: given })),
     exchanges: cluster.exchanges.map((exchange) => ({ ...exchange, vhost, durable: true })),
     bindings: queues.flatMap(({ name, bindings }) =>

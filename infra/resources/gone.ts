@@ -21,7 +21,7 @@ export const namesToForget = (words: string | undefined): string[] =>
  * Decides what becomes of each host that is gone. A host is forgotten only if a person has named it, because one that is merely down runs its
  * agents again when it returns. Pure.
  *
- * @param forgotten hosts that the last run was told to forget: they are not declared any more
+ * @param forgotten hosts that the last run was to forget: they are not declared any more
  * @throws UserError for a host to forget that is in the stack, or of which nothing is recorded
  */
 export function sortGone(

@@ -61,8 +61,8 @@ export async function engineCommand(args: readonly string[], options: PulumiOpti
 }
 
 /**
- * Runs the engine and returns its exit code. Where the output is not a terminal, an operation prints a summary, see `Summary`. On a terminal, Ctrl-C reaches the engine directly (once: a graceful cancel,
- * twice: at once), and warren waits until the engine has exited.
+ * Runs the engine and returns its exit code. If the output is not a terminal, an operation prints a summary, see `Summary`. On a terminal,
+ * Ctrl-C reaches the engine directly (once: a graceful cancel, twice: at once), and warren waits until the engine has exited.
  */
 export async function runPulumi(args: readonly string[], options: PulumiOptions = {}): Promise<number> {
   if (!isSummarized(args, process.stdout.isTTY === true)) {

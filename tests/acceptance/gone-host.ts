@@ -39,9 +39,9 @@ export function goneHost(): void {
         const refused = await warren(["up", "-s", lab, "--yes", "--forget", "pds-3"]);
         expect(refused.exitCode, refused.output).not.toBe(0);
         expect(refused.output).toContain("pds-3 is in the stack");
-        const told = await warren(["up", "-s", lab, "--yes", "--forget", gone]);
-        expect(told.exitCode, told.output).toBe(0);
-        expect(told.output).toContain(`warning: ${gone} is forgotten`);
+        const done = await warren(["up", "-s", lab, "--yes", "--forget", gone]);
+        expect(done.exitCode, done.output).toBe(0);
+        expect(done.output).toContain(`warning: ${gone} is forgotten`);
         const next = await up();
         expect(next.exitCode, next.output).toBe(0);
         expect(next.output).not.toContain("can't be reached");

@@ -156,12 +156,14 @@ async function checkFormer(subject: Subject, { user, brokers }: UserPlan, valid:
 }
 
 /** A user with its password; for the agents' user also the users of their roles. */
-const loginsOf = (config: StackConfig, user: string, broker: string): { user: string; password: string }[] => [
-  { user, password: passwordOf(config, user, broker) },
-  ...[config.announcements.user, twinUser(config.announcements.user)].flatMap((agents) =>
-    agents === user ? roleUsers(config, broker, user).map(({ name, password = "" }) => ({ user: name, password })) : [],
-  ),
-];
+function loginsOf(config: StackConfig, user: string, broker: string): { user: string; password: string }[] {
+  const { user: agents } = config.announcements;
+  const roles = [agents, twinUser(agents)].includes(user) ? roleUsers(config, broker, user) : [];
+  return [
+    { user, password: passwordOf(config, user, broker) },
+    ...roles.map(({ name, password = "" }) => ({ user: name, password })),
+  ];
+}
 
 const allAccepted = (config: StackConfig, user: string, broker: string): Expected[] =>
   loginsOf(config, user, broker).map((login) => ({ ...login, answer: "accepted", called: "the new password" }));
@@ -186,7 +188,7 @@ async function connected(subject: Subject, brokers: readonly string[], user: str
     async () => {
       const all = await Promise.all(
         brokers.map(async (broker) => {
-          const users = [user, ...rolesAt(now, broker, user)];
+          const users = loginsOf(now, user, broker).map((login) => login.user);
           const found = await connectionsOf(subject.stack, now, broker);
           return found.flatMap((one) =>
             users.includes(one.user) ? [`${one.client} is still connected as ${one.user}`] : [],
@@ -210,8 +212,7 @@ async function closeAll({ stack, before }: Subject, brokers: readonly string[], 
   return fromAll(brokers, async (broker) => {
     const host = before.brokers[broker]?.members[0];
     if (host === undefined) return [];
-    const users = [user, ...rolesAt(before, broker, user)];
-    return fromAll(users, async (one) => {
+    return fromAll(loginsOf(before, user, broker), async ({ user: one }) => {
       const command = closeConnections(one, "its password was changed");
       const ended = await act(reach, { host, title: "closes connections", command, timeoutSeconds: closeSeconds });
       return "why" in ended ? [`${host}: connections of ${one} can't be closed: ${ended.why}`] : [];
