@@ -6,14 +6,18 @@ const digits = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const cost = { N: 4096, r: 8, p: 1 };
 const hashBytes = 32;
 
+/** By salt, which is of name and password. A model has the same hash on each server that a password is for, and a run makes several models. */
+const known = new Map<string, string>();
+
 /**
  * A scrypt hash for Debian's crypt(3) (`$7$`: N, r, p, salt, hash; crypt(5)). The salt is derived from password and name, so that the same password
  * gives the same text.
  */
 export function cryptHash(name: string, password: string): string {
   const salt = createHmac("sha256", password).update(`crypt ${name}`).digest("hex").slice(0, 22);
-  const hash = scryptSync(password, salt, hashBytes, cost);
-  return `$7$${digits[Math.log2(cost.N)]}${number(cost.r)}${number(cost.p)}${salt}$${inDigits(hash)}`;
+  const hash = known.get(salt) ?? inDigits(scryptSync(password, salt, hashBytes, cost));
+  known.set(salt, hash);
+  return `$7$${digits[Math.log2(cost.N)]}${number(cost.r)}${number(cost.p)}${salt}$${hash}`;
 }
 
 /** 30 bits, lowest first. */

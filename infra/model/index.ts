@@ -66,20 +66,23 @@ export function buildModel(
   artifacts: ArtifactSources,
   certificates: Certificates = noCertificates,
 ): EnvironmentModel {
+  const contexts = Object.keys(config.hosts).map((host) => ({ stack, config, host, artifacts, certificates }));
+  const services = new Map(contexts.map((context) => [context.host, servicesOf(context)]));
   return {
     stack,
-    hosts: Object.keys(config.hosts).map((name) => hostModel({ stack, config, host: name, artifacts, certificates })),
+    hosts: contexts.map((context) => hostModel(context, services)),
     clusters: clusterModels(config),
     virtualIps: virtualIpModels(config),
   };
 }
 
-function hostModel(context: PartContext): HostModel {
+/** @param servicesOfAll what `servicesOf` gives for each host: a monitor's config has the agents of all */
+function hostModel(context: PartContext, servicesOfAll: ReadonlyMap<string, readonly HostPart[]>): HostModel {
   const { config, host: name } = context;
   const host = config.hosts[name];
   if (!host) throw new TypeError(`no host ${name}`);
-  const services = servicesOf(context);
-  const agentsOf = (other: string) => agentsIn(servicesOf({ ...context, host: other }));
+  const services = servicesOfAll.get(name) ?? [];
+  const agentsOf = (other: string) => agentsIn(servicesOfAll.get(other) ?? []);
   const own = [
     basePart(context),
     ...(host.adopted ? [] : [aptPart(context)]),

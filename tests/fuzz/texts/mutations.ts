@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { oddValues, weighted } from "../values/texts.ts";
+import { anyText, oddValues, weighted } from "../values/texts.ts";
 
 /** Depth of brackets that exceeds every recursive reader's stack. */
 const deep = 20_000;
@@ -28,7 +28,7 @@ function replacePiece(text: string, expression: RegExp, at: number, by: string):
   return piece ? text.slice(0, piece.index) + by + text.slice(piece.index + piece[0].length) : text;
 }
 
-const value = weighted([4, fc.constantFrom(...oddValues)], [1, fc.string({ unit: "binary", maxLength: 40 })]);
+const value = weighted([4, fc.constantFrom(...oddValues)], [1, anyText(40)]);
 /** Values after a colon or a blank, keys before a colon, quoted texts, lines, numbers. */
 const pieces = fc.constantFrom(
   /(?<=[:=] |- |\s)[^\s:,{}[\]]+(?=\s)/g,
