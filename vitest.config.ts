@@ -1,11 +1,29 @@
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { configDefaults, defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const exclude = [...configDefaults.exclude, "**/.warren/**"];
 
 // Half of a program's start is compiling; `./warren` sets the same folder.
 process.env.NODE_COMPILE_CACHE ??= path.join(import.meta.dirname, ".warren/compile-cache");
+
+/** Files of a few lines that start much. */
+const longForTheirSize = /\/tests\/[^/]+\/|\/alerts\/rules\.process\./;
+
+/**
+ * In a fresh clone vitest knows no durations and starts the largest files first. Small files that take long would then start last, and
+ * the other workers wait for them: a seventh of the time of `broker`, a quarter of `process`.
+ */
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const byProject = Map.groupBy(await super.sort(files), ({ project }) => project.name);
+    return [...byProject.values()].flatMap((specs) => {
+      const isLong = ({ moduleId }: TestSpecification) => longForTheirSize.test(moduleId);
+      return [...specs.filter(isLong), ...specs.filter((spec) => !isLong(spec))];
+    });
+  }
+}
 
 /** Of `unit` and `process`. */
 const seconds = {
@@ -29,6 +47,7 @@ const minutes = { testTimeout: 300_000, hookTimeout: 900_000, fileParallelism: f
 // hosts; x.long.test.ts does any of these, for minutes.
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongFirst },
     projects: [
       {
         test: {

@@ -12,9 +12,9 @@ import { contentOf, fixtureModel, hostOf, stackValues } from "./fixture.ts";
 // The agent with the config and the permissions that a stack gives it. What it does step by step is in agents/queue-manager.
 
 const waitMs = { timeout: 100_000, interval: 200 };
-/** Longer than the age of the broker's figures, five seconds: a queue that is used must be seen as used. */
-const graceSeconds = 13;
-const limits = { messagesMax: 20, warnAfterSeconds: 11, unbindAfterSeconds: 12, deleteAfterSeconds: graceSeconds };
+/** Longer than the age of the broker's figures, a second here: a queue that is used must be seen as used. */
+const graceSeconds = 8;
+const limits = { messagesMax: 20, warnAfterSeconds: 6, unbindAfterSeconds: 7, deleteAfterSeconds: graceSeconds };
 
 let broker: LocalBroker;
 let folder: string;

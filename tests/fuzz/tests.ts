@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { beforeAll, expect, test } from "vitest";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../rigs/shared-broker.ts";
 import { formatFuzzReport } from "./report.ts";
 import type { BrokerRunner, FuzzOptions, FuzzReport } from "./subject.ts";
 
@@ -35,12 +36,11 @@ export function perAgent(count: number, subjects: readonly TestedSubject[]): (na
   return (name) => Math.ceil(count / subjects.filter((one) => agentOf(one.name) === agentOf(name)).length);
 }
 
-/** Call it once in a test file. @returns the same runners, with one broker for all of them */
+/** Call it once in a test file. @returns the same runners, with the broker that test files share */
 export function onOneBroker(runners: readonly BrokerRunner[]): TestedSubject[] {
   let broker: LocalBroker;
   beforeAll(async () => {
-    broker = await startLocalBroker();
+    broker = await sharedBroker();
   });
-  afterAll(() => broker?.stop());
   return runners.map(({ name, run }) => ({ name, run: (options) => run(broker, options) }));
 }
