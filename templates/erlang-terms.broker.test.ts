@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { findRabbitmqBinaries, vmEnvironment } from "../scripts/traffic/rabbitmq-binaries.ts";
+import { anyText } from "../tests/fuzz/values/texts.ts";
 import { atom, binary, formatTerms, nativeInteger, type Term } from "./erlang-terms.ts";
 import { parseTerms } from "./erlang-terms-parse.ts";
 
@@ -42,7 +43,7 @@ function plain(term: Term): Term {
   return term;
 }
 
-const text = fc.string({ unit: "binary", maxLength: 12 });
+const text = anyText(12).map((any) => any.toWellFormed().replace(/[\ufffe\uffff]/g, ""));
 const { term } = fc.letrec<{ term: Term }>((tie) => ({
   term: fc.oneof(
     { depthSize: "small" },

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { anyText } from "../tests/fuzz/values/texts.ts";
 import { atom, binary, formatTerm, formatTerms, nativeInteger, setting, type Term, tuple } from "./erlang-terms.ts";
 import { parseTerms } from "./erlang-terms-parse.ts";
 
-const text = fc.string({ unit: "binary", maxLength: 20 });
+const text = anyText(20).map((any) => any.toWellFormed().replace(/[\ufffe\uffff]/g, ""));
 /** `true` and `false` are booleans. */
 const name = text.filter((word) => word !== "true" && word !== "false");
 
@@ -69,6 +70,7 @@ describe("formatted Erlang terms", () => {
     expect(() => formatTerm(1.5)).toThrow("an integer is expected, got 1.5");
     expect(() => formatTerm({ float: Number.NaN })).toThrow("a finite number is expected");
     expect(() => formatTerm("\ud800")).toThrow("surrogate");
+    expect(() => formatTerm("\uffff")).toThrow("U+FFFF");
   });
 });
 
@@ -176,7 +178,7 @@ describe("hand-written Erlang terms", () => {
     fc.assert(
       fc.property(
         fc.oneof(
-          fc.string({ unit: "binary" }),
+          anyText(20),
           fc.array(pieces).map((all) => all.join("")),
         ),
         (anything) => {

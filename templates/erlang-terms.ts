@@ -117,6 +117,7 @@ const escapes: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\
 
 function quoted(text: string, quote: '"' | "'"): string {
   if (!text.isWellFormed()) throw new RangeError("text with half of a surrogate pair has no UTF-8 form");
+  if (/[\ufffe\uffff]/.test(text)) throw new RangeError("Erlang reads no text with U+FFFE or U+FFFF, not even escaped");
   const characters = Array.from(text, (character) => {
     if (character === quote) return `\\${quote}`;
     const escaped = escapes[character];
