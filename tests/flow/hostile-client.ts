@@ -1,11 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Channel, type ChannelModel, connect } from "amqplib";
 
-// A program: `node hostile-client.ts URL EXCHANGE SECONDS CONNECTIONS_PER_SECOND BYTES_PER_SECOND MESSAGE_BYTES`. It does what it may, as often as
-// it can, and prints what was accepted and refused as one line of JSON. It runs in a process of its own, so that it doesn't slow its test down.
+// A program: `node hostile-client.ts URL EXCHANGE SECONDS CONNECTIONS_PER_SECOND BYTES_PER_SECOND MESSAGE_BYTES [OWN_ADDRESS]`. It does what it
+// may, as often as it can, and prints what was accepted and refused as one line of JSON. It runs in a process of its own, so that it doesn't slow
+// its test down.
 
-const [, , url = "", exchange = "", seconds = "", connectionsPerSecond = "", bytesPerSecond = "", messageBytes = ""] =
-  process.argv;
+const [url = "", exchange = "", seconds = "", connectionsPerSecond = "", bytesPerSecond = "", messageBytes = ""] =
+  process.argv.slice(2);
+/** Not all of what goes to the socket is in the client's types. */
+const socketOptions: object = { timeout: 10_000, localAddress: process.argv[8], rejectUnauthorized: false };
 const queuesWanted = 10_000;
 const declaringChannels = 16;
 const ended = Date.now() + Number(seconds) * 1000;
@@ -19,7 +22,7 @@ const isTime = () => Date.now() < ended;
 
 async function open(): Promise<ChannelModel | undefined> {
   try {
-    const connection = await connect(url, { timeout: 10_000 });
+    const connection = await connect(url, socketOptions);
     connection.on("error", () => {});
     counts.connections += 1;
     return connection;

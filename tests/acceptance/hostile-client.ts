@@ -1,0 +1,94 @@
+import { join } from "node:path";
+import { execa } from "execa";
+import { expect, it } from "vitest";
+import { outsidersSchema } from "../../infra/config/outsiders.ts";
+import { checkoutDirectory } from "../../scripts/lab/paths.ts";
+import { needRecord } from "../../scripts/lab/registry.ts";
+import { attempt, run } from "../../scripts/lab/run.ts";
+import { brokerUrl, hostsOf } from "../../scripts/lab/send-products.ts";
+import { bridgeOf } from "../../scripts/lab/spec.ts";
+import { withChannel } from "./broker.ts";
+import { note } from "./figures.ts";
+import { part } from "./one-lab.ts";
+import { pagesDuring } from "./pages.ts";
+import { lab, send, stackConfig, textOf } from "./subject.ts";
+
+const seconds = 120;
+const connectionsPerSecond = 200;
+/** As fast as it gets. */
+const bytesPerSecond = 100_000_000;
+const perSecond = 5;
+
+/** Counts of `tests/flow/hostile-client.ts`. */
+interface Counts {
+  readonly connections: number;
+  readonly connectionsRefused: number;
+  readonly queues: number;
+  readonly queuesRefused: number;
+  readonly published: number;
+  readonly unacknowledged: number;
+}
+
+/** The client connects from an address that only it has: the firewall's limits are for each address, and this machine's own one counts products. */
+export function hostileClient(): void {
+  part("a client with anonymous' login that takes all it can get", () => {
+    it("for two minutes: delays no product, and leaves the system as before", { timeout: 400_000 }, async () => {
+      const config = await stackConfig();
+      const { index } = await needRecord(lab);
+      const own = [`10.203.${index}.240/24`, "dev", bridgeOf(index)] as const;
+      const { exchange } = config.announcements;
+      const sizes = [seconds, connectionsPerSecond, bytesPerSecond, outsidersSchema.parse({}).messageBytesMax];
+      const hostile = async (): Promise<Counts> => {
+        const program = join(checkoutDirectory, "tests/flow/hostile-client.ts");
+        const words = [brokerUrl(config, "anonymous"), exchange, ...sizes.map(String), own[0].split("/")[0] ?? ""];
+        return JSON.parse((await execa(process.execPath, [program, ...words])).stdout) as Counts;
+      };
+      const flowing = (count: number) => send({ count, ratePerSecond: perSecond });
+      const alarmsBefore = await alarms();
+      const before = await flowing(50);
+      await run(["ip", "address", "add", ...own]);
+      let counts: Counts | undefined;
+      try {
+        const { done, pages } = await pagesDuring(() => Promise.all([flowing(perSecond * seconds), hostile()]));
+        counts = done[1];
+        const atOnce = await flowing(50);
+        const after = await flowing(50);
+        const runs = { before, under: done[0], "in the first 10 s after": atOnce, "10 s after": after };
+        for (const [name, { account, outcome }] of Object.entries(runs)) {
+          const { p50, p99, max } = account.latencyMs;
+          note(`hostile client: products ${name}`, `p50 ${p50} p99 ${p99} max ${max} ms`, "p99 250 ms");
+          expect(outcome, name).toBe("complete");
+          expect(account, name).toMatchObject({ lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 });
+        }
+        for (const [name, count] of Object.entries(counts)) note(`hostile client: ${name}`, String(count));
+        expect(pages).toEqual([]);
+        expect(await alarms()).toEqual(alarmsBefore);
+        expect(counts.queues).toBeGreaterThan(0);
+        expect(counts.queuesRefused).toBeGreaterThan(0);
+        expect(counts.unacknowledged).toBeGreaterThan(0);
+        expect(counts.connectionsRefused).toBeGreaterThan(counts.connections);
+        // On a quiet machine 250 ms.
+        expect(done[0].account.latencyMs.p99).toBeLessThan(2000);
+        expect(after.account.latencyMs.p99).toBeLessThan(10 * Math.max(before.account.latencyMs.p99, 50));
+      } finally {
+        await attempt(["ip", "address", "delete", ...own]);
+        await removeWhatItLeft(counts?.queues ?? 0);
+      }
+    });
+  });
+}
+
+/** How often each member of the cluster has stopped publishers since it was installed. */
+async function alarms(): Promise<string[]> {
+  const members = hostsOf(await stackConfig(), "bunny");
+  return Promise.all(members.map((host) => textOf(host, "cat /var/log/rabbitmq/*.log | grep -c 'alarm set' || true")));
+}
+
+async function removeWhatItLeft(queues: number): Promise<void> {
+  await withChannel(async (channel) => {
+    // Each number was tried once; most are above the limit.
+    for (let number = 1; number <= queues; number++) await channel.deleteQueue(`q_anonymous.hostile.${number}`);
+    await channel.deleteQueue("q_anonymous.hostile");
+    await channel.deleteExchange("q_anonymous.hostile");
+  });
+}
