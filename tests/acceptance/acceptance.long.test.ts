@@ -1,6 +1,7 @@
 import { backupAndRestore } from "./backup.ts";
 import { chaos } from "./chaos.ts";
 import { closed, managementFrom } from "./closed.ts";
+import { closedNetwork } from "./closed-network.ts";
 import { driftOfMembers } from "./drift-of-members.ts";
 import { ending } from "./ending.ts";
 import { fewPerSecond } from "./flowing.ts";
@@ -27,6 +28,7 @@ healthyHour();
 plainPulumi();
 goneHost();
 hostileClient();
+closedNetwork();
 backupAndRestore();
 rollout({ mayDeliverTwice: true, perSecond: fewPerSecond });
 rollingRestart({ perSecond: fewPerSecond });
