@@ -16,7 +16,7 @@ const counts = {
   ...{ connections: 0, connectionsRefused: 0, queues: 0, queuesRefused: 0, published: 0, unacknowledged: 0 },
   largeRefused: 0,
 };
-/** Of the last queue. */
+/** Queues that it has asked for. */
 let number = 0;
 const isTime = () => Date.now() < ended;
 
@@ -44,9 +44,9 @@ async function declareQueues(connection: ChannelModel, isEnough: () => boolean):
   let channel = await channelOf(connection);
   while (number < queuesWanted && isTime() && !isEnough()) {
     number += 1;
-    const queue = `q_anonymous.hostile.${number}`;
     try {
-      await channel.assertQueue(queue, { durable: true });
+      // With a name from the broker, as every setting of permissions allows. It stays.
+      const { queue } = await channel.assertQueue("", { durable: true, exclusive: false, autoDelete: false });
       counts.queues += 1;
       await channel.bindQueue(queue, exchange, "#");
       await channel.consume(queue, () => {
@@ -65,20 +65,30 @@ async function declareOnAll(connection: ChannelModel): Promise<void> {
   await Promise.all(Array.from({ length: declaringChannels }, () => declareQueues(connection, () => false)));
 }
 
+/** One that it may declare: with the traditional permissions, only beside the shared one. */
+async function ownExchange(connection: ChannelModel): Promise<string> {
+  const names = ["q_anonymous.hostile", `${exchange}.hostile`];
+  for (const name of names) {
+    const options = { durable: false, autoDelete: true };
+    const channel = await channelOf(connection);
+    if (await channel.assertExchange(name, "fanout", options).catch(() => undefined)) return name;
+  }
+  throw new Error(`may declare none of ${names.join(", ")}`);
+}
+
 /** Sends itself messages of the largest size through an exchange of its own, and one that is too large. */
 async function publish(connection: ChannelModel): Promise<void> {
   const body = Buffer.alloc(Number(messageBytes), "x");
-  const own = "q_anonymous.hostile";
+  const own = await ownExchange(connection);
   const tooLarge = await channelOf(connection);
-  await tooLarge.assertExchange(own, "fanout", { durable: false });
   const closed = new Promise<void>((resolve) => tooLarge.once("close", resolve));
   tooLarge.publish(own, "", Buffer.concat([body, Buffer.from("x")]));
   await closed;
   counts.largeRefused += 1;
   const channel = await channelOf(connection);
-  await channel.assertQueue(own, { durable: true });
-  await channel.bindQueue(own, own, "");
-  await channel.consume(own, () => {
+  const { queue } = await channel.assertQueue("", { durable: true });
+  await channel.bindQueue(queue, own, "");
+  await channel.consume(queue, () => {
     counts.unacknowledged += 1;
   });
   for (; isTime(); counts.published++) {
