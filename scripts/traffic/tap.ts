@@ -39,8 +39,8 @@ const reconnectDelayMs = 100;
 const reconnectDelayMaxMs = 1000;
 const heartbeatSeconds = 5;
 const closeTimeoutMs = 2000;
-/** For the connection and its login: an address that has just moved answers nothing. */
-const connectTimeoutMs = 5000;
+/** After which the others don't wait for the first connection any longer: an address that has just moved answers nothing. */
+const firstConnectionMs = 5000;
 
 /**
  * Subscribes to the announcements with its own exclusive queue, which the broker deletes with the connection. The
@@ -79,8 +79,8 @@ export async function closeConnection(connection: RecoveringChannelModel): Promi
 }
 
 /**
- * A connection that reconnects and repeats its setup whenever it is lost. Resolves after the first attempt; if that fails, a line says so, and the
- * attempts go on.
+ * A connection that reconnects and repeats its setup whenever it is lost. Resolves after the first attempt, or five seconds; if there is no connection
+ * then, a line says so, and the attempts go on.
  *
  * @param onGap called whenever there is no connection any more, or not yet
  */
@@ -91,7 +91,6 @@ export async function connectForEver(
 ): Promise<RecoveringChannelModel> {
   const connection = await connect(withHeartbeat(broker), {
     clientProperties: { connection_name: name },
-    timeout: connectTimeoutMs,
     ...(ca === undefined ? {} : { ca }),
     recovery: { waitForConnect: false, initialDelay: reconnectDelayMs, maxDelay: reconnectDelayMaxMs, setup },
   });
@@ -101,6 +100,7 @@ export async function connectForEver(
   const error = await new Promise<Error | undefined>((resolve) => {
     connection.once("connect", () => resolve(undefined));
     connection.once("connect-failed", resolve);
+    setTimeout(() => resolve(new Error(`no answer within ${firstConnectionMs / 1000} s`)), firstConnectionMs).unref();
   });
   if (error) {
     onGap();
