@@ -80,7 +80,7 @@ export async function closeConnection(connection: RecoveringChannelModel): Promi
 
 /**
  * A connection that reconnects and repeats its setup whenever it is lost. Resolves after the first attempt, or five seconds; if there is no connection
- * then, a line says so, and the attempts go on.
+ * then, a line says so, and the attempts continue.
  *
  * @param onGap called whenever there is no connection any more, or not yet
  */
