@@ -27,7 +27,7 @@ const testsUpwards = [
   ["tests/bench", ["rigs", "flow"]],
   ["tests/fuzz", ["rigs", "bench"]],
   ["tests/chaos", []],
-  ["tests/acceptance", ["chaos", "faults"]],
+  ["tests/acceptance", ["rigs", "chaos", "faults"]],
 ];
 const downwards = ([folder, below]) => {
   const part = folder.split("/")[0];

@@ -1,12 +1,12 @@
 import { execFile, execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { endAgent, fillArchive, newKey } from "../../tests/rigs/apt-archive.ts";
 import { parseStackConfig } from "../config/index.ts";
 import { settingsFile, sourcesFile } from "./apt.ts";
 import { contentOf, fixtureModel, stackValues } from "./fixture.ts";
@@ -15,23 +15,12 @@ import { contentOf, fixtureModel, stackValues } from "./fixture.ts";
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), "warren-apt-"));
 const archive = join(folder, "archive");
+const [owner, stranger] = [join(folder, "owner"), join(folder, "stranger")];
 let server: Server;
 let url = "";
 let key = "";
 let strangersKey = "";
 const requests: string[] = [];
-
-const sha256 = (text: Buffer | string) => createHash("sha256").update(text).digest("hex");
-
-/** A key pair in a folder of its own. @returns the public half */
-function newKey(name: string): string {
-  const home = join(folder, name);
-  mkdirSync(home, { mode: 0o700 });
-  const gpg = (...words: string[]) =>
-    execFileSync("gpg", ["--homedir", home, "--batch", "--quiet", "--passphrase", "", ...words], { encoding: "utf8" });
-  gpg("--quick-generate-key", name, "ed25519", "sign", "never");
-  return gpg("--export", "--armor", name);
-}
 
 function write(path: string, content: string): string {
   mkdirSync(dirname(path), { recursive: true });
@@ -39,37 +28,21 @@ function write(path: string, content: string): string {
   return path;
 }
 
-/** Puts one package into each suite, and signs the suite. */
-function fillArchive(suites: readonly string[]): void {
+/** A package without files. */
+function emptyPackage(): string {
   const tree = join(folder, "package");
   write(
     join(tree, "DEBIAN/control"),
     "Package: rabbitmq-server\nVersion: 4.1.4-1\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: nothing\n",
   );
-  const deb = join(archive, "pool/rabbitmq-server.deb");
-  mkdirSync(dirname(deb), { recursive: true });
-  execFileSync("dpkg-deb", ["--build", tree, deb], { stdio: "ignore" });
-  const control = readFileSync(join(tree, "DEBIAN/control"), "utf8");
-  const packages = `${control}Filename: pool/rabbitmq-server.deb\nSize: ${statSync(deb).size}\nSHA256: ${sha256(readFileSync(deb))}\n`;
-  for (const suite of suites) {
-    const list = "main/binary-all/Packages";
-    write(join(archive, "dists", suite, list), packages);
-    const digest = ` ${sha256(packages)} ${Buffer.byteLength(packages)} ${list}\n`;
-    const release = write(
-      join(archive, "dists", suite, "Release"),
-      `Codename: ${suite}\nSuite: ${suite}\nDate: ${new Date().toUTCString()}\nArchitectures: all\nComponents: main\nSHA256:\n${digest}`,
-    );
-    execFileSync("gpg", [
-      ...["--homedir", join(folder, "owner"), "--batch", "--quiet", "--passphrase", "", "--clearsign"],
-      ...["--output", join(dirname(release), "InRelease"), release],
-    ]);
-  }
+  execFileSync("dpkg-deb", ["--build", tree, join(folder, "empty.deb")], { stdio: "ignore" });
+  return join(folder, "empty.deb");
 }
 
 beforeAll(async () => {
-  key = newKey("owner");
-  strangersKey = newKey("stranger");
-  fillArchive(["trixie", "trixie-updates", "trixie-security"]);
+  key = newKey(owner);
+  strangersKey = newKey(stranger);
+  fillArchive({ archive, owner, deb: emptyPackage(), suites: ["trixie", "trixie-updates", "trixie-security"] });
   server = createServer(({ url: path = "" }, response) => {
     requests.push(path);
     // A client of a proxy asks for the complete URL.
@@ -85,8 +58,7 @@ beforeAll(async () => {
 });
 afterAll(() => {
   server.close();
-  for (const name of ["owner", "stranger"])
-    execFileSync("gpgconf", ["--homedir", join(folder, name), "--kill", "gpg-agent"]);
+  for (const home of [owner, stranger]) endAgent(home);
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -19,8 +19,22 @@ describe("hostDrift", () => {
 
   const conf = "/etc/keepalived/keepalived.conf";
   const confFile = bunny1.files.find((file) => file.path === conf);
+  const secret = bunny1.files.find((file) => file.secret);
+  const program = bunny1.artifacts.at(-1);
   const rows: [string, (answer: string) => string, string, string[]][] = [
     ["content", (a) => a.replace(sha256(confFile?.content ?? ""), "f".repeat(64)), conf, ["content differs"]],
+    [
+      "a secret",
+      (a) => a.replace(sha256(secret?.content ?? ""), "f".repeat(64)),
+      secret?.path ?? "",
+      ["content differs (a secret, not shown)"],
+    ],
+    [
+      "a changed byte of a program",
+      (a) => a.replace(program?.installedSha256 ?? "", "f".repeat(64)),
+      program?.path ?? "",
+      [`sha256 ffffffffffff… instead of sha256 ${program?.installedSha256.slice(0, 12)}…`],
+    ],
     ["mode", (a) => a.replace(/^81a4 (.*keepalived.conf')$/m, "8180 $1"), conf, ["mode 0600 instead of 0644"]],
     [
       "owner",

@@ -35,7 +35,9 @@ export function hostDrift(host: HostModel, observed: Observation): Map<string, s
     if (isObstructed(file.path, file.path, "file")) continue;
     const found = observed.files.get(file.path);
     const differences = placeDifferences(file, found);
-    if (found && hasOtherContent(file, found)) differences.unshift("content differs");
+    if (found && hasOtherContent(file, found)) {
+      differences.unshift(file.secret ? "content differs (a secret, not shown)" : "content differs");
+    }
     note(file.path, differences);
   }
   for (const artifact of host.artifacts) {
@@ -45,7 +47,7 @@ export function hostDrift(host: HostModel, observed: Observation): Map<string, s
     if (found && found.bytes !== artifact.bytes) {
       differences.unshift(`${found.bytes} bytes instead of ${artifact.bytes}`);
     } else if (found?.sha256 && found.sha256 !== artifact.installedSha256) {
-      differences.unshift("content differs");
+      differences.unshift(`${digest(found.sha256)} instead of ${digest(artifact.installedSha256)}`);
     }
     note(artifact.path, differences);
   }
@@ -53,6 +55,9 @@ export function hostDrift(host: HostModel, observed: Observation): Map<string, s
   for (const unit of host.units) note(unit.name, unitDifferences(unit, observed));
   return drift;
 }
+
+/** A SHA-256 in hex, for people: its first 12 characters. */
+export const digest = (sha256: string): string => `sha256 ${sha256.slice(0, 12)}…`;
 
 /** Whether a file's content is not the wanted one. @param found the file that is there */
 export const hasOtherContent = ({ content }: FileModel, found: ObservedFile): boolean =>

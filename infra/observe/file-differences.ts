@@ -8,7 +8,7 @@ import { connect } from "../hosts/connect.ts";
 import { keeperOf } from "../model/keeper.ts";
 import type { EnvironmentModel, FileModel, HostModel } from "../model/types.ts";
 import { maskFor } from "../plugins/lib/masking.ts";
-import { hasOtherContent } from "./drift.ts";
+import { digest, hasOtherContent } from "./drift.ts";
 import type { Observations } from "./index.ts";
 
 /** Bytes of a file whose lines are compared. */
@@ -21,8 +21,6 @@ const context = 2;
 const maxEditLength = 1000;
 /** Characters of a line that are shown. */
 const lineCharactersMax = 500;
-/** Characters of a digest. */
-const digestLength = 12;
 
 /** A file whose content is not the wanted one, on hosts where it differs in the same way. */
 export interface FileDifference {
@@ -133,4 +131,4 @@ const isText = (content: Buffer): boolean => content.length <= bytesMax && !cont
 const sizeOf = (content: Buffer): string =>
   content.length > bytesMax
     ? `more than ${bytesMax} bytes`
-    : `${content.length} bytes, sha256 ${createHash("sha256").update(content).digest("hex").slice(0, digestLength)}…`;
+    : `${content.length} bytes, ${digest(createHash("sha256").update(content).digest("hex"))}`;

@@ -15,6 +15,7 @@ interface Row {
   readonly state?: readonly string[];
   readonly words?: readonly string[];
   readonly readsBeforeRuns?: boolean;
+  readonly hasCa?: boolean;
   readonly flags: readonly string[];
 }
 const refresh = ["--refresh", "--run-program"];
@@ -39,6 +40,10 @@ const rows: [string, Row][] = [
     { clusters: both, answering: everybody, readsBeforeRuns: true, flags: [] },
   ],
   [
+    "all of them, if the provider refreshes by itself before the program has written the CA's file",
+    { clusters: both, answering: everybody, readsBeforeRuns: true, hasCa: false, flags: refresh },
+  ],
+  [
     "those that answer, if the provider refreshes by itself and its member may be the silent one",
     { clusters: [bunny], answering: ["10.203.0.22"], readsBeforeRuns: true, flags: refresh },
   ],
@@ -52,6 +57,7 @@ const rows: [string, Row][] = [
 test.each(rows)("the engine refreshes brokers' objects: %s", async (_, row) => {
   const flags = await refreshFlags(row.clusters, row.words ?? [], {
     readsBeforeRuns: row.readsBeforeRuns ?? false,
+    hasCa: row.hasCa ?? true,
     probe: async (_cluster, address) => row.answering.includes(address),
     resources: async () => row.state ?? made,
   });
@@ -60,6 +66,8 @@ test.each(rows)("the engine refreshes brokers' objects: %s", async (_, row) => {
 
 test("the state is read only if a cluster is silent, because that starts the engine", async () => {
   const resources = () => Promise.reject(new Error("the state was read"));
-  expect(await refreshFlags(both, [], { readsBeforeRuns: false, probe: async () => true, resources })).toEqual(refresh);
-  expect(await refreshFlags(both, [], { readsBeforeRuns: false, probe: async () => false, resources })).toEqual([]);
+  const flags = (answers: boolean) =>
+    refreshFlags(both, [], { readsBeforeRuns: false, hasCa: true, probe: async () => answers, resources });
+  expect(await flags(true)).toEqual(refresh);
+  expect(await flags(false)).toEqual([]);
 });

@@ -26,6 +26,8 @@ export interface RefreshContext {
    * quieter, as nothing else is read.
    */
   readonly readsBeforeRuns: boolean;
+  /** Whether this checkout has the file of the brokers' CA: the program writes it, in a new checkout after the provider wanted to read. */
+  readonly hasCa: boolean;
   readonly probe: Probe;
   /** URNs of the stack's resources, from its state. */
   readonly resources: () => Promise<readonly string[]>;
@@ -41,7 +43,7 @@ export interface RefreshContext {
 export async function refreshFlags(
   clusters: readonly ClusterModel[],
   words: readonly string[],
-  { readsBeforeRuns, probe, resources }: RefreshContext,
+  { readsBeforeRuns, hasCa, probe, resources }: RefreshContext,
 ): Promise<string[]> {
   if (clusters.length === 0 || words.some((word) => ownChoice.test(word))) return [];
   let everybody = true;
@@ -52,7 +54,8 @@ export async function refreshFlags(
       return answers.includes(true);
     }),
   );
-  if (everybody && readsBeforeRuns) return [];
+  const isTrusted = hasCa || !clusters.some((cluster) => managementUrl(cluster, "").startsWith("https:"));
+  if (everybody && readsBeforeRuns && isTrusted) return [];
   if (!answering.includes(true)) return [];
   if (!answering.includes(false)) return [...refresh];
   const names = await resources();
@@ -75,6 +78,7 @@ export async function refreshFlagsOf(
   const ca = await readOperatorCa(stack).catch(() => undefined);
   return refreshFlags(clustersOf(stack), words, {
     readsBeforeRuns,
+    hasCa: ca !== undefined,
     probe: (cluster, address) => answersHttp(cluster, address, ca),
     resources: () => resourceNames(stack),
   });

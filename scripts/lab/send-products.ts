@@ -51,6 +51,7 @@ export async function sendProducts(options: SendOptions): Promise<RunResult> {
     exchange: announcements.exchange,
     name: "warren-lab-tap",
     hosts: new Map(urps.map((urp) => [new URL(announcedBaseUrl(config, urp)).origin, urp])),
+    say: (line) => options.stream.write(`${line}\n`),
   });
   try {
     return await runProducts({ ...options, plan, samples, roots, folders, tap });

@@ -88,7 +88,8 @@ export async function openPublicTap(options: {
 }): Promise<UrlTap> {
   const { name, config, exchange, topic, host } = options;
   const { url, ca } = await publicBroker(name, config, host);
-  return openUrlTap({ ...{ broker: url, ca, exchange, topic }, name: "warren-lab-tap" });
+  const say = (line: string) => void process.stderr.write(`${line}\n`);
+  return openUrlTap({ ...{ broker: url, ca, exchange, topic, say }, name: "warren-lab-tap" });
 }
 
 /** URL of a public broker, the first one by default, with the agents' account. @throws TypeError where the stack has none */

@@ -10,7 +10,7 @@ export interface TapCounts {
   readonly announced: ReadonlyMap<string, readonly string[]>;
   /** What the dispatcher forwarded, by file, in the same form. */
   readonly dispatched: ReadonlyMap<string, readonly string[]>;
-  /** Number of connection losses. Messages that passed meanwhile are not counted, so counts are then lower bounds. */
+  /** Times without a connection. Messages that passed meanwhile are not counted, so counts are then lower bounds. */
   readonly tapGaps: number;
 }
 
@@ -24,6 +24,8 @@ export interface TapOptions {
   readonly name: string;
   /** Names for URL origins in the counts, e.g. `urp-1`; by default the host name. */
   readonly hosts?: ReadonlyMap<string, string>;
+  /** Gets a line of text if the broker can't be used at the start. */
+  say(line: string): void;
 }
 
 export interface Tap extends EventEmitter<{ announced: [file: string]; dispatched: [file: string] }> {
@@ -37,11 +39,12 @@ const reconnectDelayMs = 100;
 const reconnectDelayMaxMs = 1000;
 const heartbeatSeconds = 5;
 const closeTimeoutMs = 2000;
+/** After which the others don't wait for the first connection any longer: an address that has just moved answers nothing. */
+const firstConnectionMs = 5000;
 
 /**
  * Subscribes to the announcements with its own exclusive queue, which the broker deletes with the connection. The
- * other consumers are not affected. Rejects if the first connection fails; after that it reconnects
- * forever and counts each gap.
+ * other consumers are not affected. It reconnects forever and counts each gap.
  */
 export async function openTap(options: TapOptions): Promise<Tap> {
   const counts = { announced: new Map<string, string[]>(), dispatched: new Map<string, string[]>(), tapGaps: 0 };
@@ -66,10 +69,7 @@ export async function openTap(options: TapOptions): Promise<Tap> {
     await channel.bindQueue(queue, options.exchange, notifyPattern);
     await channel.consume(queue, count, { noAck: true, exclusive: true });
   };
-  const connection = await connectForEver(options, setup);
-  connection.on("disconnect", () => {
-    counts.tapGaps++;
-  });
+  const connection = await connectForEver(options, setup, () => counts.tapGaps++);
   return Object.assign(events, { counts, close: () => closeConnection(connection) });
 }
 
@@ -78,23 +78,35 @@ export async function closeConnection(connection: RecoveringChannelModel): Promi
   await Promise.race([connection.close(), sleep(closeTimeoutMs, undefined, { ref: false })]);
 }
 
-/** A connection that reconnects and repeats its setup whenever it is lost. Rejects if the first attempt fails. */
+/**
+ * A connection that reconnects and repeats its setup whenever it is lost. Resolves after the first attempt, or five seconds; if there is no connection
+ * then, a line says so, and the attempts continue.
+ *
+ * @param onGap called whenever there is no connection any more, or not yet
+ */
 export async function connectForEver(
-  { broker, ca, name }: Pick<TapOptions, "broker" | "ca" | "name">,
+  { broker, ca, name, say }: Pick<TapOptions, "broker" | "ca" | "name" | "say">,
   setup: (model: ChannelModel) => Promise<void>,
+  onGap: () => void,
 ): Promise<RecoveringChannelModel> {
   const connection = await connect(withHeartbeat(broker), {
     clientProperties: { connection_name: name },
     ...(ca === undefined ? {} : { ca }),
-    recovery: {
-      initialMaxRetries: 0,
-      initialDelay: reconnectDelayMs,
-      maxDelay: reconnectDelayMaxMs,
-      setup,
-    },
+    recovery: { waitForConnect: false, initialDelay: reconnectDelayMs, maxDelay: reconnectDelayMaxMs, setup },
   });
   // Each loss is followed by another attempt; an "error" event without a listener would end the process.
   connection.on("error", () => {});
+  connection.on("disconnect", onGap);
+  const error = await new Promise<Error | undefined>((resolve) => {
+    connection.once("connect", () => resolve(undefined));
+    connection.once("connect-failed", resolve);
+    setTimeout(() => resolve(new Error(`no answer within ${firstConnectionMs / 1000} s`)), firstConnectionMs).unref();
+  });
+  if (error) {
+    onGap();
+    const { host } = new URL(broker);
+    say(`the broker at ${host} can't be used (${error.message}); its messages are not counted until it answers`);
+  }
   return connection;
 }
 

@@ -7,7 +7,7 @@ import { closeConnection, connectForEver, type TapOptions } from "./tap.ts";
 export interface UrlCounts {
   /** Number of announcements by the last part of a product's URL. */
   readonly announced: ReadonlyMap<string, number>;
-  /** Number of connection losses. Messages that passed meanwhile are not counted, so counts are then lower bounds. */
+  /** Times without a connection. Messages that passed meanwhile are not counted, so counts are then lower bounds. */
   readonly tapGaps: number;
 }
 
@@ -17,8 +17,8 @@ export interface UrlTap extends EventEmitter<{ announced: [name: string] }> {
 }
 
 /**
- * Subscribes to the public URLs of a topic, with an exclusive queue that the broker deletes with the connection. Rejects if the first
- * connection fails; after that it reconnects forever and counts each gap.
+ * Subscribes to the public URLs of a topic, with an exclusive queue that the broker deletes with the connection. It reconnects forever and counts
+ * each gap.
  */
 export async function openUrlTap(options: Omit<TapOptions, "hosts"> & { readonly topic: string }): Promise<UrlTap> {
   const counts = { announced: new Map<string, number>(), tapGaps: 0 };
@@ -37,9 +37,6 @@ export async function openUrlTap(options: Omit<TapOptions, "hosts"> & { readonly
     };
     await channel.consume(queue, (message) => message && count(message.content), { noAck: true, exclusive: true });
   };
-  const connection = await connectForEver(options, setup);
-  connection.on("disconnect", () => {
-    counts.tapGaps++;
-  });
+  const connection = await connectForEver(options, setup, () => counts.tapGaps++);
   return Object.assign(events, { counts, close: () => closeConnection(connection) });
 }

@@ -1,5 +1,6 @@
 import { chaos } from "./chaos.ts";
 import { closed } from "./closed.ts";
+import { hostileClient } from "./hostile-client.ts";
 import { ldap } from "./ldap.ts";
 import { memberIsReplaced } from "./member-replace.ts";
 import { membership } from "./membership.ts";
@@ -19,6 +20,7 @@ provisioning({ upAgain: true });
 publicRoad();
 ldap({ all: true });
 closed();
+hostileClient();
 rollingRestart();
 drills();
 rotation();

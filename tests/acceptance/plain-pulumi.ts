@@ -86,6 +86,7 @@ export function plainPulumi(): void {
         });
       const clean = await other("preview", "--expect-no-changes");
       expect(clean.exitCode, clean.output).toBe(0);
+      expect(clean.output).not.toContain("can't be read");
 
       const release = await holdLock();
       const refused = await other("up", "--yes").finally(release);

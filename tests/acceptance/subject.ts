@@ -141,7 +141,7 @@ let seed = 100;
 
 /** Sends products through the lab as `./warren lab` does. */
 export async function send(
-  options: Partial<Pick<SendOptions, "count" | "files" | "stallMs">> = {},
+  options: Partial<Pick<SendOptions, "count" | "ratePerSecond" | "files" | "signal" | "stallMs">> = {},
 ): Promise<RunResult> {
   seed += 1;
   return sendProducts({

@@ -1,11 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Channel, type ChannelModel, connect } from "amqplib";
 
-// A program: `node hostile-client.ts URL EXCHANGE SECONDS CONNECTIONS_PER_SECOND BYTES_PER_SECOND MESSAGE_BYTES`. It does what it may, as often as
-// it can, and prints what was accepted and refused as one line of JSON. It runs in a process of its own, so that it doesn't slow its test down.
+// A program: `node hostile-client.ts URL EXCHANGE SECONDS CONNECTIONS_PER_SECOND BYTES_PER_SECOND MESSAGE_BYTES [OWN_ADDRESS]`. It does what it
+// may, as often as it can, and prints what was accepted and refused as one line of JSON. It runs in a process of its own, so that it doesn't slow
+// its test down.
 
-const [, , url = "", exchange = "", seconds = "", connectionsPerSecond = "", bytesPerSecond = "", messageBytes = ""] =
-  process.argv;
+const [url = "", exchange = "", seconds = "", connectionsPerSecond = "", bytesPerSecond = "", messageBytes = ""] =
+  process.argv.slice(2);
+/** Not all of what goes to the socket is in the client's types. */
+const socketOptions: object = { timeout: 10_000, localAddress: process.argv[8], rejectUnauthorized: false };
 const queuesWanted = 10_000;
 const declaringChannels = 16;
 const ended = Date.now() + Number(seconds) * 1000;
@@ -13,13 +16,13 @@ const counts = {
   ...{ connections: 0, connectionsRefused: 0, queues: 0, queuesRefused: 0, published: 0, unacknowledged: 0 },
   largeRefused: 0,
 };
-/** Of the last queue. */
+/** Queues that it has asked for. */
 let number = 0;
 const isTime = () => Date.now() < ended;
 
 async function open(): Promise<ChannelModel | undefined> {
   try {
-    const connection = await connect(url, { timeout: 10_000 });
+    const connection = await connect(url, socketOptions);
     connection.on("error", () => {});
     counts.connections += 1;
     return connection;
@@ -41,9 +44,9 @@ async function declareQueues(connection: ChannelModel, isEnough: () => boolean):
   let channel = await channelOf(connection);
   while (number < queuesWanted && isTime() && !isEnough()) {
     number += 1;
-    const queue = `q_anonymous.hostile.${number}`;
     try {
-      await channel.assertQueue(queue, { durable: true });
+      // With a name from the broker, as every setting of permissions allows. It stays.
+      const { queue } = await channel.assertQueue("", { durable: true, exclusive: false, autoDelete: false });
       counts.queues += 1;
       await channel.bindQueue(queue, exchange, "#");
       await channel.consume(queue, () => {
@@ -62,20 +65,30 @@ async function declareOnAll(connection: ChannelModel): Promise<void> {
   await Promise.all(Array.from({ length: declaringChannels }, () => declareQueues(connection, () => false)));
 }
 
+/** One that it may declare: with the traditional permissions, only beside the shared one. */
+async function ownExchange(connection: ChannelModel): Promise<string> {
+  const names = ["q_anonymous.hostile", `${exchange}.hostile`];
+  for (const name of names) {
+    const options = { durable: false, autoDelete: true };
+    const channel = await channelOf(connection);
+    if (await channel.assertExchange(name, "fanout", options).catch(() => undefined)) return name;
+  }
+  throw new Error(`may declare none of ${names.join(", ")}`);
+}
+
 /** Sends itself messages of the largest size through an exchange of its own, and one that is too large. */
 async function publish(connection: ChannelModel): Promise<void> {
   const body = Buffer.alloc(Number(messageBytes), "x");
-  const own = "q_anonymous.hostile";
+  const own = await ownExchange(connection);
   const tooLarge = await channelOf(connection);
-  await tooLarge.assertExchange(own, "fanout", { durable: false });
   const closed = new Promise<void>((resolve) => tooLarge.once("close", resolve));
   tooLarge.publish(own, "", Buffer.concat([body, Buffer.from("x")]));
   await closed;
   counts.largeRefused += 1;
   const channel = await channelOf(connection);
-  await channel.assertQueue(own, { durable: true });
-  await channel.bindQueue(own, own, "");
-  await channel.consume(own, () => {
+  const { queue } = await channel.assertQueue("", { durable: true });
+  await channel.bindQueue(queue, own, "");
+  await channel.consume(queue, () => {
     counts.unacknowledged += 1;
   });
   for (; isTime(); counts.published++) {

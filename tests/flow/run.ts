@@ -116,6 +116,7 @@ async function setStage(
     exchange: place.exchange,
     name: "warren-flow-tap",
     hosts: namesOf(servers),
+    say: (line) => options.stream.write(`${line}\n`),
   });
   cleanup.add(() => tap.close());
   step(`starting ${flowUrps.length} announcers, a dispatcher and ${flowPds.length} pullers`);

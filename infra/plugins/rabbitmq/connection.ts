@@ -80,7 +80,9 @@ function readPem(name: string, path: string | undefined): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new Error(`rabbitmq: ${name}: ${error instanceof Error ? error.message : error}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === "ENOENT" ? `${path} isn't there yet; if this stack's program writes it, run again` : message;
+    throw new Error(`rabbitmq: ${name}: ${why}`);
   }
 }
 
