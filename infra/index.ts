@@ -56,7 +56,7 @@ async function declareStack() {
   ]);
   const gone = sortGone(unreachable, namesToForget(process.env[forgetVariable]), forgotten, inventory, wanted);
   await reportHostKeys(tell, notes);
-  const drift = findDrift(model, observations, brokers);
+  const drift = findDrift(model, observations, brokers, inventory.clusters);
   // Any secret of the stack is suitable. The first one stays, because another key would change every step's digest.
   const digestKey = keptKey ?? config.secrets.erlangCookie;
   const planned = planSteps(model, drift.hosts, kept, digestKey, new Date().toISOString());
