@@ -56,7 +56,7 @@ async function declareStack() {
   ]);
   const gone = sortGone(unreachable, namesToForget(process.env[forgetVariable]), forgotten, inventory, wanted);
   await reportHostKeys(tell, notes);
-  const drift = findDrift(model, observations, brokers);
+  const drift = findDrift(model, observations, brokers, inventory.clusters);
   // Any secret of the stack is suitable. The first one stays, because another key would change every step's digest.
   const digestKey = keptKey ?? config.secrets.erlangCookie;
   const planned = planSteps(model, drift.hosts, kept, digestKey, new Date().toISOString());
@@ -139,6 +139,7 @@ async function ownOutputs(stack: string): Promise<OwnOutputs> {
     "steps",
     "hostKeys",
     "series",
+    "distribution",
     "releases",
     "tls",
     "management",
@@ -146,14 +147,13 @@ async function ownOutputs(stack: string): Promise<OwnOutputs> {
     "inventory",
     "forgotten",
   ] as const;
-  const [steps, hostKeys, series, releases, tls, management, digestKey, inventory, forgotten] = await Promise.all(
-    names.map((name) => own.getOutputDetails(name)),
-  );
+  const [steps, hostKeys, series, distribution, releases, tls, management, digestKey, inventory, forgotten] =
+    await Promise.all(names.map((name) => own.getOutputDetails(name)));
   return {
     kept: (steps?.secretValue as KeptSteps | undefined) ?? {},
     recorded: (hostKeys?.value as RecordedKeys | undefined) ?? {},
     asked: (management?.value as ManagementHosts | undefined) ?? {},
-    past: readPast({ series: series?.value, releases: releases?.value }),
+    past: readPast({ series: series?.value, distribution: distribution?.value, releases: releases?.value }),
     keptTls: tls?.secretValue as KeptTls | undefined,
     keptKey: digestKey?.secretValue as string | undefined,
     inventory: (inventory?.secretValue as Inventory | undefined) ?? { hosts: {}, clusters: {} },

@@ -97,6 +97,9 @@ const renderTermsFile = template<{ remarks: readonly string[]; terms: string }>(
 export const renderRabbitmqConfig = (remarks: readonly string[], terms: readonly Term[]): string =>
   renderTermsFile({ remarks, terms: formatTerms(terms).trimEnd() });
 
+/** `rabbitmq-env.conf`: Erlang distribution over TLS, with the options of a file. */
+export const renderRabbitmqEnv = template<{ distributionFile: string }>("rabbitmq-env.conf");
+
 /** `enabled_plugins`, as rabbitmq-plugins writes it: without remarks. */
 export const renderEnabledPlugins = (plugins: readonly string[]): string => formatTerms([plugins.map(atom)]);
 

@@ -22,7 +22,7 @@ describe("an error in a service on adopted hosts", () => {
   });
 
   it("stops an upgrade in place as on any host", () => {
-    const past = { series: { bunny: "4.0" }, releases: {} };
+    const past = { ...noPast, series: { bunny: "4.0" } };
     const found = findings(model, config, past).filter(({ rule }) => rule === "series-in-place");
     expect(found.map(({ severity }) => severity)).toEqual(["error"]);
   });

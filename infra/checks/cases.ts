@@ -19,7 +19,7 @@ import {
 } from "./fixture.ts";
 import type { Past } from "./past.ts";
 
-const past: Past = { series: { bunny: "3.10" }, releases: { bunny1: "bookworm" } };
+const past: Past = { series: { bunny: "3.10" }, distribution: {}, releases: { bunny1: "bookworm" } };
 
 const replicationCases: readonly RuleCases[] = [
   {
@@ -65,6 +65,22 @@ const replicationCases: readonly RuleCases[] = [
     quiet: [
       { on: "a cluster of 3.10, unchanged", config: sound, past },
       { on: "a second cluster of 4.0 under another name", config: trixie(3), past: { series: { hare: "3.10" } } },
+    ],
+  },
+  {
+    rule: "distribution-in-place",
+    fires: [
+      { on: "a running cluster, with it from now on", config: broker({ distributionTls: true }), past },
+      { on: "a cluster that has it, without it", config: sound, past: { ...past, distribution: { bunny: "tls" } } },
+    ],
+    quiet: [
+      { on: "a new cluster with it", config: broker({ distributionTls: true }) },
+      {
+        on: "a cluster that has it, unchanged",
+        config: broker({ distributionTls: true }),
+        past: { ...past, distribution: { bunny: "tls" } },
+      },
+      { on: "a single member", config: trixie(1, { distributionTls: true }), past: { series: { bunny: "4.0" } } },
     ],
   },
   {

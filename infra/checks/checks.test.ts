@@ -89,7 +89,7 @@ describe("a broker that was built by hand and adopted", () => {
   });
 
   it("is still stopped by an upgrade in place", () => {
-    const past = { series: { bunny: "3.10" }, releases: {} };
+    const past = { ...noPast, series: { bunny: "3.10" } };
     expect(() => checkModel(model(adopted), adopted, past)).toThrow(/series-in-place/);
   });
 });

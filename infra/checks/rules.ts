@@ -2,6 +2,7 @@ import { announcedTwice } from "./announced-twice.ts";
 import { anonymousWritesShared } from "./anonymous-writes-shared.ts";
 import { clearTextLdap } from "./clear-text-ldap.ts";
 import { deadLdapQuery } from "./dead-ldap-query.ts";
+import { distributionInPlace } from "./distribution-in-place.ts";
 import { equalPriorities } from "./equal-priorities.ts";
 import { guestEnabled } from "./guest-enabled.ts";
 import { hiddenPolicy } from "./hidden-policy.ts";
@@ -44,6 +45,7 @@ export const rules: readonly Rule[] = [
   mirroringUnsupported,
   quorumByDefault,
   seriesInPlace,
+  distributionInPlace,
   releaseInPlace,
   seriesNotInRelease,
   seriesWithoutSource,

@@ -85,9 +85,10 @@ export function closeConnections(user: string, reason: string): Command {
   return to("/dev/null", rabbitmqctl("close_all_user_connections", user, reason));
 }
 
-/** Makes the local node reread certificate files at once, without a restart. */
+/** Makes the local node reread certificate files at once, without a restart. Erlang distribution over TLS has a cache of its own. */
 export function clearPemCache(): Command {
-  return to("/dev/null", rabbitmqctl("eval", "ssl:clear_pem_cache()."));
+  const distribution = "catch gen_server:call(ssl_pem_cache_dist, {unconditionally_clear_pem_cache, self()})";
+  return to("/dev/null", rabbitmqctl("eval", `ssl:clear_pem_cache(), ${distribution}.`));
 }
 
 /**

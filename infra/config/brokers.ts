@@ -80,6 +80,8 @@ const brokerFields = z.strictObject({
   management: managementSchema.default(managementSchema.parse({})),
   /** epmd, distribution and CLI ports for members only. */
   firewall: z.boolean().default(true),
+  /** Connections between members, and of `rabbitmqctl`, over TLS with certificates of the stack's CA on both ends. Needs `tls`. */
+  distributionTls: z.boolean().default(false),
   /** `compatible`: the old regular expressions, unchanged; `safe`: anchored expressions, by which anonymous can't write to shared objects. */
   permissions: z.enum(permissionSettings).default("safe"),
   /**

@@ -31,6 +31,9 @@ export function clusterIssues(config: StackConfig): ConfigIssue[] {
         replication === "mirrored" ? `its policy mirrors the queues of ${broker.series}` : "it has one member";
       issues.push({ path: `${path}.defaultQueueType`, message: `expected classic, because ${why}` });
     }
+    if (broker.distributionTls && !broker.tls) {
+      issues.push({ path: `${path}.distributionTls`, message: "expected false, because `tls` is false" });
+    }
     const { port, plainPort } = broker.management;
     if (plainPort !== undefined && (!broker.tls || plainPort === port)) {
       const expected = broker.tls

@@ -1,9 +1,14 @@
-import { type RabbitmqConfValues, renderRabbitmqConf, renderRabbitmqConfig } from "../../templates/render.ts";
+import {
+  type RabbitmqConfValues,
+  renderRabbitmqConf,
+  renderRabbitmqConfig,
+  renderRabbitmqEnv,
+} from "../../templates/render.ts";
 import { candidate } from "../commands/files.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import { traitsOf } from "../config/series.ts";
 import { type BrokerSettings, brokerSettings, type LdapSettings, tlsVersions } from "./broker-settings.ts";
-import { advancedTerms, configTerms } from "./broker-terms.ts";
+import { advancedTerms, configTerms, distributionTerms } from "./broker-terms.ts";
 import { rootFile } from "./files.ts";
 import type { FileModel } from "./types.ts";
 
@@ -24,6 +29,7 @@ export function brokerConfigFiles(
           ...validatedBy(termsCheck),
         },
       ),
+      ...distributionFiles(settings),
     ];
   }
   const advanced = advancedTerms(settings);
@@ -38,6 +44,20 @@ export function brokerConfigFiles(
           ),
         ]
       : []),
+    ...distributionFiles(settings),
+  ];
+}
+
+/** Read by each start of an Erlang, the node's and the command line's. */
+export const distributionFile = "/etc/rabbitmq/distribution.config";
+
+/** Only the environment can choose the protocol of Erlang's distribution. */
+function distributionFiles(settings: BrokerSettings): FileModel[] {
+  if (!settings.distributionTls) return [];
+  const remarks = ["TLS of the connections between members, and from the command line."];
+  return [
+    rootFile("/etc/rabbitmq/rabbitmq-env.conf", renderRabbitmqEnv({ distributionFile })),
+    rootFile(distributionFile, renderRabbitmqConfig(remarks, [distributionTerms(settings)]), validatedBy(termsCheck)),
   ];
 }
 

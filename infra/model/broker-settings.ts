@@ -25,6 +25,8 @@ export interface BrokerSettings {
   /** Node names in the order of the config; empty for a single broker. */
   readonly nodes: readonly string[];
   readonly partitionHandling: "autoheal" | "ignore" | "pause_minority";
+  /** Connections between members and from the command line over TLS. */
+  readonly distributionTls: boolean;
   /** How the loss of a member is detected; absent for a single broker. */
   readonly nodeLoss?: NodeLoss;
   readonly heartbeatSeconds: number;
@@ -91,6 +93,9 @@ export const definitionsFile = "/etc/rabbitmq/warren-definitions.json";
 /** Erlang's default, and the longest sensible value. */
 const setupSecondsMax = 7;
 
+/** A handshake takes milliseconds, but the first one of a node loads Erlang's TLS, and the other end may be busy. */
+const tlsSetupSecondsMin = 3;
+
 /**
  * Linux counts TCP_USER_TIMEOUT from the first retransmission, which happens this long after sending: the minimum retransmission timeout, which
  * applies between nearby hosts.
@@ -101,11 +106,14 @@ const retransmissionMs = 200;
  * Several keepalives and checks fit into the time after which silence counts as loss. Then members try to reconnect once, in vain. Until that times
  * out, consumers of mirrored queues stall, and so do those of a quorum queue whose new leader was elected after the loss.
  */
-const nodeLossOf = (timeoutMs: number): NodeLoss => ({
+const nodeLossOf = (timeoutMs: number, distributionTls: boolean): NodeLoss => ({
   timeoutMs,
   userTimeoutMs: timeoutMs - retransmissionMs,
   keepaliveMs: Math.floor(timeoutMs / 10),
-  setupSeconds: Math.min(setupSecondsMax, Math.ceil(timeoutMs / 1000)),
+  setupSeconds: Math.max(
+    distributionTls ? tlsSetupSecondsMin : 0,
+    Math.min(setupSecondsMax, Math.ceil(timeoutMs / 1000)),
+  ),
   raftPollMs: Math.floor(timeoutMs / 4),
 });
 
@@ -135,7 +143,8 @@ export function brokerSettings(
     clusterName,
     nodes: broker.members.length > 1 ? broker.members.map((name) => `rabbit@${name}`) : [],
     partitionHandling: partitionHandlingOf(broker),
-    ...(broker.members.length > 1 ? { nodeLoss: nodeLossOf(nodeTimeoutMs) } : {}),
+    distributionTls: broker.distributionTls,
+    ...(broker.members.length > 1 ? { nodeLoss: nodeLossOf(nodeTimeoutMs, broker.distributionTls) } : {}),
     // Clients of a lost host are disconnected after two missed heartbeats.
     heartbeatSeconds: 10,
     frameBytesMax,

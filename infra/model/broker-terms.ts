@@ -1,6 +1,7 @@
 import { atom, binary, nativeInteger, setting, type Term, tuple } from "../../templates/erlang-terms.ts";
 import type { LdapCase, LdapOperand, LdapQuery } from "../config/ldap-query.ts";
 import { type BrokerSettings, type LdapSettings, tlsVersions } from "./broker-settings.ts";
+import { caFile } from "./tls.ts";
 
 const ldapBackend = atom("rabbit_auth_backend_ldap");
 const internalBackend = atom("rabbit_auth_backend_internal");
@@ -44,6 +45,12 @@ function kernelTerms({ nodeLoss }: BrokerSettings): Term[] {
       setting("net_setuptime", nodeLoss.setupSeconds),
     ]),
   ];
+}
+
+/** TLS of Erlang's distribution: each end proves by its certificate that it belongs to the stack, before the cookie counts. */
+export function distributionTerms(settings: BrokerSettings): Term {
+  const mutual = [setting("cacertfile", caFile), ...certificateTerms(settings), setting("verify", atom("verify_peer"))];
+  return [setting("server", [...mutual, setting("fail_if_no_peer_cert", true)]), setting("client", mutual)];
 }
 
 function rabbitTerms(settings: BrokerSettings): Term[] {

@@ -62,7 +62,7 @@ describe("certificates", () => {
     const broker = host.units.find((unit) => unit.name === "rabbitmq-server.service");
     expect(broker?.reads).not.toContain(brokerCertificateFile);
     const renewal = fileOf(host, brokerCertificateFile)?.afterRenewal;
-    expect(renewal && render(renewal)).toContain("'ssl:clear_pem_cache().'");
+    expect(renewal && render(renewal)).toContain("'ssl:clear_pem_cache(), catch gen_server:call(ssl_pem_cache_dist, ");
   });
 
   it("of a new CA are deployed after every host trusts it; otherwise they wait for no host", () => {

@@ -19,6 +19,9 @@ export const memberStep = (cluster: string): string => `member of ${cluster}`;
 /** The step on each member that removes all other nodes from the cluster. */
 export const rollStep = (cluster: string): string => `members of ${cluster}`;
 
+/** The resource of a user at a cluster. */
+export const userResource = (cluster: string, user: string): string => `${cluster} user ${user}`;
+
 /** The step that sets the limits of a cluster's users and queues. */
 export const limitsStep = (cluster: string): string => `limits of ${cluster}`;
 

@@ -33,7 +33,7 @@ export interface CertificateNeed {
   readonly host: string;
   /** Subject alternative names, each a DNS name or an IPv4 address. */
   readonly names: readonly string[];
-  /** Also a client: exporters accept its certificate. Only monitors are. */
+  /** Also for clients: a monitor, or a member that connects to the others by TLS. Exporters accept it from monitors' addresses only. */
   readonly client?: true;
 }
 
@@ -62,9 +62,9 @@ export const speaksFtps = (datamart: DatamartConfig | undefined): boolean =>
 /** The hosts that need certificates: members of brokers with `tls`, LDAP servers, an FTP server with TLS, hosts with a monitor. Pure. */
 export function certificateNeeds(config: StackConfig): CertificateNeed[] {
   return Object.entries(config.hosts).flatMap(([host, { address, roles }]) => {
-    const speaksTls = Object.values(config.brokers).some(({ tls, members }) => tls && members.includes(host));
+    const broker = Object.values(config.brokers).find(({ members }) => members.includes(host));
     if (
-      !speaksTls &&
+      !broker?.tls &&
       !isMonitored(config, host) &&
       !roles.includes("ldap") &&
       !(roles.includes("dd") && speaksFtps(publicServerAt(config, host)?.config))
@@ -74,7 +74,7 @@ export function certificateNeeds(config: StackConfig): CertificateNeed[] {
     const vips = Object.entries(config.virtualIps).filter(([, vip]) => vip.priorities[host] !== undefined);
     const own = [...namesOf(config, host).toReversed(), address];
     const moving = vips.flatMap(([name, vip]) => [...namesOf(config, name).toReversed(), vip.address]);
-    const client = roles.includes("monitor") && isMonitored(config, host);
+    const client = broker?.distributionTls || (roles.includes("monitor") && isMonitored(config, host));
     const names = [...new Set([...own, ...moving, "localhost", "127.0.0.1"])];
     return [{ host, names, ...(client ? { client } : {}) }];
   });

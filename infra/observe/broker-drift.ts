@@ -1,6 +1,6 @@
 import { userLimits, vhostLimits } from "../commands/rabbitmq.ts";
 import { ledgerHostOf } from "../model/agent-queues.ts";
-import { dispatcherUnit } from "../model/names.ts";
+import { dispatcherUnit, userResource } from "../model/names.ts";
 import type {
   AgentQueueModel,
   ClusterModel,
@@ -33,6 +33,24 @@ export function objectDrift(cluster: ClusterModel, found: ObservedObjects): Obje
     ...cluster.policies.flatMap((policy) => policyDrift("policy", policy, found.policies)),
     ...cluster.operatorPolicies.flatMap((policy) => policyDrift("operator policy", policy, found.operatorPolicies)),
   ];
+}
+
+/**
+ * Users with the name of a role that warren has not made, as sentences. `up` would take them from whoever logs in as them.
+ *
+ * @param made names of the resources that earlier runs made
+ */
+export function takenUsers(cluster: ClusterModel, found: ObservedObjects, made: ReadonlySet<string>): string[] {
+  return cluster.users.flatMap((user) => {
+    const isRole = user.topicPermissions !== undefined && !made.has(userResource(cluster.name, user.name));
+    const isOther = isRole && userDrift(user, found).some(({ difference }) => difference === otherPassword);
+    const remedy = `rename it on the broker first, or set warren:brokers.${cluster.name}.roles to false`;
+    return isOther
+      ? [
+          `${cluster.name}: user ${user.name} was not made by warren; \`up\` gives it the password and permissions of warren's ${user.name}, so whoever uses it can't log in any more; ${remedy}`,
+        ]
+      : [];
+  });
 }
 
 /** Differences of a cluster's limits, as sentences. A user that is gone is created without limits. */
@@ -114,13 +132,15 @@ const elsewhere = (where: string): string => (where === vhost ? "" : ` in ${wher
 const inVhost = <Thing extends { readonly vhost: string }>(things: readonly Thing[]): Thing[] =>
   things.filter((thing) => thing.vhost === vhost);
 
+const otherPassword = "the password differs";
+
 function userDrift(user: UserModel, found: ObservedObjects): ObjectDrift[] {
   const thing = `user ${user.name}`;
   const actual = found.users.find((one) => one.name === user.name);
   if (!actual) return [{ thing, difference: "is gone" }];
   const drift: ObjectDrift[] = [];
   if (!matchesHash(user.password ?? "", actual.passwordHash, actual.hashingAlgorithm)) {
-    const difference = user.password === undefined ? "has a password but should have none" : "the password differs";
+    const difference = user.password === undefined ? "has a password but should have none" : otherPassword;
     drift.push({ thing, difference });
   }
   if (!sameTags(user.tags, actual.tags)) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Unreachable } from "../hosts/ask.ts";
-import { fixtureModel } from "../model/fixture.ts";
+import { fixtureConfig, fixtureModel } from "../model/fixture.ts";
 import { brokerPackage } from "../model/names.ts";
 import type { ClusterModel, HostModel } from "../model/types.ts";
 import type { ClusterObservation, MemberView, Silent } from "./broker.ts";
@@ -284,6 +284,28 @@ describe("findDrift", () => {
     expect(stepsOf({ users })).toEqual([
       'bunny1 limits of bunny: limits of user anonymous {} instead of {"max-channels":5000,"max-connections":2000}',
     ]);
+  });
+
+  it("says once that a user with the name of a role is somebody else's, with a remedy, before `up` takes it", () => {
+    const lab4 = fixtureModel(fixtureConfig("lab4"));
+    const roles = lab4.clusters.find(({ users }) => users.some(({ name }) => name === "puller")) as ClusterModel;
+    const puller = { name: "puller", passwordHash: "24xU3n6SkypzHyr/Usi5TZ6KFE/O8951tn1NkLnrEndgVHr0" };
+    const asOther = (objects: ObservedObjects): ObservedObjects => ({
+      ...objects,
+      users: objects.users.map((user) => (user.name === "puller" ? { ...user, ...puller } : user)),
+    });
+    const warningsOf = (objects: ObservedObjects, made: readonly string[]) =>
+      findDrift({ ...lab4, hosts: [] }, new Map(), new Map([[roles.name, seenWith(objects)]]), {
+        [roles.name]: { host: "bunny1", objects: made.map((name) => ["rabbitmq:index/user:User", name]) },
+      }).warnings.filter((text) => text.includes("was not made by warren"));
+    const seenWith = (objects: ObservedObjects) =>
+      new Map([...healthyCluster(roles)].map(([host, view]) => [host, { ...(view as MemberView), objects }]));
+    const objects = healthyObjects(roles);
+    expect(warningsOf(asOther(objects), [])).toEqual([
+      expect.stringMatching(/: user puller .*rename it.*warren:brokers\.\w+\.roles to false$/),
+    ]);
+    expect(warningsOf(objects, [])).toEqual([]);
+    expect(warningsOf(asOther(objects), [`${roles.name} user puller`])).toEqual([]);
   });
 
   it("finds a plugin that is enabled but not running", () => {

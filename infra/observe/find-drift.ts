@@ -16,9 +16,11 @@ import {
   isDispatchers,
   limitsDrift,
   objectDrift,
+  takenUsers,
   unmanagedObjects,
 } from "./broker-drift.ts";
 import { hostDrift } from "./drift.ts";
+import type { Inventory } from "./gone-hosts.ts";
 import { DriftCollector, type HostDrifts } from "./host-drifts.ts";
 import type { Observations } from "./index.ts";
 import { type MemberDrift, mainView, memberDrift, missingPlugins, unmanagedNodes } from "./member-drift.ts";
@@ -36,8 +38,13 @@ export interface Drift {
   readonly unmanaged: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Compares observations of hosts and brokers with the model. Pure. */
-export function findDrift(model: EnvironmentModel, observations: Observations, brokers: BrokerObservations): Drift {
+/** Compares observations of hosts and brokers with the model. Pure. @param recorded what earlier runs made at each cluster */
+export function findDrift(
+  model: EnvironmentModel,
+  observations: Observations,
+  brokers: BrokerObservations,
+  recorded: Inventory["clusters"] = {},
+): Drift {
   const drift = new DriftCollector();
   const warnings: string[] = [];
   const unmanaged = new Map<string, readonly string[]>();
@@ -60,7 +67,9 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
     if (!main) continue;
     const { objects } = main.view;
     const objectDrifts = objectDrift(cluster, objects);
+    const made = new Set(recorded[cluster.name]?.objects.map(([, name]) => name));
     warnings.push(
+      ...takenUsers(cluster, objects, made),
       ...objectDrifts.map(({ thing, difference }) => `${cluster.name} has drifted: ${thing}: ${difference}`),
     );
     warnings.push(...noteLimits(cluster, limitsDrift(cluster, objects), drift));

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as rabbitmq from "@pulumi/rabbitmq";
+import { userResource } from "../model/names.ts";
 import type { ClusterModel, PolicyModel } from "../model/types.ts";
 import { declareQueues } from "./queues.ts";
 
@@ -50,7 +51,7 @@ export class Broker extends pulumi.ComponentResource {
     const inVhost = (object: string) => ({ ...options, ...(args.takeOver ? { import: `${object}@${vhost}` } : {}) });
     const users = model.users.map((user) => {
       const made = new rabbitmq.User(
-        `${name} user ${user.name}`,
+        userResource(name, user.name),
         { name: user.name, password: pulumi.secret(user.password ?? ""), tags: [...user.tags] },
         options,
       );

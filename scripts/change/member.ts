@@ -48,6 +48,7 @@ export const { define } = runbook<MemberFlags, [string]>(memberBook, async (run)
     json: plan,
     refusal: refusal && new UserError(host, refusal.what, refusal.remedy),
     touches: [host],
+    pins: host,
     question: `replace ${host}${key}`,
     work: async () => {
       const replacement = { facts, plan, engine, signal, say, healthyWithinMs: flags.wait * 1000 };

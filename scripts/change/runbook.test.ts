@@ -21,14 +21,16 @@ afterEach(() => {
   process.exitCode = exitCodeBefore;
 });
 
+const confirmHosts = vi.fn(() => Promise.resolve());
+
 /** Runs a runbook that takes no lock. @returns its exit code and all that it wrote */
 async function run(words: readonly string[], open: (run: Run) => Plan | Report) {
   const command = new Command();
   const options = (one: Command) => changing(runbookOptions(one));
   const book = { verb: "wash", options, help: "washes", lockless: () => true };
-  runbook(book, (one) => Promise.resolve(open(one))).define(command);
+  runbook(book, (one) => Promise.resolve(open(one)), confirmHosts).define(command);
   process.exitCode = undefined;
-  await command.parseAsync(["-s", "op", ...words], { from: "user" });
+  await command.parseAsync(["-s", "lab", ...words], { from: "user" });
   return { exitCode: process.exitCode ?? 0, ...written };
 }
 
@@ -89,4 +91,24 @@ it("reports at once if there is nothing to do", async () => {
     exitCode: 2,
     stdout: "clean\n",
   });
+});
+
+it("asks about hosts whose keys nobody has confirmed before it does anything, and does nothing if they stay unconfirmed", async () => {
+  const unconfirmed = new UserError("stack op", "contains hosts whose keys nobody has confirmed");
+  confirmHosts.mockRejectedValueOnce(unconfirmed);
+  await expect(run(["--yes"], () => plan({ pins: "pds-3" }))).rejects.toThrow(unconfirmed);
+  expect(done).toEqual([]);
+  const asked = { stack: "lab", verb: "wash", except: "pds-3" };
+  expect(confirmHosts).toHaveBeenLastCalledWith(expect.objectContaining({ ...asked, accept: undefined }));
+  await run(["--yes", "--accept-new-hosts"], () => plan({ pins: "pds-3" }));
+  expect(confirmHosts).toHaveBeenLastCalledWith(expect.objectContaining({ ...asked, accept: true }));
+  expect(done).toEqual(["soap"]);
+});
+
+it("contacts no new host for a dry run, a plan with findings or a report", async () => {
+  confirmHosts.mockClear();
+  await run(["--dry-run"], () => plan());
+  await run(["--yes"], () => plan({ findings: ["the tub leaks"] }));
+  await run([], () => ({ text: "clean\n" }));
+  expect(confirmHosts).not.toHaveBeenCalled();
 });

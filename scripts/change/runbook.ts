@@ -4,6 +4,7 @@ import type { StackConfig } from "../../infra/config/index.ts";
 import { type SeriesTraits, traitsOf } from "../../infra/config/series.ts";
 import type { Hosts } from "../../infra/hosts/connect.ts";
 import { openHosts } from "../engine/hosts.ts";
+import { confirmNewHosts } from "../engine/new-hosts.ts";
 import { silenceTickets } from "../engine/silences.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { withStackLock } from "../engine/stack-lock.ts";
@@ -13,12 +14,13 @@ import { describeProblem, type Problem } from "../inspect/health.ts";
 import { type Observer, openObserver } from "../inspect/snapshot/snapshot.ts";
 import { confirm, requireTerminal } from "../lib/confirm.ts";
 import { type Interruption, interruptibleTwice, interruptibleWithin } from "../lib/interruption.ts";
-import { exitFindings, type RunbookFlags, seconds, stackOf, toJson } from "../lib/options.ts";
+import { acceptNewHostsOption, exitFindings, type RunbookFlags, seconds, stackOf, toJson } from "../lib/options.ts";
 import type { EngineContext } from "./restore/engine.ts";
 
 /** Options of every runbook; `wait` and `timeout` are set if its book adds them. */
 export interface Flags extends RunbookFlags {
   readonly yes?: true;
+  readonly acceptNewHosts?: true;
   readonly dryRun?: true;
   readonly wait: number;
   readonly timeout: number;
@@ -73,6 +75,8 @@ export interface Plan {
   readonly json?: unknown;
   /** The question, e.g. `restart these units of op`; without one, the work starts at once. */
   readonly question?: string;
+  /** A host whose key the work itself confirms. Those of all other hosts are confirmed before the question. */
+  readonly pins?: string;
   /** Hosts whose tickets are silenced at the stack's monitor during the work; see `silenceTickets`. */
   readonly touches?: readonly string[];
   work(): Promise<Report>;
@@ -91,7 +95,8 @@ export interface Report {
 export const changing = (command: Command): Command =>
   command
     .option("--dry-run", "show the plan and exit")
-    .option("-y, --yes", "don't ask for confirmation; required without a terminal");
+    .option("-y, --yes", "don't ask for confirmation; required without a terminal")
+    .option(...acceptNewHostsOption);
 
 export const waitOption = (command: Command, text: string, usual: number): Command =>
   command.option("--wait <seconds>", text, seconds, usual);
@@ -107,10 +112,12 @@ export const timeoutOption = (
  * the current step, the second at once. A runbook that keeps a record continues after a kill when the same command is run again.
  *
  * @param open makes the plan and changes nothing; returns a report if there is nothing to do
+ * @param confirmHosts asks about host keys that nobody has confirmed, because the work sends secrets and commands to the hosts
  */
 export function runbook<Own = object, Words extends readonly unknown[] = readonly []>(
   book: Book,
   open: (run: Run<Own, Words>) => Promise<Plan | Report>,
+  confirmHosts = confirmNewHosts,
 ): { define(command: Command): void } {
   const start = async (...given: unknown[]): Promise<void> => {
     const [words, flags] = [given.slice(0, -2) as unknown as Words, given.at(-2) as Flags & Own];
@@ -122,7 +129,7 @@ export function runbook<Own = object, Words extends readonly unknown[] = readonl
     const isLockless = flags.dryRun === true || book.lockless?.(flags) === true;
     const texts = textsOf(book, run);
     const all = async (signal: AbortSignal) => {
-      const work = async () => go(book, { ...run, signal }, await open({ ...run, signal }));
+      const work = async () => go(book, { ...run, signal }, await open({ ...run, signal }), confirmHosts);
       try {
         await (isLockless ? work() : withStackLock({ stack, verb: book.verb, say }, work));
       } finally {
@@ -152,10 +159,15 @@ const textsOf = (book: Book, run: Pick<Run, "stack" | "broken">) => ({
   ...book.interrupted?.(run),
 });
 
-async function go({ verb }: Book, { stack, flags, signal, say }: Run, plan: Plan | Report): Promise<void> {
+async function go(
+  { verb }: Book,
+  { stack, flags, signal, say }: Run,
+  plan: Plan | Report,
+  confirmHosts: typeof confirmNewHosts,
+): Promise<void> {
   signal.throwIfAborted();
   if (!("work" in plan)) return report(flags, plan);
-  const { text, findings = [], refusal, json, question, touches } = plan;
+  const { text, findings = [], refusal, json, question, pins, touches } = plan;
   process.stderr.write(text);
   for (const finding of findings) process.stderr.write(`✗ ${finding}\n`);
   if (findings.length > 0) process.exitCode = exitFindings;
@@ -163,7 +175,10 @@ async function go({ verb }: Book, { stack, flags, signal, say }: Run, plan: Plan
   if (isDone && flags.json && json !== undefined) process.stdout.write(toJson(json));
   if (refusal) throw refusal;
   if (isDone) return;
-  if (question !== undefined) await confirm({ verb, text: question, yes: flags.yes });
+  if (question !== undefined) {
+    await confirmHosts({ stack, verb, accept: flags.acceptNewHosts, config: readCommittedConfig(stack), except: pins });
+    await confirm({ verb, text: question, yes: flags.yes });
+  }
   const silenced = touches && { stack, config: readCommittedConfig(stack), hosts: touches, verb, say };
   const endSilence = silenced && (await silenceTickets(silenced));
   try {

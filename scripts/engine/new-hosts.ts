@@ -26,20 +26,29 @@ interface NewHosts {
  * Contacts the hosts of a stack whose keys nobody has confirmed, and asks about these keys, because `up` sends the stack's secrets to the
  * machines that have them. A host that doesn't answer shows no key, and gets nothing.
  *
+ * @param except a host that is left out
  * @throws UserError if they are not confirmed; nothing has been changed then
  */
-export async function confirmNewHosts({ config, ...options }: NewHosts & { readonly config: StackConfig }) {
+export async function confirmNewHosts({
+  config,
+  except,
+  ...options
+}: NewHosts & { readonly config: StackConfig; readonly except?: string | undefined }) {
   const model = stackHosts(options.stack, config);
   const known = await knownKeys(model).catch(() => (options.accept ? pinnedKeys(model, checkout, {}) : undefined));
   // If the engine must ask for the passphrase, only the engine can read the state. Its program then refuses unconfirmed keys, instead of this.
   if (!known) return;
-  const unknown = model.hosts.filter(({ name }) => !known.has(name));
+  const unknown = model.hosts.filter(({ name }) => name !== except && !known.has(name));
   if (unknown.length > 0) {
     const reach = await connectWith(model, known);
     // ssh keeps the key before it logs in, so the answer doesn't matter.
     await Promise.all(unknown.map(({ name }) => reach.ask(name, "", () => undefined, contactTimeoutMs)));
   }
-  await confirmKeys(unconfirmedKeys(model, unknown.length > 0 ? await withContacted(model, known) : known), options);
+  const keys = unconfirmedKeys(model, unknown.length > 0 ? await withContacted(model, known) : known);
+  await confirmKeys(
+    keys.filter(({ host }) => host !== except),
+    options,
+  );
 }
 
 /** With the keys that ssh has kept since. */

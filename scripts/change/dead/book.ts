@@ -1,6 +1,6 @@
 import { Argument, type Command } from "commander";
 import { stackLogFile } from "../../engine/stack-log.ts";
-import { runbookOptions, wholeNumber } from "../../lib/options.ts";
+import { acceptNewHostsOption, runbookOptions, wholeNumber } from "../../lib/options.ts";
 import type { Book } from "../runbook.ts";
 import { lettersMost } from "./dead-queue.ts";
 import type { SettleVerb } from "./do.ts";
@@ -47,7 +47,8 @@ const settling = (verb: SettleVerb, summary: string, help: string): Book => ({
   options: (command) =>
     selecting(command.command(verb).description(summary))
       .option("--all", "all messages that are read")
-      .option("-y, --yes", "don't ask for confirmation"),
+      .option("-y, --yes", "don't ask for confirmation")
+      .option(...acceptNewHostsOption),
   interrupted: ({ stack }) => ({
     first: "stopping after the messages in flight; press Ctrl-C again to stop at once",
     second: () =>

@@ -1,5 +1,5 @@
 import { Argument, InvalidArgumentError } from "commander";
-import { runbookOptions, seconds } from "../../lib/options.ts";
+import { acceptNewHostsOption, runbookOptions, seconds } from "../../lib/options.ts";
 import { formatColumns } from "../../lib/table.ts";
 import { type Book, waitOption } from "../runbook.ts";
 import { type DrillKind, drillKinds } from "./kinds.ts";
@@ -27,6 +27,7 @@ export const drillBook: Book = {
       .option("--host <host>", "host to break (default: see the plan)")
       .option("--hold <seconds>", "how long it stays broken", seconds, 10)
       .option("-y, --yes", "don't ask for confirmation; required without a terminal")
+      .option(...acceptNewHostsOption)
       .option("--report", "print earlier drills of the stack from this checkout, and exit"),
   interrupted: ({ broken }) => ({
     first: "stopping and repairing; press Ctrl-C again to stop without waiting for the repair",
