@@ -46,14 +46,19 @@ export function runPreviewBench({ stack, runs, signal, onStep }: PreviewBench): 
   });
 }
 
+/** Characters of what a failed run said last. */
+const saidMax = 2000;
+
 /** Waits for a run of the engine. @throws UserError with what it said if it fails */
 export async function measured(child: ChildProcess, command: string, remedy: string): Promise<EngineRun> {
   const began = performance.now();
   const usage = new TreeUsage(child.pid ?? 0);
   let said = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    said += text;
-  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      said = `${said}${text}`.slice(-saidMax);
+    });
+  }
   const [code] = (await once(child, "close")) as [number | null];
   usage.stop();
   if (code !== 0) {

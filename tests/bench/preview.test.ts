@@ -42,14 +42,18 @@ test("simulated hosts have a row for each run, also where the first up is left o
 });
 
 test("processor time is that of a process and its descendants, by what they run", async () => {
-  // Both are busy until they are killed. The child's argument makes it a plugin.
+  // The parent is busy until it is killed, so it never waits for its child. The child's argument makes it a plugin.
   const busy = "for(;;);";
-  const child = `require("node:child_process").spawn(process.execPath,["-e",${JSON.stringify(busy)},"pulumi-resource-x"])`;
+  const busyFor = "while(process.cpuUsage().user<5e5);";
+  const child = `require("node:child_process").spawn(process.execPath,["-e",${JSON.stringify(busyFor)},"pulumi-resource-x"])`;
   const root = spawn(process.execPath, ["-e", `${child}.once("spawn",()=>{${busy}})`], { detached: true });
   const usage = new TreeUsage(root.pid ?? 0);
   try {
     await expect.poll(() => Math.min(usage.seconds.engine, usage.seconds.plugins)).toBeGreaterThan(0.2);
     expect(usage.seconds).toMatchObject({ program: 0, ssh: 0 });
+    // Also after the child has ended.
+    await expect.poll(() => usage.seconds.engine, { timeout: 20_000 }).toBeGreaterThan(1.5);
+    expect(usage.seconds.plugins).toBeGreaterThan(0.2);
   } finally {
     usage.stop();
     process.kill(-(root.pid ?? 0), "SIGKILL");

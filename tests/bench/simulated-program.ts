@@ -27,12 +27,14 @@ const hosts = Array.from({ length: count }, (_, index) => {
     ),
   };
 });
+const names = hosts.map((host) => host.name);
+const clusters = lab.clusters.filter(({ members }) => members.every(({ host }) => names.includes(host)));
 const name = `organization/${pulumi.getProject()}/${pulumi.getStack()}`;
 const { outputs } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", { name })) as {
   readonly outputs: { readonly steps?: KeptSteps };
 };
 const kept = outputs.steps ?? {};
-const planned = planSteps({ ...lab, hosts }, new Map(), kept, "of a bench", "");
+const planned = planSteps({ ...lab, hosts, clusters }, new Map(), kept, "of a bench", "");
 const declared = declareModel({ ...lab, hosts, clusters: [] }, planned, kept, process.cwd(), {});
 
 export const steps = pulumi.secret(declared.steps);

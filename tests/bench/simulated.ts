@@ -71,7 +71,7 @@ async function measureHosts(hosts: number, cleanup: Cleanup, { signal, onStep }:
     const child = spawn(toolchain.pulumi, [...words, "--non-interactive", "--stack", "bench"], {
       cwd: folder,
       env: { ...env, ...more },
-      stdio: ["ignore", "ignore", "pipe"],
+      stdio: ["ignore", "pipe", "pipe"],
     });
     cleanup.add(() => ended(child));
     const run = await measured(child, `pulumi ${words.join(" ")}`, "run it again");

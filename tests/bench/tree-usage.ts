@@ -40,7 +40,9 @@ export class TreeUsage {
   #sample(pid: number): void {
     try {
       const commandLine = readFileSync(`/proc/${pid}/cmdline`, "latin1");
-      const part = commandLines.find(([, pattern]) => pattern.test(commandLine))?.[0] ?? "engine";
+      // A process that has ended, and that its parent hasn't waited for, has no command line any more.
+      const known = commandLine === "" ? this.#processes.get(pid)?.part : undefined;
+      const part = known ?? commandLines.find(([, pattern]) => pattern.test(commandLine))?.[0] ?? "engine";
       this.#processes.set(pid, { part: pid === this.#root ? "engine" : part, seconds: cpuSeconds(pid) });
       for (const thread of readdirSync(`/proc/${pid}/task`)) {
         for (const child of childrenOf(pid, thread)) this.#sample(child);
