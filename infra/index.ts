@@ -132,32 +132,20 @@ interface OwnOutputs {
  * The stack's outputs before this run: what the last run recorded of steps, host keys, certificates, series and releases.
  */
 async function ownOutputs(stack: string): Promise<OwnOutputs> {
-  const own = new pulumi.StackReference("own outputs", {
-    name: `${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`,
-  });
-  const names = [
-    "steps",
-    "hostKeys",
-    "series",
-    "distribution",
-    "releases",
-    "tls",
-    "management",
-    "digestKey",
-    "inventory",
-    "forgotten",
-  ] as const;
-  const [steps, hostKeys, series, distribution, releases, tls, management, digestKey, inventory, forgotten] =
-    await Promise.all(names.map((name) => own.getOutputDetails(name)));
+  const name = `${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`;
+  // A `StackReference` would be a resource, and the state would have all outputs twice.
+  const { outputs: own } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", { name })) as {
+    readonly outputs: Readonly<Record<string, unknown>>;
+  };
   return {
-    kept: (steps?.secretValue as KeptSteps | undefined) ?? {},
-    recorded: (hostKeys?.value as RecordedKeys | undefined) ?? {},
-    asked: (management?.value as ManagementHosts | undefined) ?? {},
-    past: readPast({ series: series?.value, distribution: distribution?.value, releases: releases?.value }),
-    keptTls: tls?.secretValue as KeptTls | undefined,
-    keptKey: digestKey?.secretValue as string | undefined,
-    inventory: (inventory?.secretValue as Inventory | undefined) ?? { hosts: {}, clusters: {} },
-    forgotten: (forgotten?.value as readonly string[] | undefined) ?? [],
+    kept: (own.steps as KeptSteps | undefined) ?? {},
+    recorded: (own.hostKeys as RecordedKeys | undefined) ?? {},
+    asked: (own.management as ManagementHosts | undefined) ?? {},
+    past: readPast({ series: own.series, distribution: own.distribution, releases: own.releases }),
+    keptTls: own.tls as KeptTls | undefined,
+    keptKey: own.digestKey as string | undefined,
+    inventory: (own.inventory as Inventory | undefined) ?? { hosts: {}, clusters: {} },
+    forgotten: (own.forgotten as readonly string[] | undefined) ?? [],
   };
 }
 

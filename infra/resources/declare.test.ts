@@ -89,10 +89,20 @@ describe("every step of the model", () => {
   it("is renewed by a change of its notes, and never created a second time", () => {
     for (const step of planned) {
       const one = named(step.name);
-      expect(one.inputs.update).toContain(`# content ${step.kept.digest}\n`);
-      expect(one.inputs.create).not.toContain("# content");
+      const { create, update } = one.inputs;
+      expect(update ?? create).toContain(`# content ${step.kept.digest}\n`);
+      if (update === undefined) continue;
+      expect(create).not.toContain("# content");
       expect(one.ignoreChanges).toEqual(["create"]);
     }
+  });
+
+  it("has one script if it is renewed as it is created", () => {
+    expect(named("pds-4 /etc/hosts").inputs).not.toHaveProperty("update");
+    expect(named("pds-4 /etc/hosts").ignoreChanges).toEqual([]);
+    expect(named("bunny1 keepalived.service").inputs).toHaveProperty("update");
+    const both = commands().filter((one) => "update" in one.inputs);
+    expect(both.length).toBeLessThan(commands().length / 2);
   });
 
   it("copies programs to where no stranger can write: the login's home", () => {

@@ -25,7 +25,7 @@ export class Host extends pulumi.ComponentResource {
 }
 
 /**
- * Declares one step. Its `update` carries notes of content and repair, so that the engine sees a difference only where there is something
+ * Declares one step. What renews it carries notes of content and repair, so that the engine sees a difference only where there is something
  * to do.
  */
 export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): pulumi.Resource {
@@ -38,11 +38,14 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
     return resource ? [resource] : [];
   });
   if (step.afterBroker) dependsOn.push(...(args.brokerObjects.get(step.afterBroker) ?? []));
+  const update = script(kept.repair ? repairOf(planned) : step.renew, stepNotes(planned));
+  // Most steps are created as they are renewed. Their one script is in the state once, because the engine writes the state twice for each step.
+  const isRenewedAsCreated = script(step.create, stepNotes(planned)) === update;
   // An existing thing is never created again: only `update` changes.
   const options: pulumi.CustomResourceOptions = {
     parent: host,
     dependsOn,
-    ignoreChanges: ["create"],
+    ...(isRenewedAsCreated ? {} : { ignoreChanges: ["create"] }),
     ...(planned.alias === undefined ? {} : { aliases: [{ name: planned.alias }] }),
   };
   if (step.copy) {
@@ -63,8 +66,7 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
     planned.name,
     {
       connection: args.connection,
-      create: script(step.create),
-      update: script(kept.repair ? repairOf(planned) : step.renew, stepNotes(planned)),
+      ...(isRenewedAsCreated ? { create: update } : { create: script(step.create), update }),
       ...(step.remove ? { delete: script(step.remove) } : {}),
       ...(step.stdin ? { stdin: step.stdin.secret ? pulumi.secret(step.stdin.text) : step.stdin.text } : {}),
       logging: command.remote.Logging.None,

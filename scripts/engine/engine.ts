@@ -211,8 +211,11 @@ async function engineEnvironment(
     path.delimiter,
   );
   // The engine refuses a state folder that does not exist.
-  const backend = settings.env.PULUMI_BACKEND_URL;
-  if (backend?.startsWith("file://")) await mkdir(backend.slice("file://".length), { recursive: true });
+  const own = settings.env.PULUMI_BACKEND_URL;
+  if (own?.startsWith("file://")) await mkdir(own.slice("file://".length), { recursive: true });
+  // It writes the state twice for each step. Without this, it makes a digest each time, and a second file for it, which nothing reads.
+  const backend = all.PULUMI_BACKEND_URL;
+  if (backend?.startsWith("file://") && !backend.includes("?")) all.PULUMI_BACKEND_URL = `${backend}?metadata=skip`;
   return all;
 }
 

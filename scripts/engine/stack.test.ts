@@ -136,5 +136,6 @@ test("a folder backend's state is a readable file; another backend has none", ()
   expect(stateFile("file:///w/.warren/state", "org/warren/lab")).toBe(
     "/w/.warren/state/.pulumi/stacks/warren/lab.json",
   );
+  expect(stateFile("file:///w/state?metadata=skip", "lab")).toBe("/w/state/.pulumi/stacks/warren/lab.json");
   expect(stateFile("s3://bucket", "lab")).toBeUndefined();
 });

@@ -202,6 +202,7 @@ export function locksFolder(stack: string): string {
 /** The state file of a stack in a `file://` backend; undefined for any other backend. */
 export function stateFile(backend: string, stack: string): string | undefined {
   if (!backend.startsWith("file://")) return undefined;
-  const folder = backend.slice("file://".length).replace(/^~(?=\/|$)/, process.env.HOME ?? "~");
+  const place = backend.slice("file://".length).replace(/\?.*/, "");
+  const folder = place.replace(/^~(?=\/|$)/, process.env.HOME ?? "~");
   return path.join(folder, ".pulumi/stacks", projectName, `${stack.split("/").at(-1)}.json`);
 }

@@ -24,7 +24,7 @@ export function runPreviewBench({ stack, runs, signal, onStep }: PreviewBench): 
         stdio: ["ignore", "ignore", "pipe"],
       });
       cleanup.add(() => ended(child));
-      const run = await measured(child, name, stack);
+      const run = await measured(child, `./warren ${name} -s ${stack}`, `run ./warren up -s ${stack} first`);
       onStep(`${text}: ${run.seconds.toFixed(1)} s`);
       return run;
     };
@@ -46,24 +46,30 @@ export function runPreviewBench({ stack, runs, signal, onStep }: PreviewBench): 
   });
 }
 
-async function measured(child: ChildProcess, name: string, stack: string): Promise<EngineRun> {
+/** Characters of what a failed run said last. */
+const saidMax = 2000;
+
+/** Waits for a run of the engine. @throws UserError with what it said if it fails */
+export async function measured(child: ChildProcess, command: string, remedy: string): Promise<EngineRun> {
   const began = performance.now();
   const usage = new TreeUsage(child.pid ?? 0);
   let said = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    said += text;
-  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      said = `${said}${text}`.slice(-saidMax);
+    });
+  }
   const [code] = (await once(child, "close")) as [number | null];
   usage.stop();
   if (code !== 0) {
     const why = `ended with ${code}: ${said.trim() || "the hosts don't match the stack, or can't be reached"}`;
-    throw new UserError(`./warren ${name} -s ${stack}`, why, `run ./warren up -s ${stack} first`);
+    throw new UserError(command, why, remedy);
   }
   return { seconds: (performance.now() - began) / 1000, cpuSeconds: usage.seconds };
 }
 
 /** Ends it as Ctrl-C does. */
-async function ended(child: ChildProcess): Promise<void> {
+export async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const closed = once(child, "close");
   child.kill("SIGINT");

@@ -40,14 +40,25 @@ export class TreeUsage {
   #sample(pid: number): void {
     try {
       const commandLine = readFileSync(`/proc/${pid}/cmdline`, "latin1");
-      const part = commandLines.find(([, pattern]) => pattern.test(commandLine))?.[0] ?? "engine";
+      // A process that has ended, and that its parent hasn't waited for, has no command line any more.
+      const known = commandLine === "" ? this.#processes.get(pid)?.part : undefined;
+      const part = known ?? commandLines.find(([, pattern]) => pattern.test(commandLine))?.[0] ?? "engine";
       this.#processes.set(pid, { part: pid === this.#root ? "engine" : part, seconds: cpuSeconds(pid) });
       for (const thread of readdirSync(`/proc/${pid}/task`)) {
-        const children = readFileSync(`/proc/${pid}/task/${thread}/children`, "latin1").trim();
-        for (const child of children === "" ? [] : children.split(" ")) this.#sample(Number(child));
+        for (const child of childrenOf(pid, thread)) this.#sample(child);
       }
     } catch {
       // It has exited meanwhile; its last sample counts.
     }
+  }
+}
+
+/** Processes that a thread has started; none if the thread has ended. */
+function childrenOf(pid: number, thread: string): number[] {
+  try {
+    const words = readFileSync(`/proc/${pid}/task/${thread}/children`, "latin1").trim();
+    return words === "" ? [] : words.split(" ").map(Number);
+  } catch {
+    return [];
   }
 }

@@ -26,7 +26,13 @@ describe("running scripts", () => {
   it("creates with the create script, and returns its output without the last line break", async () => {
     const { id, outputs } = await provider.create(type, inputs({ create: "echo out; echo err >&2" }));
     expect(id).toMatch(/^one[0-9a-f]{8}$/);
-    expect(outputs).toMatchObject({ stdout: "out", stderr: "err", create: "echo out; echo err >&2" });
+    expect(outputs).toMatchObject({ stdout: "out", stderr: "err" });
+  });
+
+  it("returns what a delete needs, and nothing long that the engine keeps as an input anyway", async () => {
+    const given = { create: "cat", update: "cat", stdin: "x", delete: "true", logging: "none" };
+    const { outputs } = await provider.create(type, inputs(given));
+    expect(Object.keys(outputs).toSorted()).toEqual(["connection", "delete", "logging", "stderr", "stdout"]);
   });
 
   it("updates with the update script, or with the create script if there is none", async () => {
@@ -44,6 +50,9 @@ describe("running scripts", () => {
     const { outputs } = await provider.create(type, inputs({ create: `test -e ${file} || echo gone` }));
     expect(outputs.stdout).toBe("gone");
     await provider.delete(type, "x", inputs({ stdout: "", stderr: "" }, { ...sshd.connection, port: 1 }));
+    const left = { delete: `cat > ${file}`, stdout: "", stderr: "" };
+    await provider.delete(type, "x", inputs(left), inputs({ stdin: "of the inputs" }));
+    expect((await provider.create(type, inputs({ create: `cat ${file}` }))).outputs.stdout).toBe("of the inputs");
   });
 
   it("passes stdin completely, even if it is large", async () => {
@@ -153,6 +162,19 @@ describe("checks and diffs", () => {
     });
   });
 
+  it("runs nothing if an update that repeats the create is left out or added, unless the script changes", async () => {
+    const [both, one] = [inputs({ create: "first", update: "now" }), inputs({ create: "now" })];
+    expect((await provider.diff(type, both, one)).changed).toBe(false);
+    expect((await provider.diff(type, one, both)).changed).toBe(false);
+    expect((await provider.diff(type, both, inputs({ create: "later" }))).detailed).toEqual({
+      create: "UPDATE",
+      update: "DELETE",
+    });
+    expect((await provider.diff(type, both, inputs({ create: "other", update: "now" }))).changed).toBe(true);
+    const moved = inputs({ create: "now" }, { ...sshd.connection, host: "elsewhere" });
+    expect((await provider.diff(type, both, moved)).detailed).toEqual({ "connection.host": "UPDATE" });
+  });
+
   it("runs nothing in a preview, with outputs unknown", async () => {
     const unreachable = { ...sshd.connection, port: 1 };
     const made = await provider.create(type, inputs({ create: unknown }, unreachable), { preview: true });
@@ -176,7 +198,6 @@ describe("secrets", () => {
   it("are returned with marks, and make output secret that may repeat them", async () => {
     const given = inputs({ create: "cat", stdin: secret("pa55word-of-feeder"), delete: "true" });
     const { outputs } = await provider.create(type, given);
-    expect(outputs.stdin).toEqual(secret("pa55word-of-feeder"));
     expect(outputs.stdout).toEqual(secret("pa55word-of-feeder"));
     expect(isSecret(outputs.connection)).toBe(true);
     expect(outputs.delete).toBe("true");

@@ -53,7 +53,7 @@ export interface ResourceHandler {
   create(inputs: PropertyMap, operation: Operation): Promise<{ readonly id: string; readonly outputs: PropertyMap }>;
   /** Without it every change replaces the resource. `state` has the outputs of the last create or update. */
   update?(id: string, state: PropertyMap, inputs: PropertyMap, operation: Operation): Promise<PropertyMap>;
-  /** A missing resource counts as deleted. */
+  /** A missing resource counts as deleted. `state` has the inputs, too. */
   delete?(id: string, state: PropertyMap, operation: Operation): Promise<void>;
   /** The actual resource; undefined if it is gone. Without `read`, the state counts. `inputs` is empty at an import. */
   read?(
@@ -62,6 +62,8 @@ export interface ResourceHandler {
     inputs: PropertyMap,
     operation: Operation,
   ): Promise<{ readonly id: string; readonly outputs: PropertyMap; readonly inputs: PropertyMap } | undefined>;
+  /** Names of inputs whose change, between these two, changes nothing. Values may be unknown or secret. */
+  ignored?(olds: PropertyMap, news: PropertyMap): readonly string[];
   /** The new resource has the old one's name, so the old one must be deleted first. */
   readonly deleteBeforeReplace?: boolean | ((olds: PropertyMap, news: PropertyMap) => boolean);
 }

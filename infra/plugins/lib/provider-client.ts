@@ -33,7 +33,7 @@ export interface ProviderProcess {
     state?: PropertyMap,
     inputs?: PropertyMap,
   ): Promise<{ id: string; outputs: PropertyMap; inputs: PropertyMap }>;
-  delete(type: string, id: string, state: PropertyMap): Promise<void>;
+  delete(type: string, id: string, state: PropertyMap, oldInputs?: PropertyMap): Promise<void>;
   invoke(token: string, args: PropertyMap): Promise<{ outputs: PropertyMap; failures: Failure[] }>;
   cancel(): Promise<void>;
   stop(): Promise<void>;
@@ -99,8 +99,9 @@ export async function startProvider(
         inputs: fromStruct(response.getInputs()),
       };
     },
-    delete: async (type, id, state) => {
+    delete: async (type, id, state, oldInputs = {}) => {
       const request = named(new messages.DeleteRequest(), type).setId(id).setProperties(toStruct(state));
+      request.setOldInputs(toStruct(oldInputs));
       await answer((done) => client.delete(request, done));
     },
     invoke: async (token, args) => {

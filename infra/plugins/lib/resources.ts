@@ -27,7 +27,7 @@ export function resourceMethods(definition: ProviderDefinition, operations: Oper
       (await update(find(request), request, operations)).setRefreshBeforeUpdate(readAgain),
     delete: async (request: rpc.DeleteRequest) => {
       const handler = find(request);
-      const state = fromStruct(request.getProperties());
+      const state = { ...fromStruct(request.getOldInputs()), ...fromStruct(request.getProperties()) };
       const subject = {
         urn: request.getUrn(),
         declared: handler,
@@ -81,20 +81,14 @@ function completion(request: rpc.CheckRequest): Completion {
 }
 
 function diff(handler: ResourceHandler, request: rpc.DiffRequest) {
-  const olds = fromStruct(request.getOldInputs() ?? inputsOf(handler, request));
-  const ignored = new Set(request.getIgnorechangesList());
+  const olds = fromStruct(request.getOldInputs());
   const news = fromStruct(request.getNews());
+  const ignored = new Set([...request.getIgnorechangesList(), ...(handler.ignored?.(olds, news) ?? [])]);
   const changes = compareInputs(handler.inputs, olds, news)
     .filter((change) => !ignored.has(change.path) && !ignored.has(change.path.split(/[.[]/)[0] ?? ""))
     .map((change) => ({ ...change, replace: change.replace || handler.update === undefined }));
   const rule = handler.deleteBeforeReplace ?? false;
   return diffResponse(changes, typeof rule === "function" ? rule(olds, news) : rule);
-}
-
-/** The old inputs, for engines that don't send them: they are in the state under the same names. */
-function inputsOf(handler: ResourceHandler, request: rpc.DiffRequest) {
-  const state = fromStruct(request.getOlds());
-  return toStruct(Object.fromEntries(Object.entries(state).filter(([name]) => name in handler.inputs)));
 }
 
 async function create(handler: ResourceHandler, request: rpc.CreateRequest, operations: Operations) {
