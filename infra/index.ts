@@ -208,6 +208,7 @@ export const {
   hostKeys,
   management,
   series,
+  distribution,
   releases,
   steps,
   inventory,
