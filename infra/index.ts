@@ -196,6 +196,7 @@ export const {
   hostKeys,
   management,
   series,
+  distribution,
   releases,
   steps,
   inventory,

@@ -93,9 +93,6 @@ export const definitionsFile = "/etc/rabbitmq/warren-definitions.json";
 /** Erlang's default, and the longest sensible value. */
 const setupSecondsMax = 7;
 
-/** A handshake takes milliseconds, but the first one of a node loads Erlang's TLS, and the other end may be busy. */
-const tlsSetupSecondsMin = 3;
-
 /**
  * Linux counts TCP_USER_TIMEOUT from the first retransmission, which happens this long after sending: the minimum retransmission timeout, which
  * applies between nearby hosts.
@@ -110,10 +107,8 @@ const nodeLossOf = (timeoutMs: number, distributionTls: boolean): NodeLoss => ({
   timeoutMs,
   userTimeoutMs: timeoutMs - retransmissionMs,
   keepaliveMs: Math.floor(timeoutMs / 10),
-  setupSeconds: Math.max(
-    distributionTls ? tlsSetupSecondsMin : 0,
-    Math.min(setupSecondsMax, Math.ceil(timeoutMs / 1000)),
-  ),
+  // A handshake takes milliseconds, but each start of a node or command loads Erlang's TLS first, which takes seconds on a busy host.
+  setupSeconds: distributionTls ? setupSecondsMax : Math.min(setupSecondsMax, Math.ceil(timeoutMs / 1000)),
   raftPollMs: Math.floor(timeoutMs / 4),
 });
 
