@@ -42,7 +42,9 @@ async function useOwnLibraries(root: string): Promise<void> {
   const triplet = (await readdir(lib)).find((name) => name.endsWith("-linux-gnu")) ?? "";
   const loader = (await readdir(path.join(lib, triplet))).find((name) => /^ld-linux.*\.so/.test(name));
   const files = await readdir(path.join(lib, "erlang"), { recursive: true, withFileTypes: true });
-  for (const { parentPath: folder, name } of files.filter((file) => file.isFile() && file.parentPath.endsWith("/bin"))) {
+  for (const { parentPath: folder, name } of files.filter(
+    (file) => file.isFile() && file.parentPath.endsWith("/bin"),
+  )) {
     const program = path.join(folder, name);
     const start = (await readFile(program)).subarray(0, 4);
     if (!start.equals(Buffer.from("\x7fELF", "latin1"))) continue;
