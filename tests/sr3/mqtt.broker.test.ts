@@ -6,6 +6,7 @@ import path from "node:path";
 import { connect } from "amqplib";
 import mqtt, { type IClientOptions, type IConnackPacket, type MqttClient } from "mqtt";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readQueue } from "../../agents/queue-manager/queue-facts.ts";
 import { outsidersSchema } from "../../infra/config/outsiders.ts";
 import { Cleanup } from "../rigs/cleanup.ts";
 import { declareAnswer } from "../rigs/declare-answer.ts";
@@ -263,6 +264,9 @@ test("a session is bounded in time, messages and bytes, whatever its client asks
   const { properties: granted } = await connected(client);
   expect(granted?.sessionExpiryInterval).toBe(defaults.queueUnusedSeconds);
   await client.subscribeAsync(filter, { qos: 1 });
+  await expect
+    .poll(async () => readQueue(await served.api("queues/%2F/mqtt-subscription-boundedqos1")))
+    .toMatchObject({ type: "classic", durable: true, consumers: 1 });
   await expect
     .poll(() => served.api("queues/%2F/mqtt-subscription-boundedqos1"), { timeout: 30_000 })
     .toMatchObject({
