@@ -1,15 +1,16 @@
 import { mkdtempSync, rmSync } from "node:fs";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "amqplib";
-import mqtt, { type MqttClient } from "mqtt";
 import { afterAll, expect, test } from "vitest";
 import { codecs } from "../../agents/lib/codecs.ts";
 import { poll } from "../../scripts/lib/poll.ts";
 import { latenciesOf } from "../../scripts/lib/statistics.ts";
 import { Cleanup } from "../rigs/cleanup.ts";
 import { startMqttBroker } from "../sr3/mqtt-broker.ts";
+import { subscribe } from "./mqtt-subscriber.ts";
 import { cpuSeconds, residentBytes } from "./usage.ts";
 
 // Many subscribers of WIS2's notifications at one broker 4.0, all clients in this process: memory of the broker, and milliseconds until a subscriber
@@ -34,21 +35,22 @@ test("2,000 subscribers with sessions have each of 2 products a second, once", a
   const megabytes = () => Math.round(residentBytes(broker.pid ?? 0) / 1e6);
   const empty = megabytes();
   const times: number[] = [];
-  const clients: MqttClient[] = [];
-  cleanup.add(() => Promise.all(clients.map((client) => client.endAsync(true))));
-  const subscribe = async (number: number) => {
-    const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${ports.plain}`, {
-      ...{ protocolVersion: 5, clean: false, clientId: `subscriber-${number}`, username: "everyone" },
-      ...{ password: "everyone", properties: { sessionExpiryInterval: 3600 } },
+  const sockets: Socket[] = [];
+  cleanup.add(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  const pubtime = '"pubtime":"';
+  const timeLength = new Date().toISOString().length;
+  const open = async (number: number) => {
+    const who = { clientId: `subscriber-${number}`, user: "everyone", filter: "origin/a/wis2/#" };
+    const socket = await subscribe(ports.plain, who, (payload) => {
+      const from = payload.indexOf(pubtime) + pubtime.length;
+      times.push(Date.now() - Date.parse(payload.toString("latin1", from, from + timeLength)));
     });
-    clients.push(client);
-    client.on("message", (_, payload) => {
-      times.push(Date.now() - Date.parse(JSON.parse(payload.toString()).properties.pubtime));
-    });
-    await client.subscribeAsync("origin/a/wis2/#", { qos: 1 });
+    sockets.push(socket);
   };
   for (let from = 0; from < subscribers; from += startedAtOnce)
-    await Promise.all(Array.from({ length: startedAtOnce }, (_, index) => subscribe(from + index)));
+    await Promise.all(Array.from({ length: startedAtOnce }, (_, index) => open(from + index)));
   const connected = megabytes();
 
   const connection = await connect(broker.url);
