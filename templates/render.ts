@@ -64,6 +64,18 @@ export interface RabbitmqConfValues {
   readonly frameBytesMax: number;
   readonly messageBytesMax: number | false;
   readonly heartbeatSeconds: number;
+  readonly mqtt:
+    | {
+        /** 0: no such listener. */
+        readonly tlsPort: number;
+        readonly port: number;
+        readonly webTlsPort: number;
+        readonly webPort: number;
+        readonly exchange: string;
+        /** 0: RabbitMQ's default. */
+        readonly sessionSecondsMax: number;
+      }
+    | false;
   readonly definitionsFile: string;
   /** On loopback; 0: no metrics. */
   readonly metricsPort: number;
@@ -181,7 +193,8 @@ export const renderFirewall = template<{
   monitorPorts: string;
   /** Hosts that announce the virtual IPs of this host; empty: any host may. */
   vrrpPeers: string;
-  amqpPorts: string;
+  /** Of AMQP and MQTT. */
+  clientPorts: string;
   outsiders:
     | {
         readonly trusted: string;

@@ -58,6 +58,20 @@ const managementSchema = z.strictObject({
   from: z.array(z.cidrv4("expected a network, e.g. 10.0.0.0/8")).default([]),
 });
 
+/** The MQTT plugin's user with a password that is known to the public, as WIS2 has it: it may only subscribe to notifications. */
+export const mqttUser = "everyone";
+
+const mqttSchema = z.strictObject({
+  /** With `tls` of the broker. */
+  tlsPort: portSchema.default(8883),
+  /** Without TLS; only with `plainText` of the broker. */
+  port: portSchema.default(1883),
+  /** MQTT over WebSockets at `/ws`, with TLS if the broker has it; default: none. */
+  webPort: portSchema.optional(),
+  /** Topic exchange that subscriptions are bound to. */
+  exchange: z.string().min(1).default("xpublic"),
+});
+
 /**
  * Milliseconds after which a member counts as lost if its kernel does not acknowledge what other members sent, by the kind of machine (`timing`
  * of the virtual IP); its queues then get other leaders. On metal a kernel answers within a millisecond, however busy its host is; a virtual
@@ -78,6 +92,8 @@ const brokerFields = z.strictObject({
   tls: z.boolean().default(true),
   tlsPort: portSchema.default(5671),
   management: managementSchema.default(managementSchema.parse({})),
+  /** MQTT 5 for subscribers of WIS2, as user `everyone` with the password `everyone`; default: none. */
+  mqtt: mqttSchema.optional(),
   /** epmd, distribution and CLI ports for members only. */
   firewall: z.boolean().default(true),
   /** Connections between members, and of `rabbitmqctl`, over TLS with certificates of the stack's CA on both ends. Needs `tls`. */

@@ -34,6 +34,19 @@ export function clusterIssues(config: StackConfig): ConfigIssue[] {
     if (broker.distributionTls && !broker.tls) {
       issues.push({ path: `${path}.distributionTls`, message: "expected false, because `tls` is false" });
     }
+    if (broker.mqtt && !traitsOf(broker.series).mqtt5) {
+      const message = `expected a series from 4.0 on, because subscribers need MQTT 5, and RabbitMQ ${broker.series} speaks 3.1.1 only`;
+      issues.push({ path: `${path}.mqtt`, message });
+    } else if (
+      broker.mqtt &&
+      !broker.exchanges.some(({ name, type }) => name === broker.mqtt?.exchange && type === "topic")
+    ) {
+      const message = `expected the name of a topic exchange under ${path}.exchanges, got ${JSON.stringify(broker.mqtt.exchange)}`;
+      issues.push({ path: `${path}.mqtt.exchange`, message });
+    }
+    if (broker.mqtt && !broker.tls && !broker.plainText) {
+      issues.push({ path: `${path}.mqtt`, message: "expected `tls` or `plainText` of the broker, or no port is open" });
+    }
     const { port, plainPort } = broker.management;
     if (plainPort !== undefined && (!broker.tls || plainPort === port)) {
       const expected = broker.tls

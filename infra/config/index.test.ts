@@ -85,6 +85,21 @@ describe("a mistake in a stack file", () => {
       "warren:brokers.bunny.members.1: expected a host with the role bunny or dd, got pds-1",
     ],
     [
+      "MQTT at a series whose plugin knows only the old version",
+      (v) => Object.assign(v.brokers.bunny, { mqtt: {} }),
+      "warren:brokers.bunny.mqtt: expected a series from 4.0 on, because subscribers need MQTT 5, and RabbitMQ 3.10 speaks 3.1.1 only",
+    ],
+    [
+      "subscriptions at an exchange that the broker does not have",
+      (v) => Object.assign(v.brokers.bunny, { series: "4.0", mqtt: { exchange: "public" } }),
+      'warren:brokers.bunny.mqtt.exchange: expected the name of a topic exchange under brokers.bunny.exchanges, got "public"',
+    ],
+    [
+      "MQTT without a port",
+      (v) => Object.assign(v.brokers.bunny, { series: "4.0", tls: false, plainText: false, mqtt: {} }),
+      "warren:brokers.bunny.mqtt: expected `tls` or `plainText` of the broker, or no port is open",
+    ],
+    [
       "a table that unacknowledged deliveries can fill",
       (v) => Object.assign(v.announcements, { entriesMax: 1999, dispatcherPrefetch: 2000 }),
       "warren:announcements.entriesMax: expected at least dispatcherPrefetch (2000): unacknowledged announcements alone would fill it, got 1999",

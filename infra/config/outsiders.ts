@@ -5,7 +5,7 @@ import { amqpConfig } from "../../agents/sender/config.ts";
 const agentsMessageBytesMax = amqpConfig.shape.fileBytesMax.parse(undefined);
 
 /**
- * Limits for outsiders: `anonymous`, and the users under `users`. They apply only to what such a user makes, or are so high that no agent comes
+ * Limits for outsiders: `anonymous`, MQTT's `everyone`, and the users under `users`. They apply only to what such a user makes, or are so high that no agent comes
  * near them. Each default is far above what a subscriber needs.
  */
 export const outsidersSchema = z.strictObject({
@@ -14,7 +14,7 @@ export const outsidersSchema = z.strictObject({
    * each message that it is bound to: 200 that are bound to everything, at 20 products a second, take most of two processors.
    */
   queuesMax: z.int().min(1).max(100_000).default(1000),
-  /** Messages in one queue (`q_anonymous…`, `amq.gen-…`); the oldest are dropped. The traditional limit of the queue manager. */
+  /** Messages in one queue (`q_anonymous…`, `amq.gen-…`, `mqtt-subscription-…`); the oldest are dropped. The traditional limit of the queue manager. */
   queueMessagesMax: z.int().min(1).default(25_000),
   /** Bytes of message bodies in one queue; the oldest are dropped. The traditional limit of the queue manager. */
   queueBytesMax: z.int().min(1).default(50_000_000),

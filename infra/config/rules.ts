@@ -4,6 +4,7 @@ import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import { addressIssues, nameIssues } from "./address-rules.ts";
 import { adoptedIssues } from "./adopted-rules.ts";
 import { dispatcherKeys, twinUser } from "./announcements.ts";
+import { mqttUser } from "./brokers.ts";
 import { clusterIssues, unknownHost, virtualIpIssues } from "./cluster-rules.ts";
 import { dataServers } from "./data-servers.ts";
 import { queueManagerUser } from "./datamart.ts";
@@ -133,7 +134,12 @@ function userIssues(config: StackConfig): ConfigIssue[] {
     issues.push({ path, message: missingSecret(path) });
   }
   const twinNeeds = twins.map((broker) => ({ user: twinUser(agents), broker }));
-  const known = new Set([...needs, ...twinNeeds].flatMap(({ user, broker }) => [user, `${user}@${broker}`]));
+  const optional = Object.entries(config.brokers).flatMap(([broker, { mqtt }]) =>
+    mqtt ? [{ user: mqttUser, broker }] : [],
+  );
+  const known = new Set(
+    [...needs, ...twinNeeds, ...optional].flatMap(({ user, broker }) => [user, `${user}@${broker}`]),
+  );
   for (const user of Object.keys(given)) {
     if (known.has(user)) continue;
     issues.push({

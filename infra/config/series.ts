@@ -14,6 +14,8 @@ export interface SeriesTraits {
   readonly configuration: "terms" | "conf";
   /** A quorum queue's default limit of deliveries, after which it drops or dead-letters a message; absent: no limit. */
   readonly deliveryLimit?: number;
+  /** Whether its MQTT plugin speaks version 5, which came with 3.13. */
+  readonly mqtt5: boolean;
   /** Whether the SASL mechanism ANONYMOUS is on by default. */
   readonly anonymousMechanism: boolean;
   /** Number of members from which replication tolerates the loss of one. */
@@ -29,6 +31,7 @@ const later = {
   replication: "quorum",
   configuration: "conf",
   deliveryLimit: 20,
+  mqtt5: true,
   anonymousMechanism: true,
   membersMin: 3,
 } as const;
@@ -42,6 +45,7 @@ export const rabbitmqSeries = {
     packageVersion: "3.10.*",
     replication: "mirrored",
     configuration: "terms",
+    mqtt5: false,
     anonymousMechanism: false,
     membersMin: 2,
   },
@@ -53,6 +57,7 @@ export const rabbitmqSeries = {
     replication: "quorum",
     configuration: "conf",
     deliveryLimit: 20,
+    mqtt5: true,
     anonymousMechanism: true,
     membersMin: 3,
   },

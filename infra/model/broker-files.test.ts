@@ -242,6 +242,30 @@ describe("the configuration of a 4.0 broker", () => {
     ).toEqual([]);
   });
 
+  it("has MQTT with TLS only, with WebSockets and without TLS as configured", () => {
+    const lines = (broker: object) => conf(broker).filter((line) => /^(web_)?mqtt\./.test(line));
+    const both = ["mqtt.exchange = xpublic", "mqtt.max_session_expiry_interval_seconds = 604800"];
+    const tls = { tls: true, tlsPort: 5671, plainText: false };
+    expect(lines(tls)).toEqual([]);
+    const secure = ["mqtt.listeners.ssl.default = 8883", "mqtt.listeners.tcp = none", ...both];
+    expect(lines({ ...tls, mqtt: {} })).toEqual(secure);
+    const certificate = "/etc/rabbitmq/tls/server.pem";
+    expect(lines({ ...tls, mqtt: { webPort: 443 } })).toEqual([
+      ...secure,
+      "web_mqtt.ssl.port = 443",
+      `web_mqtt.ssl.certfile = ${certificate}`,
+      `web_mqtt.ssl.keyfile = ${certificate}`,
+      "web_mqtt.ssl.versions.1 = tlsv1.3",
+      "web_mqtt.ssl.versions.2 = tlsv1.2",
+      "web_mqtt.tcp.listener = none",
+    ]);
+    expect(lines({ plainText: true, mqtt: { webPort: 80, exchange: "cmc" }, outsiders: false })).toEqual([
+      "mqtt.listeners.tcp.default = 1883",
+      "mqtt.exchange = cmc",
+      "web_mqtt.tcp.port = 80",
+    ]);
+  });
+
   it("has no loopback users, or each of them", () => {
     expect(conf({ loopbackUsers: [] })).toContain("loopback_users = none");
     expect(conf({ loopbackUsers: ["a.b", "c"] })).toEqual(

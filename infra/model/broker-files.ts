@@ -92,6 +92,7 @@ function confValues(settings: BrokerSettings): RabbitmqConfValues {
     clear: { address: "", ...settings.clear },
     tls: settings.tls ?? false,
     management: { plainPort: false, ...settings.management },
+    mqtt: settings.mqtt ?? false,
     metricsPort: settings.metricsPort ?? 0,
     tlsVersions: numbered(tlsVersions),
     clustered: settings.nodes.length > 0,

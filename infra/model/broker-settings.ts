@@ -21,6 +21,7 @@ export interface BrokerSettings {
     /** HTTP without TLS beside HTTPS. */
     readonly plainPort?: number;
   };
+  readonly mqtt?: MqttSettings;
   readonly clusterName: string;
   /** Node names in the order of the config; empty for a single broker. */
   readonly nodes: readonly string[];
@@ -43,6 +44,17 @@ export interface BrokerSettings {
   readonly ldap?: LdapSettings;
   /** Loopback port of metrics, for monitors. */
   readonly metricsPort?: number;
+}
+
+/** MQTT and its listeners; 0: none. */
+interface MqttSettings {
+  readonly tlsPort: number;
+  readonly port: number;
+  readonly webTlsPort: number;
+  readonly webPort: number;
+  readonly exchange: string;
+  /** Seconds for which a subscriber's queue stays without it, whatever the subscriber asks for; 0: RabbitMQ's default, a day. */
+  readonly sessionSecondsMax: number;
 }
 
 interface NodeLoss {
@@ -135,6 +147,7 @@ export function brokerSettings(
       tls: broker.tls,
       ...(broker.management.plainPort === undefined ? {} : { plainPort: broker.management.plainPort }),
     },
+    ...(broker.mqtt ? { mqtt: mqttSettings(broker, broker.mqtt) } : {}),
     clusterName,
     nodes: broker.members.length > 1 ? broker.members.map((name) => `rabbit@${name}`) : [],
     partitionHandling: partitionHandlingOf(broker),
@@ -150,6 +163,21 @@ export function brokerSettings(
     refuseAnonymous: traitsOf(broker.series).anonymousMechanism,
     ...(broker.ldap ? { ldap: ldapSettings(broker.ldap, ldapUsers(broker)) } : {}),
     ...(metricsPort === undefined ? {} : { metricsPort }),
+  };
+}
+
+function mqttSettings(
+  { tls, plainText, outsiders }: BrokerConfig,
+  mqtt: NonNullable<BrokerConfig["mqtt"]>,
+): MqttSettings {
+  const { webPort = 0 } = mqtt;
+  return {
+    tlsPort: tls ? mqtt.tlsPort : 0,
+    port: plainText ? mqtt.port : 0,
+    webTlsPort: tls ? webPort : 0,
+    webPort: !tls && plainText ? webPort : 0,
+    exchange: mqtt.exchange,
+    sessionSecondsMax: outsiders ? outsiders.queueUnusedSeconds : 0,
   };
 }
 

@@ -1,5 +1,5 @@
 import { twinUser } from "../config/announcements.ts";
-import type { BrokerConfig } from "../config/brokers.ts";
+import { type BrokerConfig, mqttUser } from "../config/brokers.ts";
 import { dataServers } from "../config/data-servers.ts";
 import { queueManagerUser } from "../config/datamart.ts";
 import { hasPassword, passwordOf, type StackConfig } from "../config/index.ts";
@@ -7,7 +7,7 @@ import { traitsOf } from "../config/series.ts";
 import { agentQueues, knownQueues } from "./agent-queues.ts";
 import { announcedBindings } from "./announced.ts";
 import { outsidersLimits, outsidersPolicies } from "./outsiders.ts";
-import { ownPermissions, permissionsOf, queueManagerPermissions } from "./permissions.ts";
+import { mqttRights, ownPermissions, permissionsOf, queueManagerPermissions } from "./permissions.ts";
 import { roleUsers } from "./roles.ts";
 import type { ClusterModel, PolicyModel, UserModel } from "./types.ts";
 
@@ -63,8 +63,17 @@ function usersOf(config: StackConfig, cluster: string, broker: BrokerConfig): Us
     tags: user.tags,
     ...(user.permissions ? { permissions: ownPermissions(user.permissions) } : {}),
   }));
-  return [...named, ...agentsUsers(config, cluster).flatMap((user) => roleUsers(config, cluster, user))];
+  const subscriber = broker.mqtt && !users[mqttUser] ? [mqttSubscriber(config, cluster, broker.mqtt.exchange)] : [];
+  return [...named, ...subscriber, ...agentsUsers(config, cluster).flatMap((user) => roleUsers(config, cluster, user))];
 }
+
+/** WIS2's public user. Its password is its name, unless the stack has another one. */
+const mqttSubscriber = (config: StackConfig, cluster: string, exchange: string): UserModel => ({
+  name: mqttUser,
+  password: hasPassword(config, mqttUser, cluster) ? passwordOf(config, mqttUser, cluster) : mqttUser,
+  tags: [],
+  ...mqttRights(exchange),
+});
 
 /** The agents' user and its twin, if they have a password. */
 function agentsUsers(config: StackConfig, cluster: string): string[] {

@@ -48,6 +48,13 @@ function vrrpPeers({ virtualIps, hosts }: StackConfig, host: string): string {
 const connectionsBurstSeconds = 10;
 const bytesBurstSeconds = 8;
 
+/** AMQP and MQTT, in nftables' syntax. */
+function clientPorts({ port, tls, tlsPort, plainText, mqtt }: BrokerConfig): string {
+  const { webPort = 0 } = mqtt ?? {};
+  const ofMqtt = mqtt ? [...(tls ? [mqtt.tlsPort] : []), ...(plainText ? [mqtt.port] : []), webPort] : [];
+  return [port, ...(tls ? [tlsPort] : []), ...ofMqtt].filter((each) => each > 0).join(", ");
+}
+
 /** Rates of outsiders' addresses, in nftables' syntax. */
 function outsidersRules(config: StackConfig, { outsiders, management }: BrokerConfig) {
   if (!outsiders) return false;
@@ -69,7 +76,7 @@ function outsidersRules(config: StackConfig, { outsiders, management }: BrokerCo
   };
 }
 
-/** Restricts a member's internal ports to members. AMQP is not among them: its listener's address controls access, and outsiders have a rate. */
+/** Restricts a member's internal ports to members. Clients' ports are not among them: their listeners' addresses control access, and outsiders have a rate. */
 export function firewallPart({ config, host }: PartContext): HostPart {
   const broker = Object.values(config.brokers).find(({ members }) => members.includes(host));
   if (!broker?.firewall) return {};
@@ -82,7 +89,7 @@ export function firewallPart({ config, host }: PartContext): HostPart {
     ...ftpRules(config, host),
     ...monitorRules(config, host),
     vrrpPeers: vrrpPeers(config, host),
-    amqpPorts: [broker.port, ...(broker.tls ? [broker.tlsPort] : [])].join(", "),
+    clientPorts: clientPorts(broker),
     outsiders: outsidersRules(config, broker),
   });
   const nft = "/usr/sbin/nft";

@@ -16,6 +16,11 @@ const bunnyOf = (config: ReturnType<typeof changed>) => {
   return cluster;
 };
 
+const withSecret = (secrets: { readonly passwords?: object }) => ({
+  ...secrets,
+  passwords: { ...secrets.passwords, everyone: "password-of-the-tests" },
+});
+
 describe("the limits for outsiders", () => {
   it.each(["lab", "lab4", "op"])("of stack %s apply to no queue and no user of the agents", (stack) => {
     const config = fixtureConfig(stack);
@@ -51,6 +56,20 @@ describe("the limits for outsiders", () => {
     }
   });
 
+  it("apply to MQTT's queues and to its user, whose password is its name unless the stack has one", () => {
+    const values = stackValues("lab4");
+    const { bunny } = values.brokers as Record<string, object>;
+    Object.assign(bunny ?? {}, { mqtt: {} });
+    const { operatorPolicies, limits, users } = bunnyOf(parseStackConfig(values, "lab4"));
+    const isLimited = new RegExp(operatorPolicies[0]?.pattern ?? "").test("mqtt-subscription-xqos1");
+    expect(isLimited).toBe(true);
+    expect(limits?.users.find(({ name }) => name === "everyone")?.limits?.connectionsMax).toBe(2000);
+    expect(users.find(({ name }) => name === "everyone")?.password).toBe("everyone");
+    Object.assign(values, { secrets: withSecret(values.secrets as object) });
+    const own = bunnyOf(parseStackConfig(values, "lab4")).users.find(({ name }) => name === "everyone");
+    expect(own?.password).toBe("password-of-the-tests");
+  });
+
   it("are replaced by an operator policy of the same name", () => {
     const own = { name: "outsiders", pattern: "^q_", definition: { expires: 1000 } };
     const { operatorPolicies } = bunnyOf(changed((bunny) => Object.assign(bunny, { operatorPolicies: [own] })));
@@ -72,6 +91,18 @@ describe("the firewall", () => {
     const trusted = /set trusted {[^}]*elements = { ([^}]*) }/.exec(rules)?.[1]?.split(", ");
     const hosts = Object.values(config.hosts).map(({ address }) => address);
     expect(trusted).toEqual([...hosts, "198.51.100.0/24", "192.0.2.0/24"]);
+  });
+
+  it("has the same rates for MQTT", () => {
+    const values = stackValues("lab4");
+    const { bunny } = values.brokers as Record<string, object>;
+    const rules = (mqtt: object, others: object = {}) => {
+      Object.assign(bunny ?? {}, { mqtt, ...others });
+      return contentOf(hostOf("bunny1", parseStackConfig(values, "lab4")), firewallRules);
+    };
+    expect(rules({})).toContain("tcp dport { 5672, 5671, 8883 }");
+    expect(rules({ webPort: 15_676 })).toContain("tcp dport { 5672, 5671, 8883, 15676 }");
+    expect(rules({}, { plainText: true })).toContain("tcp dport { 5672, 5671, 8883, 1883 }");
   });
 
   it("accepts VRRP from the hosts of a virtual IP only, but from any host with the old VRRP", () => {

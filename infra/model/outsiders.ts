@@ -1,6 +1,6 @@
 import type { BrokerLimits } from "../commands/rabbitmq.ts";
 import { twinUser } from "../config/announcements.ts";
-import type { BrokerConfig } from "../config/brokers.ts";
+import { type BrokerConfig, mqttUser } from "../config/brokers.ts";
 import { queueManagerUser } from "../config/datamart.ts";
 import { hostsWith } from "../config/hosts.ts";
 import type { StackConfig } from "../config/index.ts";
@@ -9,15 +9,16 @@ import type { PolicyModel, UserModel } from "./types.ts";
 
 /** Names of outsiders' queues. Of the agents, only pullers have queues with such names, which are always empty. */
 const outsidersQueues = "^(q_anonymous|amq\\.gen-)";
+const withMqttQueues = "^(q_anonymous|amq\\.gen-|mqtt-subscription-)";
 const policyName = "outsiders";
 
 /** The operator policy for outsiders' queues, whatever their clients declare. A policy of this name in the config replaces it. */
-export function outsidersPolicies({ outsiders, operatorPolicies }: BrokerConfig): PolicyModel[] {
+export function outsidersPolicies({ outsiders, operatorPolicies, mqtt }: BrokerConfig): PolicyModel[] {
   if (!outsiders || operatorPolicies.some(({ name }) => name === policyName)) return [];
   return [
     {
       name: policyName,
-      pattern: outsidersQueues,
+      pattern: mqtt ? withMqttQueues : outsidersQueues,
       applyTo: "queues",
       priority: 0,
       definition: {
@@ -41,11 +42,12 @@ export function outsidersLimits(
   cluster: string,
   users: readonly UserModel[],
 ): BrokerLimits | undefined {
-  const { outsiders, users: given = {}, administrator } = config.brokers[cluster] ?? {};
+  const { outsiders, users: given = {}, administrator, mqtt } = config.brokers[cluster] ?? {};
   if (!outsiders) return undefined;
   const agents = config.announcements.user;
   const own = new Set([administrator, agents, twinUser(agents), queueManagerUser]);
-  const isOutsider = (name: string) => !own.has(name) && (name === "anonymous" || name in given);
+  const strangers = new Set(["anonymous", ...(mqtt ? [mqttUser] : []), ...Object.keys(given)]);
+  const isOutsider = (name: string) => !own.has(name) && strangers.has(name);
   const { connectionsMax, channelsMax } = outsiders;
   const pullers = hasPullers(config) ? hostsWith(config, "pds") : [];
   return {

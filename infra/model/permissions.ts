@@ -32,6 +32,21 @@ const settings: Readonly<Record<"safe" | "compatible", { anonymous: Permissions;
   },
 };
 
+/**
+ * An MQTT client has one queue for each quality of service, named after it. The user can subscribe to WIS2's notifications and publish nothing. Topic
+ * filters are compared as binding keys, with a dot for each slash.
+ */
+export const mqttRights = (exchange: string) => ({
+  permissions: {
+    configure: mqttQueues,
+    write: mqttQueues,
+    read: `^(${literally(exchange)}|mqtt-subscription-.*qos[01])$`,
+  },
+  topicPermissions: [{ exchange, write: "^$", read: "^origin\\.a\\.wis2\\." }],
+});
+
+const mqttQueues = "^mqtt-subscription-.*qos[01]$";
+
 /** A name as part of an expression that matches it literally, in JavaScript and in RabbitMQ (PCRE). */
 export const literally = (name: string): string => name.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 

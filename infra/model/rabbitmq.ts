@@ -82,8 +82,10 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
 const pluginsOf = (broker: BrokerConfig, carries: boolean, monitored: boolean): string[] => [
   ...(broker.ldap ? ["rabbitmq_auth_backend_ldap"] : []),
   "rabbitmq_management",
+  ...(broker.mqtt ? ["rabbitmq_mqtt"] : []),
   ...(monitored ? ["rabbitmq_prometheus"] : []),
   ...(carries ? ["rabbitmq_shovel"] : []),
+  ...(broker.mqtt?.webPort === undefined ? [] : ["rabbitmq_web_mqtt"]),
 ];
 
 /**

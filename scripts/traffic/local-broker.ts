@@ -27,8 +27,12 @@ export interface LocalBrokerOptions {
   readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
   /** RabbitMQ's plugins, in addition to the management API. */
   readonly plugins?: readonly string[];
-  /** The complete `rabbitmq.config` instead of a plain one, for tests of a configuration. Its listeners must have these ports. */
+  /** The complete configuration instead of a plain one, for tests of it. Its listeners must have these ports. */
   readonly configuration?: (ports: LocalBrokerPorts) => string;
+  /** Form of `configuration`; default: `rabbitmq.config`. */
+  readonly configurationName?: "rabbitmq.config" | "rabbitmq.conf";
+  /** Default: those of this machine. */
+  readonly binaries?: RabbitmqBinaries;
   readonly bootTimeoutMs?: number;
   readonly onProgress?: (text: string) => void;
 }
@@ -55,7 +59,7 @@ const startAttemptsMax = 3;
  * If this process ends without `stop()`, in any way, the broker is killed and its folder removed.
  */
 export async function startLocalBroker(options: LocalBrokerOptions = {}): Promise<LocalBroker> {
-  const binaries = await findRabbitmqBinaries(options.onProgress);
+  const binaries = options.binaries ?? (await findRabbitmqBinaries(options.onProgress));
   const directory = await mkdtemp(path.join(tmpdir(), "warren-broker-"));
   const broker = new LocalBroker(binaries, directory, options);
   try {
@@ -251,7 +255,8 @@ export class LocalBroker {
 ].
 `;
     const config = this.#options.configuration?.(ports) ?? plain;
-    await writeFile(path.join(this.#directory, "rabbitmq.config"), config, { mode: 0o600 });
+    const { configurationName = "rabbitmq.config" } = this.#options;
+    await writeFile(path.join(this.#directory, configurationName), config, { mode: 0o600 });
     const plugins = ["rabbitmq_management", ...(this.#options.plugins ?? [])];
     await writeFile(path.join(this.#directory, "enabled_plugins"), `[${plugins.join(",")}].\n`);
   }

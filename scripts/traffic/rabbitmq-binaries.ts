@@ -52,7 +52,7 @@ export async function findRabbitmqBinaries(onProgress: (text: string) => void = 
 }
 
 /** Finds Debian's layout below `prefix`; undefined unless both Erlang and RabbitMQ are complete. */
-async function binariesUnder(prefix: string, unpacked: boolean): Promise<RabbitmqBinaries | undefined> {
+export async function binariesUnder(prefix: string, unpacked: boolean): Promise<RabbitmqBinaries | undefined> {
   const erlangRoot = path.join(prefix, "usr/lib/erlang");
   const rabbitmqRoot = path.join(prefix, "usr/lib/rabbitmq/lib");
   const erts = (await namesIn(erlangRoot)).find((name) => name.startsWith("erts-"));

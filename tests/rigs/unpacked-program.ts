@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -26,6 +26,10 @@ export const slapd: DebianProgram = {
   packages: ["slapd", "libltdl7", "libodbc2", "libwrap0"],
 };
 /** Its modules are beside it, in `usr/lib/apache2/modules`. */
+export const mosquittoSub: DebianProgram = {
+  installed: "/usr/bin/mosquitto_sub",
+  packages: ["mosquitto-clients", "libmosquitto1", "libcjson1"],
+};
 export const apache: DebianProgram = {
   installed: "/usr/sbin/apache2",
   packages: ["apache2-bin", "libapr1", "libaprutil1", "libaprutil1-ldap"],
@@ -70,9 +74,7 @@ export interface ProgramBinary {
  */
 export async function findProgram({ installed, packages }: DebianProgram): Promise<ProgramBinary> {
   if (existsSync(installed)) return { command: installed, env: {} };
-  const cache = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), ".cache"), "warren");
-  const place = path.join(cache, packages[0]);
-  if (!existsSync(place)) await unpack(cache, place, packages);
+  const place = await unpackedPackages(packages[0], packages);
   // Packages of Debian 12 still have some libraries in /lib.
   const found = await Promise.all(["usr/lib", "lib"].map((folder) => libraryFolders(path.join(place, folder))));
   return { command: path.join(place, installed), env: { LD_LIBRARY_PATH: found.flat().join(":") } };
@@ -83,27 +85,55 @@ async function libraryFolders(folder: string): Promise<string[]> {
   return names.filter((name) => name.endsWith("-linux-gnu")).map((name) => path.join(folder, name));
 }
 
-/** Unpacks under a temporary name and renames when complete. If two processes race, the second finds the name taken. */
-async function unpack(cache: string, place: string, packages: DebianProgram["packages"]): Promise<void> {
+/**
+ * The folder into which packages are unpacked, in the user's cache. Unpacks under a temporary name and renames when complete: if two processes race,
+ * the second finds the name taken.
+ *
+ * @param sources lines of apt's sources; default: those of this machine
+ * @param finish completes the folder before it gets its name
+ */
+export async function unpackedPackages(
+  name: string,
+  packages: DebianProgram["packages"],
+  sources: readonly string[] = [],
+  finish: (root: string) => Promise<void> = async () => {},
+): Promise<string> {
+  const cache = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), ".cache"), "warren");
+  const place = path.join(cache, name);
+  if (existsSync(place)) return place;
   await mkdir(cache, { recursive: true });
-  const work = await mkdtemp(path.join(cache, `.${packages[0]}-`));
+  const work = await mkdtemp(path.join(cache, `.${name}-`));
   try {
-    await download(work, packages);
+    await download(work, packages, sources);
     const archives = (await readdir(work)).filter((name) => name.endsWith(".deb"));
     for (const name of archives) await run("dpkg", ["-x", path.join(work, name), path.join(work, "root")]);
+    await finish(path.join(work, "root"));
     await rename(path.join(work, "root"), place).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
     });
+    return place;
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
-async function download(folder: string, packages: DebianProgram["packages"]): Promise<void> {
+async function download(
+  folder: string,
+  packages: DebianProgram["packages"],
+  sources: readonly string[],
+): Promise<void> {
   const options = { cwd: folder, env: { ...process.env, LC_ALL: "C.UTF-8" }, maxBuffer: 16 << 20 };
   const lists = ["-o", `Dir::State::lists=${folder}/lists`, "-o", `Dir::Cache=${folder}/cache`];
+  if (sources.length > 0) {
+    await writeFile(path.join(folder, "sources"), `${sources.join("\n")}\n`);
+    lists.push("-o", `Dir::Etc::sourcelist=${folder}/sources`, "-o", "Dir::Etc::sourceparts=-");
+  }
+  const own =
+    sources.length > 0
+      ? Promise.reject(new Error("other sources"))
+      : run("apt-get", ["-q", "download", ...packages], options);
   try {
-    await run("apt-get", ["-q", "download", ...packages], options).catch(async () => {
+    await own.catch(async () => {
       // The machine's package lists are empty, as in a fresh container. Our own lists need no root.
       await mkdir(path.join(folder, "lists/partial"), { recursive: true });
       await mkdir(path.join(folder, "cache/archives/partial"), { recursive: true });

@@ -10,37 +10,39 @@ import { exists } from "../../scripts/lib/files.ts";
 const run = promisify(execFile);
 
 const python = "python3";
-const requirements = path.join(import.meta.dirname, "requirements.txt");
-
-/** A Python with sr3. */
-export interface Sr3Installation {
+/** A Python with modules from PyPI. */
+export interface PythonInstallation {
   readonly python: string;
   /** For `PYTHONPATH`. */
   readonly modules: string;
 }
 
+/** Files of requirements beside this one. */
+const requirementFiles = { sr3: "requirements.txt", "pywis-pubsub": "pywis-pubsub.txt" } as const;
+
 /**
- * sr3 from PyPI by pip, versions and hashes as in `requirements.txt`, in the user's cache, once for each version of Python. Nothing is
+ * A program from PyPI by pip, versions and hashes as in its file, in the user's cache, once for each version of Python. Nothing is
  * installed into Python's own folders. Takes 10 s the first time; safe for several processes at once.
  *
  * @throws UserError if there is no pip, or if it can't download the packages
  */
-export async function installSr3(): Promise<Sr3Installation> {
+export async function installPython(program: keyof typeof requirementFiles): Promise<PythonInstallation> {
+  const requirements = path.join(import.meta.dirname, requirementFiles[program]);
   const { stdout } = await run(python, ["-c", "import sys; print(sys.implementation.cache_tag)"]).catch(refuse);
   const wanted = createHash("sha256")
     .update(await readFile(requirements))
     .digest("hex")
     .slice(0, 12);
   const cache = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), ".cache"), "warren");
-  const modules = path.join(cache, `sr3-${stdout.trim()}-${wanted}`);
-  if (!(await exists(modules))) await download(cache, modules);
+  const modules = path.join(cache, `${program}-${stdout.trim()}-${wanted}`);
+  if (!(await exists(modules))) await download(requirements, cache, modules);
   return { python, modules };
 }
 
 /** Installs under a temporary name and renames when complete. If two processes race, the second finds the name taken. */
-async function download(cache: string, modules: string): Promise<void> {
+async function download(requirements: string, cache: string, modules: string): Promise<void> {
   await mkdir(cache, { recursive: true });
-  const work = await mkdtemp(path.join(cache, ".sr3-"));
+  const work = await mkdtemp(path.join(cache, ".python-"));
   const options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes"];
   try {
     await run(python, ["-m", "pip", "install", ...options, "--target", path.join(work, "modules"), "-r", requirements]);
@@ -57,5 +59,5 @@ async function download(cache: string, modules: string): Promise<void> {
 function refuse(error: Error & { stderr?: string }): never {
   const reason = error.stderr?.trim().split("\n").at(-1) || error.message;
   const remedy = "apt-get install python3-pip, and allow connections to PyPI or set PIP_INDEX_URL to a mirror";
-  throw new UserError("sr3", `pip can't install it: ${reason}`, remedy, { cause: error });
+  throw new UserError("python3", `pip can't install a test's program: ${reason}`, remedy, { cause: error });
 }

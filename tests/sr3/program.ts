@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { poll } from "../../scripts/lib/poll.ts";
-import type { Sr3Installation } from "./installation.ts";
+import type { PythonInstallation } from "./installation.ts";
 
 /** sr3's programs that tests run: sources, a client, and a filter between exchanges. */
 export type Sr3Component = "watch" | "post" | "subscribe" | "winnow";
@@ -12,12 +12,12 @@ const startTimeoutMs = 60_000;
 
 /** Configs, state and processes of sr3 in a folder of their own, as of one user on one host. */
 export class Sr3 {
-  readonly #installation: Sr3Installation;
+  readonly #installation: PythonInstallation;
   readonly #folder: string;
   readonly #running = new Set<Sr3Process>();
 
   /** `brokerUrl` with user and password, which sr3 reads from its file of credentials. */
-  constructor(installation: Sr3Installation, folder: string, brokerUrl: string) {
+  constructor(installation: PythonInstallation, folder: string, brokerUrl: string) {
     this.#installation = installation;
     this.#folder = folder;
     mkdirSync(path.join(folder, "sr3"), { recursive: true });

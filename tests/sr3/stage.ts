@@ -8,7 +8,7 @@ import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { Cleanup } from "../rigs/cleanup.ts";
 import { type ProductServer, serveProducts } from "../rigs/product-server.ts";
 import { TestedAgent } from "../rigs/tested-agent.ts";
-import { installSr3 } from "./installation.ts";
+import { installPython } from "./installation.ts";
 import { Sr3 } from "./program.ts";
 
 const arrivalTimeoutMs = 150_000;
@@ -53,7 +53,7 @@ export class Stage {
     const connection = await connect(this.brokerUrl);
     this.#cleanup.add(() => connection.close());
     this.channel = await connection.createConfirmChannel();
-    this.sr3 = new Sr3(await installSr3(), path.join(this.folder, "sr3"), this.brokerUrl);
+    this.sr3 = new Sr3(await installPython("sr3"), path.join(this.folder, "sr3"), this.brokerUrl);
     this.#cleanup.add(() => this.sr3.killAll());
     this.#cleanup.add(async () => {
       for (const { process } of this.#agents.values()) await process.kill();
