@@ -18,18 +18,18 @@ export function formatContent(bytes: Buffer): Content | undefined {
   return { encoding: "base64", size: bytes.length, value: bytes.toString("base64") };
 }
 
-/** The embedded bytes. A `gzip` value is base64 of the compressed bytes, and expands to at most 4,096. */
-export function embeddedContent(content: Content | undefined): Result<Buffer | undefined> {
-  if (!content) return good(undefined);
-  const bytes = decoded(content);
-  if (!bytes) return bad(`value: is not ${content.encoding}`);
-  if (bytes.length === content.size) return good(bytes);
-  return bad(`size: is ${content.size}, but the value has ${bytes.length} bytes`);
+/**
+ * The embedded bytes. A `gzip` value is base64 of the compressed bytes, and expands to at most 4,096. Undefined if they are not as
+ * the message says: the product is also at its URL.
+ */
+export function embeddedContent(content: Content | undefined): Buffer | undefined {
+  const bytes = content && decoded(content);
+  return bytes?.length === content?.size ? bytes : undefined;
 }
 
 function decoded({ encoding, value }: Content): Buffer | undefined {
   if (encoding === "utf-8") return Buffer.from(value);
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(value) || value.length % 4 !== 0) return undefined;
+  if (!isBase64(value)) return undefined;
   const bytes = Buffer.from(value, "base64");
   if (encoding === "base64") return bytes;
   try {
@@ -52,14 +52,20 @@ export function checkIntegrity(
     return bad(`has ${bytes.length} bytes, but was announced with ${sizeBytes}`);
   const stated =
     sum?.method === "sha512"
-      ? { method: sum.method, value: Buffer.from(sum.value, "hex") }
-      : integrityOf(wis?.integrity);
+      ? { method: sum.method, value: Buffer.from(sum.value, "hex").toString("base64") }
+      : wis?.integrity;
   if (!stated) return good("nothing to check");
+  const digest = digestOf(stated);
+  if (!digest) return bad(`no content has the announced ${stated.method}: it is not base64 of a checksum of that kind`);
   const actual = createHash(stated.method).update(bytes).digest();
-  return actual.equals(stated.value) ? good("checked") : bad(`its ${stated.method} is not the announced one`);
+  return actual.equals(digest) ? good("checked") : bad(`its ${stated.method} is not the announced one`);
 }
 
-function integrityOf(integrity: { readonly method: string; readonly value: string } | undefined) {
-  if (!integrity || !(integrity.method in integrityBytes)) return undefined;
-  return { method: integrity.method as IntegrityMethod, value: Buffer.from(integrity.value, "base64") };
+/** The checksum's bytes; undefined if the value is not base64 of as many as the method has. */
+export function digestOf({ method, value }: { readonly method: string; readonly value: string }): Buffer | undefined {
+  if (!isBase64(value)) return undefined;
+  const bytes = Buffer.from(value, "base64");
+  return bytes.length === integrityBytes[method as IntegrityMethod] ? bytes : undefined;
 }
+
+const isBase64 = (text: string): boolean => /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0;
