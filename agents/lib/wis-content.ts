@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import type { Announcement } from "./announcement.ts";
 import { bad, good, type Result } from "./result.ts";
@@ -40,25 +40,43 @@ function decoded({ encoding, value }: Content): Buffer | undefined {
   }
 }
 
-/**
- * Compares a product, fetched or embedded, with the size and the checksum in its notification.
- * @returns bad with the difference; good also if the notification has neither
- */
-export function checkIntegrity(
-  { sizeBytes, sum, wis }: Announcement,
-  bytes: Buffer,
-): Result<"checked" | "nothing to check"> {
-  if (sizeBytes !== undefined && bytes.length !== sizeBytes)
-    return bad(`has ${bytes.length} bytes, but was announced with ${sizeBytes}`);
-  const stated =
-    sum?.method === "sha512"
-      ? { method: sum.method, value: Buffer.from(sum.value, "hex").toString("base64") }
-      : wis?.integrity;
-  if (!stated) return good("nothing to check");
-  const digest = digestOf(stated);
-  if (!digest) return bad(`no content has the announced ${stated.method}: it is not base64 of a checksum of that kind`);
-  const actual = createHash(stated.method).update(bytes).digest();
-  return actual.equals(digest) ? good("checked") : bad(`its ${stated.method} is not the announced one`);
+/** Compares a product, fetched or embedded, with the size and the checksum in its notification, chunk by chunk. */
+export class IntegrityCheck {
+  readonly #sizeBytes: number | undefined;
+  readonly #stated: { readonly method: string; readonly value: string } | undefined;
+  readonly #hash: Hash | undefined;
+  #bytes = 0;
+
+  constructor({ sizeBytes, sum, wis }: Announcement) {
+    const ownSum = sum?.method === "sha512" ? Buffer.from(sum.value, "hex").toString("base64") : undefined;
+    this.#sizeBytes = sizeBytes;
+    this.#stated = ownSum === undefined ? wis?.integrity : { method: "sha512", value: ownSum };
+    this.#hash = this.#stated && createHash(this.#stated.method);
+  }
+
+  update(chunk: Uint8Array): void {
+    this.#bytes += chunk.byteLength;
+    this.#hash?.update(chunk);
+  }
+
+  /** Call it once, at the end. @returns bad with the difference; good also if the notification has neither */
+  result(): Result<"checked" | "nothing to check"> {
+    const [bytes, sizeBytes, stated] = [this.#bytes, this.#sizeBytes, this.#stated];
+    if (sizeBytes !== undefined && bytes !== sizeBytes)
+      return bad(`has ${bytes} bytes, but was announced with ${sizeBytes}`);
+    if (!stated) return good("nothing to check");
+    const digest = digestOf(stated);
+    if (!digest)
+      return bad(`no content has the announced ${stated.method}: it is not base64 of a checksum of that kind`);
+    return this.#hash?.digest().equals(digest) ? good("checked") : bad(`its ${stated.method} is not the announced one`);
+  }
+}
+
+/** The same for a product in one piece. */
+export function checkIntegrity(announcement: Announcement, bytes: Buffer): ReturnType<IntegrityCheck["result"]> {
+  const check = new IntegrityCheck(announcement);
+  check.update(bytes);
+  return check.result();
 }
 
 /** The checksum's bytes; undefined if the value is not base64 of as many as the method has. */
