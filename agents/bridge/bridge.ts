@@ -63,7 +63,9 @@ export class Bridge {
     if (!read.ok) return { deadLetter: read.reason };
     const signal = AbortSignal.any([this.#stopping.signal, delivery.signal]);
     const handOn = (announcement: Announcement) => this.#handOn(announcement, delivery, signal);
-    return intake ? intake.once(read.value, signal, handOn) : handOn(read.value);
+    if (!intake) return handOn(read.value);
+    const [centre = ""] = delivery.routingKey.slice(this.#config.from.topicPrefix.length + 1).split(".");
+    return intake.once({ announcement: read.value, centre }, signal, handOn);
   }
 
   async #handOn(

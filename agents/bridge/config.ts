@@ -87,6 +87,13 @@ const fetching = z.strictObject({
     .describe("attempts after the first; then the notification is dead-lettered"),
   retryDelayMinMs: z.int().min(1).max(60_000).default(500).describe("first pause; doubles, with jitter"),
   retryDelayMaxMs: z.int().min(1).max(600_000).default(10_000),
+  reportBy: z
+    .string()
+    .regex(/^[a-z]+-[a-z0-9-]+$/, "expected a centre id, e.g. ca-eccc-msc")
+    .optional()
+    .describe(
+      "our centre id; with it, /metrics has the WMO's metrics of a Global Cache, wmo_wis2_gc_…, for each centre",
+    ),
   rememberedMax: z
     .int()
     .min(1)

@@ -85,6 +85,7 @@ function startBridge(): TestedAgent {
       fetch: {
         productDirectory: join(tests.folder, "placed"),
         ...{ baseUrl, allowedHosts: ["127.0.0.1"], retriesMax: 1, retryDelayMinMs: 10, retryDelayMaxMs: 100 },
+        reportBy: "ca-eccc-msc-global-cache",
       },
     },
     to: [{ format: "v03", exchange: "xpublic", topicPrefix: "v03" }],
@@ -165,6 +166,9 @@ test("a product from the origin and from a cache, with another id, arrives once;
   await vi.waitFor(async () => expect(await agent.metric("repeated_total")).toBe(4), waitMs);
   expect(await agent.metric('fetched_total{how="embedded"}')).toBe(1);
   expect(await agent.metric('fetched_total{how="fetched"}')).toBe(1);
+  expect(await agent.metrics()).toContain(
+    'wmo_wis2_gc_downloaded_total{centre_id="br-inmet",report_by="ca-eccc-msc-global-cache"} 2\n',
+  );
   expect(await agent.health()).toMatchObject({ agent: "bridge", ok: true, done: 2 });
   expect(await agent.end()).toEqual([0, null]);
 });
@@ -199,4 +203,7 @@ test("a product that is not what was announced becomes a dead letter, with the r
   expect(existsSync(join(tests.folder, "placed", pathOf("other")))).toBe(false);
   await vi.waitFor(async () => expect(await agent.metric(`unfit_total{broker="${brokers[0]?.url}"}`)).toBe(2), waitMs);
   expect(await agent.metric('fetch_failed_total{cause="integrity"}')).toBe(4);
+  const labels = '{centre_id="br-inmet",report_by="ca-eccc-msc-global-cache"}';
+  expect(await agent.metrics()).toContain(`wmo_wis2_gc_integrity_failed_total${labels} 4\n`);
+  expect(await agent.metrics()).toContain(`wmo_wis2_gc_downloaded_errors_total${labels} 4\n`);
 });

@@ -18,14 +18,20 @@ import type { Config } from "./config.ts";
 type WisSource = Extract<Config["from"], { format: "wis" }>;
 export type FetchConfig = NonNullable<WisSource["fetch"]>;
 
+export interface Notified {
+  readonly announcement: Announcement;
+  /** The centre whose product it is: the fourth level of the topic. */
+  readonly centre: string;
+}
+
 /** For the log and the metrics. */
 export interface IntakeEvents extends LocalHoldEvents {
   /** Placed and verified. `embedded`: its bytes were in the notification. */
-  fetched(announcement: Announcement, bytes: number, how: "fetched" | "embedded"): void;
+  fetched(notified: Notified, bytes: number, how: "fetched" | "embedded"): void;
   /** Another notification of the product was handed on before. */
   repeated(announcement: Announcement): void;
   /** One attempt failed; after the last one the notification becomes a dead letter. */
-  fetchFailed(announcement: Announcement, cause: FaultCause | "integrity" | "address", reason: string): void;
+  fetchFailed(notified: Notified, cause: FaultCause | "integrity" | "address", reason: string): void;
 }
 
 export interface IntakePorts {
@@ -67,10 +73,11 @@ export class Intake {
    * makes it hand on once more, redelivered.
    */
   async once(
-    announcement: Announcement,
+    notified: Notified,
     signal: AbortSignal,
     handOn: (announcement: Announcement) => Promise<Disposition>,
   ): Promise<Disposition> {
+    const { announcement } = notified;
     const keys = keysOf(announcement);
     for (;;) {
       const other = keys.map((key) => this.#underway.get(key)).find((work) => work !== undefined);
@@ -81,7 +88,7 @@ export class Intake {
       this.#ports.events.repeated(announcement);
       return "ack";
     }
-    const work = this.#take(announcement, signal, handOn).then((disposition) => {
+    const work = this.#take(notified, signal, handOn).then((disposition) => {
       if (disposition === "ack") for (const key of keys) this.#ports.placedLog.add(key);
       return disposition;
     });
@@ -94,16 +101,17 @@ export class Intake {
   }
 
   async #take(
-    announcement: Announcement,
+    notified: Notified,
     signal: AbortSignal,
     handOn: (announcement: Announcement) => Promise<Disposition>,
   ): Promise<Disposition> {
+    const { announcement } = notified;
     const relPath = placeOf(announcement);
-    if (!relPath.ok) return this.#refuse(announcement, { cause: "address", reason: relPath.reason });
+    if (!relPath.ok) return this.#refuse(notified, { cause: "address", reason: relPath.reason });
     const { retriesMax, retryDelayMinMs: minMs, retryDelayMaxMs: maxMs, baseUrl } = this.#config;
     let faults = 0;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
-      const placed = await this.#place(announcement, relPath.value, signal).catch((error: unknown) => {
+      const placed = await this.#place(notified, relPath.value, signal).catch((error: unknown) => {
         if (signal.aborted) return "given up" as const;
         if (!(error instanceof LocalFault)) throw error;
         if (error.nameFault !== undefined) return { cause: "address", reason: error.nameFault, isFinal: true } as const;
@@ -117,21 +125,22 @@ export class Intake {
       }
       if (placed !== "not here") {
         faults += 1;
-        if (placed.isFinal || faults > retriesMax) return this.#refuse(announcement, placed);
-        this.#ports.events.fetchFailed(announcement, placed.cause, placed.reason);
+        if (placed.isFinal || faults > retriesMax) return this.#refuse(notified, placed);
+        this.#ports.events.fetchFailed(notified, placed.cause, placed.reason);
       }
       await delay(backoffMs({ minMs, maxMs }, attempt), undefined, { signal }).catch(() => {});
     }
     return "requeue";
   }
 
-  #refuse(announcement: Announcement, { cause, reason }: Fault): Disposition {
-    this.#ports.events.fetchFailed(announcement, cause, reason);
-    return { deadLetter: `${announcementUrl(announcement)} can't be fetched: ${reason}` };
+  #refuse(notified: Notified, { cause, reason }: Fault): Disposition {
+    this.#ports.events.fetchFailed(notified, cause, reason);
+    return { deadLetter: `${announcementUrl(notified.announcement)} can't be fetched: ${reason}` };
   }
 
   /** One attempt. @returns the product's bytes, which are on disk under its name. @throws LocalFault, and `signal`'s reason */
-  async #place(announcement: Announcement, relPath: string, signal: AbortSignal): Promise<number | Fault> {
+  async #place(notified: Notified, relPath: string, signal: AbortSignal): Promise<number | Fault> {
+    const { announcement } = notified;
     const embedded = announcement.wis?.content;
     const file = await this.#ports.receiverQueue.receive();
     try {
@@ -151,7 +160,7 @@ export class Intake {
         throw new LocalFault(folder, cause);
       });
       await file.place(relPath, () => syncFolder(folder));
-      this.#ports.events.fetched(announcement, file.size, isEmbedded ? "embedded" : "fetched");
+      this.#ports.events.fetched(notified, file.size, isEmbedded ? "embedded" : "fetched");
       return file.size;
     } finally {
       // Does nothing to a placed file, which has another name.

@@ -10,8 +10,8 @@ import { statusOf } from "./status.ts";
 import { openTelemetry } from "./telemetry.ts";
 
 async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentContext<Config>): Promise<RunningAgent> {
-  const { queue, prefetch, broker, toBroker = broker } = config;
-  const telemetry = openTelemetry(log, metrics);
+  const { queue, prefetch, from, broker, toBroker = broker } = config;
+  const telemetry = openTelemetry(log, metrics, from.format === "wis" ? from.fetch?.reportBy : undefined);
   const incoming = openBrokerSession({ config: broker, log, name: "bridge", topology: incomingTopology(config) });
   // Dead letters stay on the broker that they came from. They have their own connection: an alarm blocks a connection that publishes,
   // and would block the acks too.

@@ -12,8 +12,40 @@ export interface Telemetry extends BridgeEvents, GlobalBrokerEvents, IntakeEvent
 /** Characters of a topic that are logged. */
 const shownMax = 255;
 
-/** Counts and logs what the bridge does. */
-export function openTelemetry(log: Log, metrics: Metrics): Telemetry {
+/** Centres that have series of their own; anybody may invent one. The WMO has registered fewer than 300. */
+const centresMax = 500;
+
+/** The WMO's metrics of a Global Cache, by its names and labels; the text of each is its description there. */
+function cacheMetrics(metrics: Metrics, reportBy: string) {
+  const names = ["centre_id", "report_by"] as const;
+  const downloaded = metrics.counter("wmo_wis2_gc_downloaded", "number of data items downloaded", names);
+  const errors = metrics.counter("wmo_wis2_gc_downloaded_errors", "number of download errors", names);
+  const failed = metrics.counter("wmo_wis2_gc_integrity_failed", "messages whose integrity check failed", names);
+  const last = metrics.gauge(
+    "wmo_wis2_gc_last_download_timestamp_seconds",
+    "time of the last successful download",
+    undefined,
+    names,
+  );
+  const centres = new Set<string>();
+  const labelsOf = (centre: string) => {
+    if (centres.size < centresMax) centres.add(centre);
+    return { centre_id: centres.has(centre) ? centre : "other", report_by: reportBy };
+  };
+  return {
+    downloaded(centre: string) {
+      downloaded.inc(labelsOf(centre));
+      last.set(labelsOf(centre), Math.round(Date.now() / 1000));
+    },
+    failed(centre: string, isIntegrity: boolean) {
+      (isIntegrity ? failed : errors).inc(labelsOf(centre));
+    },
+  };
+}
+
+/** Counts and logs what the bridge does. `reportBy`: our centre id, for the WMO's metrics. */
+export function openTelemetry(log: Log, metrics: Metrics, reportBy?: string): Telemetry {
+  const cache = reportBy === undefined ? undefined : cacheMetrics(metrics, reportBy);
   const bridged = metrics.counter("bridged", "announcements whose translations are all confirmed");
   const published = metrics.counter("published", "translations published");
   const unclaimed = metrics.counter("unclaimed", "translations that reached no queue");
@@ -52,12 +84,14 @@ export function openTelemetry(log: Log, metrics: Metrics): Telemetry {
       repeated.inc();
       log.debug({ id: wis?.id }, "the product was handed on before");
     },
-    fetched({ wis }, bytes, how) {
+    fetched({ announcement: { wis }, centre }, bytes, how) {
       fetched.inc({ how });
+      cache?.downloaded(centre);
       log.debug({ id: wis?.id, bytes, how }, "placed");
     },
-    fetchFailed(announcement, cause, reason) {
+    fetchFailed({ announcement, centre }, cause, reason) {
       fetchFailed.inc({ cause });
+      cache?.failed(centre, cause === "integrity");
       log.warn({ url: announcementUrl(announcement), cause, reason }, "the product could not be fetched");
     },
     localFault(fault) {
