@@ -5,7 +5,7 @@ import { connectAsync, type MqttClient } from "mqtt";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { useAgentTests } from "../../tests/rigs/agent-tests.ts";
-import { MqttBroker } from "../../tests/rigs/mqtt-broker.ts";
+import { Mosquitto } from "../../tests/rigs/mosquitto.ts";
 import { type ProductServer, serveProducts } from "../../tests/rigs/product-server.ts";
 import { seededChoices } from "../../tests/rigs/seeded.ts";
 import { KilledAgent, type TestedAgent } from "../../tests/rigs/tested-agent.ts";
@@ -22,7 +22,7 @@ const centre = "br-inmet/data/core/weather/surface-based-observations/synop";
 
 const tests = useAgentTests("bridge");
 /** They play two Global Brokers. */
-let brokers: MqttBroker[] = [];
+let brokers: Mosquitto[] = [];
 let publishers: MqttClient[] = [];
 let cache: ProductServer;
 /** What a subscriber received: the path, and whether it was marked as a possible repeat. */
@@ -34,7 +34,7 @@ beforeEach(async () => {
   received = [];
   dead = [];
   testsCount += 1;
-  brokers = [await MqttBroker.start(), await MqttBroker.start()];
+  brokers = [await Mosquitto.start(), await Mosquitto.start()];
   publishers = await Promise.all(
     brokers.map(({ url }) => connectAsync(url, { protocolVersion: 5, reconnectPeriod: 50 })),
   );

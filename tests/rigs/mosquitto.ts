@@ -12,7 +12,7 @@ const probeIntervalMs = 20;
 const bootTimeoutMs = 60_000;
 
 /** For tests: a real mosquitto on a free port of 127.0.0.1, which lets anybody in. It keeps sessions and their messages over a restart. */
-export class MqttBroker {
+export class Mosquitto {
   readonly port: number;
   readonly #binary: ProgramBinary;
   readonly #folder = mkdtempSync(join(tmpdir(), "warren-mqtt-"));
@@ -34,8 +34,8 @@ export class MqttBroker {
   }
 
   /** Resolves when it accepts connections. @throws UserError if its packages can't be downloaded */
-  static async start(): Promise<MqttBroker> {
-    const broker = new MqttBroker(await freePort(), await findProgram(mosquitto));
+  static async start(): Promise<Mosquitto> {
+    const broker = new Mosquitto(await freePort(), await findProgram(mosquitto));
     await broker.resume();
     return broker;
   }
