@@ -1,13 +1,12 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { nothingToFetch } from "../lib/announcement.ts";
-import { backoffMs } from "../lib/backoff.ts";
+import { type Announcement, nothingToFetch } from "../lib/announcement.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import type { Disposition } from "../lib/consumer.ts";
-import { markHeaders } from "../lib/headers.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
 import type { Delivery } from "../lib/subscription.ts";
 import type { Config } from "./config.ts";
-import { type OutgoingMessage, translate } from "./translate.ts";
+import type { Intake } from "./intake.ts";
+import { publishConfirmed } from "./publish.ts";
+import { readAnnouncement, translate } from "./translate.ts";
 
 /** For the log and the metrics. */
 export interface BridgeEvents {
@@ -23,13 +22,13 @@ export interface BridgeEvents {
 export interface BridgePorts {
   readonly session: Pick<BrokerSession, "ready" | "publish">;
   readonly events: BridgeEvents;
+  /** Fetches products first; undefined to announce them where they are. */
+  readonly intake?: Pick<Intake, "once">;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
 }
 
 type BridgeConfig = Pick<Config, "from" | "to" | "requireQueue">;
-
-const retryBackoff = { minMs: 100, maxMs: 5000 };
 
 /** Republishes each announcement in other formats. */
 export class Bridge {
@@ -55,50 +54,38 @@ export class Bridge {
   async handle(
     delivery: Pick<Delivery, "routingKey" | "body" | "headers" | "redelivered" | "signal">,
   ): Promise<Disposition> {
-    const { routingKey, redelivered } = delivery;
-    const translated = translate(delivery, this.#config, this.#ports.nowMs());
-    if (!translated.ok && translated.reason === nothingToFetch) {
-      this.#ports.events.passedOver(routingKey);
+    const { events, intake, nowMs } = this.#ports;
+    const read = readAnnouncement(delivery, this.#config, nowMs());
+    if (!read.ok && read.reason === nothingToFetch) {
+      events.passedOver(delivery.routingKey);
       return "ack";
     }
-    if (!translated.ok) return { deadLetter: translated.reason };
+    if (!read.ok) return { deadLetter: read.reason };
     const signal = AbortSignal.any([this.#stopping.signal, delivery.signal]);
-    const mark = redelivered ? markHeaders({ again: true }) : {};
-    const outcomes = await Promise.all(translated.value.map((message) => this.#publish(message, mark, signal)));
-    if (outcomes.includes("given up")) return "requeue";
-    this.#ports.events.bridged(routingKey, translated.value.length);
-    return "ack";
+    const handOn = (announcement: Announcement) => this.#handOn(announcement, delivery, signal);
+    if (!intake) return handOn(read.value);
+    const [centre = ""] = delivery.routingKey.slice(this.#config.from.topicPrefix.length + 1).split(".");
+    return intake.once({ announcement: read.value, centre }, signal, handOn);
   }
 
-  /** Retries until the broker confirms it, or `signal` aborts. */
-  async #publish(
-    { exchange, routingKey, body, headers, contentType }: OutgoingMessage,
-    mark: Readonly<Record<string, string>>,
+  async #handOn(
+    announcement: Announcement,
+    { routingKey, redelivered }: Pick<Delivery, "routingKey" | "redelivered">,
     signal: AbortSignal,
-  ): Promise<"done" | "given up"> {
+  ): Promise<Disposition> {
     const { session, events } = this.#ports;
-    let again = mark;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await session.ready(signal);
-      } catch (error) {
-        if (signal.aborted) return "given up";
-        throw error;
-      }
-      const outcome = await session.publish(exchange, routingKey, body, {
-        headers: { ...headers, ...again },
-        contentType,
-      });
-      if (outcome === "confirmed") return "done";
-      if (outcome === "returned" && !this.#config.requireQueue) {
-        events.unclaimed(routingKey);
-        return "done";
-      }
-      events.failed(routingKey, outcome);
-      // The broker may or may not have it.
-      if (outcome === "lost") again = markHeaders({ again: true });
-      const isOver = await delay(backoffMs(retryBackoff, attempt), false, { signal }).catch(() => true);
-      if (isOver) return "given up";
-    }
+    const translated = translate(announcement, routingKey, this.#config);
+    if (!translated.ok) return { deadLetter: translated.reason };
+    const ports = { session, signal, requireQueue: this.#config.requireQueue, failed: events.failed };
+    const outcomes = await Promise.all(
+      translated.value.map(async (message) => {
+        const outcome = await publishConfirmed(message, ports, redelivered);
+        if (outcome === "unclaimed") events.unclaimed(message.routingKey);
+        return outcome;
+      }),
+    );
+    if (outcomes.includes("given up")) return "requeue";
+    events.bridged(routingKey, translated.value.length);
+    return "ack";
   }
 }

@@ -2,15 +2,16 @@
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { openBrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
-import { brokerHealth } from "../lib/health.ts";
 import { deadLetterTopology, type Topology } from "../lib/topology.ts";
 import { Bridge } from "./bridge.ts";
 import { type Config, configSchema } from "./config.ts";
+import { openGlobalBrokers, openIntake } from "./open-wis.ts";
+import { statusOf } from "./status.ts";
 import { openTelemetry } from "./telemetry.ts";
 
-async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>): Promise<RunningAgent> {
-  const { queue, prefetch, broker, toBroker = broker } = config;
-  const telemetry = openTelemetry(log, metrics);
+async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentContext<Config>): Promise<RunningAgent> {
+  const { queue, prefetch, from, broker, toBroker = broker } = config;
+  const telemetry = openTelemetry(log, metrics, from.format === "wis" ? from.fetch?.reportBy : undefined);
   const incoming = openBrokerSession({ config: broker, log, name: "bridge", topology: incomingTopology(config) });
   // Dead letters stay on the broker that they came from. They have their own connection: an alarm blocks a connection that publishes,
   // and would block the acks too.
@@ -21,27 +22,27 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
     topology: deadLetterTopology,
   });
   const outgoing = openBrokerSession({ config: toBroker, log, name: "bridge-out", topology: outgoingTopology(config) });
-  const bridge = new Bridge(config, { session: outgoing, events: telemetry, nowMs: Date.now });
+  const products = await openIntake(config, stateDirectory, telemetry, log);
+  const intake = products ? { intake: products.intake } : {};
+  const bridge = new Bridge(config, { session: outgoing, events: telemetry, ...intake, nowMs: Date.now });
   const consumer = consume({
     ...{ session: incoming, queue, prefetch, log, agent: "bridge", deadLetterSession: deadLetters },
     handle: (delivery) => bridge.handle(delivery),
   });
+  const globalBrokers = openGlobalBrokers(config, { session: deadLetters, events: telemetry, log });
   void Promise.all([incoming.ready(), outgoing.ready()]).then(
     () => lifeCycle.ready(),
     () => {},
   );
   return {
-    status: () => {
-      const notReady = [incoming, outgoing].find(({ state }) => state !== "ready");
-      const text = `${telemetry.counts.bridgedCount} bridged; ${(notReady ?? incoming).description}`;
-      const connections = brokerHealth(incoming.state, outgoing.state);
-      const done = telemetry.counts.bridgedCount;
-      return { ok: notReady === undefined, text, ...connections, done, inHand: consumer.inFlight };
-    },
+    status: () =>
+      statusOf({ counts: telemetry.counts, incoming, outgoing, consumer, globalBrokers, intake: products?.intake }),
     async stop() {
       bridge.stop();
+      await globalBrokers?.close();
       await consumer.cancel();
       for (const session of [incoming, deadLetters, outgoing]) await session.close();
+      await products?.close();
     },
   };
 }

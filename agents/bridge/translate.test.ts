@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { configSchema } from "./config.ts";
-import { translate } from "./translate.ts";
+import type { ReceivedMessage } from "../lib/announcement.ts";
+import { type Config, configSchema } from "./config.ts";
+import { readAnnouncement, translate as translateAnnouncement } from "./translate.ts";
 
 const nowMs = Date.UTC(2013, 5, 6, 14, 47, 9);
 const base = "http://dd1.weather.gc.ca/";
@@ -17,6 +18,11 @@ const v03 = {
 };
 const prefixes = { v00: "v00.dd.notify", v02: "v02.post", v03: "v03", exp: "exp.dd.notify" };
 type Format = keyof typeof prefixes;
+
+function translate(message: ReceivedMessage & { readonly routingKey: string }, config: Config, nowMs: number) {
+  const read = readAnnouncement(message, config, nowMs);
+  return read.ok ? translateAnnouncement(read.value, message.routingKey, config) : read;
+}
 
 interface Told {
   readonly body: string;

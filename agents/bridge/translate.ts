@@ -17,21 +17,32 @@ export interface OutgoingMessage {
 type TranslateConfig = Pick<Config, "from" | "to">;
 
 /**
- * One announcement in each configured format. Missing sizes and checksums stay missing: nothing is made up.
+ * Missing sizes and checksums stay missing: nothing is made up.
  * @param nowMs publication time, since 1970, if the announcement has none
- * @returns bad if it is not an announcement, or if one of the formats can't express it: none is published then
+ * @returns bad if it is not an announcement
+ */
+export function readAnnouncement(
+  message: ReceivedMessage,
+  { from }: Pick<Config, "from">,
+  nowMs: number,
+): Result<Announcement> {
+  const parsed = codecs[from.format].parse(message);
+  return parsed.ok ? good(withSum(parsed.value, from, nowMs)) : parsed;
+}
+
+/**
+ * One announcement in each configured format.
+ * @param key its routing key
+ * @returns bad if one of the formats can't express it: none is published then
  */
 export function translate(
-  message: ReceivedMessage & { readonly routingKey: string },
+  announcement: Announcement,
+  key: string,
   { from, to }: TranslateConfig,
-  nowMs: number,
 ): Result<readonly OutgoingMessage[]> {
-  const parsed = codecs[from.format].parse(message);
-  if (!parsed.ok) return parsed;
-  const announcement = withSum(parsed.value, from, nowMs);
   const messages: OutgoingMessage[] = [];
   for (const target of to) {
-    const addressed = addressedTo(target, message.routingKey, announcement, from);
+    const addressed = addressedTo(target, key, announcement, from);
     if (!addressed.ok) return addressed;
     const { routingKey } = addressed.value;
     const formatted = codecs[target.format].format(addressed.value.announcement);

@@ -10,7 +10,7 @@ import {
   unescapePath,
 } from "./announcement.ts";
 import { bad, good, type Result } from "./result.ts";
-import { embeddedContent, formatContent } from "./wis-content.ts";
+import { digestOf, embeddedContent, formatContent } from "./wis-content.ts";
 import type { WisDetails } from "./wis-details.ts";
 import { coreConformance, type Notification, ownRelations, readNotification } from "./wis-notification.ts";
 
@@ -19,7 +19,7 @@ const protocols = /^(?:https?|ftp|sftp):/;
 
 /**
  * wis: the WIS2 Notification Message 1.3, a GeoJSON feature. Carries the product's URL (baseUrl is its scheme and host), pubTimeMs,
- * sizeBytes, a sha512 sum, and `wis`. Other sums only go into the id. A deletion can be written; a deletion that is read is `nothingToFetch`.
+ * sizeBytes, a sha512 sum, and `wis`. Other sums only go into the id, and so does one that can't be a sha512. A deletion can be written; a deletion that is read is `nothingToFetch`.
  */
 export const codecWis: Codec = {
   format(announcement: Announcement): Result<WireMessage> {
@@ -72,10 +72,9 @@ export const codecWis: Codec = {
     const address = parseHref(link.href);
     if (!address.ok) return bad(`wis links.${links.indexOf(link)}.href: ${address.reason}`);
     const content = embeddedContent(properties.content);
-    if (!content.ok) return bad(`wis properties.content.${content.reason}`);
     const { integrity } = properties;
-    const sum = integrity?.method === "sha512" ? Buffer.from(integrity.value, "base64").toString("hex") : undefined;
-    const sizeBytes = link.length ?? content.value?.length;
+    const sum = integrity?.method === "sha512" ? digestOf(integrity)?.toString("hex") : undefined;
+    const sizeBytes = link.length ?? content?.length;
     return good({
       ...address.value,
       pubTimeMs: Date.parse(properties.pubtime),
@@ -89,7 +88,7 @@ export const codecWis: Codec = {
         geometry,
         dataTimeMs: parseDataTime(properties),
         ...(integrity && sum === undefined ? { integrity } : {}),
-        ...(content.value ? { content: content.value } : {}),
+        ...(content ? { content } : {}),
       },
     });
   },

@@ -7,7 +7,10 @@ import type { Health } from "./health.ts";
 /** Buckets of how long a product takes, in seconds: the same for all agents, so that their histograms compare. */
 export const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
-/** The metrics of one agent; every name gets the prefix `warren_<agent>_`. */
+/** Names that the WMO publishes: <https://github.com/wmo-im/wis2-metric-hierarchy>. */
+const wmoNames = "wmo_wis2_";
+
+/** The metrics of one agent; every name gets the prefix `warren_<agent>_`, except those that the WMO publishes. */
 export class Metrics {
   readonly #registry = new Registry<OpenMetricsContentType>();
   readonly #prefix: string;
@@ -33,7 +36,7 @@ export class Metrics {
     collect?: (counter: Counter<L>) => void,
   ): Counter<L> {
     const counter: Counter<L> = new Counter({
-      name: this.#prefix + name,
+      name: this.#full(name),
       help,
       labelNames,
       registers: [this.#registry],
@@ -56,7 +59,7 @@ export class Metrics {
     labelNames: readonly L[] = [],
   ): Gauge<L> {
     const gauge: Gauge<L> = new Gauge({
-      name: this.#prefix + name,
+      name: this.#full(name),
       help,
       labelNames,
       registers: [this.#registry],
@@ -67,7 +70,7 @@ export class Metrics {
 
   /** One of several states, as an OpenMetrics state set: a sample for each, labelled with the metric's own name, 1 for the current one. */
   stateSet<S extends string>(name: string, help: string, states: readonly S[], current: () => S): void {
-    const label = this.#prefix + name;
+    const label = this.#full(name);
     this.gauge<string>(
       name,
       help,
@@ -84,7 +87,11 @@ export class Metrics {
     buckets: number[],
     labelNames: readonly L[] = [],
   ): Histogram<L> {
-    return new Histogram({ name: this.#prefix + name, help, buckets, labelNames, registers: [this.#registry] });
+    return new Histogram({ name: this.#full(name), help, buckets, labelNames, registers: [this.#registry] });
+  }
+
+  #full(name: string): string {
+    return name.startsWith(wmoNames) ? name : this.#prefix + name;
   }
 
   text(): Promise<string> {

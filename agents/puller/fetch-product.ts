@@ -1,5 +1,5 @@
+import type { Fault } from "../lib/download.ts";
 import type { Config } from "./config.ts";
-import type { Fault } from "./download.ts";
 import type { Order } from "./order.ts";
 import type { Inquiry } from "./peer-message.ts";
 import type { PullerPorts } from "./ports.ts";

@@ -2,10 +2,10 @@ import { isAllowed } from "../lib/allowed-hosts.ts";
 import { type Announcement, announcementUrl, fileNameOf, type ReceivedMessage } from "../lib/announcement.ts";
 import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import { codecV00 } from "../lib/codec-v00.ts";
+import type { FaultCause } from "../lib/download.ts";
 import type { Marks } from "../lib/headers.ts";
 import { checkFileName } from "../lib/receiver-queue.ts";
 import type { Config } from "./config.ts";
-import type { FaultCause } from "./download.ts";
 
 /** What one announcement asks for. */
 export interface Order {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Outcome } from "./download.ts";
+import type { Outcome } from "../lib/download.ts";
 import { describeSilence, Origins } from "./origins.ts";
 
 const dead = "http://urp-1";

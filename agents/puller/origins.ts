@@ -1,5 +1,5 @@
 import { type Backoff, backoffMs } from "../lib/backoff.ts";
-import type { Outcome } from "./download.ts";
+import type { Outcome } from "../lib/download.ts";
 
 export interface OriginsOptions {
   /** Consecutive unanswered attempts after which a server is considered dead. */

@@ -1,7 +1,7 @@
+import type { DownloadOptions, FaultCause, Outcome } from "../lib/download.ts";
 import type { IncomingFile, LocalFault } from "../lib/receiver-queue.ts";
 import type { Result } from "../lib/result.ts";
 import type { Addressed, Provenance } from "./alternates.ts";
-import type { DownloadOptions, FaultCause, Outcome } from "./download.ts";
 import type { Order } from "./order.ts";
 import type { SilentOrigin } from "./origins.ts";
 import type { Inquiry } from "./peer-message.ts";

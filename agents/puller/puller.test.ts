@@ -1,9 +1,9 @@
 import { describe, expect, test, vi } from "vitest";
+import type { DownloadOptions, Outcome } from "../lib/download.ts";
 import type { Marks } from "../lib/headers.ts";
 import { LocalFault } from "../lib/receiver-queue.ts";
 import type { Result } from "../lib/result.ts";
 import { configSchema } from "./config.ts";
-import type { DownloadOptions, Outcome } from "./download.ts";
 import type { Inquiry } from "./peer-message.ts";
 import type { PullerPorts } from "./ports.ts";
 import { Puller } from "./puller.ts";

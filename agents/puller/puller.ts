@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Disposition } from "../lib/consumer.ts";
+import type { Fault, Outcome } from "../lib/download.ts";
 import { LocalHold } from "../lib/local-hold.ts";
 import { LocalFault } from "../lib/receiver-queue.ts";
 import { type Provenance, provenanceOf } from "./alternates.ts";
 import type { Config } from "./config.ts";
-import type { Fault, Outcome } from "./download.ts";
 import { fetchProduct } from "./fetch-product.ts";
 import { type Order, planNextStep, readOrder } from "./order.ts";
 import { describeSilence, Origins, type SilentOrigin } from "./origins.ts";

@@ -6,10 +6,10 @@ import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts"
 import { consume } from "../lib/consumer.ts";
 import { brokerHealth } from "../lib/health.ts";
 import type { Log } from "../lib/log.ts";
+import { PlacedLog } from "../lib/placed-log.ts";
 import { ReceiverQueue } from "../lib/receiver-queue.ts";
 import { deadLetterTopology, type Topology } from "../lib/topology.ts";
 import { type Config, configSchema } from "./config.ts";
-import { PlacedLog } from "./placed-log.ts";
 import { Receiver } from "./receiver.ts";
 import { openTelemetry } from "./telemetry.ts";
 

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { AsideFolder } from "../lib/aside-folder.ts";
+import { PlacedLog } from "../lib/placed-log.ts";
 import { ReceiverQueue } from "../lib/receiver-queue.ts";
 import { type Config, configSchema } from "./config.ts";
-import { PlacedLog } from "./placed-log.ts";
 import { type Received, Receiver, type ReceiverEvents } from "./receiver.ts";
 
 const log = pino({ level: "silent" });

@@ -4,10 +4,10 @@ import { backoffMs } from "../lib/backoff.ts";
 import type { Disposition } from "../lib/consumer.ts";
 import { FileRules } from "../lib/file-rules.ts";
 import { LocalHold, type LocalHoldEvents } from "../lib/local-hold.ts";
+import type { PlacedLog } from "../lib/placed-log.ts";
 import { LocalFault, type ReceiverQueue } from "../lib/receiver-queue.ts";
 import type { Config } from "./config.ts";
 import { hashOf, type Named, nameOf, numberedName } from "./message-name.ts";
-import type { PlacedLog } from "./placed-log.ts";
 
 /** One unacknowledged message. `signal` aborts when its connection is lost and the broker will redeliver it. */
 export interface Received extends Named {

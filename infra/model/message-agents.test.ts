@@ -4,6 +4,7 @@ import { ConfigError } from "../../agents/lib/errors.ts";
 import { configSchema as receiverSchema } from "../../agents/receiver/config.ts";
 import { parseStackConfig } from "../config/index.ts";
 import { contentOf, fixtureConfig, hostOf, stackValues } from "./fixture.ts";
+import { needsOf } from "./roles.ts";
 
 const readConfig = (host: string, name: string, stack: string) =>
   JSON.parse(contentOf(hostOf(host, fixtureConfig(stack)), `/etc/warren/${name}.json`));
@@ -25,6 +26,31 @@ it("allows a receiver to write to its folder, and a bridge to none", () => {
     contentOf(hostOf(host, fixtureConfig()), `/etc/systemd/system/warren-${name}.service`);
   expect(unit("px-1", "receiver-urls")).toContain("ReadWritePaths=/apps/px/rxq/urls\n");
   expect(unit("wxo-b1", "bridge-sr3-posts")).not.toContain("ReadWritePaths");
+});
+
+const fromGlobalBrokers = {
+  ...{ format: "wis", exchange: "xs_sr3", topicPrefix: "wis2" },
+  globalBrokers: { brokers: [{ url: "mqtts://globalbroker.example" }], topics: ["cache/a/wis2/#"] },
+  fetch: { productDirectory: "/data/wis2", baseUrl: "http://dd/wis2/", allowedHosts: ["cache.example"] },
+};
+
+it("gives a bridge that reads Global Brokers a folder for products, and the right to publish what it receives", () => {
+  // biome-ignore lint/suspicious/noExplicitAny: as below
+  const values: any = structuredClone(stackValues("lab"));
+  Object.assign(values.bridges["sr3-posts"], { from: fromGlobalBrokers });
+  const config = parseStackConfig(values, "stack lab");
+  const host = hostOf("wxo-b1", config);
+  expect(bridgeSchema.parse(JSON.parse(contentOf(host, "/etc/warren/bridge-sr3-posts.json")))).toMatchObject({
+    from: fromGlobalBrokers,
+  });
+  expect(contentOf(host, "/etc/systemd/system/warren-bridge-sr3-posts.service")).toContain(
+    "ReadWritePaths=/data/wis2\n",
+  );
+  expect(host.directories).toContainEqual(expect.objectContaining({ path: "/data/wis2", mode: "0755" }));
+  expect(needsOf(config, config.bridges["sr3-posts"]?.broker ?? "", "bridge")?.publishes).toContainEqual({
+    exchange: "xs_sr3",
+    topics: ["wis2"],
+  });
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests put mistakes into it
@@ -50,6 +76,19 @@ it.each<[string, Parameters<typeof issuesOf>[0], string]>([
     "an unknown broker",
     (values) => Object.assign(values.bridges["sr3-posts"], { broker: "wxo-b9" }),
     'warren:bridges.sr3-posts.broker: expected a name under warren:brokers, got "wxo-b9"',
+  ],
+  [
+    "two hosts that each fetch from Global Brokers",
+    (values) => Object.assign(values.bridges["sr3-posts"], { from: fromGlobalBrokers, hosts: ["wxo-b1", "px-1"] }),
+    "warren:bridges.sr3-posts.hosts: expected one host: two would announce every product twice",
+  ],
+  [
+    "a folder for fetched products that is not absolute",
+    (values) =>
+      Object.assign(values.bridges["sr3-posts"], {
+        from: { ...fromGlobalBrokers, fetch: { ...fromGlobalBrokers.fetch, productDirectory: "wis2" } },
+      }),
+    "warren:bridges.sr3-posts.from.fetch.productDirectory: expected an absolute path",
   ],
   [
     "a bridge that would consume its own messages",

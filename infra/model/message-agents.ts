@@ -68,11 +68,16 @@ export const bridgeParts = (context: PartContext): HostPart[] =>
       to,
       declareExchanges: false,
     } as Partial<BridgeAgentConfig>;
-    return agentPart(context, {
+    const directory = from.format === "wis" ? from.fetch?.productDirectory : undefined;
+    const part = agentPart(context, {
       ...{ name, port, program: "bridge", account: serviceAccount, own },
+      ...(directory === undefined ? {} : { writable: directory }),
       summary: `converts announcements from ${from.format} to ${to.map(({ format }) => format).join(", ")}`,
       ...at(context, "bridge", config),
     });
+    if (directory === undefined) return part;
+    const owned = { owner: serviceAccount.name, group: serviceAccount.name, mode: "0755" };
+    return { ...part, directories: [...(part.directories ?? []), { path: directory, ...owned }] };
   });
 
 function at(

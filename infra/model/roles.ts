@@ -138,7 +138,14 @@ const needs: Readonly<Record<AgentRole, (config: StackConfig, cluster: string) =
       declares: [...queues, ...lines.map(({ exchange }) => exchange), ...all.map(([, { from }]) => from.exchange)],
       binds: queues,
       consumes: queues,
-      publishes: [...lines.map((line) => ({ exchange: line.exchange, topics: [prefixOf(line)] })), deadLetters],
+      publishes: [
+        ...lines.map((line) => ({ exchange: line.exchange, topics: [prefixOf(line)] })),
+        // What it takes from Global Brokers.
+        ...all.flatMap(([, { from }]) =>
+          from.format === "wis" && from.globalBrokers ? [{ exchange: from.exchange, topics: [from.topicPrefix] }] : [],
+        ),
+        deadLetters,
+      ],
       hears: all.map(([, { from }]) => ({ exchange: from.exchange, topics: [`${from.topicPrefix}.#`] })),
     };
     return withShared(config, cluster, own);

@@ -4,6 +4,7 @@ import { configSchema as announcerSchema } from "../../agents/announcer/config.t
 import { openTelemetry as announcerTelemetry } from "../../agents/announcer/telemetry.ts";
 import { emptyMemory } from "../../agents/auditor/store-schema.ts";
 import { openTelemetry as auditorTelemetry } from "../../agents/auditor/telemetry.ts";
+import { openTelemetry as bridgeTelemetry } from "../../agents/bridge/telemetry.ts";
 import { Sources } from "../../agents/dispatcher/sources.ts";
 import type { DispatcherView } from "../../agents/dispatcher/status.ts";
 import { Telemetry as DispatcherTelemetry } from "../../agents/dispatcher/telemetry.ts";
@@ -122,7 +123,9 @@ test("every metric is one that its agent gives", async () => {
     () => nothing,
     () => 0,
   );
-  const texts = await Promise.all([announcer, dispatcher, puller, auditor].map((metrics) => metrics.text()));
+  const bridge = new Metrics("bridge");
+  bridgeTelemetry(createLog("bridge", { level: "fatal" }), bridge);
+  const texts = await Promise.all([announcer, dispatcher, puller, auditor, bridge].map((metrics) => metrics.text()));
   const given = texts.join("");
   const named = matches(/\b(warren_[a-z_]+)_total/g);
   expect(named.length).toBeGreaterThan(2);

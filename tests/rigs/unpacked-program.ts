@@ -25,6 +25,10 @@ export const slapd: DebianProgram = {
   installed: "/usr/sbin/slapd",
   packages: ["slapd", "libltdl7", "libodbc2", "libwrap0"],
 };
+export const mosquitto: DebianProgram = {
+  installed: "/usr/sbin/mosquitto",
+  packages: ["mosquitto", "libcjson1", "libdlt2", "libwrap0"],
+};
 /** Its modules are beside it, in `usr/lib/apache2/modules`. */
 export const mosquittoSub: DebianProgram = {
   installed: "/usr/bin/mosquitto_sub",

@@ -1,6 +1,6 @@
-import type { LineCodec } from "../lib/file-lines.ts";
-import { LineLog } from "../lib/line-log.ts";
-import type { Log } from "../lib/log.ts";
+import type { LineCodec } from "./file-lines.ts";
+import { LineLog } from "./line-log.ts";
+import type { Log } from "./log.ts";
 
 /** Hex digits of the hash in a line; more would only make the file larger. */
 const idDigits = 32;
