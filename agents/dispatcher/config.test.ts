@@ -37,6 +37,7 @@ test("the input queue feeds one consumer at a time; output queues receive what i
       ...["v00.urp.pulled", "v00.urp.marker.bunny1"],
     ),
     renewable: true,
+    keptMessages: 1,
   });
 });
 

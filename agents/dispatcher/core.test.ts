@@ -176,3 +176,13 @@ test("no more than publishingMax are in flight: the next is deferred, in order",
   expect([at.core.keptAside, at.core.state]).toEqual([3, "active"]);
   expect(actions(at.settle("confirmed", first))).toEqual(["remember", "ack 2", "publish 4"]);
 });
+
+test("after a gap in the ledger unknown products are published as unconfirmed, for a window from the gap", () => {
+  const at = CoreFixture.working({ deliveryGapMs: 2 * windowMs });
+  at.handle({ type: "ledger-gap", atMs: startMs });
+  at.handle({ type: "ledger-gap", atMs: startMs - 5 });
+  at.nowMs = startMs + windowMs - 1;
+  expect(at.deliver(1)).toMatchObject([{ type: "publish", doubt: true }]);
+  at.nowMs = startMs + windowMs;
+  expect(at.deliver(2)).toMatchObject([{ type: "publish", doubt: false }]);
+});

@@ -110,6 +110,9 @@ export class DispatcherCore {
       case "ledger":
         this.#onLedger(event.record);
         break;
+      case "ledger-gap":
+        this.#decisions.products.onGap(event.atMs);
+        break;
       case "twin-kept":
         this.#decisions.alternates.onKept(event.key, event.ref);
         break;

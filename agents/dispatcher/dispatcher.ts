@@ -15,6 +15,7 @@ import { Input } from "./input.ts";
 import { Journal } from "./journal.ts";
 import { tableReplay } from "./journal-replay.ts";
 import { Ledger } from "./ledger.ts";
+import { LedgerGap } from "./ledger-gap.ts";
 import { LedgerReader } from "./ledger-record.ts";
 import { QueueWatches } from "./queue-watches.ts";
 import { SerialHandler } from "./serial-handler.ts";
@@ -87,7 +88,7 @@ export class Dispatcher implements RunningAgent {
     this.#stateLog = new StateLog(log, this.#core.state, now(), (tookMs) => this.#telemetry.takenOver(tookMs));
     this.#clockDifference = new ClockDifference({ windowMs: table.windowMs, log });
     this.#input = this.#openInput();
-    this.#ledger = this.#openLedger();
+    this.#ledger = this.#openLedger(table.windowMs);
     this.#effects = this.#openEffects();
     this.#queueWatches = new QueueWatches({
       ...{ session: this.#session, config, log, core: this.#core, telemetry: this.#telemetry, nowMs: now },
@@ -140,11 +141,15 @@ export class Dispatcher implements RunningAgent {
     });
   }
 
-  #openLedger(): Ledger {
-    const { config, log } = this.#context;
+  #openLedger(windowMs: number): Ledger {
+    const { config, log, stateDirectory } = this.#context;
+    const gap = new LedgerGap({
+      ...{ file: join(stateDirectory, "ledger-read-since"), windowMs, log, nowMs: now },
+      onGap: (atMs) => this.#events.submit({ type: "ledger-gap", atMs }),
+    });
     return new Ledger({
-      session: this.#session,
-      queue: ledgerQueueOf(config),
+      ...{ session: this.#session, queue: ledgerQueueOf(config), gap, windowMs },
+      sendMarker: (token) => this.#effects.sendMarker(token),
       reader: new LedgerReader(ledgerTopicsOf(config), this.#session.publisherId, this.#clockDifference),
       nowMs: now,
       synced: () => this.#journal.synced(),
@@ -196,6 +201,7 @@ export class Dispatcher implements RunningAgent {
 
   #tick(): void {
     this.#events.submit({ type: "tick" });
+    this.#ledger.tick();
     const fault = this.#journal.restartReason ?? clock.restartReason;
     if (fault) this.#context.lifeCycle.fail(fault);
   }

@@ -164,6 +164,12 @@ export class Effects {
     this.#send({ claim, routingKey: this.#parts.markerTopic, body: Buffer.from(token, "latin1") });
   }
 
+  /** For the ledger itself: nobody waits for its outcome, and another one follows. */
+  sendMarker(token: string): void {
+    const { session, exchange, markerTopic } = this.#parts;
+    session.send(exchange, markerTopic, Buffer.from(token, "latin1"), { contentType: "text/plain" }, () => {});
+  }
+
   /** A twin from disk, without its original headers: its body has everything needed. */
   async #serve({ claim, routingKey, ref, reason, closedMs, firstAtMs }: Of<"serve">): Promise<void> {
     const { journal, submit } = this.#parts;

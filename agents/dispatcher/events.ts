@@ -54,6 +54,8 @@ export type Event =
   /** The outcome of a publish that this core asked for. `claim` is the id in the effect (publish, marker, serve, serve-delivery). */
   | { readonly type: "outcome"; readonly claim: number; readonly outcome: PublishOutcome }
   | { readonly type: "ledger"; readonly record: LedgerRecord }
+  /** Messages of the ledger are missing: products that were dispatched before may be unknown. */
+  | { readonly type: "ledger-gap"; readonly atMs: number }
   /** A twin of a `keep-twin` effect is on disk under this reference. */
   | { readonly type: "twin-kept"; readonly key: string; readonly ref: number }
   /** Instead of an outcome of `serve`: the disk does not have the referenced twin. */

@@ -1,3 +1,4 @@
+import type { Channel } from "amqplib";
 import { describe, expect } from "vitest";
 import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 
@@ -104,9 +105,9 @@ describe("with a faulty broker", () => {
     const first = await place.dispatcher("a", { dedupWindowSeconds: 3600 });
     await place.allOut(await place.announceFirst(10));
     await first.end();
-    // A message that it has not read, as while it is away.
+    // A message that it has not read, as while it is away, besides the last one that it has.
     await rig.meddle((channel) => channel.sendToQueue(ledger, Buffer.from("x")));
-    await expect.poll(() => place.count(ledger), waitMs).toBe(1);
+    await expect.poll(() => place.count(ledger), waitMs).toBe(2);
     const second = await place.dispatcher("a");
     expect(await second.logged(/other arguments/)).toMatchObject({
       queue: ledger,
@@ -115,7 +116,8 @@ describe("with a faulty broker", () => {
     await place.announceTwins(10);
     await second.twinsOfSecond(10);
     await second.end();
-    expect(await place.count(ledger)).toBe(0);
+    // Its last message stays.
+    expect(await place.count(ledger)).toBe(1);
     const third = await place.dispatcher("a");
     expect(await third.logged(/other arguments/)).toMatchObject({ msg: expect.stringMatching(/declared again/) });
     await place.allOut(await place.announceFirst(10, 10));
@@ -133,6 +135,69 @@ describe("with a faulty broker", () => {
     place.startPuller();
     await place.allOut(await place.announceFirst(5));
     await place.endWell(dispatcher);
+  });
+});
+
+describe("a ledger that loses its messages while its dispatcher is down", () => {
+  const losses = [
+    ["purged", (channel: Channel, queue: string) => channel.purgeQueue(queue)],
+    ["deleted", (channel: Channel, queue: string) => channel.deleteQueue(queue)],
+  ] as const;
+
+  for (const [title, lose] of losses)
+    test(`and is ${title} leads to no unmarked repetition, even after another kill`, async ({ place, rig }) => {
+      const first = await place.dispatcher("a");
+      await place.allOut(await place.announceFirst(10));
+      await first.end();
+      const other = await place.dispatcher("b");
+      await place.allOut(await place.announceFirst(100, 10));
+      await other.end();
+      await rig.meddle((channel) => lose(channel, `cmc.urp.ledger.${place.name}-a`));
+      const second = await place.dispatcher("a");
+      await second.logged(/^messages of the ledger are missing/);
+      await place.announceTwins(60);
+      await expect.poll(() => place.repeated, waitMs).toBe(50);
+      await second.kill();
+      const third = await place.dispatcher("a");
+      await place.announceTwins(50, 60);
+      await expect.poll(() => place.repeated, waitMs).toBe(100);
+      await place.endWell(third);
+      // Its journal has the first ten. The others are marked, so that pullers don't place them again.
+      expect([place.pulled.size, place.repeated, place.repeatedUnmarked]).toEqual([110, 100, 0]);
+    });
+
+  test("under load leads to no unmarked repetition", async ({ place, rig }) => {
+    const first = await place.dispatcher();
+    const load = place.load();
+    await place.more(300);
+    await first.kill();
+    await rig.meddle((channel) => channel.deleteQueue(`cmc.urp.ledger.${place.name}-a`));
+    const second = await place.dispatcher();
+    await second.logged(/^messages of the ledger are missing/);
+    await place.more(300);
+    const keys = await load.stop();
+    await place.allOut(keys);
+    await place.endWell(second);
+    expect(place.repeatedUnmarked).toBe(0);
+  });
+
+  test("is not suspected after a kill or a stop, nor for a dispatcher's first ledger", async ({ place }) => {
+    const first = await place.dispatcher();
+    await place.allOut(await place.announceFirst(10));
+    await first.end();
+    const second = await place.dispatcher();
+    await place.allOut(await place.announceFirst(10, 10));
+    await second.kill();
+    const third = await place.dispatcher();
+    await place.allOut(await place.announceFirst(10, 20));
+    await place.announceTwins(30);
+    await third.twinsOfSecond(30);
+    await place.endWell(third);
+    expect(place.repeated).toBe(0);
+    const marked = [...place.pulled.values()]
+      .flatMap(({ deliveries }) => deliveries)
+      .filter(({ marks }) => marks.doubt);
+    expect(marked).toEqual([]);
   });
 });
 

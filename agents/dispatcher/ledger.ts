@@ -1,16 +1,26 @@
 import type { BrokerSession } from "../lib/broker-session.ts";
+import { isMessageIdOf } from "../lib/dispatch-topics.ts";
 import type { Delivery, Subscription } from "../lib/subscription.ts";
 import type { LedgerRecord } from "./events.ts";
+import type { LedgerGap } from "./ledger-gap.ts";
 import type { LedgerReader } from "./ledger-record.ts";
 import { SyncedAcks } from "./synced-acks.ts";
 
 /** AMQP's maximum. Nothing is acked before it is on disk, and the disk commits in groups, so a small prefetch would be slow. */
 const prefetch = 65_535;
+/** Well below the broker's limit for an unacked message (30 minutes). */
+const keptMaxMs = 600_000;
+/** An expired message is not delivered again, and messages expire after a window. */
+const keptShare = 0.25;
 
 export interface LedgerOptions {
   readonly session: BrokerSession;
   readonly queue: string;
   readonly reader: LedgerReader;
+  readonly gap: LedgerGap;
+  readonly windowMs: number;
+  /** Sends one of this host's markers. */
+  sendMarker(token: string): void;
   readonly nowMs: () => number;
   /** Resolves once everything remembered so far is on disk; pending while the disk accepts nothing. */
   readonly synced: () => Promise<void>;
@@ -22,21 +32,24 @@ export interface LedgerOptions {
 /**
  * This host's own ledger queue. It is always read, active or not. Its records go to the core in order and are acked only once
  * what was remembered of them is on disk. While the disk is full nothing is acked and nothing is lost: the queue keeps it.
+ *
+ * The last record stays unacked, for `LedgerGap`. Before it is too old, a marker takes its place.
  */
 export class Ledger {
   readonly #options: LedgerOptions;
   #subscription: Subscription | undefined;
   /** Passed to the core, not yet known to be on disk. */
   readonly #acks: SyncedAcks;
+  #markerDueMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
-    this.#acks = new SyncedAcks(options.synced);
+    this.#acks = new SyncedAcks(options.synced, () => options.gap.onKept());
   }
 
-  /** Read, not acked. */
+  /** Read, and not yet on disk. */
   get unacked(): number {
-    return this.#subscription?.inFlight ?? 0;
+    return Math.max(0, (this.#subscription?.inFlight ?? 0) - this.#acks.kept);
   }
 
   get isPaused(): boolean {
@@ -55,10 +68,21 @@ export class Ledger {
         if (this.#subscription === subscription) this.#onDelivery(delivery);
       },
       onLost: () => {
-        if (this.#subscription === subscription) this.#acks.drop();
+        if (this.#subscription !== subscription) return;
+        this.#acks.drop();
+        this.#startOver();
       },
     });
     this.#subscription = subscription;
+    this.#startOver();
+  }
+
+  /** Sends a marker if none has shown yet whether the ledger is complete, or if the message that is kept gets old. */
+  tick(): void {
+    const { session, sendMarker, windowMs, nowMs } = this.#options;
+    if (this.isPaused || session.state !== "ready" || nowMs() < this.#markerDueMs) return;
+    this.#markerDueMs = nowMs() + Math.min(keptMaxMs, windowMs * keptShare);
+    sendMarker(`${session.publisherId}-kept`);
   }
 
   /**
@@ -75,7 +99,7 @@ export class Ledger {
   }
 
   /**
-   * Stops reading. Resolves once all handled records are on disk and acked. Others in transit are delivered again at the next start.
+   * Stops reading. Resolves once all handled records are on disk, and acked but for the last. Others in transit are delivered again at the next start.
    */
   async end(): Promise<void> {
     const subscription = this.#subscription;
@@ -85,9 +109,19 @@ export class Ledger {
     await this.#acks.settled();
   }
 
+  #startOver(): void {
+    this.#options.gap.onSubscribed();
+    this.#markerDueMs = Number.NEGATIVE_INFINITY;
+  }
+
   #onDelivery(delivery: Delivery): void {
-    const { reader, nowMs, onRecord, onUnreadable } = this.#options;
-    const record = reader.read(delivery, nowMs());
+    const { session, gap, windowMs, reader, nowMs, onRecord, onUnreadable } = this.#options;
+    const atMs = nowMs();
+    const record = reader.read(delivery, atMs);
+    if (delivery.redelivered) gap.onRedelivery();
+    else if (record?.kind === "marker" && isMessageIdOf(session.publisherId, record.token)) gap.onOwnMarker();
+    // Under load no marker is needed: each record takes the place of the one before.
+    if (this.#markerDueMs > atMs) this.#markerDueMs = atMs + Math.min(keptMaxMs, windowMs * keptShare);
     if (record) onRecord(record);
     else onUnreadable(delivery.routingKey);
     if (this.isPaused) return;

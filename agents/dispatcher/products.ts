@@ -22,6 +22,8 @@ export class Products {
   readonly #step: Step;
   readonly #catchingUp: CatchingUp;
   readonly #alternates: Alternates;
+  /** Until then, an unknown product may have been dispatched all the same. */
+  #unsureUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(step: Step, catchingUp: CatchingUp, alternates: Alternates) {
     this.#step = step;
@@ -59,7 +61,8 @@ export class Products {
     }
     // A redelivered or repeated announcement may already be published, if a node died before our ledger had the publish.
     const { redelivered, marks } = arrival.delivery;
-    this.claims.open(key, arrival, arrival.atMs, redelivered || marks.again === true, false);
+    const doubt = redelivered || marks.again === true || this.#step.nowMs < this.#unsureUntilMs;
+    this.claims.open(key, arrival, arrival.atMs, doubt, false);
     return "room";
   }
 
@@ -70,6 +73,11 @@ export class Products {
     if (outcome === "confirmed") this.#commit(claim);
     else this.#fail(claim, outcome);
     return true;
+  }
+
+  /** Products dispatched before `atMs` may be unknown: they stay the same products for a window. */
+  onGap(atMs: number): void {
+    this.#unsureUntilMs = Math.max(this.#unsureUntilMs, atMs + this.#step.table.windowMs);
   }
 
   /** The ledger shows that a product was published. */

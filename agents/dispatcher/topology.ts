@@ -1,4 +1,4 @@
-import { ledgerKeys, ledgerLifetime, markerTopic } from "../lib/dispatch-topics.ts";
+import { ledgerKeptMessages, ledgerKeys, ledgerLifetime, markerTopic } from "../lib/dispatch-topics.ts";
 import { deadLetterTopology, joinTopologies, type QueueDeclaration, type Topology } from "../lib/topology.ts";
 import { type Config, hostNameOf, ledgerQueueOf } from "./config.ts";
 import type { LedgerTopics } from "./ledger-record.ts";
@@ -41,5 +41,6 @@ function ledgerOf(config: Config): QueueDeclaration {
     bindings: patterns.map((pattern) => ({ exchange, pattern })),
     // Its arguments include the window, which may change.
     renewable: true,
+    keptMessages: ledgerKeptMessages,
   };
 }

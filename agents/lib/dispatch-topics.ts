@@ -46,6 +46,9 @@ export const ledgerKeys = ({ notifyTopic, twinTopic, alternateTopic, pulledTopic
   pulledTopic,
 ];
 
+/** A dispatcher leaves the last message of its ledger there: if it is missing at the next start, the ledger was deleted or purged. */
+export const ledgerKeptMessages = 1;
+
 /**
  * How long the broker keeps a message in a ledger. Messages older than the dedup window are worthless, so this bounds a ledger
  * that is not read because its host is gone.

@@ -36,7 +36,7 @@ async function isUsedAsItIs(
     if (replyCodeOf(error) !== preconditionFailed) throw error;
     const reason = (error as Error).message;
     const found = await onOwnChannel(model, (channel) => channel.checkQueue(queue.name));
-    if (found.messageCount + found.consumerCount > 0) {
+    if (found.messageCount > (queue.keptMessages ?? 0) || found.consumerCount > 0) {
       log.warn(
         { queue: queue.name, reason, messages: found.messageCount },
         "the queue has other arguments than configured and is in use: using it as it is until a start finds it empty",

@@ -14,6 +14,8 @@ export interface QueueDeclaration {
   readonly bindings: readonly { readonly exchange: string; readonly pattern: string }[];
   /** Only this agent uses it: if its arguments differ, it may be deleted while it is empty; see `renewQueues`. */
   readonly renewable?: boolean;
+  /** With so many messages it counts as empty: its reader leaves them in it. */
+  readonly keptMessages?: number;
 }
 
 export const deadLetterExchange = "cmc.dead";

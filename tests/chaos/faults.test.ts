@@ -45,6 +45,19 @@ it.each([
   expect(new Set(scripts.map((script) => script.split(":")[0]))).toEqual(new Set(hosts));
 });
 
+it.each([
+  [2, "purge_queue"],
+  [3, "delete_queue"],
+])("with draw %i, a ledger loses its messages by %s while its dispatcher is down", async (draw, command) => {
+  const { scene, scripts } = writtenDown();
+  const fault = faults.find(({ name }) => name === "ledger-lost");
+  const hosts = fault?.hosts(targets, round, scene) ?? [];
+  await fault?.inject(scene, hosts, { ...round, draw });
+  expect(scripts).toHaveLength(1);
+  expect(scripts[0]).toMatch(/--signal=SIGKILL .* && systemctl stop warren-dispatcher\.service && /);
+  expect(scripts[0]).toContain(`${command} cmc.urp.ledger.bunny1`);
+});
+
 it("the broker's memory limit is set without a second shell, and is reset to the configured value", async () => {
   const { scene, scripts } = writtenDown();
   const fault = faults.find(({ name }) => name === "memory-alarm");

@@ -1,3 +1,4 @@
+import { ledgerQueueAt } from "../../agents/lib/dispatch-topics.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import { always, and, type Command, render, run } from "../../infra/commands/command.ts";
 import { rabbitmqctl } from "../../infra/commands/rabbitmq.ts";
@@ -48,6 +49,12 @@ const signal = (name: string, service: Service) =>
 
 export const sendSignal = (scene: Scene, hosts: Hosts, name: string, service: Service): Promise<Injected> =>
   strike(scene, hosts, signal(name, service));
+
+/** Kills the dispatcher, keeps it down, and takes its ledger's messages away. */
+export function loseLedger(scene: Scene, host: string, how: "purge" | "delete"): Promise<Injected> {
+  const loss = rabbitmqctl(`${how}_queue`, ledgerQueueAt(host));
+  return strike(scene, [host], and(signal("SIGKILL", "dispatcher"), systemctl("stop", services.dispatcher), loss));
+}
 
 /** Requests a stop without waiting. */
 export const stopBroker = (scene: Scene, hosts: Hosts): Promise<Injected> =>

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ledgerQueueAt } from "../../../agents/lib/dispatch-topics.ts";
+import { ledgerKeptMessages, ledgerQueueAt } from "../../../agents/lib/dispatch-topics.ts";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { and, run } from "../../../infra/commands/command.ts";
 import { stateFolderOf } from "../../../infra/model/agent-part.ts";
@@ -97,7 +97,7 @@ async function awaitJournal({ from, signal, waitMs }: Move, holder: string): Pro
   const first = await counted(from, ledger);
   const isRead = async () => {
     const now = await counted(from, ledger);
-    return now.messages === 0 || now.acked >= first.acked + first.messages;
+    return now.messages <= ledgerKeptMessages || now.acked >= first.acked + first.messages;
   };
   if (await poll(isRead, { everyMs: checkEveryMs, withinMs: waitMs, signal })) return;
   const remedy = `find the cause with ./warren verify -s ${from.stack}, then run the same command again to continue`;
