@@ -61,8 +61,8 @@ export class Products {
     }
     // A redelivered or repeated announcement may already be published, if a node died before our ledger had the publish.
     const { redelivered, marks } = arrival.delivery;
-    const doubt = redelivered || marks.again === true || this.#step.nowMs < this.#unsureUntilMs;
-    this.claims.open(key, arrival, arrival.atMs, doubt, false);
+    const isUnconfirmed = redelivered || marks.again === true || this.#step.nowMs < this.#unsureUntilMs;
+    this.claims.open(key, arrival, arrival.atMs, isUnconfirmed, false);
     return "room";
   }
 

@@ -121,7 +121,6 @@ export const faults: readonly Fault[] = [
     expectation: "another dispatcher takes over; what this one doesn't know it dispatches as unconfirmed",
     holdMs: [1000, 3000],
     onPage: seldomSeen,
-    takeOverWithinMs: 1000,
     hosts: holder,
     inject: (scene, [host = ""], { draw }) => loseLedger(scene, host, draw % 2 === 0 ? "purge" : "delete"),
     heal: startServices,

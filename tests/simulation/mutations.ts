@@ -1,7 +1,7 @@
 import type { SourceMutation } from "./mutants.ts";
 import type { Ground } from "./world.ts";
 
-const opensClaim = "this.claims.open(key, arrival, arrival.atMs, doubt, false);";
+const opensClaim = "this.claims.open(key, arrival, arrival.atMs, isUnconfirmed, false);";
 
 /** Bugs that the simulation must find. Each is a plausible mistake. */
 export const sourceMutations: readonly SourceMutation[] = [
