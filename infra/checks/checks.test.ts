@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { StackConfig } from "../config/index.ts";
 import { clusterModels } from "../model/cluster.ts";
@@ -113,6 +114,11 @@ describe("the past", () => {
     expect(kept.series).toEqual({ bunny: "3.10" });
     expect(kept.releases["bunny1-op"]).toBe("bookworm");
     expect(found({ config: sound, past: readPast(kept) })).toEqual([]);
+  });
+
+  it("is among the program's outputs, which it exports by name", () => {
+    const program = readFileSync(new URL("../index.ts", import.meta.url), "utf8");
+    for (const name of Object.keys(noPast)) expect(program.split("\n")).toContain(`  ${name},`);
   });
 
   it("names the hosts and clusters that can't be upgraded in place, and suggests blue/green", () => {
