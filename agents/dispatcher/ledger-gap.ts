@@ -31,7 +31,8 @@ export class LedgerGap {
   }
 
   onSubscribed(): void {
-    this.#isJudged = false;
+    // Nothing was kept in a ledger that was never read: other dispatchers' records may come before our marker.
+    this.#isJudged = this.#readSinceMs === undefined;
   }
 
   onRedelivery(): void {
@@ -42,7 +43,6 @@ export class LedgerGap {
   onOwnMarker(): void {
     if (this.#isJudged) return;
     this.#isJudged = true;
-    if (this.#readSinceMs === undefined) return;
     const { log, windowMs, nowMs, onGap } = this.#options;
     const atMs = nowMs();
     const until = new Date(atMs + windowMs).toISOString();

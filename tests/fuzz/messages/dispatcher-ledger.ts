@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import {
   inputTopicDefault,
+  ledgerKeptMessages,
   markerTopicDefault,
   notifyTopicDefault,
   pulledTopicDefault,
@@ -45,6 +46,7 @@ export const dispatcherLedgerRunner = messageRunner(
     config: dispatcherConfig(rig),
     exchange,
     queue: `cmc.urp.ledger.${hostName}`,
+    keptMessages: ledgerKeptMessages,
     mutations: mutationsOf([80, otherTopics]),
     partsOf: (index) => productParts(index, "http://urp-1.invalid/"),
     compose(parts, index) {

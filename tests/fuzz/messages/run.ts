@@ -29,6 +29,8 @@ export interface MessageKind {
   readonly exchange: string;
   /** The agent's queue, which must become empty. */
   readonly queue: string;
+  /** So many messages stay in the queue though they are settled; default: none. */
+  readonly keptMessages?: number;
   readonly mutations: fc.Arbitrary<Mutation[]>;
   /** Parts of the valid message to which mutations are applied. */
   partsOf(index: number): Parts;
@@ -181,7 +183,8 @@ export class MessageRun {
   }
 
   async #settles(kind: MessageKind, left: number): Promise<boolean> {
-    const waiting = kind.waiting ?? (() => this.rig.messagesIn(kind.queue));
+    const { keptMessages = 0 } = kind;
+    const waiting = kind.waiting ?? (async () => (await this.rig.messagesIn(kind.queue)) - keptMessages);
     const stopped = await this.rig.until(async () => Math.max(0, (await waiting(this)) - left));
     if (stopped === undefined) return true;
     const found = kind.waiting ? [] : await this.rig.leftIn(kind.queue);
