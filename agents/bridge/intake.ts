@@ -144,17 +144,12 @@ export class Intake {
     const embedded = announcement.wis?.content;
     const file = await this.#ports.receiverQueue.receive();
     try {
-      const check = new IntegrityCheck(announcement);
       const isEmbedded = embedded !== undefined && isIntact(announcement, embedded);
-      if (isEmbedded) {
-        check.update(embedded);
-        await file.write(embedded);
-      } else {
-        const fault = await this.#download(announcement, file, check, signal);
+      if (isEmbedded) await file.write(embedded);
+      else {
+        const fault = await this.#download(announcement, file, signal);
         if (fault) return fault;
       }
-      const verified = check.result();
-      if (!verified.ok) return { cause: "integrity", reason: verified.reason };
       const folder = join(this.#config.productDirectory, dirname(relPath));
       await mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
         throw new LocalFault(folder, cause);
@@ -168,12 +163,7 @@ export class Intake {
     }
   }
 
-  async #download(
-    announcement: Announcement,
-    file: NewFile,
-    check: IntegrityCheck,
-    signal: AbortSignal,
-  ): Promise<Fault | undefined> {
+  async #download(announcement: Announcement, file: NewFile, signal: AbortSignal): Promise<Fault | undefined> {
     const { productBytesMax, pullDeadlineMs: deadlineMs, allowedHosts } = this.#config;
     const url = announcementUrl(announcement);
     const { protocol, host } = new URL(url);
@@ -181,6 +171,7 @@ export class Intake {
       return { cause: "address", reason: "only http and https are fetched", isFinal: true };
     if (!isAllowed(new URL(url), allowedHosts))
       return { cause: "address", reason: `${host} is not among allowedHosts`, isFinal: true };
+    const check = new IntegrityCheck(announcement);
     const outcome = await this.#ports.downloader.download({
       ...{ url, productBytesMax, deadlineMs, signal, sizeBytes: announcement.sizeBytes },
       onChunk: (chunk) => {
@@ -188,7 +179,10 @@ export class Intake {
         return file.write(chunk);
       },
     });
-    if (outcome.kind === "complete") return undefined;
+    if (outcome.kind === "complete") {
+      const verified = check.result();
+      return verified.ok ? undefined : { cause: "integrity", reason: verified.reason };
+    }
     const { cause, text: reason } = outcome;
     return cause === "too-large" ? { cause, reason, isFinal: true } : { cause, reason };
   }

@@ -79,9 +79,9 @@ export class Ledger {
 
   /** Sends a marker if none has shown yet whether the ledger is complete, or if the message that is kept gets old. */
   tick(): void {
-    const { session, sendMarker, windowMs, nowMs } = this.#options;
+    const { session, sendMarker, nowMs } = this.#options;
     if (this.isPaused || session.state !== "ready" || nowMs() < this.#markerDueMs) return;
-    this.#markerDueMs = nowMs() + Math.min(keptMaxMs, windowMs * keptShare);
+    this.#markerDueMs = this.#keptUntilMs(nowMs());
     sendMarker(`${session.publisherId}-kept`);
   }
 
@@ -109,19 +109,24 @@ export class Ledger {
     await this.#acks.settled();
   }
 
+  /** When a message that is kept since `atMs` gets old. */
+  #keptUntilMs(atMs: number): number {
+    return atMs + Math.min(keptMaxMs, this.#options.windowMs * keptShare);
+  }
+
   #startOver(): void {
     this.#options.gap.onSubscribed();
     this.#markerDueMs = Number.NEGATIVE_INFINITY;
   }
 
   #onDelivery(delivery: Delivery): void {
-    const { session, gap, windowMs, reader, nowMs, onRecord, onUnreadable } = this.#options;
+    const { session, gap, reader, nowMs, onRecord, onUnreadable } = this.#options;
     const atMs = nowMs();
     const record = reader.read(delivery, atMs);
     if (delivery.redelivered) gap.onRedelivery();
     else if (record?.kind === "marker" && isMessageIdOf(session.publisherId, record.token)) gap.onOwnMarker();
     // Under load no marker is needed: each record takes the place of the one before.
-    if (this.#markerDueMs > atMs) this.#markerDueMs = atMs + Math.min(keptMaxMs, windowMs * keptShare);
+    if (this.#markerDueMs > atMs) this.#markerDueMs = this.#keptUntilMs(atMs);
     if (record) onRecord(record);
     else onUnreadable(delivery.routingKey);
     if (this.isPaused) return;
