@@ -11,7 +11,8 @@ const agentsMessageBytesMax = amqpConfig.shape.fileBytesMax.parse(undefined);
 export const outsidersSchema = z.strictObject({
   /**
    * Queues on `/`, besides those that the stack knows. A public server has hundreds of subscribers, with a queue each. Each queue gets a copy of
-   * each message that it is bound to: 200 that are bound to everything, at 20 products a second, take most of two processors.
+   * each message that it is bound to: 200 with all messages of the radar path, at 20 products a second, take most of two processors. `safe`
+   * permissions let anonymous bind one message in seven.
    */
   queuesMax: z.int().min(1).max(100_000).default(1000),
   /** Messages in one queue (`q_anonymous…`, `amq.gen-…`, `mqtt-subscription-…`); the oldest are dropped. The traditional limit of the queue manager. */

@@ -7,7 +7,7 @@ import { traitsOf } from "../config/series.ts";
 import { agentQueues, knownQueues } from "./agent-queues.ts";
 import { announcedBindings } from "./announced.ts";
 import { outsidersLimits, outsidersPolicies } from "./outsiders.ts";
-import { mqttRights, ownPermissions, permissionsOf, queueManagerPermissions } from "./permissions.ts";
+import { anonymousTopics, mqttRights, ownPermissions, permissionsOf, queueManagerPermissions } from "./permissions.ts";
 import { roleUsers } from "./roles.ts";
 import type { ClusterModel, PolicyModel, UserModel } from "./types.ts";
 
@@ -62,6 +62,7 @@ function usersOf(config: StackConfig, cluster: string, broker: BrokerConfig): Us
     ...(user.ldap ? {} : { password: passwordOf(config, name, cluster) }),
     tags: user.tags,
     ...(user.permissions ? { permissions: ownPermissions(user.permissions) } : {}),
+    ...(user === standard.anonymous && broker.permissions === "safe" ? anonymousTopics(config, cluster) : {}),
   }));
   const subscriber = broker.mqtt && !users[mqttUser] ? [mqttSubscriber(config, cluster, broker.mqtt.exchange)] : [];
   return [...named, ...subscriber, ...agentsUsers(config, cluster).flatMap((user) => roleUsers(config, cluster, user))];
@@ -73,6 +74,7 @@ const mqttSubscriber = (config: StackConfig, cluster: string, exchange: string):
   password: hasPassword(config, mqttUser, cluster) ? passwordOf(config, mqttUser, cluster) : mqttUser,
   tags: [],
   ...mqttRights(exchange),
+  isWarrens: true,
 });
 
 /** The agents' user and its twin, if they have a password. */

@@ -91,3 +91,42 @@ describe("permissions: safe", () => {
     expect(allowed("safe", user, action, name)).toBe(expected);
   });
 });
+
+describe("what anonymous may bind to the exchange of the radar path", () => {
+  const rows: [string, boolean][] = [
+    ["v00.urp.notify.#", true],
+    ["v00.urp.notify.XSS.24_HR_ACCUM", true],
+    ["v00.urp.notify", true],
+    ["v02.post.#", true],
+    ["v00x.#", true],
+    ["#", false],
+    ["*.urp.#", false],
+    ["#.notify.#", false],
+    ["v00.#", false],
+    ["v00.urp.input.#", false],
+    ["v00.*.notify.#", false],
+    ["v00.urp.notifying.#", false],
+    ["v00.urp.peers", false],
+  ];
+  const values = stackValues("lab");
+  const brokers = values.brokers as Record<string, object>;
+  const safe = { ...values, brokers: { ...brokers, bunny: { ...brokers.bunny, permissions: "safe" } } };
+  const topicsOf = (stack: Record<string, unknown>, cluster: string) =>
+    clusterModels(parseStackConfig(stack, "lab"))
+      .find(({ name }) => name === cluster)
+      ?.users.find(({ name }) => name === "anonymous")?.topicPermissions;
+
+  it.each(rows)("%s: %s", (key, expected) => {
+    const [topics] = topicsOf(safe, "bunny") ?? [];
+    expect(topics).toMatchObject({ exchange: "cmc", write: "^$" });
+    expect(new RegExp(topics?.read ?? "").test(key)).toBe(expected);
+  });
+
+  it("is anything with the old permissions, on a public data server, and with permissions of the stack's own", () => {
+    expect(topicsOf(values, "bunny")).toBeUndefined();
+    expect(topicsOf(safe, "wxo-b1")).toBeUndefined();
+    const own = { anonymous: { permissions: { configure: "^$", write: "^$", read: "^cmc$" } } };
+    const bunny = { ...brokers.bunny, permissions: "safe", users: own };
+    expect(topicsOf({ ...values, brokers: { ...brokers, bunny } }, "bunny")).toBeUndefined();
+  });
+});

@@ -1,3 +1,9 @@
+import { announcedTopicDefault, markerTopicDefault, peersTopicDefault } from "../../agents/lib/dispatch-topics.ts";
+import type { StackConfig } from "../config/index.ts";
+import { sharedTopics } from "./agent-queues.ts";
+import { dispatchingClusters } from "./dispatchers.ts";
+import type { UserModel } from "./types.ts";
+
 /** Regular expressions of one user on a vhost: what it may configure, write, read. */
 export interface Permissions {
   readonly configure: string;
@@ -31,6 +37,22 @@ const settings: Readonly<Record<"safe" | "compatible", { anonymous: Permissions;
     feeder: all,
   },
 };
+
+/**
+ * What anonymous may bind to the exchange of the radar path with `permissions: safe`: the dispatched announcements and other clients' topics, not
+ * those between agents, which are six more messages for each product. So it can't use a key that begins with a wildcard, such as `#`, either.
+ */
+export function anonymousTopics(config: StackConfig, cluster: string): Pick<UserModel, "topicPermissions"> {
+  if (!dispatchingClusters(config).includes(cluster)) return {};
+  const { exchange, inputTopic, notifyTopic } = config.announcements;
+  const between = [
+    ...[inputTopic, notifyTopic, ...Object.values(sharedTopics)],
+    ...[announcedTopicDefault, peersTopicDefault, markerTopicDefault],
+  ];
+  const firstWords = new Set(between.map((topic) => literally(topic.split(".")[0] ?? "")));
+  const read = `^(${literally(notifyTopic)}(\\.|$)|(?!(${[...firstWords].join("|")}|\\*|#)(\\.|$)))`;
+  return { topicPermissions: [{ exchange, write: "^$", read }] };
+}
 
 /**
  * An MQTT client has one queue for each quality of service, named after it. The user can subscribe to WIS2's notifications and publish nothing. Topic

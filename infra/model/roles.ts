@@ -227,7 +227,9 @@ export function roleUsers(config: StackConfig, cluster: string, agentUser: strin
     const found = needsOf(config, cluster, role);
     if (!found) return [];
     const { user, password } = roleLogin(config, role, cluster, agentUser);
-    return [{ name: user, password, tags: [], ...rightsOf(found, createdAt(config, cluster)) }];
+    return [
+      { name: user, password, tags: [], ...rightsOf(found, createdAt(config, cluster)), isWarrens: true as const },
+    ];
   });
 }
 

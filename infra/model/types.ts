@@ -102,6 +102,8 @@ export interface UserModel {
   readonly permissions?: { readonly configure: string; readonly write: string; readonly read: string };
   /** Routing keys that it may write and bind, for each topic exchange on `/` that is restricted. */
   readonly topicPermissions?: readonly TopicPermissionModel[];
+  /** Only warren makes it: brokers that were set up by hand have no user of this name. */
+  readonly isWarrens?: true;
 }
 
 export interface TopicPermissionModel {

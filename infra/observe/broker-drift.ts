@@ -36,14 +36,14 @@ export function objectDrift(cluster: ClusterModel, found: ObservedObjects): Obje
 }
 
 /**
- * Users with the name of a role that warren has not made, as sentences. `up` would take them from whoever logs in as them.
+ * Users with a name of warren's own users that warren has not made, as sentences. `up` would take them from whoever logs in as them.
  *
  * @param made names of the resources that earlier runs made
  */
 export function takenUsers(cluster: ClusterModel, found: ObservedObjects, made: ReadonlySet<string>): string[] {
   return cluster.users.flatMap((user) => {
-    const isRole = user.topicPermissions !== undefined && !made.has(userResource(cluster.name, user.name));
-    const isOther = isRole && userDrift(user, found).some(({ difference }) => difference === otherPassword);
+    const isNew = user.isWarrens && !made.has(userResource(cluster.name, user.name));
+    const isOther = isNew && userDrift(user, found).some(({ difference }) => difference === otherPassword);
     const remedy = `rename it on the broker first, or set warren:brokers.${cluster.name}.roles to false`;
     return isOther
       ? [

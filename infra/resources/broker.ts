@@ -55,7 +55,7 @@ export class Broker extends pulumi.ComponentResource {
         { name: user.name, password: pulumi.secret(user.password ?? ""), tags: [...user.tags] },
         options,
       );
-      const { permissions, topicPermissions } = user;
+      const { permissions, topicPermissions, isWarrens } = user;
       if (!permissions) return [made];
       // A user without permissions can't do anything, so topics are restricted before it gets any.
       const topics = topicPermissions
@@ -70,8 +70,7 @@ export class Broker extends pulumi.ComponentResource {
       const granted = new rabbitmq.Permissions(
         `${name} permissions of ${user.name}`,
         { user: made.name, vhost, permissions },
-        // Brokers that were set up by hand have no users of the agents' roles.
-        topicPermissions ? { ...options, dependsOn: [...args.dependsOn, ...topics] } : inVhost(user.name),
+        { ...(isWarrens ? options : inVhost(user.name)), dependsOn: [...args.dependsOn, ...topics] },
       );
       return [made, ...topics, granted];
     });

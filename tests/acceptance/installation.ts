@@ -123,6 +123,19 @@ export function installation(): void {
       if (broker.permissions === "compatible") await published;
       else await expect(published).rejects.toThrow(/ACCESS_REFUSED|403|closed/i);
     });
+
+    it("may bind everything on cmc with the old permissions, and only dispatched announcements with the safe ones", async () => {
+      const { config, broker } = await subject();
+      const { exchange, notifyTopic } = config.announcements;
+      const bound = (key: string) =>
+        withUser(config, "anonymous", async (channel) => {
+          const { queue } = await channel.assertQueue("", { exclusive: true });
+          await channel.bindQueue(queue, exchange, key);
+        });
+      await bound(`${notifyTopic}.#`);
+      if (broker.permissions === "compatible") await bound("#");
+      else await expect(bound("#")).rejects.toThrow(/ACCESS_REFUSED|403|closed/i);
+    });
   });
 }
 

@@ -1,20 +1,20 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Channel, type ChannelModel, connect } from "amqplib";
 
-// A program: `node hostile-client.ts URL EXCHANGE SECONDS CONNECTIONS_PER_SECOND BYTES_PER_SECOND MESSAGE_BYTES [OWN_ADDRESS]`. It does what it
+// A program: `node hostile-client.ts URL EXCHANGE KEY SECONDS CONNECTIONS_PER_SECOND BYTES_PER_SECOND MESSAGE_BYTES [OWN_ADDRESS]`. It does what it
 // may, as often as it can, and prints what was accepted and refused as one line of JSON. It runs in a process of its own, so that it doesn't slow
 // its test down.
 
-const [url = "", exchange = "", seconds = "", connectionsPerSecond = "", bytesPerSecond = "", messageBytes = ""] =
-  process.argv.slice(2);
+const [url = "", exchange = "", key = "", ...limits] = process.argv.slice(2);
+const [seconds = "", connectionsPerSecond = "", bytesPerSecond = "", messageBytes = "", localAddress] = limits;
 /** Not all of what goes to the socket is in the client's types. */
-const socketOptions: object = { timeout: 10_000, localAddress: process.argv[8], rejectUnauthorized: false };
+const socketOptions: object = { timeout: 10_000, localAddress, rejectUnauthorized: false };
 const queuesWanted = 10_000;
 const declaringChannels = 16;
 const ended = Date.now() + Number(seconds) * 1000;
 const counts = {
   ...{ connections: 0, connectionsRefused: 0, queues: 0, queuesRefused: 0, published: 0, unacknowledged: 0 },
-  largeRefused: 0,
+  ...{ largeRefused: 0, wildcardsRefused: 0 },
 };
 /** Queues that it has asked for. */
 let number = 0;
@@ -39,6 +39,21 @@ async function channelOf(connection: ChannelModel): Promise<Channel> {
   return channel;
 }
 
+/** Everything, if it may bind that; else `key`. */
+let bindingKey = "#";
+
+async function bind(connection: ChannelModel, queue: string): Promise<void> {
+  const channel = await channelOf(connection);
+  try {
+    await channel.bindQueue(queue, exchange, bindingKey);
+    await channel.close();
+  } catch {
+    counts.wildcardsRefused += 1;
+    bindingKey = key;
+    await (await channelOf(connection)).bindQueue(queue, exchange, bindingKey);
+  }
+}
+
 /** Queues that get each announcement, with consumers that never acknowledge. */
 async function declareQueues(connection: ChannelModel, isEnough: () => boolean): Promise<void> {
   let channel = await channelOf(connection);
@@ -48,7 +63,7 @@ async function declareQueues(connection: ChannelModel, isEnough: () => boolean):
       // With a name from the broker, as every setting of permissions allows. It stays.
       const { queue } = await channel.assertQueue("", { durable: true, exclusive: false, autoDelete: false });
       counts.queues += 1;
-      await channel.bindQueue(queue, exchange, "#");
+      await bind(connection, queue);
       await channel.consume(queue, () => {
         counts.unacknowledged += 1;
       });

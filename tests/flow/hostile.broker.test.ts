@@ -173,7 +173,7 @@ test("a client that opens connections, declares queues and sends without end del
     const exchange = ((await api("GET", "exchanges/%2F")) as { name: string }[]).find(({ name }) =>
       name.startsWith("cmc.flow-"),
     );
-    const words = [urlOf("anonymous", password), exchange?.name ?? "", String(seconds)];
+    const words = [urlOf("anonymous", password), exchange?.name ?? "", "#", String(seconds)];
     const program = join(import.meta.dirname, "hostile-client.ts");
     const { connectionsPerSecond, bytesPerSecond, messageBytesMax } = outsiders;
     const sizes = [connectionsPerSecond, bytesPerSecond, messageBytesMax].map(String);
