@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { keyOf } from "./fixture.ts";
-import { type AuditMessage, readSighting } from "./sighting.ts";
+import { type AuditMessage, readSightings } from "./sighting.ts";
 
 const topics = {
   ...{ announcedTopic: "v00.urp.announced", notifyTopic: "v00.urp.notify" },
@@ -13,7 +13,7 @@ const message = (routingKey: string, more: Partial<AuditMessage> = {}): AuditMes
   ...{ exchange: "cmc", routingKey, body, headers: {}, marks: {}, messageId: "m-1" },
   ...more,
 });
-const read = (routingKey: string, more?: Partial<AuditMessage>) => readSighting(message(routingKey, more), topics);
+const read = (routingKey: string, more?: Partial<AuditMessage>) => readSightings(message(routingKey, more), topics)[0];
 
 describe("a message", () => {
   test("says that a product was announced, dispatched or sent as a twin, by its topic", () => {
@@ -57,7 +57,7 @@ describe("a message", () => {
     ["that is no announcement", message("v00.urp.announced", { body: Buffer.from("hello") })],
     ["that is no receipt", message("v00.urp.pulled", { body: Buffer.from(key.toUpperCase()) })],
   ])("says nothing: one %s", (_, one) => {
-    expect(readSighting(one, topics)).toBeUndefined();
+    expect(readSightings(one, topics)).toEqual([]);
   });
 
   test("of any content makes no fault, and what is kept of it is short", () => {
@@ -77,7 +77,7 @@ describe("a message", () => {
           headers: table,
           messageId: id,
         };
-        expect(JSON.stringify(readSighting(one, topics) ?? {}).length).toBeLessThan(2000);
+        expect(JSON.stringify(readSightings(one, topics)[0] ?? {}).length).toBeLessThan(2000);
       }),
     );
   });

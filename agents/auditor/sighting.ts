@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { cutToBytes } from "../lib/cut-to-bytes.ts";
 import { type AuditSources, topicTail } from "../lib/dispatch-topics.ts";
 import { readV00 } from "../lib/read-v00.ts";
+import { receiptsIn } from "../lib/receipts.ts";
 import type { Message } from "../lib/subscription.ts";
 import { deadLetterExchange } from "../lib/topology.ts";
 
@@ -51,7 +52,10 @@ export type Sighting =
 export type ProductSighting = Exclude<Sighting, { kind: "dead-letter" }>;
 
 /** What is read of a message. */
-export type AuditMessage = Pick<Message, "exchange" | "routingKey" | "body" | "headers" | "marks" | "messageId">;
+export type AuditMessage = Pick<
+  Message,
+  "exchange" | "routingKey" | "body" | "headers" | "marks" | "messageId" | "timestampSeconds"
+>;
 
 /** A puller's host, the time and more fit; longer ids are replaced by their digests. */
 const idBytesMax = 64;
@@ -61,11 +65,17 @@ const reasonBytesMax = 255;
 const keyText = /^[0-9a-f]{32}$/;
 const keyBytes = 32;
 
-/** @returns undefined for a message that says nothing, such as another program's under one of the topics */
-export function readSighting(message: AuditMessage, topics: AuditSources): Sighting | undefined {
+/** @returns none for a message that says nothing, such as another program's under one of the topics; several for receipts of several products */
+export function readSightings(message: AuditMessage, topics: AuditSources): readonly Sighting[] {
+  if (message.exchange !== deadLetterExchange && message.routingKey === topics.pulledTopic)
+    return receiptsIn(message).flatMap((one) => placedOf({ ...message, ...one }) ?? []);
+  const sighting = readSighting(message, topics);
+  return sighting ? [sighting] : [];
+}
+
+function readSighting(message: AuditMessage, topics: AuditSources): Sighting | undefined {
   const { exchange, routingKey, body, marks } = message;
   if (exchange === deadLetterExchange) return deadLetterOf(message);
-  if (routingKey === topics.pulledTopic) return placedOf(message);
   const read = readV00(body);
   if (!read.ok) return undefined;
   const { key, source } = read.value;
