@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { formatReceipts } from "../lib/receipts.ts";
 import { keyOf } from "./fixture.ts";
 import { type AuditMessage, readSightings } from "./sighting.ts";
 
@@ -32,6 +33,15 @@ describe("a message", () => {
     });
     expect(receipt({ before: true, host: "pds-1" })).toMatchObject({ placing: { kind: "before", host: "pds-1" } });
     expect(receipt({})).toMatchObject({ placing: { kind: "unmarked", id: "m-1" } });
+  });
+
+  test("says of several products that they are placed, if their receipts are joined", () => {
+    const joined = formatReceipts([{ key, placedMs: 7, closedMs: 5 }, { key: keyOf("q") }]);
+    const marks = { host: "pds-1" };
+    expect(readSightings(message("v00.urp.pulled", { body: joined, marks }), topics)).toEqual([
+      { kind: "placed", key, closedMs: 5, placing: { kind: "placed", id: "7@pds-1", host: "pds-1", placedMs: 7 } },
+      { kind: "placed", key: keyOf("q"), closedMs: undefined, placing: { kind: "before", host: "pds-1" } },
+    ]);
   });
 
   test("says that a product, or something else, is a dead letter, whatever its topic", () => {

@@ -3,6 +3,7 @@ import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { Bench } from "../../tests/rigs/agents-bench.ts";
 import { messagesOf } from "../../tests/rigs/broker-messages.ts";
 import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
+import { receiptsIn } from "../lib/receipts.ts";
 
 // What a product costs the broker, counted by the broker itself. Not counted: copies for auditors and for a second dispatcher's ledger.
 
@@ -52,5 +53,19 @@ test("a product from two radar servers costs three messages to the broker, four 
   expect(received - before.received).toBeGreaterThanOrEqual(3 * products + joined);
   expect(received - before.received).toBeLessThanOrEqual(3 * products + joined + besides);
   expect(delivered - before.delivered).toBeLessThanOrEqual(sum + besides);
+  await dispatcher.stop();
+});
+
+test("what a killed puller has placed and not reported, it reports when it is back", async () => {
+  const dispatcher = await bench.startDispatcher();
+  const puller = await bench.startPuller("a");
+  const receiptMessages = await bench.listen("receipts", ["v00.urp.pulled"]);
+  for (let number = 0; number < products; number++) await bench.announce("input", bench.urp1, `p${number}`);
+  await expect.poll(() => bench.products.length, waiting).toBeGreaterThan(20);
+  await puller.kill();
+  const reported = () =>
+    new Set(receiptMessages.flatMap((message) => receiptsIn(message).map(({ body }) => body.toString())));
+  await expect.poll(() => reported().size, waiting).toBe(products);
+  expect(bench.products).toHaveLength(products);
   await dispatcher.stop();
 });
