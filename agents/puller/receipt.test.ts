@@ -66,7 +66,7 @@ test("what a killed process placed last is reported once more, and nothing else"
     ageMs,
   });
   const about = { url: "http://urp-1/x", fileName: "x", sizeBytes: 1, inDoubt: false };
-  receipts.repeat([before(1, 9000), before(2, 3900), before(3, 3000), before(4, 3000, "foreign"), before(5, Infinity)]);
+  receipts.repeat([before(1, 9000), before(2, 7900), before(3, 3000), before(4, 3000, "foreign"), before(5, Infinity)]);
   expect(sent).toEqual([2, 3].map((number) => receiptNotice({ key: keyOf(number), timestampSeconds: 5 }, "pds-1")));
   receipts.repeat([]);
   expect(sent).toHaveLength(2);

@@ -5,8 +5,8 @@ import type { PlacedBefore } from "./placed-journal.ts";
 
 /** At ten products a second, three receipts are one message. Dispatchers and auditors wait for seconds before they miss one. */
 const joinMs = 250;
-/** More than a killed process held back. */
-const repeatMs = 1000;
+/** A killed process held back `joinMs`, and what it had placed before its connection for receipts was open: seconds on a busy machine. */
+const repeatMs = 5000;
 
 export interface ReceiptsOptions {
   readonly notices: Pick<SideNotices, "send" | "pending" | "drained">;
