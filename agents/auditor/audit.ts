@@ -44,8 +44,8 @@ const clockBackMs = 1000;
  * What happened to each product, and what can't be known.
  *
  * What the counts prove. A product is **placed** if any puller said so: of that, a receipt is proof. It is **overdue** if no receipt came in time.
- * A puller that was killed between rename and receipt is no exception: its announcement is redelivered, and the next puller finds the product
- * there and says so. A puller drops receipts only if it can't send 10,000 of them (`warren_puller_receipts_total{outcome="dropped"}`): then
+ * A puller that was killed between rename and receipt is no exception: it repeats its last receipts when it starts again, or its announcement is
+ * redelivered, and the next puller finds the product there and says so. Only a host that doesn't come back takes receipts with it. A puller drops receipts only if it can't send 10,000 of them (`warren_puller_receipts_total{outcome="dropped"}`): then
  * products count as overdue that are not. Where a message may have been missed (a gap), a product without a receipt is **unknown**.
  * **Repeated** is a lower bound: two receipts of different placings prove it, but a host that dies with its receipts, or a puller from before
  * marks, proves nothing. **Dispatched again** includes what a broker refused and a dispatcher then sent again.

@@ -14,7 +14,7 @@ import { auditQueueOf, type Config } from "./config.ts";
 import { Feed } from "./feed.ts";
 import type { PrometheusPoll } from "./prometheus-poll.ts";
 import { watchPublicHours } from "./public-watch.ts";
-import { readSighting } from "./sighting.ts";
+import { readSightings } from "./sighting.ts";
 import { StoreFault } from "./store.ts";
 import { openTelemetry, type Telemetry } from "./telemetry.ts";
 import { othersTopology, ownTopology } from "./topology.ts";
@@ -128,15 +128,18 @@ export class Auditor implements RunningAgent {
 
   #read(delivery: Delivery): void {
     const { config, log } = this.#context;
-    const sighting = readSighting(delivery, config);
-    this.#sightings += 1;
-    this.#telemetry.sighted(sighting?.kind ?? "unreadable");
-    if (!sighting) {
+    const sightings = readSightings(delivery, config);
+    this.#sightings += Math.max(1, sightings.length);
+    for (const { kind } of sightings) this.#telemetry.sighted(kind);
+    const last = sightings.at(-1);
+    if (!last) {
+      this.#telemetry.sighted("unreadable");
       log.debug({ routingKey: delivery.routingKey }, "a message that says nothing of a product: ignored");
       delivery.ack();
       return;
     }
-    this.#audit.take(sighting, () => delivery.ack());
+    // All are in one commit.
+    for (const sighting of sightings) this.#audit.take(sighting, () => sighting === last && delivery.ack());
     // A full prefetch would wait for the timer.
     if (this.#audit.pending < config.prefetch / 2 || this.#commitsSoon || this.#audit.fault !== undefined) return;
     this.#commitsSoon = true;

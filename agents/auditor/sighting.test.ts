@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { formatReceipts } from "../lib/receipts.ts";
 import { keyOf } from "./fixture.ts";
-import { type AuditMessage, readSighting } from "./sighting.ts";
+import { type AuditMessage, readSightings } from "./sighting.ts";
 
 const topics = {
   ...{ announcedTopic: "v00.urp.announced", notifyTopic: "v00.urp.notify" },
@@ -13,7 +14,7 @@ const message = (routingKey: string, more: Partial<AuditMessage> = {}): AuditMes
   ...{ exchange: "cmc", routingKey, body, headers: {}, marks: {}, messageId: "m-1" },
   ...more,
 });
-const read = (routingKey: string, more?: Partial<AuditMessage>) => readSighting(message(routingKey, more), topics);
+const read = (routingKey: string, more?: Partial<AuditMessage>) => readSightings(message(routingKey, more), topics)[0];
 
 describe("a message", () => {
   test("says that a product was announced, dispatched or sent as a twin, by its topic", () => {
@@ -32,6 +33,15 @@ describe("a message", () => {
     });
     expect(receipt({ before: true, host: "pds-1" })).toMatchObject({ placing: { kind: "before", host: "pds-1" } });
     expect(receipt({})).toMatchObject({ placing: { kind: "unmarked", id: "m-1" } });
+  });
+
+  test("says of several products that they are placed, if their receipts are joined", () => {
+    const joined = formatReceipts([{ key, placedMs: 7, closedMs: 5 }, { key: keyOf("q") }]);
+    const marks = { host: "pds-1" };
+    expect(readSightings(message("v00.urp.pulled", { body: joined, marks }), topics)).toEqual([
+      { kind: "placed", key, closedMs: 5, placing: { kind: "placed", id: "7@pds-1", host: "pds-1", placedMs: 7 } },
+      { kind: "placed", key: keyOf("q"), closedMs: undefined, placing: { kind: "before", host: "pds-1" } },
+    ]);
   });
 
   test("says that a product, or something else, is a dead letter, whatever its topic", () => {
@@ -57,7 +67,7 @@ describe("a message", () => {
     ["that is no announcement", message("v00.urp.announced", { body: Buffer.from("hello") })],
     ["that is no receipt", message("v00.urp.pulled", { body: Buffer.from(key.toUpperCase()) })],
   ])("says nothing: one %s", (_, one) => {
-    expect(readSighting(one, topics)).toBeUndefined();
+    expect(readSightings(one, topics)).toEqual([]);
   });
 
   test("of any content makes no fault, and what is kept of it is short", () => {
@@ -77,7 +87,7 @@ describe("a message", () => {
           headers: table,
           messageId: id,
         };
-        expect(JSON.stringify(readSighting(one, topics) ?? {}).length).toBeLessThan(2000);
+        expect(JSON.stringify(readSightings(one, topics)[0] ?? {}).length).toBeLessThan(2000);
       }),
     );
   });

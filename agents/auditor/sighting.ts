@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { cutToBytes } from "../lib/cut-to-bytes.ts";
 import { type AuditSources, topicTail } from "../lib/dispatch-topics.ts";
 import { readV00 } from "../lib/read-v00.ts";
+import { type ReceiptMessage, receiptsIn } from "../lib/receipts.ts";
 import type { Message } from "../lib/subscription.ts";
 import { deadLetterExchange } from "../lib/topology.ts";
 
@@ -51,7 +52,10 @@ export type Sighting =
 export type ProductSighting = Exclude<Sighting, { kind: "dead-letter" }>;
 
 /** What is read of a message. */
-export type AuditMessage = Pick<Message, "exchange" | "routingKey" | "body" | "headers" | "marks" | "messageId">;
+export type AuditMessage = Pick<
+  Message,
+  "exchange" | "routingKey" | "body" | "headers" | "marks" | "messageId" | "timestampSeconds"
+>;
 
 /** A puller's host, the time and more fit; longer ids are replaced by their digests. */
 const idBytesMax = 64;
@@ -61,11 +65,17 @@ const reasonBytesMax = 255;
 const keyText = /^[0-9a-f]{32}$/;
 const keyBytes = 32;
 
-/** @returns undefined for a message that says nothing, such as another program's under one of the topics */
-export function readSighting(message: AuditMessage, topics: AuditSources): Sighting | undefined {
+/** @returns none for a message that says nothing, such as another program's under one of the topics; several for receipts of several products */
+export function readSightings(message: AuditMessage, topics: AuditSources): readonly Sighting[] {
+  if (message.exchange !== deadLetterExchange && message.routingKey === topics.pulledTopic)
+    return receiptsIn(message).flatMap((one) => placedOf(one, message.routingKey) ?? []);
+  const sighting = readSighting(message, topics);
+  return sighting ? [sighting] : [];
+}
+
+function readSighting(message: AuditMessage, topics: AuditSources): Sighting | undefined {
   const { exchange, routingKey, body, marks } = message;
   if (exchange === deadLetterExchange) return deadLetterOf(message);
-  if (routingKey === topics.pulledTopic) return placedOf(message);
   const read = readV00(body);
   if (!read.ok) return undefined;
   const { key, source } = read.value;
@@ -77,15 +87,19 @@ export function readSighting(message: AuditMessage, topics: AuditSources): Sight
   return topicTail(topics.twinTopic, routingKey) === undefined ? undefined : { kind: "twin", key, path };
 }
 
-function placedOf(message: AuditMessage): Sighting | undefined {
-  const { body, marks } = message;
+function placedOf({ body, marks, messageId }: ReceiptMessage, routingKey: string): Sighting | undefined {
   if (body.length !== keyBytes) return undefined;
   const key = body.toString("latin1");
   if (!keyText.test(key)) return undefined;
   const { host, placedMs, closedMs } = marks;
   if (marks.before) return { kind: "placed", key, placing: { kind: "before", host }, closedMs };
   if (placedMs === undefined)
-    return { kind: "placed", key, placing: { kind: "unmarked", id: messageIdOf(message) }, closedMs };
+    return {
+      kind: "placed",
+      key,
+      placing: { kind: "unmarked", id: messageIdOf({ body, marks, messageId, routingKey }) },
+      closedMs,
+    };
   // A puller places one product after the other, so it can't place the same one twice in a millisecond.
   const id = shortened(`${placedMs}@${host ?? ""}`);
   return { kind: "placed", key, placing: { kind: "placed", id, host, placedMs }, closedMs };
@@ -109,7 +123,12 @@ function pathOf(body: Buffer): string {
 }
 
 /** Agents number their messages. Others' messages without an id are told apart by what they contain. */
-function messageIdOf({ messageId, routingKey, body, marks }: AuditMessage): string {
+function messageIdOf({
+  messageId,
+  routingKey,
+  body,
+  marks,
+}: Pick<AuditMessage, "messageId" | "routingKey" | "body" | "marks">): string {
   if (typeof messageId === "string" && messageId !== "") return shortened(messageId);
   return digest(JSON.stringify([routingKey, marks]), body);
 }

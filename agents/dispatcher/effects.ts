@@ -156,7 +156,10 @@ export class Effects {
   /** A first arrival, with its headers. */
   #publish({ claim, routingKey, delivery, firstAtMs, doubt }: Of<"publish">): void {
     const { body, marks } = delivery;
-    const headers = { ...delivery.headers, ...markHeaders({ doubt: doubt || undefined, closedMs: marks.closedMs }) };
+    const headers = {
+      ...delivery.headers,
+      ...markHeaders({ doubt: doubt || undefined, joined: true, closedMs: marks.closedMs }),
+    };
     this.#send({ claim, routingKey, body, headers, timestampSeconds: secondsOf(firstAtMs) });
   }
 

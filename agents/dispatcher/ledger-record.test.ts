@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import { expect, test } from "vitest";
+import { formatReceipts } from "../lib/receipts.ts";
 import { ClockDifference } from "./clock-difference.ts";
 import { type LedgerMessage, LedgerReader } from "./ledger-record.ts";
 
@@ -21,7 +22,7 @@ const nowMs = 1_700_000_000_500;
 
 function read(routingKey: string, own: Partial<LedgerMessage> = {}) {
   const message = { routingKey, body, marks: {}, messageId: "other-1", timestampSeconds: undefined };
-  return reader.read({ ...message, ...own }, nowMs);
+  return reader.read({ ...message, ...own }, nowMs)[0];
 }
 
 test("a message under the notify topic is a publish, by the sender in its message id, at its timestamp", () => {
@@ -48,7 +49,7 @@ test("a message older than the ledger keeps any was dated by a clock behind ours
       messageId: "other-1",
       timestampSeconds: saidMs / 1000,
     };
-    return doubtful.read({ ...message, ...own }, nowMs);
+    return doubtful.read({ ...message, ...own }, nowMs)[0];
   };
   const fourHoursMs = 4 * 3_600_000;
   // Times within the window, or just beyond it, are accepted.
@@ -107,4 +108,13 @@ test.each([
   ["that should be hexadecimal", "v00.urp.pulled", `${key.slice(1)}g`],
 ])("garbage %s is no record", (_where, routingKey, text) => {
   expect(read(routingKey, { body: Buffer.from(text) })).toBeUndefined();
+});
+
+test("a message with several receipts has a record for each", () => {
+  const receipts = [{ key, timestampSeconds: 1_600_000_000, placedMs: 1 }, { key: "0".repeat(32) }];
+  const message = { routingKey: "v00.urp.pulled", body: formatReceipts(receipts), marks: {} };
+  expect(reader.read(message, nowMs)).toEqual([
+    { kind: "pulled", key, atMs: 1_600_000_000_000 },
+    { kind: "pulled", key: "0".repeat(32) },
+  ]);
 });

@@ -1,6 +1,7 @@
 import { isMessageIdOf, type LedgerSources, topicTail } from "../lib/dispatch-topics.ts";
 import type { Marks } from "../lib/headers.ts";
 import { readV00 } from "../lib/read-v00.ts";
+import { type ReceiptMessage, receiptsIn } from "../lib/receipts.ts";
 import type { ClockDifference } from "./clock-difference.ts";
 import type { LedgerRecord } from "./events.ts";
 
@@ -36,11 +37,18 @@ export class LedgerReader {
     this.#difference = difference;
   }
 
-  read(message: LedgerMessage, nowMs: number): LedgerRecord | undefined {
+  /** A message has one record, or receipts of several products. None: it is not valid. */
+  read(message: LedgerMessage, nowMs: number): readonly LedgerRecord[] {
+    if (message.routingKey === this.#topics.pulledTopic)
+      return receiptsIn(message).flatMap((receipt) => this.#pulled(receipt, nowMs) ?? []);
+    const record = this.#single(message, nowMs);
+    return record ? [record] : [];
+  }
+
+  #single(message: LedgerMessage, nowMs: number): LedgerRecord | undefined {
     const { routingKey, body } = message;
-    const { notifyTopic, twinTopic, alternateTopic, pulledTopic, marker } = this.#topics;
+    const { notifyTopic, twinTopic, alternateTopic, marker } = this.#topics;
     if (topicTail(notifyTopic, routingKey) !== undefined) return this.#published(message, nowMs);
-    if (routingKey === pulledTopic) return this.#pulled(message, nowMs);
     if (routingKey === marker) return { kind: "marker", token: body.toString("latin1") };
     const read = readV00(body);
     if (!read.ok) return undefined;
@@ -66,7 +74,7 @@ export class LedgerReader {
   }
 
   /** A receipt's body is the key only. */
-  #pulled(message: LedgerMessage, nowMs: number): LedgerRecord | undefined {
+  #pulled(message: ReceiptMessage, nowMs: number): LedgerRecord | undefined {
     const { body } = message;
     if (body.length !== keyBytes || !body.every(isHexDigit)) return undefined;
     return { kind: "pulled", key: body.toString("latin1"), ...this.#firstArrival(message, nowMs) };

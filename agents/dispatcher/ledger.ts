@@ -122,14 +122,18 @@ export class Ledger {
   #onDelivery(delivery: Delivery): void {
     const { session, gap, reader, nowMs, onRecord, onUnreadable } = this.#options;
     const atMs = nowMs();
-    const record = reader.read(delivery, atMs);
+    const records = reader.read(delivery, atMs);
+    const [record] = records;
     if (delivery.redelivered) gap.onRedelivery();
     else if (record?.kind === "marker" && isMessageIdOf(session.publisherId, record.token)) gap.onOwnMarker();
     // Under load no marker is needed: each record takes the place of the one before.
     if (this.#markerDueMs > atMs) this.#markerDueMs = this.#keptUntilMs(atMs);
-    if (record) onRecord(record);
-    else onUnreadable(delivery.routingKey);
-    if (this.isPaused) return;
+    if (!record) onUnreadable(delivery.routingKey);
+    for (const one of records) {
+      onRecord(one);
+      // It comes again, with all its records.
+      if (this.isPaused) return;
+    }
     this.#acks.add(delivery);
   }
 }

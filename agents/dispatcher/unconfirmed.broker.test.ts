@@ -54,7 +54,7 @@ describe("a product whose publish only the ledger has", () => {
       return place.pulled.has(key);
     };
     await expect.poll(outAfterOneMore, { ...waitMs, interval: 200 }).toBe(true);
-    expect(place.pulled.get(key)?.deliveries[0]?.marks).toEqual({ doubt: true });
+    expect(place.pulled.get(key)?.deliveries[0]?.marks).toMatchObject({ doubt: true });
     await place.endWell(dispatcher);
     expect(place.repeated).toBe(0);
   });
@@ -68,7 +68,7 @@ describe("a product whose publish only the ledger has", () => {
     // More than the five between two checks of the pull queue: else it was not seen to stay empty.
     const dispatcher = await place.dispatcher("a", { doubtSeconds: 6 });
     await expect.poll(() => place.pulled.has(key), { ...waitMs, interval: 200 }).toBe(true);
-    expect(place.pulled.get(key)?.deliveries[0]?.marks).toEqual({ doubt: true });
+    expect(place.pulled.get(key)?.deliveries[0]?.marks).toMatchObject({ doubt: true });
     expect(await dispatcher.metric('doubts_settled_total{how="again"}')).toBe(1);
     await place.endWell(dispatcher);
   });
@@ -104,7 +104,10 @@ describe("a product that its announcer repeats because a broker may have lost it
     const { key, body } = place.announcement(1, 1);
     await place.announce(body, undefined, again);
     await place.allOut([key]);
-    expect(place.pulled.get(key)?.deliveries[0]).toMatchObject({ headers: { filename: "x" }, marks: { doubt: true } });
+    expect(place.pulled.get(key)?.deliveries[0]).toMatchObject({
+      headers: { filename: "x" },
+      marks: { doubt: true, joined: true },
+    });
     await place.endWell(dispatcher);
   });
 });

@@ -59,9 +59,23 @@ test("no header routes a message elsewhere when it is sent on", () => {
 
 describe("marks", () => {
   test("are read from warren's own headers and removed from them; unknown headers of that kind are dropped", () => {
-    const table = { filename: "p", "x-warren-again": "1", "x-warren-doubt": "1", "x-warren-new": "x", ...asText };
+    const table = {
+      filename: "p",
+      "x-warren-again": "1",
+      "x-warren-doubt": "1",
+      "x-warren-joined": "1",
+      "x-warren-new": "x",
+      ...asText,
+    };
     const marks = {
-      ...({ again: true, doubt: true, alternate: "dead", reason: "404", closedMs: 1_421_777_342_812 } as const),
+      ...({
+        again: true,
+        doubt: true,
+        joined: true,
+        alternate: "dead",
+        reason: "404",
+        closedMs: 1_421_777_342_812,
+      } as const),
       ...({ placedMs: 1_421_777_343_500, before: true, host: "pds-1.cmc.ec.gc.ca" } as const),
     };
     expect(readHeaders(table)).toEqual({ headers: { filename: "p" }, marks, dropped: [] });

@@ -10,6 +10,8 @@ export interface Marks {
   readonly again?: true;
   /** Under the notify topic: may have been published before. */
   readonly doubt?: true;
+  /** Under the notify topic: receipts may be joined in one message, because the dispatcher reads them so. */
+  readonly joined?: true;
   /** Under the twin topic: why the previous announcement could not be pulled. */
   readonly alternate?: string;
   /** Under the alternate topic: why the product could not be pulled. */
@@ -38,6 +40,7 @@ const ownPrefix = "x-warren-";
 const markNames = {
   again: "x-warren-again",
   doubt: "x-warren-doubt",
+  joined: "x-warren-joined",
   alternate: "x-warren-alternate",
   reason: "x-warren-reason",
   placedMs: "x-warren-placed",
@@ -84,6 +87,7 @@ export function readHeaders(
     if (name.startsWith(ownPrefix)) {
       if (name === markNames.again) marks.again = true;
       else if (name === markNames.doubt) marks.doubt = true;
+      else if (name === markNames.joined) marks.joined = true;
       else if (name === markNames.alternate) marks.alternate = reasonText(value);
       else if (name === markNames.reason) marks.reason = reasonText(value);
       else if (name === markNames.before) marks.before = true;
@@ -120,6 +124,7 @@ export function markHeaders(
   const headers: Record<string, string> = {};
   if (marks.again) headers[markNames.again] = "1";
   if (marks.doubt) headers[markNames.doubt] = "1";
+  if (marks.joined) headers[markNames.joined] = "1";
   if (marks.alternate !== undefined) headers[markNames.alternate] = marks.alternate;
   if (marks.reason !== undefined) headers[markNames.reason] = marks.reason;
   if (marks.placedMs !== undefined) headers[markNames.placedMs] = String(marks.placedMs);

@@ -12,12 +12,14 @@ export interface SideNoticesOptions {
   /** Notices kept while the broker accepts none; beyond this the oldest is dropped. */
   readonly waitingMax?: number;
   readonly retryMs?: number;
-  readonly onOutcome: (outcome: NoticeOutcome) => void;
+  readonly onOutcome: (outcome: NoticeOutcome, notice: Notice) => void;
 }
 
 /** It stays the same when it is sent again, so that readers can tell two copies from two notices. */
 export interface Notice extends Omit<PublishOptions, "mandatory"> {
   readonly body: Buffer;
+  /** How much it reports, if not one thing. */
+  readonly count?: number;
 }
 
 /** A quarter of an hour of products at ten a second, in a few megabytes. */
@@ -50,8 +52,9 @@ export class SideNotices {
     this.#waiting.add(notice);
     if (this.#waiting.size > waitingMax) {
       const [oldest] = this.#waiting;
-      if (oldest) this.#waiting.delete(oldest);
-      onOutcome("dropped");
+      if (!oldest) return;
+      this.#waiting.delete(oldest);
+      onOutcome("dropped", oldest);
     }
     this.#sendWaiting();
   }
@@ -72,12 +75,12 @@ export class SideNotices {
 
   #publish(one: Notice): void {
     const { session, exchange, topic, onOutcome } = this.#options;
-    const { body, ...options } = one;
+    const { body, count: _, ...options } = one;
     this.#inFlight += 1;
     // Without a reader there is no queue and no use for notices: not mandatory.
     session.publish(exchange, topic, body, { ...options, mandatory: false }).then((outcome) => {
       this.#inFlight -= 1;
-      onOutcome(outcome);
+      onOutcome(outcome, one);
       if (outcome === "lost" || outcome === "nacked") {
         this.#waiting.add(one);
         // After a pause, not at once: a connection that is closing fails each publish immediately.

@@ -15,7 +15,7 @@ import { openPeers } from "./open-peers.ts";
 import { exportPlaced, openPlaced } from "./open-placed.ts";
 import type { Inquiry } from "./peer-message.ts";
 import { Puller } from "./puller.ts";
-import { receiptNotice } from "./receipt.ts";
+import { Receipts } from "./receipt.ts";
 import { statusOf } from "./status.ts";
 import { openTelemetry } from "./telemetry.ts";
 import { topologyOf } from "./topology.ts";
@@ -32,9 +32,12 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   const notices = openNotices(config, log);
   const host = hostname();
   const alternates = new Alternates({ session: notices, exchange, topics: config, who: `puller@${host}` });
-  const receipts = new SideNotices({
-    ...{ session: notices, exchange, topic: pulledTopic },
-    onOutcome: telemetry.receipt,
+  const receipts = new Receipts({
+    host,
+    notices: new SideNotices({
+      ...{ session: notices, exchange, topic: pulledTopic },
+      onOutcome: (outcome, { count }) => telemetry.receipt(outcome, count),
+    }),
   });
   const puller = new Puller(config, {
     download: (options) => downloader.download(options),
@@ -44,11 +47,13 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     placing: (about, part) => journal.placing(about, part),
     dropped: (part) => journal.dropped(part),
     askOthers: (about, signal) => peers.ask(about, signal),
-    sendReceipt: (receipt) => receipts.send(receiptNotice(receipt, host, Date.now())),
+    sendReceipt: (receipt, { placed, mayJoin }) =>
+      receipts.send(placed ? { ...receipt, placedMs: Date.now() } : receipt, mayJoin),
     now: nowMs,
     events: telemetry,
   });
   puller.recall(before);
+  if (config.receipts) receipts.repeat(before);
   const session = openBrokerSession({ config: config.broker, log, name: "puller", topology: topologyOf(config) });
   const standingOf = (about: Inquiry, answerNow: AbortSignal) => puller.answer(about, answerNow);
   const peers = openPeers({

@@ -1,4 +1,5 @@
 import type { DownloadOptions, FaultCause, Outcome } from "../lib/download.ts";
+import type { Receipt } from "../lib/receipts.ts";
 import type { IncomingFile, LocalFault } from "../lib/receiver-queue.ts";
 import type { Result } from "../lib/result.ts";
 import type { Addressed, Provenance } from "./alternates.ts";
@@ -6,7 +7,6 @@ import type { Order } from "./order.ts";
 import type { SilentOrigin } from "./origins.ts";
 import type { Inquiry } from "./peer-message.ts";
 import type { PeerAnswer } from "./peers.ts";
-import type { Receipt } from "./receipt.ts";
 
 /** One announcement being handled. `signal` aborts when it is no longer ours and the broker redelivers it to another puller. */
 export interface Announced extends Addressed {
@@ -27,8 +27,8 @@ export interface PullerPorts {
   readonly dropped: (part: string) => boolean;
   /** What other pullers have done with a product. Rejects when `signal` aborts. */
   readonly askOthers: (about: Inquiry, signal: AbortSignal) => Promise<PeerAnswer>;
-  /** Not awaited. */
-  readonly sendReceipt: (receipt: Receipt) => void;
+  /** `placed`: just now. Not awaited. */
+  readonly sendReceipt: (receipt: Omit<Receipt, "placedMs">, how: { placed: boolean; mayJoin: boolean }) => void;
   readonly now: () => number;
   readonly events: PullerEvents;
 }

@@ -1,13 +1,13 @@
 import { describe, expect, test, vi } from "vitest";
 import type { DownloadOptions, Outcome } from "../lib/download.ts";
 import type { Marks } from "../lib/headers.ts";
+import type { Receipt } from "../lib/receipts.ts";
 import { LocalFault } from "../lib/receiver-queue.ts";
 import type { Result } from "../lib/result.ts";
 import { configSchema } from "./config.ts";
 import type { Inquiry } from "./peer-message.ts";
 import type { PullerPorts } from "./ports.ts";
 import { Puller } from "./puller.ts";
-import type { Receipt } from "./receipt.ts";
 
 const config = configSchema.parse({
   broker: { hosts: ["localhost"], user: "u", passwordFile: "p" },
@@ -37,7 +37,7 @@ function arrange(
   const placed: string[] = [];
   const asked: string[] = [];
   const notes: string[] = [];
-  const receipts: Receipt[] = [];
+  const receipts: (Receipt & { readonly placed: boolean })[] = [];
   let tries = 0;
   let nowMs = 0;
   const place = vi.fn(async (name: string) => void placed.push(name));
@@ -65,7 +65,7 @@ function arrange(
     placing: async (_, part) => void notes.push(`placing ${part}`),
     dropped: (part) => notes.push(`dropped ${part}`) > 0,
     askOthers: async () => "nothing",
-    sendReceipt: (receipt) => void receipts.push(receipt),
+    sendReceipt: (receipt, how) => void receipts.push({ ...receipt, ...how }),
     now: () => (nowMs += 400),
     events: {
       pulled: (order, bytes, _, from) =>
@@ -429,7 +429,9 @@ describe("a receipt", () => {
   test("is sent once the product is placed, with the time of its first arrival", async () => {
     const { puller, receipts, placed } = arrange([busy, complete]);
     await puller.handle(announced());
-    expect(receipts).toEqual([{ key, timestampSeconds: 1_421_777_342, placed: true, closedMs: undefined }]);
+    expect(receipts).toEqual([
+      { key, timestampSeconds: 1_421_777_342, placed: true, mayJoin: false, closedMs: undefined },
+    ]);
     expect(placed).toEqual(["p"]);
   });
 

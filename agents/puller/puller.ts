@@ -219,7 +219,9 @@ export class Puller {
   #sendReceipt({ order, announced, from }: Pull, placed: boolean): void {
     if (!this.#config.receipts || from.kind === "foreign") return;
     const { key, closedMs } = order;
-    this.#ports.sendReceipt({ key, timestampSeconds: announced.timestampSeconds, placed, closedMs });
+    const { timestampSeconds, marks } = announced;
+    const mayJoin = from.kind === "first" && marks.joined === true;
+    this.#ports.sendReceipt({ key, timestampSeconds, closedMs }, { placed, mayJoin });
   }
 
   #deadLetter(reason: string, from: Provenance): Disposition {

@@ -14,7 +14,7 @@ export interface Counts {
 
 export interface Telemetry extends PullerEvents {
   readonly counts: Counts;
-  receipt(outcome: NoticeOutcome): void;
+  receipt(outcome: NoticeOutcome, count?: number): void;
   /** They did not answer in time. */
   peersSilent(others: readonly string[]): void;
   /** The connection is dropped because messages wait and the broker delivers none. */
@@ -123,8 +123,8 @@ export function openTelemetry(log: Log, metrics: Metrics, silentOrigins: () => r
     starved() {
       starved.inc();
     },
-    receipt(outcome) {
-      receipts.inc({ outcome });
+    receipt(outcome, count = 1) {
+      receipts.inc({ outcome }, count);
     },
     localFault(fault) {
       localFaults.inc({ code: fault.code });

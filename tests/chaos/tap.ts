@@ -8,6 +8,7 @@ import { type BrokerSession, openBrokerSession } from "../../agents/lib/broker-s
 import { codecs } from "../../agents/lib/codecs.ts";
 import { brokerConfig, type QueueType } from "../../agents/lib/config.ts";
 import { pulledTopicDefault } from "../../agents/lib/dispatch-topics.ts";
+import { type ReceiptMessage, receiptsIn } from "../../agents/lib/receipts.ts";
 import type { Delivery } from "../../agents/lib/subscription.ts";
 import { deadLetterExchange, joinTopologies } from "../../agents/lib/topology.ts";
 
@@ -75,8 +76,7 @@ export async function openChaosTap(options: ChaosTapOptions): Promise<ChaosTap> 
       queue: tapQueue,
       prefetch,
       onDelivery(delivery) {
-        const seen = readSeen(delivery, Date.now());
-        if (seen) options.onSeen(seen);
+        for (const seen of readSeen(delivery, Date.now())) options.onSeen(seen);
         delivery.ack();
       },
     });
@@ -131,13 +131,19 @@ function openSession(options: ChaosTapOptions, host: string, passwordFile: strin
   return openBrokerSession({ config, log: silent, name: "warren-chaos-tap", topology });
 }
 
-/** The product event of a message; undefined for other messages. */
-export function readSeen(
-  delivery: Pick<Delivery, "body" | "exchange" | "routingKey" | "headers" | "marks" | "messageId">,
-  atMs: number,
-): Seen | SeenReceipt | undefined {
+type SeenDelivery = Pick<Delivery, "exchange" | "routingKey" | "headers"> & ReceiptMessage;
+
+/** The product events of a message; none for other messages. */
+export function readSeen(delivery: SeenDelivery, atMs: number): readonly (Seen | SeenReceipt)[] {
+  const { routingKey, messageId = "none" } = delivery;
+  if (routingKey === pulledTopicDefault)
+    return receiptsIn(delivery).map(({ body }) => ({ kind: "pulled", key: body.toString(), messageId, atMs }));
+  const seen = readAnnouncement(delivery, atMs);
+  return seen ? [seen] : [];
+}
+
+function readAnnouncement(delivery: SeenDelivery, atMs: number): Seen | undefined {
   const { body, exchange, routingKey, headers, marks, messageId = "none" } = delivery;
-  if (routingKey === pulledTopicDefault) return { kind: "pulled", key: body.toString(), messageId, atMs };
   const parsed = codecs.v00.parse({ body, headers });
   if (!parsed.ok) return undefined;
   const kind = kindOf(exchange, routingKey);
