@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { median } from "../../scripts/lib/statistics.ts";
-import { account, isGood, longestPauseMs, roundAt, takeOverMs } from "./account.ts";
+import { account, isGood, ledgerLost, longestPauseMs, roundAt, takeOverMs } from "./account.ts";
 import { makeCase, roundOf } from "./fixture.ts";
 
 const rounds = [roundOf(1, "broker-killed", 1000), roundOf(2, "partition", 2000)];
@@ -62,6 +62,22 @@ describe("a product", () => {
     ]);
     expect(counted.findings.map(({ record }) => record?.name)).toEqual([1, 2, 3].map((index) => one.at(index).name));
     expect(counted.findings[0]).toMatchObject({ because: "dispatched again as unconfirmed" });
+  });
+
+  it("dispatched again as unconfirmed after it was pulled is made good once a ledger was lost, if no puller placed it again", () => {
+    const { evidence, ...one } = makeCase(2);
+    for (const index of [0, 1]) {
+      one.write(index, 10);
+      one.dispatch(index, `A-${index}`, 11);
+      one.deliver(index, "pds-1", 13);
+      one.receive(index, `P-${index}`, 14);
+      one.dispatch(index, `B-${index}`, 3100, { doubt: true });
+    }
+    one.deliver(1, "pds-2", 3101);
+    const lost = [...rounds, roundOf(3, ledgerLost, 3000)];
+    expect(account(evidence, lost)).toMatchObject({ madeGood: 1, repeated: 1, repeatedDelivered: 1 });
+    expect(account(evidence, rounds)).toMatchObject({ madeGood: 0, repeated: 2 });
+    expect(account(evidence, [...rounds, roundOf(3, ledgerLost, 3200)])).toMatchObject({ madeGood: 0, repeated: 2 });
   });
 
   it("pulled by two hosts for one dispatch is repeated, with the cause", () => {

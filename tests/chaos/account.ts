@@ -78,7 +78,8 @@ export interface Account {
   readonly repeatedDelivered: number;
   /**
    * Publishes that a broker accepted, never confirmed, and lost before the pull queue, and that a second, unconfirmed publish replaced: the
-   * product was pulled afterwards, with only one receipt. A reader of the exchange sees two publishes. Not counted as repeats.
+   * product was pulled afterwards, with only one receipt. Once a ledger was lost, also unconfirmed publishes of what had been pulled before, that
+   * no puller placed again. A reader of the exchange sees two publishes. Not counted as repeats.
    */
   readonly madeGood: number;
   /** Dispatches marked as unconfirmed. Most are the first dispatch of their product; others are made good or repeats. */
@@ -104,6 +105,9 @@ export interface ChaosResult {
   readonly pageWrong?: readonly string[] | undefined;
   readonly seconds: number;
 }
+
+/** Name of the fault after which a dispatcher doesn't know what was dispatched while it was down. */
+export const ledgerLost = "ledger-lost";
 
 /** Counts the evidence. Call it when everything is healed and drained: a product that has not arrived then is lost. */
 export function account(evidence: Evidence, rounds: readonly RoundRecord[]): Account {
@@ -138,9 +142,9 @@ export function account(evidence: Evidence, rounds: readonly RoundRecord[]): Acc
     delivered: attempted.filter(({ delivered }) => delivered.length > 0).length + retired,
     lost: count("lost"),
     repeated: count("repeated"),
-    repeatedAnnounced: sum(announcedAgain) + stragglers.length,
+    repeatedAnnounced: sum((record) => announcedAgain(record, rounds)) + stragglers.length,
     repeatedDelivered: sum(deliveredAgain),
-    madeGood: sum(madeGood),
+    madeGood: sum((record) => madeGood(record, rounds)),
     doubted: doubts.length,
     doubts,
     twinsServed: sum(({ twins }) => twins.length),
@@ -158,7 +162,8 @@ export function account(evidence: Evidence, rounds: readonly RoundRecord[]): Acc
 /** Whether every product arrived once and complete. */
 export const isGood = ({ lost, repeated, wrong }: Account): boolean => lost + repeated + wrong === 0;
 
-const announcedAgain = (record: ProductRecord): number => Math.max(0, record.dispatched.length - 1) - madeGood(record);
+const announcedAgain = (record: ProductRecord, rounds: readonly RoundRecord[]): number =>
+  Math.max(0, record.dispatched.length - 1) - madeGood(record, rounds);
 const deliveredAgain = ({ delivered }: ProductRecord): number => Math.max(0, delivered.length - 1);
 const firstWrittenMs = ({ writtenMs }: ProductRecord): number => Math.min(...writtenMs.values());
 
@@ -169,21 +174,23 @@ function findingsOf(record: ProductRecord, rounds: readonly RoundRecord[]): Find
   };
   const findings: Finding[] = [];
   if (delivered.length === 0) findings.push(found("lost", 1, firstWrittenMs(record), whyLost(record)));
-  const again = Math.max(announcedAgain(record), deliveredAgain(record));
-  if (again > 0) findings.push(found("repeated", again, secondMs(record), whyRepeated(record)));
+  const again = Math.max(announcedAgain(record, rounds), deliveredAgain(record));
+  if (again > 0) findings.push(found("repeated", again, secondMs(record), whyRepeated(record, rounds)));
   for (const { wrong, atMs, pds } of delivered) {
     if (wrong !== undefined) findings.push(found("wrong", 1, atMs, `${wrong} (on ${pds})`));
   }
   return findings;
 }
 
-/** Surplus publishes of a product that the pull queue delivered once, after the last publish. */
-function madeGood({ dispatched, receipts, delivered }: ProductRecord): number {
-  const further = dispatched.toSorted((one, other) => one.atMs - other.atMs).slice(1);
-  const [receipt, ...more] = receipts;
-  const lastMs = further.at(-1)?.atMs;
-  if (receipt === undefined || lastMs === undefined || more.length > 0 || delivered.length !== 1) return 0;
-  return receipt.atMs >= lastMs && further.every(({ doubt }) => doubt) ? further.length : 0;
+/** Surplus publishes of a product that the pull queue delivered once, after the last publish, or that a dispatcher without its ledger didn't know. */
+function madeGood({ dispatched, receipts, delivered }: ProductRecord, rounds: readonly RoundRecord[]): number {
+  const [, ...further] = dispatched.toSorted((one, other) => one.atMs - other.atMs);
+  const [next] = further;
+  if (!next || delivered.length !== 1 || !further.every(({ doubt }) => doubt)) return 0;
+  const lastMs = further.at(-1)?.atMs ?? next.atMs;
+  const isPulledAfterwards = receipts.length === 1 && receipts.every(({ atMs }) => atMs >= lastMs);
+  const isLedgerLost = rounds.some(({ fault, faultMs }) => fault === ledgerLost && faultMs <= next.atMs);
+  return isPulledAfterwards || isLedgerLost ? further.length : 0;
 }
 
 function doubtsOf({ name, key, dispatched }: ProductRecord, rounds: readonly RoundRecord[]): Doubt[] {
@@ -203,9 +210,9 @@ function whyLost({ announced, dispatched, dead }: ProductRecord): string {
   return announced.length > 0 ? "announced but not dispatched" : "written but not announced";
 }
 
-function whyRepeated(record: ProductRecord): string {
+function whyRepeated(record: ProductRecord, rounds: readonly RoundRecord[]): string {
   const { dispatched, delivered } = record;
-  if (announcedAgain(record) > 0)
+  if (announcedAgain(record, rounds) > 0)
     return dispatched.some(({ doubt }) => doubt) ? "dispatched again as unconfirmed" : "dispatched again";
   const hosts = new Set(delivered.map(({ pds }) => pds)).size;
   return hosts > 1

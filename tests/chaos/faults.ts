@@ -8,6 +8,7 @@ import {
   killHost,
   partition,
 } from "../../scripts/lab/index.ts";
+import { ledgerLost } from "./account.ts";
 import type { OnPage } from "./page-judge.ts";
 import type { PlannedRound } from "./plan.ts";
 import type { Scene } from "./scene.ts";
@@ -116,7 +117,7 @@ export const faults: readonly Fault[] = [
     hosts: everyMember,
   }),
   {
-    name: "ledger-lost",
+    name: ledgerLost,
     summary: "kill -9 of the active dispatcher, whose ledger is purged or deleted while it is down",
     expectation: "another dispatcher takes over; what this one doesn't know it dispatches as unconfirmed",
     holdMs: [1000, 3000],
