@@ -241,8 +241,8 @@ async function accepts(request: (client: MqttClient) => Promise<boolean>): Promi
 const subscribes = (to: string) =>
   accepts(async (client) => (await client.subscribeAsync(to, { qos: 1 }))[0]?.qos === 1);
 
-test("everyone reads WIS2's notifications, reads nothing else, and writes nothing", async () => {
-  expect(await subscribes("origin/a/wis2/#")).toBe(true);
+test("everyone reads WIS2's notifications and monitoring events, reads nothing else, and writes nothing", async () => {
+  for (const read of ["origin/a/wis2/#", "monitor/a/wis2/+"]) expect(await subscribes(read), read).toBe(true);
   for (const refused of ["#", "v02/post/#", "+/a/wis2/#", "$share/group/origin/a/wis2/#"])
     expect(await subscribes(refused), refused).toBe(false);
   for (const qos of [1, 2] as const)

@@ -16,6 +16,7 @@ or (max by (agent) (max_over_time(up{${senders}}[${bridge}])) == 0 ${monitorSees
     },
     summary: "{{ $labels.agent }} delivers nothing to the public",
     felt: "Files for the public data server wait on px, or are there and not announced.",
+    outsiders: "No new products are published",
     step: "products-are-delivered",
     look: ["./warren logs -s STACK --agent AGENT --since 600"],
     remedy:
@@ -48,6 +49,7 @@ or (max by (host) (max_over_time(up{${hosts}}[${bridge}])) == 0 ${monitorSees})`
     },
     summary: "The public data server {{ $labels.host }} serves nothing",
     felt: "The public can't fetch any product from it.",
+    outsiders: "Products can't be fetched from a data server",
     step: "apache-runs",
     look: ["./warren logs -s STACK --host HOST --since 600"],
     remedy: "Start apache2, or the host. A unit that does not start has its reason in `systemctl status apache2`.",
