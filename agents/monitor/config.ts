@@ -36,7 +36,7 @@ const mapSchema = z.strictObject({
 });
 export type FlowMap = z.infer<typeof mapSchema>;
 
-const eventsSchema = z.strictObject({
+export const eventsSchema = z.strictObject({
   port: z.int().min(0).max(65_535).describe("on loopback, to which Alertmanager posts; 0 for any free port"),
   exchange: exchangeName.describe("topic exchange to publish on"),
   centre: centreId.describe("our WIS2 centre id: source and subject of each event"),

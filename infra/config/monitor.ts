@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { exchangeName } from "../../agents/lib/config.ts";
-import { centreId } from "../../agents/lib/wis-rules.ts";
+import { eventsSchema as published } from "../../agents/monitor/config.ts";
 import { personSchema } from "./directory.ts";
 import { nameSchema, portSchema } from "./hosts.ts";
 
@@ -28,10 +27,9 @@ const pageSchema = z.strictObject({
 });
 
 /** Alerts that subscribers of a public data server should know of, as WIS2 Monitoring Events on its broker. */
-const eventsSchema = z.strictObject({
+const eventsSchema = published.omit({ port: true }).extend({
   broker: nameSchema,
-  exchange: exchangeName.default("xpublic"),
-  centre: centreId,
+  exchange: published.shape.exchange.default("xpublic"),
 });
 
 /**
