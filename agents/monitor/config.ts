@@ -62,6 +62,11 @@ const configObject = commonConfig.extend({
   requestTimeoutMs: z.int().min(100).max(60_000).default(4000),
   answerBytesMax: z.int().min(10_000).max(64_000_000).default(4_000_000).describe("a larger answer counts as a fault"),
   map: mapSchema,
+  mqttServers: z
+    .array(z.strictObject({ server: name, address: name, port: z.int().min(1).max(65_535), tls: z.boolean() }))
+    .max(16)
+    .default([])
+    .describe("public data servers whose port for MQTT is tried at each scrape, for the metric `mqtt_served`"),
   events: eventsSchema
     .optional()
     .describe("publish alerts for outsiders as WIS2 Monitoring Events; default: publish nothing"),

@@ -9,6 +9,7 @@ import { loadAssets } from "./assets.ts";
 import { type Config, configSchema } from "./config.ts";
 import { Monitor } from "./monitor.ts";
 import { receiveAlerts } from "./monitoring-events.ts";
+import { watchMqtt } from "./mqtt-watch.ts";
 import { servePage } from "./page-server.ts";
 import { PrometheusSource } from "./prometheus.ts";
 import { openTelemetry } from "./telemetry.ts";
@@ -18,6 +19,7 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
   const stopping = new AbortController();
   const source = new PrometheusSource(prometheusUrl, map, { timeoutMs, bytesMax });
   const telemetry = openTelemetry(log, metrics, () => monitor.hub.listenersCount);
+  watchMqtt(metrics, config.mqttServers);
   const monitor = new Monitor(config, source, telemetry);
   const server = await servePage({
     ...{

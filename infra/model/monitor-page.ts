@@ -1,5 +1,6 @@
 import { deadLetterQueue } from "../../agents/lib/topology.ts";
 import type { Config as MonitorPageConfig } from "../../agents/monitor/config.ts";
+import { mqttPortOf } from "../config/brokers.ts";
 import { announcedHosts } from "../config/full-names.ts";
 import { hostsWith } from "../config/hosts.ts";
 import type { StackConfig } from "../config/index.ts";
@@ -20,12 +21,14 @@ export const eventsPort = 9181;
 export function monitorPagePart(context: PartContext): HostPart {
   const loopback = (port: number): string => `http://127.0.0.1:${port}`;
   const { events } = context.config.monitor;
+  const mqtt = mqttServers(context.config);
   const own = {
     page: { port: pagePort },
     prometheusUrl: loopback(prometheusPort),
     alertmanagerUrl: loopback(alertmanagerPort),
     ...(auditorHosts(context.config).includes(context.host) ? { auditorUrl: loopback(metricsPorts.auditor) } : {}),
     map: flowMap(context.stack, context.config),
+    ...(mqtt.length > 0 ? { mqttServers: mqtt } : {}),
     ...(events ? { events: { port: eventsPort, exchange: events.exchange, centre: events.centre } } : {}),
   };
   return agentPart(context, {
@@ -36,6 +39,16 @@ export function monitorPagePart(context: PartContext): HostPart {
     credentials: events ? [agentPasswordAt(context.config, "monitor", events.broker)] : [],
     logLevel: context.config.announcements.logLevel,
     own,
+  });
+}
+
+/** Public data servers that subscribers can connect to over MQTT. */
+function mqttServers({ hosts, ...config }: StackConfig): MonitorPageConfig["mqttServers"] {
+  return publicServers({ hosts, ...config }).flatMap(({ host, config: { broker: name } }) => {
+    const broker = config.brokers[name];
+    if (!broker?.mqtt) return [];
+    const port = mqttPortOf(broker, broker.mqtt);
+    return [{ server: host, address: hosts[host]?.address ?? host, port, tls: broker.tls }];
   });
 }
 

@@ -6,6 +6,8 @@ import path from "node:path";
 import { connect } from "amqplib";
 import mqtt, { type IClientOptions, type IConnackPacket, type MqttClient } from "mqtt";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Metrics } from "../../agents/lib/metrics.ts";
+import { watchMqtt } from "../../agents/monitor/mqtt-watch.ts";
 import { readQueue } from "../../agents/queue-manager/queue-facts.ts";
 import { outsidersSchema } from "../../infra/config/outsiders.ts";
 import { Cleanup } from "../rigs/cleanup.ts";
@@ -253,6 +255,12 @@ test("everyone reads WIS2's notifications and monitoring events, reads nothing e
   const connection = await connect(amqp);
   for (const queue of ["q_anonymous.x", "cmc.x", "x"]) expect(await declareAnswer(connection, queue)).toBe("refused");
   await connection.close();
+});
+
+test("a monitor sees that it is served, with TLS", async () => {
+  const metrics = new Metrics("monitor");
+  watchMqtt(metrics, [{ server: "dd1", address: "127.0.0.1", port: served.ports.tls, tls: true }]);
+  expect(await metrics.text()).toContain('warren_monitor_mqtt_served{server="dd1"} 1');
 });
 
 test("a session is bounded in time, messages and bytes, whatever its client asks for", async () => {
