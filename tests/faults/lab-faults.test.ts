@@ -34,7 +34,7 @@ const notFired: Readonly<Record<string, string>> = {
   Repeats: "no single fault repeats a product",
   AuditorBlind: "the auditor's host is the monitor's, which then sees nothing at all",
   DeliveryDelayed: "the lab's senders have one directory: what stops one file stops all, and pages",
-  MqttUnserved: "stack lab has RabbitMQ 3.10, without MQTT; a test of lab4 disables the plugin",
+  MqttUnserved: "stack lab has RabbitMQ 3.10, without MQTT; mqtt.ts disables the plugin on lab4",
   BridgeCutOff: "no lab has a Global Broker",
   DiskFillsUp: "a broker's disk that is almost full blocks the broker first; other faults fill a tmpfs",
   CertificateExpires: "a lab's certificates are days old",
