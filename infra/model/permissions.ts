@@ -56,8 +56,7 @@ export function anonymousTopics(config: StackConfig, cluster: string): Pick<User
 
 /**
  * An MQTT client has one queue for each quality of service, named after it. The user can subscribe to WIS2's notifications and monitoring events, and
- * publish nothing. Topic
- * filters are compared as binding keys, with a dot for each slash.
+ * publish nothing. Topic filters are compared as binding keys, with a dot for each slash.
  */
 export const mqttRights = (exchange: string) => ({
   permissions: {
