@@ -2,7 +2,7 @@ import { z } from "zod";
 import { allowedHost } from "../lib/allowed-hosts.ts";
 import { brokerConfig, commonConfig, exchangeName, queueName } from "../lib/config.ts";
 import { topicPrefix } from "../lib/dispatch-topics.ts";
-import { wisRules, wisTopicPrefix } from "../lib/wis-rules.ts";
+import { centreId, wisRules, wisTopicPrefix } from "../lib/wis-rules.ts";
 
 /** Formats whose checksums name their method. */
 const plainFormat = z.enum(["v02", "v03", "exp"]);
@@ -87,9 +87,7 @@ const fetching = z.strictObject({
     .describe("attempts after the first; then the notification is dead-lettered"),
   retryDelayMinMs: z.int().min(1).max(60_000).default(500).describe("first pause; doubles, with jitter"),
   retryDelayMaxMs: z.int().min(1).max(600_000).default(10_000),
-  reportBy: z
-    .string()
-    .regex(/^[a-z]+-[a-z0-9-]+$/, "expected a centre id, e.g. ca-eccc-msc")
+  reportBy: centreId
     .optional()
     .describe(
       "our centre id; with it, /metrics has the WMO's metrics of a Global Cache, wmo_wis2_gc_…, for each centre",

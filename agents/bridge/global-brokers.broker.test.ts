@@ -168,6 +168,7 @@ test("a product from the origin and from a cache, with another id, arrives once;
   expect(await agent.metrics()).toContain(
     'wmo_wis2_gc_downloaded_total{centre_id="br-inmet",report_by="ca-eccc-msc-global-cache"} 2\n',
   );
+  expect(await agent.metrics()).toMatch(/warren_bridge_global_broker_connected\{broker="mqtt:\/\/127[^"]+"\} 1/);
   expect(await agent.health()).toMatchObject({ agent: "bridge", ok: true, done: 2 });
   expect(await agent.end()).toEqual([0, null]);
 });

@@ -14,6 +14,7 @@ type WisSource = Extract<Config["from"], { format: "wis" }>;
 export type GlobalBrokersConfig = NonNullable<WisSource["globalBrokers"]>;
 
 export interface GlobalBrokerEvents {
+  connected(broker: string, isConnected: boolean): void;
   /** Our broker has it, and the Global Broker gets its ack. */
   notified(broker: string): void;
   /** It can't be stored and is dropped. */
@@ -66,7 +67,7 @@ export class GlobalBrokers {
   }
 
   #connect({ url, user, passwordFile, caFile }: GlobalBrokersConfig["brokers"][number]): MqttClient {
-    const { config, queue, log } = this.#options;
+    const { config, queue, events, log } = this.#options;
     const client = connect(url, {
       protocolVersion: 5,
       clean: false,
@@ -90,7 +91,9 @@ export class GlobalBrokers {
         if (isStored && client.stream === stream) callback();
       });
     };
+    events.connected(url, false);
     client.on("connect", ({ sessionPresent }) => {
+      events.connected(url, true);
       log.info({ broker: url, sessionPresent }, "connected to the Global Broker");
       client.subscribe([...config.topics], { qos: 1 }, (error) => {
         if (error) log.error({ err: error, broker: url }, "the Global Broker refused the subscription");
@@ -98,6 +101,7 @@ export class GlobalBrokers {
       });
     });
     client.on("close", () => {
+      events.connected(url, false);
       if (!this.#stopping.signal.aborted) log.warn({ broker: url }, "no connection to the Global Broker; trying again");
     });
     client.on("error", (error) => log.warn({ err: error, broker: url }, "the connection to the Global Broker failed"));

@@ -54,6 +54,12 @@ export function openTelemetry(log: Log, metrics: Metrics, reportBy?: string): Te
     "outcome",
   ]);
   const notified = metrics.counter("notified", "notifications taken from Global Brokers, by broker", ["broker"]);
+  const connected = metrics.gauge(
+    "global_broker_connected",
+    "1 while a Global Broker is connected, by broker",
+    undefined,
+    ["broker"],
+  );
   const unfit = metrics.counter("unfit", "notifications of Global Brokers that can't be stored", ["broker"]);
   const repeated = metrics.counter("repeated", "notifications of products that were handed on before");
   const fetched = metrics.counter("fetched", "products placed and verified: fetched, or embedded in the notification", [
@@ -72,6 +78,9 @@ export function openTelemetry(log: Log, metrics: Metrics, reportBy?: string): Te
     passedOver(routingKey) {
       passedOver.inc();
       log.debug({ routingKey }, "skipped: there is nothing to fetch");
+    },
+    connected(broker, isConnected) {
+      connected.set({ broker }, Number(isConnected));
     },
     notified(broker) {
       notified.inc({ broker });

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Announcement, Codec, ReceivedMessage, WireMessage } from "./announcement.ts";
 import {
   announcementUrl,
@@ -10,6 +9,7 @@ import {
   unescapePath,
 } from "./announcement.ts";
 import { bad, good, type Result } from "./result.ts";
+import { nameUuid } from "./uuid.ts";
 import { digestOf, embeddedContent, formatContent } from "./wis-content.ts";
 import type { WisDetails } from "./wis-details.ts";
 import { coreConformance, type Notification, ownRelations, readNotification } from "./wis-notification.ts";
@@ -95,20 +95,13 @@ export const codecWis: Codec = {
 };
 
 /**
- * The id of a product's notification: a UUID of version 5 (RFC 9562, 5.5) of its URL and the content's checksum, or without
+ * The id of a product's notification: a UUID of version 5 of its URL and the content's checksum, or without
  * one, the time of publication. So an announcement has the same id wherever it is translated, and new content gets another one.
  */
 export function notificationId(href: string, { sum, key, pubTimeMs, wis }: Announcement): string {
   const content = sum?.value ?? wis?.integrity?.value ?? key ?? String(pubTimeMs);
-  const name = `${href} ${wis?.relation === "deletion" ? "deletion " : ""}${content}`;
-  const bytes = createHash("sha1").update(urlNamespace).update(name).digest().subarray(0, 16);
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6);
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
-  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  return nameUuid(`${href} ${wis?.relation === "deletion" ? "deletion " : ""}${content}`);
 }
-
-/** RFC 9562, 6.6: the namespace of URLs. */
-const urlNamespace = Buffer.from("6ba7b8119dad11d180b400c04fd430c8", "hex");
 
 function parseHref(href: string): Result<{ baseUrl: string; relPath: string }> {
   if (!protocols.test(href)) return bad(`expected a URL of http, https, ftp or sftp: ${href}`);

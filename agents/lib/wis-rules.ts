@@ -6,6 +6,12 @@ import { routingKeyBytesMax } from "./topics.ts";
 /** WTH 1.3, requirement /req/core/conventions: lower case, words joined by dashes, no dots. */
 const level = "[a-z0-9]+(?:-[a-z0-9]+)*";
 
+/** `COUNTRY-NAME`, as the WMO has registered it. */
+export const centreId = z
+  .string()
+  .regex(new RegExp(`^[a-z]+-${level}$`), "expected a centre id, e.g. ca-eccc-msc")
+  .max(100);
+
 const topicRule = z.strictObject({
   folder: z
     .string()
@@ -32,11 +38,7 @@ const site = z.strictObject({
 
 /** How products of a centre are announced in WIS2. */
 export const wisRules = {
-  centre: z
-    .string()
-    .regex(new RegExp(`^[a-z]+-${level}$`), "expected a centre id, e.g. ca-eccc-msc")
-    .max(100)
-    .describe("centre id that the WMO has registered, the fourth level of each topic"),
+  centre: centreId.describe("centre id that the WMO has registered, the fourth level of each topic"),
   topics: z
     .array(topicRule)
     .min(1)
@@ -53,6 +55,9 @@ export type WisRules = z.infer<typeof rulesObject>;
 
 /** First words of the routing keys of a centre's data; the broker's MQTT plugin makes `/` of each `.`. */
 export const wisTopicPrefix = ({ centre }: Pick<WisRules, "centre">): string => `origin.a.wis2.${centre}`;
+
+/** The routing key of a centre's monitoring events. */
+export const eventTopic = (centre: string): string => `monitor.a.wis2.${centre}`;
 
 /**
  * An announcement with the details from the rules, and its routing key `origin.a.wis2.CENTRE.data.POLICY.TOPIC`. The data id is the topic from

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { commonConfig } from "../lib/config.ts";
+import { brokerConfig, commonConfig, exchangeName } from "../lib/config.ts";
+import { centreId } from "../lib/wis-rules.ts";
 
 const name = z.string().min(1).max(253);
 const url = z.url({ protocol: /^http$/, error: "expected a URL of this host, e.g. http://127.0.0.1:9090" });
@@ -35,8 +36,15 @@ const mapSchema = z.strictObject({
 });
 export type FlowMap = z.infer<typeof mapSchema>;
 
+export const eventsSchema = z.strictObject({
+  port: z.int().min(0).max(65_535).describe("on loopback, to which Alertmanager posts; 0 for any free port"),
+  exchange: exchangeName.describe("topic exchange to publish on"),
+  centre: centreId.describe("our WIS2 centre id: source and subject of each event"),
+});
+
 /** The monitor's config file: the page, what it asks, and what it shows. See `example.json` for an annotated one. */
-export const configSchema = commonConfig.omit({ broker: true }).extend({
+const configObject = commonConfig.extend({
+  broker: brokerConfig.optional().describe("only for `events`"),
   page: z.strictObject({
     address: z.string().min(1).default("127.0.0.1"),
     port: z.int().min(0).max(65_535).describe("0 for any free port"),
@@ -54,5 +62,17 @@ export const configSchema = commonConfig.omit({ broker: true }).extend({
   requestTimeoutMs: z.int().min(100).max(60_000).default(4000),
   answerBytesMax: z.int().min(10_000).max(64_000_000).default(4_000_000).describe("a larger answer counts as a fault"),
   map: mapSchema,
+  mqttServers: z
+    .array(z.strictObject({ server: name, address: name, port: z.int().min(1).max(65_535), tls: z.boolean() }))
+    .max(16)
+    .default([])
+    .describe("public data servers whose port for MQTT is tried at each scrape, for the metric `mqtt_served`"),
+  events: eventsSchema
+    .optional()
+    .describe("publish alerts for outsiders as WIS2 Monitoring Events; default: publish nothing"),
+});
+export const configSchema = configObject.refine(({ events, broker }) => !events || broker, {
+  path: ["broker"],
+  error: "expected the broker on which `events` are published",
 });
 export type Config = z.infer<typeof configSchema>;

@@ -145,5 +145,11 @@ export const brokerSchema = brokerFields.transform((broker) => {
   return { ...broker, outsiders, management: { ...broker.management, port } };
 });
 
+/** The port that MQTT's clients use. */
+export const mqttPortOf = (
+  { tls }: { readonly tls: boolean },
+  { tlsPort, port }: z.infer<typeof mqttSchema>,
+): number => (tls ? tlsPort : port);
+
 export const brokersSchema = z.record(nameSchema, brokerSchema);
 export type BrokerConfig = z.infer<typeof brokerSchema>;

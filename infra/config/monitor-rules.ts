@@ -5,7 +5,7 @@ import { missingSecret } from "./secrets.ts";
 
 /** At most two monitors, which form a pair; a login at the mail server has a password, and one at the live page somebody to check it. */
 export function monitorIssues(config: StackConfig): ConfigIssue[] {
-  const { hosts, monitor, secrets } = config;
+  const { hosts, brokers, monitor, secrets } = config;
   const monitors = hostsWith({ hosts }, "monitor");
   const { mailPassword } = secrets.monitor;
   const user = monitor.receivers.mail?.user;
@@ -20,6 +20,9 @@ export function monitorIssues(config: StackConfig): ConfigIssue[] {
       ? [{ path, message: "expected a `user` under warren:monitor.receivers.mail, whose password it is" }]
       : []),
     ...(monitors.length > 0 ? pageIssues(config) : []),
+    ...(monitor.events && !brokers[monitor.events.broker]
+      ? [{ path: "monitor.events.broker", message: `expected the name of a broker, got ${monitor.events.broker}` }]
+      : []),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { eventsSchema as published } from "../../agents/monitor/config.ts";
 import { personSchema } from "./directory.ts";
-import { portSchema } from "./hosts.ts";
+import { nameSchema, portSchema } from "./hosts.ts";
 
 /** Mail by a server of the site, the smarthost. Its password, if it needs one, is `warren:secrets.monitor.mailPassword`. */
 const mailSchema = z.strictObject({
@@ -25,6 +26,12 @@ const pageSchema = z.strictObject({
   people: z.array(personSchema).min(1).optional(),
 });
 
+/** Alerts that subscribers of a public data server should know of, as WIS2 Monitoring Events on its broker. */
+const eventsSchema = published.omit({ port: true }).extend({
+  broker: nameSchema,
+  exchange: published.shape.exchange.default("xpublic"),
+});
+
 /**
  * Prometheus and Alertmanager on hosts with the role `monitor`; without such a host nothing of it is used. URLs and the password are under
  * `warren:secrets.monitor`, because they may contain tokens.
@@ -38,6 +45,8 @@ export const monitorSchema = z.strictObject({
   retentionGb: z.int().min(1).max(1000).default(8),
   /** Default: the live page is served on loopback only, for `./warren watch`. */
   page: pageSchema.optional(),
+  /** Default: no alert is published. */
+  events: eventsSchema.optional(),
   /** Factor of all times in the alert rules. Tests use 0.1, so that an alert fires within seconds; 1 is for operation. */
   timeScale: z.number().min(0.05).max(1).default(1),
 });

@@ -9,6 +9,7 @@ export const agentRoles = [
   "auditor",
   "bridge",
   "dispatcher",
+  "monitor",
   "puller",
   "receiver",
   "sender",

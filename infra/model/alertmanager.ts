@@ -1,16 +1,20 @@
 import type { StackConfig } from "../config/index.ts";
+import { alerts } from "./alerts/index.ts";
+import { eventsPort } from "./monitor-page.ts";
 
 /** Who gets what; a receiver without notifiers drops it. */
 const people = "people";
 const secondPlace = "second-place";
 const nobody = "nobody";
+const outsiders = "outsiders";
 
 /**
  * Alertmanager's config. A page is sent at once and again every hour; tickets are collected, and sent again once a day; the Watchdog calls the
  * second place every minute, which notifies somebody when the calls stop.
  */
 export function alertmanagerConfig(config: StackConfig): object {
-  const { mail } = config.monitor.receivers;
+  const { receivers, events } = config.monitor;
+  const { mail } = receivers;
   const { mailPassword, webhookUrl, deadManUrl } = config.secrets.monitor;
   const webhook = (url: string, resolved: boolean) => ({ webhook_configs: [{ url, send_resolved: resolved }] });
   return {
@@ -28,6 +32,7 @@ export function alertmanagerConfig(config: StackConfig): object {
     route: {
       receiver: nobody,
       routes: [
+        ...(events ? [eventsRoute] : []),
         {
           ...{ matchers: ['severity="page"'], receiver: people, group_by: ["alertname"] },
           // An alert on a second host joins within a minute.
@@ -54,6 +59,7 @@ export function alertmanagerConfig(config: StackConfig): object {
     ],
     receivers: [
       { name: nobody },
+      ...(events ? [{ name: outsiders, ...webhook(`http://127.0.0.1:${eventsPort}/`, true) }] : []),
       {
         name: people,
         ...(mail ? { email_configs: [{ to: mail.to.join(", "), send_resolved: true }] } : {}),
@@ -63,3 +69,12 @@ export function alertmanagerConfig(config: StackConfig): object {
     ],
   };
 }
+
+/** Each alert for outsiders by itself, at once; its end a minute later at the latest. Then it continues to people. */
+const eventsRoute = {
+  matchers: [
+    `alertname=~"${alerts.flatMap(({ name, outsiders: text }) => (text === undefined ? [] : name)).join("|")}"`,
+  ],
+  ...{ receiver: outsiders, group_by: ["..."], continue: true },
+  ...{ group_wait: "0s", group_interval: "1m", repeat_interval: "24h" },
+};

@@ -1,9 +1,10 @@
 import { deadLetterQueue } from "../../agents/lib/topology.ts";
 import type { Config as MonitorPageConfig } from "../../agents/monitor/config.ts";
+import { mqttPortOf } from "../config/brokers.ts";
 import { announcedHosts } from "../config/full-names.ts";
 import { hostsWith } from "../config/hosts.ts";
 import type { StackConfig } from "../config/index.ts";
-import { agentPart, metricsPorts, serviceAccount } from "./agent-part.ts";
+import { agentPart, agentPasswordAt, brokerHosts, metricsPorts, serviceAccount } from "./agent-part.ts";
 import { auditorHosts } from "./agent-queues.ts";
 import { deliveryPlaces } from "./delivery.ts";
 import { alertmanagerPort, prometheusPort } from "./monitored.ts";
@@ -13,23 +14,41 @@ import { type PublicServer, publicServers } from "./public-servers.ts";
 /** Loopback port of the live page on a monitor. */
 export const pagePort = 9180;
 
+/** Loopback port to which Alertmanager posts alerts for outsiders. */
+export const eventsPort = 9181;
+
 /** A monitor: the live page, from what Prometheus, Alertmanager and the auditor beside it know. */
 export function monitorPagePart(context: PartContext): HostPart {
   const loopback = (port: number): string => `http://127.0.0.1:${port}`;
+  const { events } = context.config.monitor;
+  const mqtt = mqttServers(context.config);
   const own = {
     page: { port: pagePort },
     prometheusUrl: loopback(prometheusPort),
     alertmanagerUrl: loopback(alertmanagerPort),
     ...(auditorHosts(context.config).includes(context.host) ? { auditorUrl: loopback(metricsPorts.auditor) } : {}),
     map: flowMap(context.stack, context.config),
+    ...(mqtt.length > 0 ? { mqttServers: mqtt } : {}),
+    ...(events ? { events: { port: eventsPort, exchange: events.exchange, centre: events.centre } } : {}),
   };
   return agentPart(context, {
     name: "monitor",
     summary: "serves the live page of the flow",
     account: serviceAccount,
-    credentials: [],
+    ...(events ? { broker: { cluster: events.broker, hosts: brokerHosts(context, events.broker) } } : {}),
+    credentials: events ? [agentPasswordAt(context.config, "monitor", events.broker)] : [],
     logLevel: context.config.announcements.logLevel,
     own,
+  });
+}
+
+/** Public data servers that subscribers can connect to over MQTT. */
+function mqttServers({ hosts, ...config }: StackConfig): MonitorPageConfig["mqttServers"] {
+  return publicServers({ hosts, ...config }).flatMap(({ host, config: { broker: name } }) => {
+    const broker = config.brokers[name];
+    if (!broker?.mqtt) return [];
+    const port = mqttPortOf(broker, broker.mqtt);
+    return [{ server: host, address: hosts[host]?.address ?? host, port, tls: broker.tls }];
   });
 }
 

@@ -7,11 +7,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { type AlertReceiver, receiveAlerts } from "../../agents/monitor/monitoring-events.ts";
 import { freePort } from "../../scripts/traffic/free-port.ts";
 import { type ProgramBinary, prometheusTools } from "../../tests/rigs/unpacked-program.ts";
 import { parseStackConfig } from "../config/index.ts";
 import { issueCertificate, makeAuthority } from "../resources/certificate-authority.ts";
 import { contentOf, hostOf, stackValues } from "./fixture.ts";
+import { eventsPort } from "./monitor-page.ts";
 import { alertmanagerPort, exporterPort, nodeExporterPort, prometheusPort } from "./monitored.ts";
 import { caFile, exporterCertificateFile } from "./tls.ts";
 
@@ -28,6 +30,10 @@ const stub = createServer((asked, answer) => {
   answer.end("# TYPE warren_test gauge\nwarren_test 1\n# EOF\n");
 });
 
+/** Events of alerts for outsiders. The first is not confirmed. */
+const events: { readonly id: string; readonly data: { readonly content: { readonly title: string } } }[] = [];
+let receiver: AlertReceiver;
+
 let folder: string;
 let tools: Awaited<ReturnType<typeof prometheusTools>>;
 let ports: Readonly<Record<"prometheus" | "alertmanager" | "node" | "proxy" | "stub", number>>;
@@ -43,13 +49,23 @@ beforeAll(async () => {
   stub.listen(0, "127.0.0.1");
   await once(stub, "listening");
   const { port } = stub.address() as AddressInfo;
+  receiver = await receiveAlerts({
+    ...{ port: 0, centre: "ca-eccc-msc", nowMs: Date.now },
+    async publish(event) {
+      events.push(JSON.parse(event.toString()));
+      return events.length > 1;
+    },
+  });
   ports = {
     ...{ prometheus: await freePort(), alertmanager: await freePort(), node: await freePort() },
     ...{ proxy: await freePort(), stub: port },
   };
   const values = stackValues("lab");
   const monitor = { deadManUrl: `http://127.0.0.1:${port}/second-place` };
-  model = hostOf(host, parseStackConfig({ ...values, secrets: { ...(values.secrets as object), monitor } }, "lab"));
+  const secrets = { ...(values.secrets as object), monitor };
+  const where = { broker: "wxo-b1", centre: "ca-eccc-msc" };
+  const given = { ...values, secrets, monitor: { ...(values.monitor as object), events: where } };
+  model = hostOf(host, parseStackConfig(given, "lab"));
   const ca = await makeAuthority("lab", 1);
   const own = await issueCertificate({ host, names: [host, "127.0.0.1"], client: true }, ca, 1);
   const broker = await issueCertificate({ host: "bunny1", names: ["bunny1", "127.0.0.1"] }, ca, 1);
@@ -74,6 +90,7 @@ afterAll(async () => {
   }
   stub.closeAllConnections();
   stub.close();
+  receiver.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -86,6 +103,7 @@ function localised(text: string): string {
     .replaceAll(/\/etc\/(prometheus|warren)\//g, (path) => `${local(path)}/`)
     .replaceAll(`127.0.0.1:${prometheusPort}`, `127.0.0.1:${ports.prometheus}`)
     .replaceAll(`127.0.0.1:${alertmanagerPort}`, `127.0.0.1:${ports.alertmanager}`)
+    .replaceAll(`127.0.0.1:${eventsPort}`, `127.0.0.1:${receiver.port}`)
     .replaceAll(`127.0.0.1:${nodeExporterPort}`, `127.0.0.1:${ports.node}`)
     .replaceAll(`"port": ${prometheusPort}`, `"port": ${ports.prometheus}`)
     .replaceAll(`"port": ${alertmanagerPort}`, `"port": ${ports.alertmanager}`)
@@ -193,6 +211,20 @@ it("passes the Watchdog to Alertmanager, which calls the second place", async ()
     );
   await expect.poll(names).toContain("Watchdog");
   await expect.poll(() => calls).toBeGreaterThan(0);
+});
+
+it("passes an alert for outsiders on as an event, again until the broker has it, and no other alert", async () => {
+  const alerts = ["PublicStopped", "UnitDown"].map((alertname) => ({
+    labels: { alertname, severity: "page" },
+    annotations: { outsiders: alertname },
+  }));
+  await expect.poll(() => ask(ports.alertmanager, "/api/v2/status")).toBeDefined();
+  await fetch(`http://127.0.0.1:${ports.alertmanager}/api/v2/alerts`, {
+    ...{ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(alerts) },
+  });
+  await expect.poll(() => events.length).toBe(2);
+  expect(new Set(events.map(({ id }) => id)).size).toBe(1);
+  expect(events[0]?.data.content.title).toBe("PublicStopped");
 });
 
 it.each(["/etc/prometheus/warren.yml", "/etc/prometheus/warren-rules.yml", "/etc/prometheus/warren-alertmanager.yml"])(

@@ -55,8 +55,8 @@ export function anonymousTopics(config: StackConfig, cluster: string): Pick<User
 }
 
 /**
- * An MQTT client has one queue for each quality of service, named after it. The user can subscribe to WIS2's notifications and publish nothing. Topic
- * filters are compared as binding keys, with a dot for each slash.
+ * An MQTT client has one queue for each quality of service, named after it. The user can subscribe to WIS2's notifications and monitoring events, and
+ * publish nothing. Topic filters are compared as binding keys, with a dot for each slash.
  */
 export const mqttRights = (exchange: string) => ({
   permissions: {
@@ -64,7 +64,7 @@ export const mqttRights = (exchange: string) => ({
     write: mqttQueues,
     read: `^(${literally(exchange)}|mqtt-subscription-.*qos[01])$`,
   },
-  topicPermissions: [{ exchange, write: "^$", read: "^origin\\.a\\.wis2\\." }],
+  topicPermissions: [{ exchange, write: "^$", read: "^(origin|monitor)\\.a\\.wis2\\." }],
 });
 
 const mqttQueues = "^mqtt-subscription-.*qos[01]$";

@@ -16,11 +16,13 @@ import type { ClusterModel } from "./types.ts";
 
 // Logs in as each role's user to a real broker with all objects of stack lab. What the role's agents do is allowed; everything else is refused.
 
-/** Stack lab, whose radar path has the old permissions, with users of the roles everywhere. */
+/** Stack lab, whose radar path has the old permissions, with users of the roles everywhere, and monitoring events. */
 function configWithRoles(): StackConfig {
   const values = stackValues("lab");
   const brokers = values.brokers as Record<string, object>;
-  return parseStackConfig({ ...values, brokers: { ...brokers, bunny: { ...brokers.bunny, roles: true } } }, "lab");
+  const monitor = { ...(values.monitor as object), events: { broker: "wxo-b1", centre: "ca-eccc-msc" } };
+  const bunny = { ...brokers.bunny, roles: true };
+  return parseStackConfig({ ...values, monitor, brokers: { ...brokers, bunny } }, "lab");
 }
 
 const config = configWithRoles();
@@ -100,7 +102,7 @@ async function isPermitted(connection: ChannelModel, operation: (channel: Channe
 const topics = [
   ...["v00.urp.input.a.b", "v00.urp.announced", "v00.urp.notify.a.b", "v00.urp.twin.a.b", "v00.urp.alternate.a.b"],
   ...["v00.urp.pulled", "v00.urp.peers", "v00.urp.marker.bunny1", "v00.urp.inputs", "exp.dd.notify.a", "v02.post.a"],
-  ...["v03.post.a", "v03.a", "v00.dd.notify.a", "something.else", ""],
+  ...["v03.post.a", "v03.a", "v00.dd.notify.a", "monitor.a.wis2.ca-eccc-msc", "something.else", ""],
 ];
 
 /** Whether the table says that a role publishes under a topic. */
@@ -194,9 +196,10 @@ describe("an agent with the config and the user that stack lab gives it", () => 
     ["bridge", "wxo-b1", "bridge-sr3-posts"],
     ["watcher", "wxo-b1", "watcher"],
     ["sender", "px-1", "dd-notify"],
+    ["monitor", "px-1", "monitor"],
   ];
   it.each(rows)("%s connects, and declares what is missing", { timeout: 120_000 }, async (role, host, name) => {
-    const isPublic = ["receiver", "bridge", "watcher", "sender"].includes(role);
+    const isPublic = ["receiver", "bridge", "watcher", "sender", "monitor"].includes(role);
     const cluster = clusterOf(isPublic ? "wxo-b1" : "bunny");
     await create(cluster);
     if (role === "puller" || role === "auditor") await declareAll(cluster);

@@ -8,13 +8,14 @@ import {
   peersTopicDefault,
 } from "../../agents/lib/dispatch-topics.ts";
 import { deadLetterExchange, deadLetterQueue } from "../../agents/lib/topology.ts";
-import { wisTopicPrefix } from "../../agents/lib/wis-rules.ts";
+import { eventTopic, wisTopicPrefix } from "../../agents/lib/wis-rules.ts";
 import { hostsWith } from "../config/hosts.ts";
 import type { StackConfig } from "../config/index.ts";
 import { type AgentRole, agentRoles, hasRoles, roleLogin } from "../config/roles.ts";
 import { auditorHosts, auditTopics, hasPullers, messageQueueOf, sharedTopics } from "./agent-queues.ts";
 import { topicPrefixesOf } from "./announced.ts";
 import { dispatcherHosts, dispatchingClusters } from "./dispatchers.ts";
+import { monitorHosts } from "./monitored-hosts.ts";
 import { literally } from "./permissions.ts";
 import { publicServers } from "./public-servers.ts";
 import type { TopicPermissionModel, UserModel } from "./types.ts";
@@ -113,6 +114,12 @@ const needs: Readonly<Record<AgentRole, (config: StackConfig, cluster: string) =
       ],
     };
     return withShared(config, cluster, own);
+  },
+  monitor(config, cluster) {
+    const { events } = config.monitor;
+    if (events?.broker !== cluster || monitorHosts(config).length === 0) return undefined;
+    const { exchange, centre } = events;
+    return { ...none, declares: [exchange], publishes: [{ exchange, topics: [eventTopic(centre)] }] };
   },
   receiver(config, cluster) {
     const all = Object.entries(config.receivers).filter(([, { broker }]) => broker === cluster);

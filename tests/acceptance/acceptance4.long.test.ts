@@ -4,6 +4,7 @@ import { hostileClient } from "./hostile-client.ts";
 import { ldap } from "./ldap.ts";
 import { memberIsReplaced } from "./member-replace.ts";
 import { membership } from "./membership.ts";
+import { servedOverMqtt } from "./mqtt.ts";
 import { oneLab } from "./one-lab.ts";
 import { packagesUpgraded } from "./package-upgrade.ts";
 import { provisioning } from "./provisioning.ts";
@@ -18,6 +19,7 @@ oneLab();
 
 provisioning({ upAgain: true });
 publicRoad();
+servedOverMqtt();
 ldap({ all: true });
 closed();
 hostileClient();

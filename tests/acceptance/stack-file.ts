@@ -24,6 +24,7 @@ export async function withChangedStack<T>(edit: (stack: Document) => void, work:
 export function removePublicRoad(stack: Document): void {
   const paths = [
     ["warren:datamart"],
+    ["warren:monitor", "events"],
     ["warren:receivers"],
     ["warren:bridges"],
     ["warren:brokers", "wxo-b1"],

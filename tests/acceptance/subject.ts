@@ -81,10 +81,11 @@ export async function warren(
   args: readonly string[],
   env: Record<string, string> = {},
   timeoutMs = 290_000,
+  cwd = checkoutDirectory,
 ): Promise<WarrenResult> {
   const began = performance.now();
   const result = await execa("./warren", [...args], {
-    cwd: checkoutDirectory,
+    cwd,
     all: true,
     reject: false,
     stdin: "ignore",

@@ -34,6 +34,8 @@ const notFired: Readonly<Record<string, string>> = {
   Repeats: "no single fault repeats a product",
   AuditorBlind: "the auditor's host is the monitor's, which then sees nothing at all",
   DeliveryDelayed: "the lab's senders have one directory: what stops one file stops all, and pages",
+  MqttUnserved: "stack lab has RabbitMQ 3.10, without MQTT; mqtt.ts disables the plugin on lab4",
+  BridgeCutOff: "no lab has a Global Broker",
   DiskFillsUp: "a broker's disk that is almost full blocks the broker first; other faults fill a tmpfs",
   CertificateExpires: "a lab's certificates are days old",
   ClockOff: "hosts share the machine's clock",

@@ -42,9 +42,13 @@ function stackWith(at: LocalBrokerPorts, mqtt: MqttBroker["ports"], outsiders: o
   return parseStackConfig(values, "the stack");
 }
 
+/** Addresses of this machine for which its certificate is valid. */
+export const mqttAddresses = ["127.0.0.1", "127.0.0.2"] as const;
+
 /** Starts RabbitMQ 4.0. @param folder of the test; the broker has its own. @param outsiders limits other than the defaults */
 export async function startMqttBroker(folder: string, outsiders = {}): Promise<MqttBroker> {
-  const certificate = await makeCertificate(folder, "own", ["IP:127.0.0.1"]);
+  const names = mqttAddresses.map((address) => `IP:${address}`);
+  const certificate = await makeCertificate(folder, "own", names);
   const both = [certificate.certificateFile, certificate.keyFile].map((file) => readFileSync(file));
   writeFileSync(path.join(folder, "server.pem"), Buffer.concat(both));
   const ports = { tls: await freePort(), plain: await freePort(), web: await freePort() };

@@ -1,26 +1,35 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { connect as connectTo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { pipeline } from "node:stream";
 import { connect } from "amqplib";
 import mqtt, { type IClientOptions, type IConnackPacket, type MqttClient } from "mqtt";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Metrics } from "../../agents/lib/metrics.ts";
+import { watchMqtt } from "../../agents/monitor/mqtt-watch.ts";
 import { readQueue } from "../../agents/queue-manager/queue-facts.ts";
 import { outsidersSchema } from "../../infra/config/outsiders.ts";
+import { shellLines, textOf } from "../docs/pages.ts";
 import { Cleanup } from "../rigs/cleanup.ts";
 import { declareAnswer } from "../rigs/declare-answer.ts";
 import { type ProductServer, serveProducts } from "../rigs/product-server.ts";
 import { TestedAgent } from "../rigs/tested-agent.ts";
 import { findProgram, mosquittoSub } from "../rigs/unpacked-program.ts";
 import { installPython } from "./installation.ts";
-import { type MqttBroker, startMqttBroker } from "./mqtt-broker.ts";
+import { type MqttBroker, mqttAddresses, startMqttBroker } from "./mqtt-broker.ts";
 import { fileNames } from "./names.ts";
 import { filesBelow, withOtherContent } from "./stage.ts";
 
-// WIS2's clients of today as they come from their registries, at RabbitMQ 4.0 as the model configures it. Not shown here: a cluster, and sr3,
+// WIS2's clients of today as they come from their registries, by the commands of docs/subscribe.md, at RabbitMQ 4.0 as the model configures it. Not shown here: a cluster, and sr3,
 // whose 3.3.1 subscribes with MQTT's shared subscriptions only, which RabbitMQ has not.
 
+const page = "docs/subscribe.md";
+/** Where the broker has the port that the page shows; pywis-pubsub uses TLS on no other. */
+const [, shownAddress] = mqttAddresses;
+const shownPort = 8883;
 const filter = "origin/a/wis2/ca-eccc-msc/#";
 const topic = "origin/a/wis2/ca-eccc-msc/data/core/weather/surface-based-observations/weather-radar";
 const sessionSeconds = 3600;
@@ -36,6 +45,9 @@ beforeAll(async () => {
   cleanup.add(() => rmSync(folder, { recursive: true }));
   served = await startMqttBroker(folder);
   cleanup.add(() => served.broker.stop());
+  const door = createServer((near) => pipeline(near, connectTo(served.ports.tls, "127.0.0.1"), near, () => {}));
+  await once(door.listen(shownPort, shownAddress), "listening");
+  cleanup.add(() => door.close());
   mkdirSync(path.join(folder, "tree/radar"), { recursive: true });
   server = await serveProducts(path.join(folder, "tree"));
   cleanup.add(() => server.close());
@@ -93,16 +105,26 @@ function javascriptClient(clientId: string, url: string): Client {
   return own;
 }
 
+/** A text of docs/subscribe.md for this broker. */
+const here = (text: string) => text.replaceAll("BROKER", shownAddress);
+
+/** Runs a command of docs/subscribe.md with more words, in the test's folder. @param beginning of the command */
+function shown(beginning: string, more: string, programs: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+  const lines = shellLines(page).filter((line) => line.startsWith(beginning));
+  expect(lines, beginning).toHaveLength(1);
+  return spawn("sh", ["-c", `exec ${here(lines[0] ?? "")}${more}`], {
+    ...{ cwd: folder, stdio: ["ignore", "pipe", "pipe"] },
+    env: { ...process.env, ...env, PATH: [...programs, process.env.PATH].join(":") },
+  });
+}
+
 function mosquitto(): Client {
   let child: ChildProcess;
   const own = {
     ...{ ids: [] as string[], paths: [] as string[] },
     async start() {
       const { command, env } = await findProgram(mosquittoSub);
-      const at = ["-h", "127.0.0.1", "-p", `${served.ports.tls}`, "--cafile", served.caFile];
-      const session = ["-V", "5", "-c", "-i", "mosquitto", "-x", `${sessionSeconds}`, "-q", "1", "-F", "%p"];
-      const words = [...at, "-u", login.username, "-P", login.password, ...session, "-t", filter];
-      child = spawn(command, words, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+      child = shown("mosquitto_sub ", ` --cafile ${served.caFile}`, [path.dirname(command)], env);
       let rest = "";
       child.stdout?.setEncoding("utf8").on("data", (text: string) => {
         const lines = (rest + text).split("\n");
@@ -121,7 +143,7 @@ function mosquitto(): Client {
 /** pywis-pubsub without a session, which it can't have: it validates, fetches and verifies each product. */
 class Pywis {
   log = "";
-  readonly folder = path.join(folder, "pywis-products");
+  readonly folder = path.join(folder, "radar");
   #child: ChildProcess | undefined;
 
   async start(): Promise<void> {
@@ -131,17 +153,15 @@ class Pywis {
     mkdirSync(schemas, { recursive: true });
     const schema = path.join(import.meta.dirname, "../../docs/subscribe/wis2-notification-message.json");
     copyFileSync(schema, path.join(schemas, "wis2-notification-message-bundled.json"));
-    const config = path.join(folder, "pywis.yml");
-    const lines = [
-      `broker: mqtt://${login.username}:${login.password}@127.0.0.1:${served.ports.plain}`,
-      ...["qos: 1", "validate_message: true", "verify_data: true", "subscribe_topics:", `  - ${filter}`],
-      ...["storage:", "  type: fs", "  options:", `    basedir: ${this.folder}`],
-    ];
-    writeFileSync(config, `${lines.join("\n")}\n`);
-    const program = "from pywis_pubsub import cli; cli()";
-    const words = ["subscribe", "--config", config, "--download", "--verbosity", "DEBUG"];
-    const env = { PATH: process.env.PATH, HOME: home, PYTHONPATH: modules, LC_ALL: "C.UTF-8" };
-    this.#child = spawn(python, ["-S", "-c", program, ...words], { env, stdio: ["ignore", "pipe", "pipe"] });
+    const config = /^```yaml\n(broker: [\s\S]*?)^```$/m.exec(textOf(page))?.[1] ?? "";
+    writeFileSync(path.join(folder, "wis2.yml"), here(config));
+    const program = `#!/bin/sh\nexec ${python} -S -c "from pywis_pubsub import cli; cli()" "$@"\n`;
+    writeFileSync(path.join(folder, "pywis-pubsub"), program, { mode: 0o755 });
+    const env = { HOME: home, PYTHONPATH: modules, LC_ALL: "C.UTF-8", SSL_CERT_FILE: served.caFile };
+    // The schema would come from the WMO's web server; it is there already.
+    const [status] = await once(shown("pywis-pubsub schema", " --help", [folder], env), "close");
+    expect(status).toBe(0);
+    this.#child = shown("pywis-pubsub subscribe", " --verbosity DEBUG", [folder], env);
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream?.setEncoding("utf8").on("data", (text: string) => {
         this.log += text;
@@ -241,8 +261,8 @@ async function accepts(request: (client: MqttClient) => Promise<boolean>): Promi
 const subscribes = (to: string) =>
   accepts(async (client) => (await client.subscribeAsync(to, { qos: 1 }))[0]?.qos === 1);
 
-test("everyone reads WIS2's notifications, reads nothing else, and writes nothing", async () => {
-  expect(await subscribes("origin/a/wis2/#")).toBe(true);
+test("everyone reads WIS2's notifications and monitoring events, reads nothing else, and writes nothing", async () => {
+  for (const read of ["origin/a/wis2/#", "monitor/a/wis2/+"]) expect(await subscribes(read), read).toBe(true);
   for (const refused of ["#", "v02/post/#", "+/a/wis2/#", "$share/group/origin/a/wis2/#"])
     expect(await subscribes(refused), refused).toBe(false);
   for (const qos of [1, 2] as const)
@@ -253,6 +273,12 @@ test("everyone reads WIS2's notifications, reads nothing else, and writes nothin
   const connection = await connect(amqp);
   for (const queue of ["q_anonymous.x", "cmc.x", "x"]) expect(await declareAnswer(connection, queue)).toBe("refused");
   await connection.close();
+});
+
+test("a monitor sees that it is served, with TLS", async () => {
+  const metrics = new Metrics("monitor");
+  watchMqtt(metrics, [{ server: "dd1", address: "127.0.0.1", port: served.ports.tls, tls: true }]);
+  expect(await metrics.text()).toContain('warren_monitor_mqtt_served{server="dd1"} 1');
 });
 
 test("a session is bounded in time, messages and bytes, whatever its client asks for", async () => {

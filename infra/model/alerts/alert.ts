@@ -19,6 +19,8 @@ export interface Alert {
   readonly summary: string;
   /** What users notice: the annotation `description`. */
   readonly felt: string;
+  /** What subscribers outside should know, in one sentence without names of hosts; default: nothing. */
+  readonly outsiders?: string;
   /** Id of the step of `./warren verify` to read first; "" if verify does not see it. */
   readonly step: string;
   /** Commands that show the cause, besides `./warren verify`. */

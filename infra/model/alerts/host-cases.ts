@@ -6,6 +6,10 @@ const sender = (metric: string, name = "delivery-ftp") =>
 const senderUp = 'up{job="agent",host="px-1",agent="delivery-ftp",instance="px-1/delivery-ftp"}';
 const unit = (host: string, name: string) =>
   `node_systemd_unit_state{job="node",host="${host}",name="${name}.service",state="active"}`;
+const mqtt = 'warren_monitor_mqtt_served{job="agent",host="px-1",agent="monitor",server="wxo-b1"}';
+const brokerUp = 'up{job="rabbitmq",cluster="wxo-b1",host="wxo-b1",instance="wxo-b1"}';
+const globalBroker = (name: string) =>
+  `warren_bridge_global_broker_connected{job="agent",host="wxo-b1",agent="bridge-in",broker="mqtts://${name}"}`;
 const nodeUp = (host: string) => `up{job="node",host="${host}",instance="${host}"}`;
 const disk = (metric: string) =>
   `node_filesystem_${metric}_bytes{job="node",host="urp-1",mountpoint="/",fstype="ext4"}`;
@@ -72,6 +76,30 @@ export const hostCases: readonly AlertCase[] = [
     on: "apache restarts",
     series: { [unit("wxo-b1", "apache2")]: `${flat(1, 300)} ${flat(0, 15)} ${flat(1, 300)}` },
     firing: { 310: 0, 360: 0 },
+  },
+  {
+    alert: "MqttUnserved",
+    on: "the broker's MQTT plugin is disabled",
+    series: { [mqtt]: `${flat(1, 300)} ${flat(0, 300)}`, [brokerUp]: flat(1, 600) },
+    firing: { 355: 0, 360: 1 },
+  },
+  {
+    alert: "MqttUnserved",
+    on: "the broker is down, which pages otherwise",
+    series: { [mqtt]: `${flat(1, 300)} ${flat(0, 300)}`, [brokerUp]: `${flat(1, 295)} ${flat(0, 305)}` },
+    firing: { 360: 0, 590: 0 },
+  },
+  {
+    alert: "BridgeCutOff",
+    on: "no Global Broker of two is connected",
+    series: { [globalBroker("one")]: flat(0, 900), [globalBroker("two")]: `${flat(1, 300)} ${flat(0, 600)}` },
+    firing: { 595: 0, 600: 1 },
+  },
+  {
+    alert: "BridgeCutOff",
+    on: "one of two is connected",
+    series: { [globalBroker("one")]: flat(0, 900), [globalBroker("two")]: flat(1, 900) },
+    firing: { 600: 0, 895: 0 },
   },
   {
     alert: "TargetDown",

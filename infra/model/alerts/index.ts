@@ -38,14 +38,17 @@ export function alertRules(config: StackConfig): string {
 function ruleOf(alert: Alert, scope: AlertScope) {
   const expr = alert.expression(scope);
   if (expr === undefined) return [];
-  const { name, severity, forSeconds, summary, felt, step } = alert;
+  const { name, severity, forSeconds, summary, felt, outsiders, step } = alert;
   return [
     {
       alert: name,
       expr,
       for: scope.hold(forSeconds),
       labels: { severity },
-      annotations: { summary, description: felt, runbook: `${runbookPage}#${name.toLowerCase()}`, step },
+      annotations: {
+        ...{ summary, description: felt, runbook: `${runbookPage}#${name.toLowerCase()}`, step },
+        ...(outsiders === undefined ? {} : { outsiders }),
+      },
     },
   ];
 }

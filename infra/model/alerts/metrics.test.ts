@@ -4,12 +4,14 @@ import { expect, it } from "vitest";
 import { openTelemetry as announcer } from "../../../agents/announcer/telemetry.ts";
 import { emptyMemory } from "../../../agents/auditor/store-schema.ts";
 import { openTelemetry as auditor } from "../../../agents/auditor/telemetry.ts";
+import { openTelemetry as bridge } from "../../../agents/bridge/telemetry.ts";
 import { Sources } from "../../../agents/dispatcher/sources.ts";
 import type { DispatcherView } from "../../../agents/dispatcher/status.ts";
 import { Telemetry as Dispatcher } from "../../../agents/dispatcher/telemetry.ts";
 import { publicBoundsSeconds } from "../../../agents/lib/audit-history.ts";
 import { createLog } from "../../../agents/lib/log.ts";
 import { Metrics } from "../../../agents/lib/metrics.ts";
+import { watchMqtt } from "../../../agents/monitor/mqtt-watch.ts";
 import { openTelemetry as puller } from "../../../agents/puller/telemetry.ts";
 import { openTelemetry as sender } from "../../../agents/sender/telemetry.ts";
 import { openTelemetry as watcher } from "../../../agents/watcher/telemetry.ts";
@@ -31,8 +33,12 @@ const none = () => 0;
 
 /** Names that the agents give, with the endings of OpenMetrics. */
 async function agentsNames(): Promise<Set<string>> {
-  const all = ["announcer", "watcher", "puller", "sender", "dispatcher", "auditor"].map((name) => new Metrics(name));
-  const [announcers, watchers, pullers, senders, dispatchers, auditors] = all as [
+  const all = ["announcer", "watcher", "puller", "sender", "dispatcher", "auditor", "bridge", "monitor"].map(
+    (name) => new Metrics(name),
+  );
+  const [announcers, watchers, pullers, senders, dispatchers, auditors, bridges, monitors] = all as [
+    Metrics,
+    Metrics,
     Metrics,
     Metrics,
     Metrics,
@@ -48,6 +54,8 @@ async function agentsNames(): Promise<Set<string>> {
   new Dispatcher(dispatchers, new Sources(1000), () => view, none);
   const audit = { memory: emptyMemory, oldestWaitingMs: undefined, products: 0, storeBytes: 0, knows: true };
   auditor(auditors, () => audit, none);
+  bridge(log, bridges);
+  watchMqtt(monitors, [{ server: "wxo-b1", address: "127.0.0.1", port: 1, tls: false }]);
   // `runAgent` adds it to every agent.
   for (const metrics of all) metrics.gauge("healthy", "healthy");
   const text = (await Promise.all(all.map((metrics) => metrics.text()))).join("\n");
@@ -108,7 +116,7 @@ it("every metric in an expression is one that its program gives, in each version
 it("metrics that a pattern names exist: each agent's `healthy`", async () => {
   const pattern = /__name__=~"([^"]+)"/.exec(alertRules(fixtureConfig("lab")).replaceAll('\\"', '"'))?.[1] ?? "";
   const found = [...(await agentsNames())].filter((name) => new RegExp(`^(?:${pattern})$`).test(name));
-  expect(found).toHaveLength(6);
+  expect(found).toHaveLength(8);
 });
 
 it("latency counts in buckets that the histograms have", async () => {

@@ -81,7 +81,14 @@ describe("the rules of a stack", () => {
     const { datamart: _, ...config } = fixtureConfig("lab");
     const without = namesOf({ ...config, datamarts: {}, virtualIps: {} });
     const missing = alerts.map(({ name }) => name).filter((name) => !without.includes(name));
-    expect(missing).toEqual(["VirtualIp", "VirtualIpAway", "PublicStopped", "DeliveryDelayed", "PublicUnserved"]);
+    expect(missing).toEqual([
+      "VirtualIp",
+      "VirtualIpAway",
+      "PublicStopped",
+      "DeliveryDelayed",
+      "PublicUnserved",
+      "MqttUnserved",
+    ]);
   });
 
   it("grade by redundancy: a cluster of one has none to lose", () => {

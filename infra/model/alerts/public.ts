@@ -16,6 +16,7 @@ or (max by (agent) (max_over_time(up{${senders}}[${bridge}])) == 0 ${monitorSees
     },
     summary: "{{ $labels.agent }} delivers nothing to the public",
     felt: "Files for the public data server wait on px, or are there and not announced.",
+    outsiders: "No new products are published",
     step: "products-are-delivered",
     look: ["./warren logs -s STACK --agent AGENT --since 600"],
     remedy:
@@ -48,9 +49,41 @@ or (max by (host) (max_over_time(up{${hosts}}[${bridge}])) == 0 ${monitorSees})`
     },
     summary: "The public data server {{ $labels.host }} serves nothing",
     felt: "The public can't fetch any product from it.",
+    outsiders: "Products can't be fetched from a data server",
     step: "apache-runs",
     look: ["./warren logs -s STACK --host HOST --since 600"],
     remedy: "Start apache2, or the host. A unit that does not start has its reason in `systemctl status apache2`.",
     why: "A restart of apache takes a second, a reboot of its host less than a minute. Each public data server is the only one of its name, so there is no redundancy to grade by.",
+  },
+  {
+    name: "MqttUnserved",
+    severity: "page",
+    forSeconds: 60,
+    expression: ({ publicServers }) =>
+      publicServers.length === 0
+        ? undefined
+        : `max by (server) (warren_monitor_mqtt_served{job="agent"}) == 0
+and on (server) label_replace(up{job="rabbitmq"} == 1, "server", "$1", "host", "(.+)")`,
+    summary: "The public data server {{ $labels.server }} accepts no connections over MQTT",
+    felt: "Subscribers over MQTT, such as Global Brokers, get no notifications. Their sessions keep them.",
+    outsiders: "Notifications over MQTT are interrupted",
+    step: "mqtt-is-served",
+    look: ["./warren logs -s STACK --host HOST --since 600"],
+    remedy:
+      "`rabbitmq-plugins list` shows whether rabbitmq_mqtt is enabled; the broker's log says why its port is closed. If `verify` finds nothing wrong, the network between the monitor and the server's port is closed.",
+    why: "The monitors connect as a subscriber does, at each scrape. A minute covers a restart of the broker. A broker that does not run at all pages by PublicStopped.",
+  },
+  {
+    name: "BridgeCutOff",
+    severity: "ticket",
+    forSeconds: 300,
+    expression: () => 'max by (host, agent) (warren_bridge_global_broker_connected{job="agent"}) == 0',
+    summary: "{{ $labels.agent }} on {{ $labels.host }} has no connection to any Global Broker",
+    felt: "No products of other centres. The Global Brokers keep notifications for its session, by default for a day.",
+    step: "bridges-are-well",
+    look: ["./warren logs -s STACK --host HOST --agent AGENT --since 900"],
+    remedy:
+      "Its log has the reason for each: a name that is not found, a port that a firewall closes, a certificate, a refused login.",
+    why: "One Global Broker of several is enough, because each has every notification. They restart, too; five minutes are longer than that.",
   },
 ];

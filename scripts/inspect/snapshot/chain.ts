@@ -1,5 +1,6 @@
 import { auditQueueAt, ledgerQueueAt } from "../../../agents/lib/dispatch-topics.ts";
 import { deadLetterQueue } from "../../../agents/lib/topology.ts";
+import { mqttPortOf } from "../../../infra/config/brokers.ts";
 import { deliversBy } from "../../../infra/config/data-servers.ts";
 import type { Role } from "../../../infra/config/hosts.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
@@ -40,6 +41,8 @@ export interface ChainHost {
   readonly agents: readonly AgentPlace[];
   /** The broker's port without TLS on loopback; of its members. */
   readonly amqpPort?: number;
+  /** The broker's port for MQTT, with TLS if it has that; of its members. */
+  readonly mqttPort?: number;
   /** Other units that must run. */
   readonly units: readonly string[];
 }
@@ -240,6 +243,7 @@ function chainHost(
     })),
     units: [...new Set(units)],
     ...(broker && !adopted ? { amqpPort: broker.port } : {}),
+    ...(broker?.mqtt && !adopted ? { mqttPort: mqttPortOf(broker, broker.mqtt) } : {}),
   };
 }
 

@@ -88,6 +88,8 @@ export interface HostEvidence {
   readonly disks: readonly DiskEvidence[];
   /** Whether this host's broker answers AMQP on loopback. */
   readonly amqp?: { readonly ok: true } | { readonly silent: string };
+  /** Whether something listens at its port for MQTT, on loopback. */
+  readonly mqtt?: { readonly ok: true } | { readonly silent: string };
   /** The newest files of the product tree, newest first; on radar servers. */
   readonly newest?: readonly ProductEvidence[];
   /** When the announcer wrote its last announcement into its spool. */

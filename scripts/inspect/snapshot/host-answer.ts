@@ -49,7 +49,8 @@ export function parseHost(chain: Chain, name: string, answer: string): HostEvide
     ),
     ...(restarts ? { restarts: parseRestarts(restarts) } : {}),
     disks: parseDisks(lines("disks") ?? []),
-    ...(sections.has("amqp") ? { amqp: parseAmqp(lines("amqp") ?? []) } : {}),
+    ...(sections.has("amqp") ? { amqp: parsePort(lines("amqp") ?? []) } : {}),
+    ...(sections.has("mqtt") ? { mqtt: parsePort(lines("mqtt") ?? []) } : {}),
     ...(newest ? { newest: newest.flatMap((line) => parseProduct(line, productRootOf(chain, name))) } : {}),
     ...(announcedAtMs === undefined ? {} : { announcedAtMs }),
     ...(placedAtMs === undefined ? {} : { placedAtMs }),
@@ -58,8 +59,8 @@ export function parseHost(chain: Chain, name: string, answer: string): HostEvide
   };
 }
 
-/** The answer is the number of bytes received: 0 if the broker closed the connection. */
-function parseAmqp(lines: readonly string[]): NonNullable<HostEvidence["amqp"]> {
+/** The answer is 1, or 0 if the broker closed the connection. */
+function parsePort(lines: readonly string[]): NonNullable<HostEvidence["amqp"]> {
   if (lines.at(-1) === "1") return { ok: true };
   return { silent: lines.at(-1) === "0" ? "it closes the connection" : silenceOf(lines) };
 }

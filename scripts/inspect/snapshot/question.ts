@@ -57,6 +57,7 @@ export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): 
     if (withMetrics) lines.push(`echo ${quote(section(`metrics ${agent}`))}`, getText(port, "/metrics"));
   }
   if (host.amqpPort !== undefined) lines.push(`echo ${quote(section("amqp"))}`, amqpQuestion(host.amqpPort));
+  if (host.mqttPort !== undefined) lines.push(`echo ${quote(section("mqtt"))}`, portQuestion(host.mqttPort));
   lines.push(...publicQuestion(chain, name));
   if (has("announcer")) {
     lines.push(`echo ${quote(section("newest"))}`, newestProducts(chain.productRoot, productAccount.name));
@@ -78,6 +79,10 @@ export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): 
 /** Sends AMQP's protocol header, which a broker answers at once; one byte of the answer is enough. */
 const amqpQuestion = (port: number): string =>
   `timeout ${loopbackSeconds} bash -c ${quote(`exec 3<>/dev/tcp/127.0.0.1/${port} && printf 'AMQP\\x00\\x00\\x09\\x01' >&3 && head -c 1 <&3 | wc -c`)} 2>&1`;
+
+/** Connects only: whether the broker itself answers is AMQP's question. */
+const portQuestion = (port: number): string =>
+  `timeout ${loopbackSeconds} bash -c ${quote(`exec 3<>/dev/tcp/127.0.0.1/${port} && echo 1`)} 2>&1`;
 
 /** A host's part of the public data server paths. */
 function publicQuestion(chain: Chain, name: string): string[] {

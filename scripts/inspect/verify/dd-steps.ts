@@ -15,6 +15,8 @@ const brokerAt = ({ chain, publicBrokers }: Evidence, host: string): BrokerEvide
 
 const ftpServers = (chain: Chain) => servers(chain).filter((name) => chainHostOf(chain, name).units.includes(ftpUnit));
 
+const mqttServers = (chain: Chain) => servers(chain).filter((name) => chainHostOf(chain, name).mqttPort !== undefined);
+
 /** The public data servers: each with its broker, its web server, its agents. */
 export const ddSteps: readonly Step[] = [
   answersStep("DD", servers),
@@ -35,6 +37,20 @@ export const ddSteps: readonly Step[] = [
     part: "DD",
     hosts: servers,
     judge: ({ evidence }, host) => alarm(evidence, host),
+  },
+  {
+    id: "mqtt-is-served",
+    name: "MQTT is served",
+    part: "DD",
+    hosts: mqttServers,
+    judge: byHost(({ mqtt }, { evidence }, host) => {
+      if (!mqtt || "ok" in mqtt) return good("its port is open");
+      const port = chainHostOf(evidence.chain, host).mqttPort;
+      return broken(
+        `no connection to MQTT's port ${port} on loopback: ${mqtt.silent}`,
+        `${onHost(evidence, host, "rabbitmq-plugins list -q -e rabbitmq_mqtt")}; if it is not enabled: ${onHost(evidence, host, "rabbitmq-plugins enable rabbitmq_mqtt")}; else ${onHost(evidence, host, "tail -n 50 /var/log/rabbitmq/rabbit@*.log")}`,
+      );
+    }),
   },
   unitStep("apache-runs", "apache runs", "DD", "apache2.service", servers),
   unitStep("ftp-server-runs", "FTP server runs", "DD", ftpUnit, ftpServers),

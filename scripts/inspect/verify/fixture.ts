@@ -56,6 +56,7 @@ export function healthyEvidence(stack = "lab4"): Draft<Evidence> {
       agents: Object.fromEntries((found?.agents ?? []).map((agent) => [agent.name, { health: health(agent.name) }])),
       disks: [{ mount: "/", usedPercent: 20, freeBytes: 40e9 }],
       ...(found?.amqpPort === undefined ? {} : { amqp: { ok: true as const } }),
+      ...(found?.mqttPort === undefined ? {} : { mqtt: { ok: true as const } }),
       ...(isUrp ? { newest, announcedAtMs: nowMs - 2480, fetches: [fetched(name)] } : {}),
       ...(isPds ? { placedAtMs: nowMs - 40, fetches: chain.urps.map(fetched) } : {}),
       ...(from.length > 0

@@ -48,6 +48,14 @@ export const publicCases: readonly Case[] = (
       ...{ host: "px-1", step: "delivery-runs", says: /delivery-ftp.*inactive/, remedy: /restart warren-delivery-ftp/ },
     },
     {
+      title: "the broker's MQTT plugin was disabled",
+      stack: "lab4",
+      change: (evidence) => {
+        hostOf(evidence, "wxo-b1").mqtt = { silent: "Connection refused" };
+      },
+      ...{ host: "wxo-b1", step: "mqtt-is-served", says: /port 8883.*refused/, remedy: /enable rabbitmq_mqtt/ },
+    },
+    {
       title: "px's password is refused",
       change: (evidence) => {
         waiting(evidence, "delivery-ftp", 4, 9);

@@ -66,6 +66,7 @@ type ChainStepId =
   | "keeps-running"
   | "ledger-is-read"
   | "members-are-together"
+  | "mqtt-is-served"
   | "no-alarm"
   | "no-dead-letters"
   | "nothing-is-put-aside"
