@@ -27,6 +27,7 @@ async function allIsWell(
   dispatchers: readonly DispatcherProcess[],
 ): Promise<void> {
   await place.allOut(keys);
+  await place.settled();
   for (const dispatcher of dispatchers) expect(await dispatcher.end()).toEqual([0, null]);
   expect(await place.count(place.inputQueue)).toBe(0);
   expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);

@@ -53,6 +53,12 @@ export function hasArrived(
   return all ? ends.every((host) => there.has(host)) : there.size > 0;
 }
 
+/** Hops up to the last one that no host has reported. */
+export function missingHops({ road, last }: Pick<ProbedRoad, "road" | "last">, hops: readonly Hop[]): HopName[] {
+  const order: readonly HopName[] = hopsOf[road];
+  return order.slice(0, order.indexOf(last) + 1).filter((name) => !hops.some(({ hop }) => hop === name));
+}
+
 /** Each hop on a host counts once, at its first time. Pure. */
 export function resultOf(
   road: ProbedRoad,

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { UserError } from "../../../../agents/lib/errors.ts";
-import { type Hop, type ProbedRoad, resultOf } from "./hops.ts";
+import { type Hop, missingHops, type ProbedRoad, resultOf } from "./hops.ts";
 import { markOf, publicNameDefault, publicProduct, radarProduct } from "./product.ts";
 import { cleanQuestion } from "./questions.ts";
 import { formatProbe } from "./report.ts";
@@ -82,6 +82,13 @@ describe("the result of a probe", () => {
       const [hop, host = ""] = word.split("@");
       return { hop: hop as Hop["hop"], host, atMs: 1000 + index * 10 };
     });
+
+  it("misses hops that no host has reported, up to the last one", () => {
+    expect(missingHops(radar, seen("made@urp-1", "dispatched@bunny1", "pulled@pds-2"))).toEqual(["announced"]);
+    expect(missingHops({ road: "public", last: "announced" }, seen("given@px-1", "announced@px-1"))).toEqual([
+      "delivered",
+    ]);
+  });
 
   it("lists hops by time, each host once, with the time taken", () => {
     const hops = seen(

@@ -7,13 +7,23 @@ import { type Chain, chainHostOf, type PublicRoad } from "../../snapshot/chain.t
 import { type Evidence, holdersOf } from "../../snapshot/evidence.ts";
 import { parseTrace, traceQuestion } from "../../trace/trace.ts";
 import type { Verification } from "../judge.ts";
-import { type Hop, type HopName, hasArrived, type ProbedRoad, type ProbeResult, resultOf } from "./hops.ts";
+import {
+  type Hop,
+  type HopName,
+  hasArrived,
+  missingHops,
+  type ProbedRoad,
+  type ProbeResult,
+  resultOf,
+} from "./hops.ts";
 import { type MarkedProduct, markOf, publicProduct, radarProduct } from "./product.ts";
 import { cleanQuestion, marked, markedQuestion, putAt, putQuestion } from "./questions.ts";
 
 /** How often each host is asked until the product has arrived or the time is over. */
 const askEveryMs = 200;
 const answerWithinMs = 5000;
+/** How long hops of an arrived product are asked for that no host has reported yet. */
+const lateMs = 2000;
 /** How far back the agents' journals are read. */
 const sinceSeconds = 600;
 
@@ -175,6 +185,9 @@ async function follow(road: Probed, reach: Hosts, withinSeconds: number): Promis
   };
   if (hops.length > 0) await poll(arrives, { everyMs: askEveryMs, withinMs: deadlineMs - performance.now() });
   const arrived = hasArrived(road, hops);
+  // A host that was asked a moment before the others knew nothing yet.
+  const complete = async () => (await arrives()) && missingHops(road, hops).length === 0;
+  if (arrived && missingHops(road, hops).length > 0) await poll(complete, { everyMs: askEveryMs, withinMs: lateMs });
   const where = [...new Set(began.flat().map(({ host }) => host))];
   if (arrived) await clean(road, reach);
   return resultOf(road, hops, withinSeconds, arrived ? [] : where);
