@@ -68,13 +68,6 @@ export interface ResourceHandler {
   readonly deleteBeforeReplace?: boolean | ((olds: PropertyMap, news: PropertyMap) => boolean);
 }
 
-export interface FunctionHandler {
-  readonly token: string;
-  readonly inputs: Shape;
-  readonly computed: { readonly [name: string]: Computed };
-  invoke(inputs: PropertyMap, operation: Operation): Promise<PropertyMap>;
-}
-
 export interface ProviderDefinition {
   /** Package name, e.g. `command`. */
   readonly name: string;
@@ -86,7 +79,6 @@ export interface ProviderDefinition {
   readonly resources: readonly ResourceHandler[];
   /** The engine reads each resource before a run compares it with the program, even without a refresh. */
   readonly readBeforeRuns?: boolean;
-  readonly functions?: readonly FunctionHandler[];
   /** Types of the official schema that are not supported here, with a remedy. */
   readonly refused?: { readonly [token: string]: string };
   /** Closes connections; called when the engine shuts the plugin down. */

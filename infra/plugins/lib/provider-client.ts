@@ -34,7 +34,8 @@ export interface ProviderProcess {
     inputs?: PropertyMap,
   ): Promise<{ id: string; outputs: PropertyMap; inputs: PropertyMap }>;
   delete(type: string, id: string, state: PropertyMap, oldInputs?: PropertyMap): Promise<void>;
-  invoke(token: string, args: PropertyMap): Promise<{ outputs: PropertyMap; failures: Failure[] }>;
+  /** Always refused. */
+  invoke(token: string): Promise<void>;
   cancel(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -104,10 +105,8 @@ export async function startProvider(
       request.setOldInputs(toStruct(oldInputs));
       await answer((done) => client.delete(request, done));
     },
-    invoke: async (token, args) => {
-      const request = new messages.InvokeRequest().setTok(token).setArgs(toStruct(args));
-      const response = await answer<rpc.InvokeResponse>((done) => client.invoke(request, done));
-      return { outputs: fromStruct(response.getReturn()), failures: response.getFailuresList().map(toFailure) };
+    invoke: async (token) => {
+      await answer((done) => client.invoke(new messages.InvokeRequest().setTok(token), done));
     },
     cancel: async () => {
       await answer((done) => client.cancel(new emptyMessages.Empty(), done));

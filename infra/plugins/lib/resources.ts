@@ -12,7 +12,7 @@ import { checkShape } from "./shape.ts";
 import { fromStruct, toStruct } from "./structs.ts";
 import { revealMap } from "./values.ts";
 
-/** The methods for resources and functions. */
+/** The methods for resources. No plugin has functions. */
 export function resourceMethods(definition: ProviderDefinition, operations: Operations) {
   const find = (request: Typed) => findResource(definition, request);
   const readAgain = definition.readBeforeRuns ?? false;
@@ -39,7 +39,7 @@ export function resourceMethods(definition: ProviderDefinition, operations: Oper
       );
       return new emptyMessages.Empty();
     },
-    invoke: (request: rpc.InvokeRequest) => invoke(definition, request, operations),
+    invoke: (request: rpc.InvokeRequest) => refuse(definition, request.getTok()),
   };
 }
 
@@ -52,11 +52,12 @@ function findResource(definition: ProviderDefinition, request: Typed): ResourceH
   // The type is in the request, or, if the engine omits it, after the last `$` of the URN's type part.
   const token = request.getType() || (request.getUrn().split("::")[2]?.split("$").at(-1) ?? "");
   const handler = definition.resources.find((resource) => resource.token === token);
-  return handler ?? refuse(definition, token, definition.resources);
+  return handler ?? refuse(definition, token);
 }
 
-function refuse(definition: ProviderDefinition, token: string, known: readonly { readonly token: string }[]): never {
-  const reason = definition.refused?.[token] ?? `this plugin supports ${known.map((each) => each.token).join(", ")}`;
+function refuse({ refused, resources }: ProviderDefinition, token: string): never {
+  const known = resources.map((each) => each.token).join(", ");
+  const reason = refused?.[token] ?? `this plugin supports ${known}; use the official plugin`;
   throw new StatusError(grpc.status.NOT_FOUND, `${token}: not supported: ${reason}`);
 }
 
@@ -146,24 +147,4 @@ async function read(handler: ResourceHandler, request: rpc.ReadRequest, operatio
     .setId(found.id)
     .setProperties(toStruct(markOutputs(handler, marks, found.outputs)))
     .setInputs(toStruct(markOutputs(handler, marks, found.inputs)));
-}
-
-async function invoke(definition: ProviderDefinition, request: rpc.InvokeRequest, operations: Operations) {
-  const token = request.getTok();
-  const functions = definition.functions ?? [];
-  const handler = functions.find((each) => each.token === token) ?? refuse(definition, token, functions);
-  const { values, failures } = checkShape(handler.inputs, fromStruct(request.getArgs()));
-  const response = new messages.InvokeResponse();
-  if (failures.length > 0) return failed(response, failures);
-  const outputs = await operations.run({ urn: "", declared: handler, values: [values] }, (operation) =>
-    handler.invoke(revealMap(values), operation),
-  );
-  return response.setReturn(toStruct(markOutputs(handler, values, outputs)));
-}
-
-function failed(response: rpc.InvokeResponse, failures: readonly { path: string; reason: string }[]) {
-  for (const { path, reason } of failures) {
-    response.addFailures(new messages.CheckFailure().setProperty(path).setReason(reason));
-  }
-  return response;
 }

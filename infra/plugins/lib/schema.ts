@@ -12,17 +12,12 @@ export function packageSchema(definition: ProviderDefinition): PropertyMap {
       requiredInputs: requiredNames(resource.inputs),
     },
   ]);
-  const functions = (definition.functions ?? []).map((handler) => [
-    handler.token,
-    { inputs: objectSchema(handler.inputs), outputs: objectSchema({ ...handler.inputs, ...handler.computed }) },
-  ]);
   return {
     name: definition.name,
     version: definition.version,
     config: { variables: propertySchemas(definition.config) },
     provider: { inputProperties: propertySchemas(definition.config), requiredInputs: requiredNames(definition.config) },
     resources: Object.fromEntries(resources),
-    functions: Object.fromEntries(functions),
   };
 }
 
@@ -50,8 +45,6 @@ function propertySchema(field: Field): PropertyMap {
 const references: { readonly [type: string]: string } = {
   any: "pulumi.json#/Any",
   asset: "pulumi.json#/Asset",
-  archive: "pulumi.json#/Archive",
-  "asset or archive": "pulumi.json#/Asset",
 };
 
 function typeSchema(type: FieldType): { readonly [name: string]: Value } {

@@ -118,7 +118,7 @@ describe("the provider", () => {
     await expect(rabbit.provider.check("rabbitmq:index/shovel:Shovel", {})).rejects.toThrow(
       "rabbitmq:index/shovel:Shovel: not supported: it needs another broker plugin",
     );
-    await expect(rabbit.provider.invoke("rabbitmq:index/getUser:getUser", { user: "x" })).rejects.toThrow(
+    await expect(rabbit.provider.invoke("rabbitmq:index/getUser:getUser")).rejects.toThrow(
       "rabbitmq:index/getUser:getUser: not supported: use `.get(name, id)`",
     );
   });
