@@ -10,8 +10,5 @@ serveProvider({
   version: "1.2.1",
   config: {},
   resources: [remoteCommand(pool), copyToRemote(pool)],
-  refused: {
-    "command:remote:CopyFile": "it is deprecated; use command:remote:CopyToRemote",
-  },
   close: async () => pool.close(),
 });

@@ -25,18 +25,6 @@ export interface Computed extends Field {
   readonly stable?: boolean;
 }
 
-/** What a Check knows in addition to the inputs. */
-export interface Completion {
-  /** The resource's name in the program. */
-  readonly name: string;
-  /** Inputs of the last run; empty for a new resource and for a replacement. */
-  readonly olds: PropertyMap;
-  /** The same in a preview and in the run that follows it; empty if the engine sends none. */
-  readonly randomSeed: Uint8Array;
-  /** The stack's autonaming settings; undefined if there are none. */
-  readonly autonaming: { readonly name: string; readonly mode: "propose" | "enforce" | "disable" } | undefined;
-}
-
 /**
  * One resource type. Handlers get plain values: secret marks are removed before the call and restored by name afterwards, where an output with the
  * name of an input keeps that input's marks. No handler is called in a preview or with unknown values.
@@ -49,7 +37,7 @@ export interface ResourceHandler {
   /** Rules across inputs, applied if each input is valid. Values may be unknown or secret. */
   check?(inputs: PropertyMap): readonly Failure[];
   /** Completes or normalises inputs after all checks. Values may be unknown or secret. */
-  complete?(inputs: PropertyMap, completion: Completion): PropertyMap;
+  complete?(inputs: PropertyMap): PropertyMap;
   create(inputs: PropertyMap, operation: Operation): Promise<{ readonly id: string; readonly outputs: PropertyMap }>;
   /** Without it every change replaces the resource. `state` has the outputs of the last create or update. */
   update?(id: string, state: PropertyMap, inputs: PropertyMap, operation: Operation): Promise<PropertyMap>;
@@ -79,8 +67,6 @@ export interface ProviderDefinition {
   readonly resources: readonly ResourceHandler[];
   /** The engine reads each resource before a run compares it with the program, even without a refresh. */
   readonly readBeforeRuns?: boolean;
-  /** Types of the official schema that are not supported here, with a remedy. */
-  readonly refused?: { readonly [token: string]: string };
   /** Closes connections; called when the engine shuts the plugin down. */
   close?(): Promise<void>;
 }

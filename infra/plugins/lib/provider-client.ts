@@ -4,7 +4,7 @@ import type * as rpc from "@pulumi/pulumi/proto/provider_pb.js";
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import emptyMessages from "google-protobuf/google/protobuf/empty_pb.js";
 import { channelOptions } from "./grpc.ts";
-import { type PluginProcess, type StartOptions, startPlugin } from "./plugin-process.ts";
+import { type PluginProcess, startPlugin } from "./plugin-process.ts";
 import type { Failure } from "./shape.ts";
 import { fromStruct, toStruct } from "./structs.ts";
 import type { PropertyMap } from "./values.ts";
@@ -46,12 +46,8 @@ export interface CreateOptions {
 }
 
 /** Starts a provider and configures it. */
-export async function startProvider(
-  entry: string,
-  config: PropertyMap = {},
-  options: StartOptions = {},
-): Promise<ProviderProcess> {
-  const plugin = await startPlugin(entry, options);
+export async function startProvider(entry: string, config: PropertyMap = {}): Promise<ProviderProcess> {
+  const plugin = await startPlugin(entry);
   const client = new services.ResourceProviderClient(plugin.address, grpc.credentials.createInsecure(), channelOptions);
   const configuration = new messages.ConfigureRequest().setAcceptsecrets(true).setArgs(toStruct(config));
   try {

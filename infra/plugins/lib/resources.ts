@@ -4,7 +4,7 @@ import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import emptyMessages from "google-protobuf/google/protobuf/empty_pb.js";
 import { compareInputs } from "./difference.ts";
 import { StatusError } from "./grpc.ts";
-import type { Completion, ProviderDefinition, ResourceHandler } from "./handlers.ts";
+import type { ProviderDefinition, ResourceHandler } from "./handlers.ts";
 import { markOutputs, previewOutputs } from "./marks.ts";
 import type { Operations } from "./operations.ts";
 import { checkResponse, diffResponse } from "./responses.ts";
@@ -55,9 +55,9 @@ function findResource(definition: ProviderDefinition, request: Typed): ResourceH
   return handler ?? refuse(definition, token);
 }
 
-function refuse({ refused, resources }: ProviderDefinition, token: string): never {
+function refuse({ resources }: ProviderDefinition, token: string): never {
   const known = resources.map((each) => each.token).join(", ");
-  const reason = refused?.[token] ?? `this plugin supports ${known}; use the official plugin`;
+  const reason = `warren's plugin has only ${known}; use the official plugin`;
   throw new StatusError(grpc.status.NOT_FOUND, `${token}: not supported: ${reason}`);
 }
 
@@ -65,20 +65,7 @@ function check(handler: ResourceHandler, request: rpc.CheckRequest) {
   const { values, failures } = checkShape(handler.inputs, fromStruct(request.getNews()));
   const wrong = failures.length > 0 ? failures : (handler.check?.(values) ?? []);
   if (wrong.length > 0 || handler.complete === undefined) return checkResponse(values, wrong);
-  return checkResponse(handler.complete(values, completion(request)), []);
-}
-
-const autonamingModes = ["propose", "enforce", "disable"] as const;
-
-function completion(request: rpc.CheckRequest): Completion {
-  const autonaming = request.getAutonaming();
-  const mode = autonamingModes[autonaming?.getMode() ?? 0];
-  return {
-    name: request.getName() || request.getUrn().split("::").slice(3).join("::"),
-    olds: fromStruct(request.getOlds()),
-    randomSeed: request.getRandomseed_asU8(),
-    autonaming: autonaming && mode ? { name: autonaming.getProposedName(), mode } : undefined,
-  };
+  return checkResponse(handler.complete(values), []);
 }
 
 function diff(handler: ResourceHandler, request: rpc.DiffRequest) {
