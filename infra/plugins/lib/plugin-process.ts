@@ -95,7 +95,7 @@ async function startEngine() {
   };
   const server = new grpc.Server(channelOptions);
   const service = engineServices.EngineService as grpc.ServiceDefinition;
-  server.addService(service, implement(service, "engine", { unary: { log } }));
+  server.addService(service, implement(service, "engine", { log }));
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),

@@ -21,11 +21,9 @@ export async function serveProvider(definition: ProviderDefinition): Promise<voi
   if (engineAddress !== "") log.connect(engineAddress);
 
   const implementation = implement(services.ResourceProviderService as grpc.ServiceDefinition, definition.name, {
-    unary: {
-      ...lifeMethods(definition, log, operations),
-      ...configurationMethods(definition),
-      ...resourceMethods(definition, operations),
-    },
+    ...lifeMethods(definition, log, operations),
+    ...configurationMethods(definition),
+    ...resourceMethods(definition, operations),
   });
   // Before the port is printed, because the engine may shut the plugin down as soon as it knows it.
   endWithParent(async () => {
