@@ -31,7 +31,7 @@ const endpointShape: Shape = {
   hostKey: { type: "string", required: true, rule: hostKeyRule },
 };
 
-const connectionShape: Shape = { ...endpointShape, proxy: { type: { object: endpointShape } } };
+export const connectionShape: Shape = { ...endpointShape, proxy: { type: { object: endpointShape } } };
 
 export const connectionField: Field = {
   type: { object: connectionShape },

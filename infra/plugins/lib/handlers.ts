@@ -7,7 +7,7 @@ import type { PropertyMap } from "./values.ts";
 export interface Operation {
   readonly urn: string;
   readonly name: string;
-  /** Aborts at the engine's Cancel or at the resource's custom timeout. */
+  /** Aborts at the engine's Cancel. */
   readonly signal: AbortSignal;
   /** Names of the top-level properties that contain a secret at any depth. */
   readonly secrets: ReadonlySet<string>;

@@ -22,7 +22,6 @@ export interface ProviderProcess {
   readonly plugin: PluginProcess;
   /** The generated client, for calls that the other members do not cover. */
   readonly client: InstanceType<typeof services.ResourceProviderClient>;
-  schema(): Promise<PropertyMap>;
   check(type: string, news: PropertyMap): Promise<{ inputs: PropertyMap; failures: Failure[] }>;
   diff(type: string, oldInputs: PropertyMap, news: PropertyMap, state?: PropertyMap): Promise<DiffResult>;
   create(type: string, inputs: PropertyMap, options?: CreateOptions): Promise<{ id: string; outputs: PropertyMap }>;
@@ -42,7 +41,6 @@ export interface ProviderProcess {
 
 export interface CreateOptions {
   readonly preview?: boolean;
-  readonly timeoutSeconds?: number;
 }
 
 /** Starts a provider and configures it. */
@@ -60,10 +58,6 @@ export async function startProvider(entry: string, config: PropertyMap = {}): Pr
   return {
     plugin,
     client,
-    schema: async () => {
-      const request = new messages.GetSchemaRequest();
-      return JSON.parse((await answer<rpc.GetSchemaResponse>((done) => client.getSchema(request, done))).getSchema());
-    },
     check: async (type, news) => {
       const request = named(new messages.CheckRequest(), type).setNews(toStruct(news));
       const response = await answer<rpc.CheckResponse>((done) => client.check(request, done));
@@ -74,9 +68,9 @@ export async function startProvider(entry: string, config: PropertyMap = {}): Pr
       request.setOldInputs(toStruct(oldInputs)).setNews(toStruct(news));
       return toDiffResult(await answer<rpc.DiffResponse>((done) => client.diff(request, done)));
     },
-    create: async (type, inputs, { preview = false, timeoutSeconds = 0 } = {}) => {
+    create: async (type, inputs, { preview = false } = {}) => {
       const request = named(new messages.CreateRequest(), type).setProperties(toStruct(inputs));
-      request.setPreview(preview).setTimeout(timeoutSeconds);
+      request.setPreview(preview);
       const response = await answer<rpc.CreateResponse>((done) => client.create(request, done));
       return { id: response.getId(), outputs: fromStruct(response.getProperties()) };
     },

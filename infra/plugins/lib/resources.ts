@@ -32,7 +32,6 @@ export function resourceMethods(definition: ProviderDefinition, operations: Oper
         urn: request.getUrn(),
         declared: handler,
         values: [state],
-        timeoutSeconds: request.getTimeout(),
       };
       await operations.run(subject, async (operation) =>
         handler.delete?.(request.getId(), revealMap(state), operation),
@@ -83,7 +82,7 @@ async function create(handler: ResourceHandler, request: rpc.CreateRequest, oper
   const inputs = fromStruct(request.getProperties());
   const response = new messages.CreateResponse();
   if (request.getPreview()) return response.setProperties(toStruct(previewOutputs(handler, inputs, undefined)));
-  const subject = { urn: request.getUrn(), declared: handler, values: [inputs], timeoutSeconds: request.getTimeout() };
+  const subject = { urn: request.getUrn(), declared: handler, values: [inputs] };
   const made = await operations.run(subject, (operation) => handler.create(revealMap(inputs), operation));
   return response.setId(made.id).setProperties(toStruct(markOutputs(handler, inputs, made.outputs)));
 }
@@ -99,7 +98,6 @@ async function update(handler: ResourceHandler, request: rpc.UpdateRequest, oper
     urn: request.getUrn(),
     declared: handler,
     values: [state, inputs],
-    timeoutSeconds: request.getTimeout(),
   };
   const outputs = await operations.run(subject, (operation) =>
     change(request.getId(), revealMap(state), revealMap(inputs), operation),
@@ -122,7 +120,6 @@ async function read(handler: ResourceHandler, request: rpc.ReadRequest, operatio
     urn: request.getUrn(),
     declared: handler,
     values: [state, inputs],
-    timeoutSeconds: request.getTimeout(),
   };
   const found = await operations.run(subject, (operation) =>
     readActual(request.getId(), revealMap(state), revealMap(inputs), operation),
