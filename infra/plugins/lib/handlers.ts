@@ -1,18 +1,14 @@
 import type { Severity } from "./engine.ts";
-import type { Mask } from "./masking.ts";
 import type { Failure, Field, Shape } from "./shape.ts";
 import type { PropertyMap } from "./values.ts";
 
 /** Context of a handler's call. */
 export interface Operation {
-  readonly urn: string;
   readonly name: string;
   /** Aborts at the engine's Cancel. */
   readonly signal: AbortSignal;
   /** Names of the top-level properties that contain a secret at any depth. */
   readonly secrets: ReadonlySet<string>;
-  /** Masks the content of those secrets. */
-  readonly mask: Mask;
   /** Sends a line to the engine, masked. `status`: shown as progress only. */
   log(severity: Severity, message: string, options?: { status?: boolean }): void;
 }
@@ -21,8 +17,6 @@ export interface Operation {
 export interface Computed extends Field {
   /** The output becomes secret if one of these inputs contains a secret, because it may reveal it. */
   readonly secretWith?: readonly string[];
-  /** Updates don't change it, so their previews show the old value. */
-  readonly stable?: boolean;
 }
 
 /**
@@ -52,8 +46,8 @@ export interface ResourceHandler {
   ): Promise<{ readonly id: string; readonly outputs: PropertyMap; readonly inputs: PropertyMap } | undefined>;
   /** Names of inputs whose change, between these two, changes nothing. Values may be unknown or secret. */
   ignored?(olds: PropertyMap, news: PropertyMap): readonly string[];
-  /** The new resource has the old one's name, so the old one must be deleted first. */
-  readonly deleteBeforeReplace?: boolean | ((olds: PropertyMap, news: PropertyMap) => boolean);
+  /** Whether the new resource has the old one's name, so that the old one must be deleted first. */
+  deleteBeforeReplace?(olds: PropertyMap, news: PropertyMap): boolean;
 }
 
 export interface ProviderDefinition {

@@ -31,12 +31,10 @@ export class Operations {
     const fields = { ...subject.declared.computed, ...subject.declared.inputs };
     const mask = maskFor(subject.values.flatMap((values) => textsToMask(fields, values)));
     const operation: Operation = {
-      urn: subject.urn,
       name: subject.urn.split("::").slice(3).join("::"),
       // Its own: Node takes many listeners of one signal for a leak.
       signal: AbortSignal.any([this.#cancelled.signal]),
       secrets: new Set(subject.values.flatMap((values) => [...secretNames(values)])),
-      mask,
       log: (severity, message, options) =>
         this.#log.write({ severity, message: mask(message), urn: subject.urn, ...options }),
     };

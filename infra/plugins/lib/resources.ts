@@ -74,14 +74,13 @@ function diff(handler: ResourceHandler, request: rpc.DiffRequest) {
   const changes = compareInputs(handler.inputs, olds, news)
     .filter((change) => !ignored.has(change.path) && !ignored.has(change.path.split(/[.[]/)[0] ?? ""))
     .map((change) => ({ ...change, replace: change.replace || handler.update === undefined }));
-  const rule = handler.deleteBeforeReplace ?? false;
-  return diffResponse(changes, typeof rule === "function" ? rule(olds, news) : rule);
+  return diffResponse(changes, handler.deleteBeforeReplace?.(olds, news) ?? false);
 }
 
 async function create(handler: ResourceHandler, request: rpc.CreateRequest, operations: Operations) {
   const inputs = fromStruct(request.getProperties());
   const response = new messages.CreateResponse();
-  if (request.getPreview()) return response.setProperties(toStruct(previewOutputs(handler, inputs, undefined)));
+  if (request.getPreview()) return response.setProperties(toStruct(previewOutputs(handler, inputs)));
   const subject = { urn: request.getUrn(), declared: handler, values: [inputs] };
   const made = await operations.run(subject, (operation) => handler.create(revealMap(inputs), operation));
   return response.setId(made.id).setProperties(toStruct(markOutputs(handler, inputs, made.outputs)));
@@ -91,7 +90,7 @@ async function update(handler: ResourceHandler, request: rpc.UpdateRequest, oper
   const state = fromStruct(request.getOlds());
   const inputs = fromStruct(request.getNews());
   const response = new messages.UpdateResponse();
-  if (request.getPreview()) return response.setProperties(toStruct(previewOutputs(handler, inputs, state)));
+  if (request.getPreview()) return response.setProperties(toStruct(previewOutputs(handler, inputs)));
   const change = handler.update?.bind(handler);
   if (change === undefined) throw new Error(`${handler.token} is never updated in place`);
   const subject = {
