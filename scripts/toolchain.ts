@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
 import { engineCommand } from "./engine/engine.ts";
-import { cacheFolder } from "./engine/places.ts";
 import { requireConfig } from "./engine/stack.ts";
 import { ensureToolchain, type Toolchain } from "./engine/toolchain/toolchain.ts";
+import { cacheFolder } from "./lib/files.ts";
 import { formatColumns } from "./lib/table.ts";
 import type { CleanFlags } from "./toolchain/clean.ts";
 

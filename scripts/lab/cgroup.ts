@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { exists } from "../lib/files.ts";
 import { poll } from "../lib/poll.ts";
-import { isThere } from "./files.ts";
 
 /**
  * Each host needs its own control group. Its systemd tracks services by the groups below, and two hosts
@@ -67,7 +67,7 @@ async function membersBelow(group: string): Promise<number[]> {
 /** Groups of a lab that still exist. */
 export async function leftGroups(index: number): Promise<string[]> {
   const found = await Promise.all(
-    (await groups(String(index))).map(async (group) => ((await isThere(group)) ? [group] : [])),
+    (await groups(String(index))).map(async (group) => ((await exists(group)) ? [group] : [])),
   );
   return found.flat();
 }

@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { isThere } from "./files.ts";
+import { exists } from "../lib/files.ts";
 import { diskOf } from "./paths.ts";
 import { initOf, supervisors } from "./processes.ts";
 import type { LabRecord } from "./registry.ts";
@@ -18,9 +18,9 @@ export async function stateOf(supervisor: number | undefined, host: LabHost): Pr
   const init = await initOf(supervisor);
   if (init === undefined) return "booting";
   // Until its services are up, only root can log in.
-  const closed = await isThere(`/proc/${init}/root/run/nologin`);
+  const closed = await exists(`/proc/${init}/root/run/nologin`);
   if (await sshAnswers(host.address, 500)) return closed ? "booting" : "running";
-  return (await isThere(`/proc/${init}/root/run/sshd.pid`)) ? "unreachable" : "booting";
+  return (await exists(`/proc/${init}/root/run/sshd.pid`)) ? "unreachable" : "booting";
 }
 
 /** Whether an ssh server answers at an address. */

@@ -4,10 +4,10 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
 import { isAlive } from "../../infra/process-stat.ts";
+import { exists } from "../lib/files.ts";
 import { poll } from "../lib/poll.ts";
 import { makeGroups, processesInGroups, removeGroups } from "./cgroup.ts";
 import { removeDisk } from "./disk.ts";
-import { isThere } from "./files.ts";
 import { type HostState, stateOf } from "./host-state.ts";
 import { outerMtu, plugIn, unplug } from "./network.ts";
 import { controlPath, diskOf, labDirectory } from "./paths.ts";
@@ -135,7 +135,7 @@ export async function stopHost(record: LabRecord, host: LabHost): Promise<void> 
 /** Closes the shared ssh connection to a host that no longer answers. */
 async function closeConnection(record: LabRecord, host: LabHost): Promise<void> {
   const path = controlPath(record.index, host.name);
-  if (!(await isThere(path))) return;
+  if (!(await exists(path))) return;
   await attempt(["ssh", "-F", "none", "-o", `ControlPath=${path}`, "-O", "exit", host.address]);
   await rm(path, { force: true });
 }

@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import { appendFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { ageMs } from "../lib/files.ts";
+import { ageMs, exists } from "../lib/files.ts";
 import { withLock } from "../lib/machine-lock.ts";
 import { type AptSettings, readAptSettings, sourceLines } from "./apt-settings.ts";
-import { isThere } from "./files.ts";
 import { unescapeMount } from "./mounts.ts";
 import { checkoutDirectory, imagesDirectory } from "./paths.ts";
 import type { Report } from "./progress.ts";
@@ -92,13 +91,13 @@ export function buildCommand(recipe: ImageRecipe, target: string): [string, ...s
 /** The folder of a recipe's base image, which is built on first use. Safe to call twice at once. */
 export async function ensureImage(recipe: ImageRecipe, report: Report, signal?: AbortSignal): Promise<string> {
   const image = join(imagesDirectory(), imageName(recipe));
-  if (await isThere(image)) return image;
+  if (await exists(image)) return image;
   const wait = (holder: string) => report({ step: "note", text: `waiting for ${holder}` });
   return withLock(
     imageLock(imageName(recipe)),
     `building base image ${recipe.release}`,
     async () => {
-      if (!(await isThere(image))) await build(recipe, image, report, signal);
+      if (!(await exists(image))) await build(recipe, image, report, signal);
       return image;
     },
     wait,

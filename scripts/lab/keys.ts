@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isThere } from "./files.ts";
+import { exists } from "../lib/files.ts";
 import { labDirectory } from "./paths.ts";
 import { run } from "./run.ts";
 import type { LabSpec } from "./spec.ts";
@@ -50,7 +50,7 @@ const quoteValue = (path: string) => (path.includes(" ") ? `"${path}"` : path);
 
 /** Makes a key pair under a temporary name first, so that an existing key is always complete. */
 async function ensureKey(path: string, comment: string): Promise<void> {
-  if (await isThere(path)) return;
+  if (await exists(path)) return;
   await Promise.all([rm(`${path}.new`, { force: true }), rm(`${path}.new.pub`, { force: true })]);
   await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", `${path}.new`]);
   await rename(`${path}.new.pub`, `${path}.pub`);

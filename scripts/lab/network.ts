@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { isThere } from "./files.ts";
+import { exists } from "../lib/files.ts";
 import { tablesOf } from "./filters.ts";
 import { checkoutDirectory } from "./paths.ts";
 import { attempt, run } from "./run.ts";
@@ -129,8 +129,8 @@ export async function plugIn(index: number, host: LabHost, mtu: number): Promise
 /** Undoes `plugIn`, also where it was done in part. The host's processes have already exited. */
 export async function unplug(index: number, host: LabHost): Promise<void> {
   const [namespace, cable] = [namespaceOf(index, host.name), cableOf(index, host)];
-  if (await isThere(`/sys/class/net/${cable}`)) await attempt(["ip", "link", "delete", cable]);
-  if (await isThere(`/run/netns/${namespace}`)) await attempt(["ip", "netns", "delete", namespace]);
+  if (await exists(`/sys/class/net/${cable}`)) await attempt(["ip", "link", "delete", cable]);
+  if (await exists(`/run/netns/${namespace}`)) await attempt(["ip", "netns", "delete", namespace]);
 }
 
 /** Pulls the cable: the host's eth0 loses its carrier, the host keeps running. */

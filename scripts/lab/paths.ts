@@ -1,5 +1,5 @@
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { cacheFolder } from "../lib/files.ts";
 
 /** The root folder of this checkout. */
 export const checkoutDirectory = resolve(import.meta.dirname, "../..");
@@ -8,13 +8,12 @@ export const checkoutDirectory = resolve(import.meta.dirname, "../..");
 export const labDirectory = (name: string): string => join(checkoutDirectory, ".warren/labs", name);
 
 /** Large files that can be made again: base images, downloaded packages, the hosts' disks. */
-export const cacheDirectory = (): string => join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "warren");
-export const imagesDirectory = (): string => join(cacheDirectory(), "images");
-export const packagesDirectory = (release: string): string => join(cacheDirectory(), "packages", release);
+export const imagesDirectory = (): string => join(cacheFolder(), "images");
+export const packagesDirectory = (release: string): string => join(cacheFolder(), "packages", release);
 
 /** The hosts' disks: a lab's name is only unique in its checkout, its index is unique on the machine. */
 export const disksDirectory = (index: number, name: string): string =>
-  join(cacheDirectory(), "labs", index === 0 ? name : `${name}-${index}`);
+  join(cacheFolder(), "labs", index === 0 ? name : `${name}-${index}`);
 
 /** Files that must vanish with a reboot, as the hosts do: the records of labs, control sockets. */
 export const runDirectory = "/run/warren-lab";

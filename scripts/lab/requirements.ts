@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
+import { exists } from "../lib/files.ts";
 import { withLock } from "../lib/machine-lock.ts";
-import { isThere } from "./files.ts";
 import type { Report } from "./progress.ts";
 import { run } from "./run.ts";
 
@@ -76,7 +76,7 @@ async function missingPackages(): Promise<string[]> {
   const missing = new Set<string>();
   for (const { file, package: name } of requirements) {
     const paths = file.includes("/") ? [file] : folders.map((folder) => join(folder, file));
-    const found = await Promise.all(paths.map((path) => isThere(path)));
+    const found = await Promise.all(paths.map((path) => exists(path)));
     if (!found.includes(true)) missing.add(name);
   }
   return [...missing];

@@ -2,7 +2,7 @@ import { readFile, rm } from "node:fs/promises";
 import { UserError } from "../../agents/lib/errors.ts";
 import { quote } from "../../infra/commands/command.ts";
 import { type Connection, sshOptions, startSsh } from "../../infra/hosts/ssh.ts";
-import { isThere } from "./files.ts";
+import { exists } from "../lib/files.ts";
 import { knownHostsPath, userKeyPath } from "./keys.ts";
 import { controlPath, diskOf } from "./paths.ts";
 import { type LabRecord, needRecord } from "./registry.ts";
@@ -118,7 +118,7 @@ export async function execOn(
  */
 async function shareConnection(record: LabRecord, host: LabHost): Promise<void> {
   const control = controlPath(record.index, host.name);
-  if (await isThere(control)) return;
+  if (await exists(control)) return;
   const log = `${control}.log`;
   await rm(log, { force: true });
   const root = connectionTo(record, host, "root", { ControlPersist: "300", BatchMode: "yes" });

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { homedir } from "node:os";
 import path from "node:path";
 import { type FileContent, writeAtomic as writeFileWhole } from "../../agents/lib/atomic-file.ts";
 import { fileFault } from "../../agents/lib/errors.ts";
@@ -64,4 +65,31 @@ export async function exists(place: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Shared by all checkouts of one user: engines, downloads, disks of labs. */
+export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  return path.join(environment.XDG_CACHE_HOME || path.join(homedir(), ".cache"), "warren");
+}
+
+/**
+ * The folder of this name in the user's cache, made once: `make` fills a folder with another name, and may put files beside it. If two processes
+ * race, the second uses the first one's.
+ */
+export async function cachedFolder(name: string, make: (folder: string) => Promise<void>): Promise<string> {
+  const place = path.join(cacheFolder(), name);
+  if (await exists(place)) return place;
+  await mkdir(cacheFolder(), { recursive: true });
+  const work = await mkdtemp(path.join(cacheFolder(), `.${name}-`));
+  const made = path.join(work, "made");
+  try {
+    await mkdir(made);
+    await make(made);
+    await rename(made, place).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+    });
+    return place;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
 }

@@ -1,11 +1,12 @@
 import path from "node:path";
-import { cacheFolder, checkout, ownFolder } from "../engine/places.ts";
+import { checkout, ownFolder } from "../engine/places.ts";
 import { sourcesKey } from "../engine/toolchain/plugins.ts";
 import { pinnedVersions } from "../engine/toolchain/versions.ts";
 import { currentImages } from "../lab/image.ts";
 import { labLock, listRecords } from "../lab/registry.ts";
 import { bytesText } from "../lib/bytes.ts";
 import { confirm } from "../lib/confirm.ts";
+import { cacheFolder } from "../lib/files.ts";
 import { withLock } from "../lib/machine-lock.ts";
 import { toJson } from "../lib/options.ts";
 import { formatColumns } from "../lib/table.ts";

@@ -172,6 +172,16 @@ export class LocalBroker {
     }
   }
 
+  /** Ready and unacknowledged messages of a queue, from the queue's process: the API's count lags. */
+  async messagesIn(queue: string, vhost = "/"): Promise<number> {
+    const lookup = `rabbit_amqqueue:lookup(rabbit_misc:r(<<"${vhost}">>, queue, <<"${queue}">>))`;
+    const info = "rabbit_amqqueue:info(Q, [messages])";
+    const answer = await this.evaluate(`begin {ok, Q} = ${lookup}, [{messages, N}] = ${info}, N end`);
+    const count = /^\{ok,(\d+)\}$/.exec(answer)?.[1];
+    if (count === undefined) throw new Error(`queue ${queue}: the broker answered ${answer}`);
+    return Number(count);
+  }
+
   /**
    * Flushes declarations to disk: a kill up to two seconds later would lose them. The log is no proof, as a queue's entry does not count
    * before the entry that commits it, which may be written later.

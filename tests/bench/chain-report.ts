@@ -33,9 +33,7 @@ const sumOfAgents = (by: ByKind): number => chainAgents.reduce((sum, kind) => su
 const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20);
 
 /** The shape of `--json`, by load. */
-export type ChainSummary = Readonly<Record<string, object>>;
-
-export function summariseChain({ measured }: ChainResult): ChainSummary {
+export function summariseChain({ measured }: ChainResult): Readonly<Record<string, object>> {
   const digits = (by: ByKind) => Object.fromEntries(Object.entries(by).map(([kind, ms]) => [kind, rounded(ms, 2)]));
   const sizes = (by: ByKind) => Object.fromEntries(Object.entries(by).map(([kind, bytes]) => [kind, mebibytes(bytes)]));
   return Object.fromEntries(

@@ -23,18 +23,7 @@ export interface DeliverResult {
 }
 
 /** The shape of `--json`: medians in files per second, and their ratios. */
-export interface DeliverSummary {
-  readonly files: number;
-  readonly fileBytes: number;
-  readonly rounds: number;
-  readonly sftp: number;
-  readonly sender: number;
-  readonly senderTold: number;
-  readonly ratio: number;
-  readonly ratioTold: number;
-}
-
-export function summariseDeliver({ plan: { files, fileBytes }, rounds }: DeliverResult): DeliverSummary {
+export function summariseDeliver({ plan: { files, fileBytes }, rounds }: DeliverResult) {
   const of = (pick: (round: Round) => number) => median(rounds.map(pick));
   const [sftp, sender, senderTold] = [of((r) => r.sftp), of((r) => r.sender), of((r) => r.senderTold)];
   return {

@@ -98,13 +98,9 @@ export async function moveByDispatcher(stage: Stage, run: string, products: numb
 
 /** The input queue has no ready and no unacknowledged messages. */
 export async function untilSettled({ broker, signal }: Stage): Promise<void> {
-  const lookup = `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${inputQueue}">>))`;
-  const ask = `${lookup}, [{messages, N}] = rabbit_amqqueue:info(Q, [messages]), N`;
-  const deadlineMs = performance.now() + stalledAfterMs;
-  for (let left = ""; left !== "{ok,0}"; left = await broker.evaluate(ask)) {
-    signal.throwIfAborted();
-    if (performance.now() > deadlineMs) throw new UserError("bench", `${inputQueue} is not empty in time: ${left}`);
-  }
+  const isEmpty = async () => (await broker.messagesIn(inputQueue)) === 0;
+  if (await poll(isEmpty, { everyMs: emptyProbeMs, withinMs: stalledAfterMs, signal })) return;
+  throw new UserError("bench", `${inputQueue} is not empty within ${stalledAfterMs / 1000} s`);
 }
 
 /** Reads a queue and counts. The clock starts at the first message. */

@@ -19,19 +19,7 @@ export interface PullResult {
 }
 
 /** The shape of `--json`. */
-export interface PullSummary {
-  readonly server: string;
-  readonly filesPerSecond: number;
-  readonly curlPerSecond: number;
-  readonly ratio: number;
-  /** From the slow server: files per second, the maximum at one request per file, and curl's figure. */
-  readonly slowFilesPerSecond: number;
-  readonly slowAllowedPerSecond: number;
-  readonly slowCurlPerSecond: number;
-  readonly slowWaitedMs: number;
-}
-
-export function summarisePull(result: PullResult): PullSummary {
+export function summarisePull(result: PullResult) {
   const { plan, pullers, versions, byCurl, byPullers, slowByCurl, slowByPullers, slowWaitedMs } = result;
   const filesPerSecond = median(byPullers.map((one) => one.filesPerSecond));
   const curlPerSecond = median(byCurl);
@@ -40,6 +28,7 @@ export function summarisePull(result: PullResult): PullSummary {
     filesPerSecond: Math.round(filesPerSecond),
     curlPerSecond: Math.round(curlPerSecond),
     ratio: rounded(filesPerSecond / curlPerSecond, 3),
+    /** From the slow server: files per second, the maximum at one request per file, and curl's figure. */
     slowFilesPerSecond: rounded(slowByPullers.filesPerSecond, 1),
     slowAllowedPerSecond: rounded((pullers * 1000) / plan.slowMs, 1),
     slowCurlPerSecond: rounded(slowByCurl, 1),

@@ -16,27 +16,13 @@ export interface BenchResult {
   readonly memory: MemoryResults;
 }
 
-/** The shape of `--json`. */
-export interface BenchSummary {
-  readonly announcementsPerSecond: number;
-  readonly shovelPerSecond: number;
-  readonly ratio: number;
-  readonly p99Ms: number;
-  readonly p99AfterSilenceMs: number;
-  /** Live objects and buffers, by number of names. */
-  readonly bytesPerName: Readonly<Record<string, number>>;
-  /** From the smallest to the largest number of names; null if that is too small compared with the noise. */
-  readonly residentBytesPerName: number | null;
-  /** How the two figures above are measured. */
-  readonly bytesPerNameMeasured: string;
-}
-
 const heldMeasured =
   "bytesPerName: growth of live objects and buffers after garbage collection, per name added since the same dispatcher was warm " +
   "with at most a thousand names (left out for fewer than 50,000 added names, where it would be noise); for more than " +
   "100,000 names, difference between a dispatcher that started with them in its journal and one that started with the smallest number";
 
-export function summarise(result: BenchResult): BenchSummary {
+/** The shape of `--json`. */
+export function summarise(result: BenchResult) {
   const announcementsPerSecond = median(result.dispatcher.map((move) => move.announcementsPerSecond));
   const shovelPerSecond = median(result.shovel.map((move) => move.announcementsPerSecond));
   const { byNames, resident } = result.memory;
@@ -48,8 +34,11 @@ export function summarise(result: BenchResult): BenchSummary {
     ratio: Number((announcementsPerSecond / shovelPerSecond).toPrecision(3)),
     p99Ms: rounded(latenciesOf(result.latency.steadyMs).p99, 2),
     p99AfterSilenceMs: rounded(latenciesOf(result.latency.afterSilenceMs).p99, 2),
+    /** Live objects and buffers, by number of names. */
     bytesPerName: Object.fromEntries(named.map(({ names, bytesPerName }) => [String(names), rounded(bytesPerName, 1)])),
+    /** From the smallest to the largest number of names; null if that is too small compared with the noise. */
     residentBytesPerName: resident ? rounded(resident.bytesPerName, 1) : null,
+    /** How the two figures above are measured. */
     bytesPerNameMeasured: resident
       ? `${heldMeasured}. residentBytesPerName: growth of the resident set from ${resident.fromNames} to ${resident.toNames} names, of dispatchers that started with them`
       : heldMeasured,

@@ -22,26 +22,15 @@ export interface WatchResult extends WriterAccount {
 }
 
 /** The shape of `--json`. */
-export interface WatchSummary {
-  readonly files: number;
-  /** Rate of new files. */
-  readonly filesPerSecond: number;
-  /** Rate of announcements at a client, from the first file to the last announcement. */
-  readonly announcedPerSecond: number;
-  /** From the last file to the last announcement. */
-  readonly lagSeconds: number;
-  readonly lost: number;
-  readonly repeated: number;
-  readonly rescans: number;
-  readonly foundByRescan: number;
-}
-
-export function summariseWatch(result: WatchResult): WatchSummary {
+export function summariseWatch(result: WatchResult) {
   const { files, firstMs, lastMs, lastHeardMs, lost, repeated, rescans, foundByRescan } = result;
   return {
     files,
+    /** Rate of new files. */
     filesPerSecond: Math.round(files / ((lastMs - firstMs) / 1000)),
+    /** Rate of announcements at a client, from the first file to the last announcement. */
     announcedPerSecond: Math.round((files - lost) / ((lastHeardMs - firstMs) / 1000)),
+    /** From the last file to the last announcement. */
     lagSeconds: rounded(Math.max(0, lastHeardMs - lastMs) / 1000, 2),
     lost,
     repeated,

@@ -1,11 +1,11 @@
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { isThere } from "../../scripts/lab/files.ts";
 import { tablesOf } from "../../scripts/lab/filters.ts";
 import { isOn } from "../../scripts/lab/host-state.ts";
 import { bootHost, freeDisk, healNetwork, hostRoot } from "../../scripts/lab/index.ts";
 import { needRecord } from "../../scripts/lab/registry.ts";
 import { tableOf } from "../../scripts/lab/spec.ts";
+import { exists } from "../../scripts/lib/files.ts";
 import { listNames } from "../../scripts/traffic/receivers.ts";
 import { isChaosFile } from "./products.ts";
 import type { Scene } from "./scene.ts";
@@ -32,7 +32,7 @@ export async function healAll(scene: Scene): Promise<string[]> {
     await bootHost(lab, host.name);
   }
   for (const host of ownDisks) {
-    if (await isThere(join(dirname(await hostRoot(lab, host)), "volume/fill"))) found.push(`${host}: disk full`);
+    if (await exists(join(dirname(await hostRoot(lab, host)), "volume/fill"))) found.push(`${host}: disk full`);
     await freeDisk(lab, host);
   }
   await continueServices(scene, members);

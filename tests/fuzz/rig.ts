@@ -165,13 +165,7 @@ export class Rig {
   /** The number of messages in a queue, with unacknowledged ones, after the broker has confirmed all messages sent. */
   async messagesIn(queue: string): Promise<number> {
     await this.publishing.sent();
-    const lookup = `rabbit_amqqueue:lookup(rabbit_misc:r(<<"${this.vhost}">>, queue, <<"${queue}">>))`;
-    const answer = await this.broker.evaluate(
-      `begin {ok, Q} = ${lookup}, [{messages, N}] = rabbit_amqqueue:info(Q, [messages]), N end`,
-    );
-    const count = /^\{ok,(\d+)\}$/.exec(answer)?.[1];
-    if (count === undefined) throw new Error(`queue ${queue}: the broker answered ${answer}`);
-    return Number(count);
+    return this.broker.messagesIn(queue, this.vhost);
   }
 
   /** Kills the agent. @returns the messages left in the queue: those that it had not acknowledged are marked as redelivered */

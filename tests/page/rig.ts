@@ -1,5 +1,3 @@
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { buildAssets } from "../../agents/monitor/assets.ts";
 import { configSchema, type FlowMap } from "../../agents/monitor/config.ts";
@@ -7,6 +5,7 @@ import { Monitor } from "../../agents/monitor/monitor.ts";
 import { type PageServer, servePage } from "../../agents/monitor/page-server.ts";
 import { PrometheusSource } from "../../agents/monitor/prometheus.ts";
 import { promqlOf, type Query, queriesOf, seldomQueries } from "../../agents/monitor/queries.ts";
+import { startLocalServer } from "../rigs/local-server.ts";
 import { mapOf, type Scenario } from "./scenarios.ts";
 
 const checkout = join(import.meta.dirname, "../..");
@@ -28,30 +27,16 @@ async function startSources(map: FlowMap, scenario: Scenario): Promise<Sources> 
     Object.entries<Query>({ ...queriesOf(map), ...seldomQueries }).map(([name, query]) => [promqlOf(query), name]),
   );
   const asked: string[] = [];
-  const server = createServer((request, response) => {
+  const { baseUrl, close } = await startLocalServer((request, response) => {
     const url = new URL(request.url ?? "", "http://sources");
     asked.push(url.pathname);
     if (sources.isSilent) return void response.writeHead(503).end();
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify(answerTo(url, sources, names)));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const sources: Sources = {
-    ...{ scenario, isSilent: false, product: undefined, asked, url: urlOf(server) },
-    close: () => closed(server),
-  };
+  const url = new URL(baseUrl).origin;
+  const sources: Sources = { scenario, isSilent: false, product: undefined, asked, url, close };
   return sources;
-}
-
-const urlOf = (server: Server): string => {
-  const address = server.address();
-  return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
-};
-
-async function closed(server: Server): Promise<void> {
-  server.close();
-  server.closeAllConnections();
 }
 
 function answerTo(url: URL, { scenario, product }: Sources, names: ReadonlyMap<string, string>): unknown {

@@ -168,14 +168,9 @@ export class Bench {
     });
   }
 
-  /** Ready and unacknowledged messages of the pull queue, from the queue process: the API's count lags. */
-  async pullQueueLength(): Promise<number> {
-    const name = `rabbit_misc:r(<<"/">>, queue, <<"${this.#prefix}.pull">>)`;
-    const count = `{ok, Queue} = rabbit_amqqueue:lookup(${name}), [{_, N}] = rabbit_amqqueue:info(Queue, [messages]), N`;
-    const answer = await this.#broker.evaluate(`begin ${count} end`);
-    const [, messages] = /^\{ok,(\d+)\}$/.exec(answer) ?? [];
-    if (messages === undefined) throw new Error(`the broker didn't report the length of its queue: ${answer}`);
-    return Number(messages);
+  /** With unacknowledged messages. */
+  pullQueueLength(): Promise<number> {
+    return this.#broker.messagesIn(`${this.#prefix}.pull`);
   }
 
   /** Text of an agent's `/health` or `/metrics`. */

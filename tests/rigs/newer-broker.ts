@@ -1,14 +1,15 @@
 import { chmod, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { readAptSettings, sourceLines } from "../../scripts/lab/apt-settings.ts";
-import { binariesUnder, findRabbitmqBinaries, type RabbitmqBinaries } from "../../scripts/traffic/rabbitmq-binaries.ts";
-import { unpackedPackages } from "./unpacked-program.ts";
+import { unpackedPackages } from "../../scripts/lib/debian-packages.ts";
+import {
+  binariesUnder,
+  findRabbitmqBinaries,
+  type RabbitmqBinaries,
+  rabbitmqPackages,
+} from "../../scripts/traffic/rabbitmq-binaries.ts";
 
 const release = "trixie";
-const erlang = [
-  ...["asn1", "base", "crypto", "eldap", "inets", "mnesia", "os-mon", "parsetools", "public-key", "runtime-tools"],
-  ...["ssl", "syntax-tools", "tools", "xmerl"],
-].map((name) => `erlang-${name}`);
 const libraries = ["libc6", "libcap2", "libgcc-s1", "libssl3t64", "libstdc++6", "libsystemd0", "libtinfo6", "zlib1g"];
 
 /**
@@ -21,13 +22,10 @@ export async function findNewerRabbitmq(): Promise<RabbitmqBinaries> {
   const own = await findRabbitmqBinaries();
   if (own.version.startsWith("4.")) return own;
   const sources = sourceLines(release, await readAptSettings());
-  const packages = ["rabbitmq-server", ...erlang, ...libraries] as const;
-  const root = await unpackedPackages(
-    `rabbitmq-server-${release}`,
-    packages as [string, ...string[]],
+  const root = await unpackedPackages(`rabbitmq-server-${release}`, [...rabbitmqPackages, ...libraries], {
     sources,
-    useOwnLibraries,
-  );
+    finish: useOwnLibraries,
+  });
   const found = await binariesUnder(root, false);
   if (!found) throw new Error(`no broker in ${root}`);
   return found;

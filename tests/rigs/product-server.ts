@@ -1,42 +1,20 @@
-import { once } from "node:events";
 import { open } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-
-/** Serves one URP's folder as its web server would: `GET` of files, with keep-alive, on this machine only. */
-export interface ProductServer {
-  /** `http://127.0.0.1:PORT/`, which also identifies this URP for the tap. */
-  readonly baseUrl: string;
-  /** Stops listening. Safe to call twice. */
-  close(): Promise<void>;
-}
+import { type LocalServer, startLocalServer } from "./local-server.ts";
 
 /** Longer than any pause between products, so that a puller's connection isn't closed before its next request. */
 const keepAliveMs = 60_000;
 
-export async function serveProducts(directory: string): Promise<ProductServer> {
-  const server = createServer({ keepAliveTimeout: keepAliveMs }, (request, response) => {
-    answer(directory, request, response).catch(() => response.destroy());
+/** Its URL also identifies this URP for the tap. */
+export type ProductServer = LocalServer;
+
+/** Serves one URP's folder as its web server would: `GET` of files, with keep-alive. */
+export const serveProducts = (directory: string): Promise<ProductServer> =>
+  startLocalServer((request, response) => void answer(directory, request, response).catch(() => response.destroy()), {
+    keepAliveTimeout: keepAliveMs,
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return { baseUrl: `http://127.0.0.1:${portOf(server)}/`, close: () => close(server) };
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("listens on no port");
-  return address.port;
-}
-
-async function close(server: Server): Promise<void> {
-  if (!server.listening) return;
-  const closed = once(server, "close");
-  server.close();
-  server.closeAllConnections();
-  await closed;
-}
 
 async function answer(directory: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.method !== "GET") return refuse(response, 405);

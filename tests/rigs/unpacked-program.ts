@@ -1,12 +1,7 @@
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
-import { promisify } from "node:util";
-import { UserError } from "../../agents/lib/errors.ts";
-
-const run = promisify(execFile);
+import { codename, unpackedPackages } from "../../scripts/lib/debian-packages.ts";
 
 interface DebianProgram {
   /** Its path on a machine where it is installed. */
@@ -43,9 +38,9 @@ export const apache: DebianProgram = {
  * Programs in /usr/bin of a monitor and of what it scrapes, with their packages; none needs a library that a minimal machine lacks.
  * promtool has a package of its own from Debian 13 on.
  */
-const prometheusPackages = (codename: string) => ({
+const prometheusPackages = (release: string) => ({
   prometheus: "prometheus",
-  promtool: codename === "bookworm" ? "prometheus" : "promtool",
+  promtool: release === "bookworm" ? "prometheus" : "promtool",
   "prometheus-alertmanager": "prometheus-alertmanager",
   amtool: "prometheus-alertmanager",
   "prometheus-node-exporter": "prometheus-node-exporter",
@@ -54,8 +49,7 @@ const prometheusPackages = (codename: string) => ({
 
 /** The programs of a monitor and of what it scrapes, by name. @throws UserError if a package can't be downloaded */
 export async function prometheusTools(): Promise<Record<keyof ReturnType<typeof prometheusPackages>, ProgramBinary>> {
-  const codename = /^VERSION_CODENAME=(\w+)$/m.exec(await readFile("/etc/os-release", "utf8"))?.[1] ?? "";
-  const packages = prometheusPackages(codename);
+  const packages = prometheusPackages(await codename());
   const found = await Promise.all(
     Object.entries(packages).map(async ([name, from]) => {
       const program = await findProgram({ installed: `/usr/bin/${name}`, packages: [from] });
@@ -87,68 +81,4 @@ export async function findProgram({ installed, packages }: DebianProgram): Promi
 async function libraryFolders(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => []);
   return names.filter((name) => name.endsWith("-linux-gnu")).map((name) => path.join(folder, name));
-}
-
-/**
- * The folder into which packages are unpacked, in the user's cache. Unpacks under a temporary name and renames when complete: if two processes race,
- * the second finds the name taken.
- *
- * @param sources lines of apt's sources; default: those of this machine
- * @param finish completes the folder before it gets its name
- */
-export async function unpackedPackages(
-  name: string,
-  packages: DebianProgram["packages"],
-  sources: readonly string[] = [],
-  finish: (root: string) => Promise<void> = async () => {},
-): Promise<string> {
-  const cache = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), ".cache"), "warren");
-  const place = path.join(cache, name);
-  if (existsSync(place)) return place;
-  await mkdir(cache, { recursive: true });
-  const work = await mkdtemp(path.join(cache, `.${name}-`));
-  try {
-    await download(work, packages, sources);
-    const archives = (await readdir(work)).filter((name) => name.endsWith(".deb"));
-    for (const name of archives) await run("dpkg", ["-x", path.join(work, name), path.join(work, "root")]);
-    await finish(path.join(work, "root"));
-    await rename(path.join(work, "root"), place).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
-    });
-    return place;
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-}
-
-async function download(
-  folder: string,
-  packages: DebianProgram["packages"],
-  sources: readonly string[],
-): Promise<void> {
-  const options = { cwd: folder, env: { ...process.env, LC_ALL: "C.UTF-8" }, maxBuffer: 16 << 20 };
-  const lists = ["-o", `Dir::State::lists=${folder}/lists`, "-o", `Dir::Cache=${folder}/cache`];
-  if (sources.length > 0) {
-    await writeFile(path.join(folder, "sources"), `${sources.join("\n")}\n`);
-    lists.push("-o", `Dir::Etc::sourcelist=${folder}/sources`, "-o", "Dir::Etc::sourceparts=-");
-  }
-  const own =
-    sources.length > 0
-      ? Promise.reject(new Error("other sources"))
-      : run("apt-get", ["-q", "download", ...packages], options);
-  try {
-    await own.catch(async () => {
-      // The machine's package lists are empty, as in a fresh container. Our own lists need no root.
-      await mkdir(path.join(folder, "lists/partial"), { recursive: true });
-      await mkdir(path.join(folder, "cache/archives/partial"), { recursive: true });
-      await run("apt-get", [...lists, "-q", "update"], options);
-      await run("apt-get", [...lists, "-q", "download", ...packages], options);
-    });
-  } catch (error) {
-    const output = (error as { stderr?: string }).stderr?.trim().split("\n").at(-1);
-    const remedy = `check apt's sources, or install it: apt-get install ${packages[0]}`;
-    throw new UserError(packages[0], `its packages can't be downloaded: ${output ?? String(error)}`, remedy, {
-      cause: error,
-    });
-  }
 }

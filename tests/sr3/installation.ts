@@ -1,11 +1,10 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { UserError } from "../../agents/lib/errors.ts";
-import { exists } from "../../scripts/lib/files.ts";
+import { cachedFolder } from "../../scripts/lib/files.ts";
 
 const run = promisify(execFile);
 
@@ -33,27 +32,11 @@ export async function installPython(program: keyof typeof requirementFiles): Pro
     .update(await readFile(requirements))
     .digest("hex")
     .slice(0, 12);
-  const cache = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), ".cache"), "warren");
-  const modules = path.join(cache, `${program}-${stdout.trim()}-${wanted}`);
-  if (!(await exists(modules))) await download(requirements, cache, modules);
+  const modules = await cachedFolder(`${program}-${stdout.trim()}-${wanted}`, async (folder) => {
+    const options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes"];
+    await run(python, ["-m", "pip", "install", ...options, "--target", folder, "-r", requirements]).catch(refuse);
+  });
   return { python, modules };
-}
-
-/** Installs under a temporary name and renames when complete. If two processes race, the second finds the name taken. */
-async function download(requirements: string, cache: string, modules: string): Promise<void> {
-  await mkdir(cache, { recursive: true });
-  const work = await mkdtemp(path.join(cache, ".python-"));
-  const options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes"];
-  try {
-    await run(python, ["-m", "pip", "install", ...options, "--target", path.join(work, "modules"), "-r", requirements]);
-    await rename(path.join(work, "modules"), modules).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
-    });
-  } catch (error) {
-    refuse(error as Error);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
 }
 
 function refuse(error: Error & { stderr?: string }): never {

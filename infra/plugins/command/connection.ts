@@ -2,21 +2,18 @@ import { createHash } from "node:crypto";
 import { checkShape, type Field, type Shape } from "../lib/shape.ts";
 import { isMap, type PropertyMap, revealMap, type Value } from "../lib/values.ts";
 
-/** How to connect to a host and log in. */
+/** How to connect to a host and log in: with a key that no passphrase protects, to a host whose own key is known. */
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
   readonly user: string;
-  readonly password?: string;
-  readonly privateKey?: string;
-  readonly privateKeyPassword?: string;
-  readonly agentSocketPath?: string;
+  readonly privateKey: string;
   /** Failed attempts that are tolerated; -1 for no limit. */
   readonly dialErrorLimit: number;
   /** Seconds for one attempt; 0 for no limit. */
   readonly perDialTimeout: number;
-  /** `TYPE BASE64` as in authorized_keys. Without it any host key is accepted. */
-  readonly hostKey?: string;
+  /** `TYPE BASE64` as in authorized_keys. */
+  readonly hostKey: string;
 }
 
 export interface Connection extends Endpoint {
@@ -28,16 +25,13 @@ const endpointShape: Shape = {
   host: { type: "string", required: true },
   port: { type: "number", default: 22 },
   user: { type: "string", default: "root" },
-  password: { type: "string", secret: true },
-  privateKey: { type: "string", secret: true },
-  privateKeyPassword: { type: "string", secret: true },
-  agentSocketPath: { type: "string" },
+  privateKey: { type: "string", required: true, secret: true },
   dialErrorLimit: { type: "integer", default: 10 },
   perDialTimeout: { type: "integer", default: 15 },
-  hostKey: { type: "string", rule: hostKeyRule },
+  hostKey: { type: "string", required: true, rule: hostKeyRule },
 };
 
-const connectionShape: Shape = { ...endpointShape, proxy: { type: { object: endpointShape } } };
+export const connectionShape: Shape = { ...endpointShape, proxy: { type: { object: endpointShape } } };
 
 export const connectionField: Field = {
   type: { object: connectionShape },

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import ssh2 from "ssh2";
 import { afterEach, expect, it } from "vitest";
 import { DialError, dial } from "./dial.ts";
 
@@ -16,9 +17,12 @@ async function listening(onConnection: (socket: Socket) => void): Promise<number
   return (server.address() as AddressInfo).port;
 }
 
+const key = ssh2.utils.generateKeyPairSync("ed25519");
+const login = { user: "root", privateKey: key.private, hostKey: key.public };
+
 const attempted = (port: number) =>
   dial(
-    { host: "127.0.0.1", port, user: "root", password: "x", dialErrorLimit: 0, perDialTimeout: 60 },
+    { host: "127.0.0.1", port, ...login, dialErrorLimit: 0, perDialTimeout: 60 },
     { signal: new AbortController().signal, onRetry: () => undefined },
   );
 

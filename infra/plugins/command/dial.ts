@@ -81,7 +81,7 @@ async function attempt(endpoint: Endpoint, { signal, open }: DialOptions): Promi
   const name = endpointName(endpoint);
   try {
     const socket = await abortable(open?.() ?? openTcp(endpoint, ended), ended);
-    return await logIn({ ...config, sock: socket }, socket, ended, endpoint.password);
+    return await logIn({ ...config, sock: socket }, socket, ended);
   } catch (error) {
     if (keyCheck.refusal !== undefined) throw new DialError("host key", `${name}: ${keyCheck.refusal}`);
     if (error instanceof DialError) throw error;
@@ -93,10 +93,10 @@ async function attempt(endpoint: Endpoint, { signal, open }: DialOptions): Promi
 function explain(endpoint: Endpoint, error: Error & { level?: string }): DialError {
   const name = endpointName(endpoint);
   if (error.level === "client-authentication") {
-    return new DialError("authentication", `${name}: the host refused every offered authentication method`);
+    return new DialError("authentication", `${name}: the host refused the login key`);
   }
   if (/no matching host key/i.test(error.message)) {
-    const wanted = parseHostKey(endpoint.hostKey ?? "")?.type;
+    const wanted = parseHostKey(endpoint.hostKey)?.type;
     return new DialError(
       "host key",
       `${name}: the host has no key of the pinned type ${wanted}; hostKey is out of date`,
@@ -117,14 +117,10 @@ async function openTcp({ host, port }: Endpoint, signal: AbortSignal): Promise<D
   }
 }
 
-async function logIn(config: ConnectConfig, socket: Duplex, signal: AbortSignal, password?: string): Promise<Client> {
+async function logIn(config: ConnectConfig, socket: Duplex, signal: AbortSignal): Promise<Client> {
   const client = new ssh2.Client();
   const stop = () => socket.destroy(new Error("stopped"));
   signal.addEventListener("abort", stop, { once: true });
-  // Servers that ask for a password interactively get it as the answer to each prompt, as from the official provider.
-  client.on("keyboard-interactive", (_name, _instructions, _language, prompts, answer) =>
-    answer(prompts.map(() => password ?? "")),
-  );
   try {
     await new Promise<void>((resolve, reject) => {
       client.once("ready", resolve);
@@ -147,49 +143,32 @@ interface KeyCheck {
 }
 
 function clientConfig(endpoint: Endpoint, check: KeyCheck): ConnectConfig {
-  const hostKey = endpoint.hostKey === undefined ? undefined : parseHostKey(endpoint.hostKey);
-  if (endpoint.hostKey !== undefined && hostKey === undefined) {
-    throw new DialError("settings", `${endpointName(endpoint)}: hostKey is not a public key`);
+  const hostKey = parseHostKey(endpoint.hostKey);
+  if (hostKey === undefined) throw new DialError("settings", `${endpointName(endpoint)}: hostKey is not a public key`);
+  // Checked here, because the library's own error comes too late to be distinguished.
+  const parsed = ssh2.utils.parseKey(endpoint.privateKey);
+  if (parsed instanceof Error) {
+    throw new DialError("settings", `${endpointName(endpoint)}: privateKey can't be used: ${parsed.message}`);
   }
-  const agent = endpoint.agentSocketPath ?? process.env.SSH_AUTH_SOCK;
-  const key = usablePrivateKey(endpoint);
-  const config: ConnectConfig = {
+  return {
     username: endpoint.user,
     ...keepalive,
     readyTimeout: 0, // attempt() has its own deadline, which includes opening the stream
-    algorithms: { cipher: [...ciphers], ...(hostKey && { serverHostKey: signatureAlgorithms(hostKey.type) }) },
-    authHandler: [
-      ...(key ? (["publickey"] as const) : []),
-      ...(endpoint.password === undefined ? [] : (["password", "keyboard-interactive"] as const)),
-      ...(agent ? (["agent"] as const) : []),
-    ],
-    tryKeyboard: endpoint.password !== undefined,
-    ...(key && { privateKey: key }),
-    ...(endpoint.privateKeyPassword !== undefined && { passphrase: endpoint.privateKeyPassword }),
-    ...(endpoint.password !== undefined && { password: endpoint.password }),
-    ...(agent && { agent }),
+    algorithms: { cipher: [...ciphers], serverHostKey: signatureAlgorithms(hostKey.type) },
+    authHandler: ["publickey"],
+    privateKey: endpoint.privateKey,
+    hostVerifier: (offered: Buffer) => {
+      if (offered.equals(hostKey.blob)) return true;
+      check.refusal = `the host's key (${fingerprint(offered)}) is not the pinned one (${fingerprint(hostKey.blob)}): the host was reinstalled, or another machine answers at its address`;
+      return false;
+    },
   };
-  if (hostKey === undefined) return config;
-  const hostVerifier = (offered: Buffer) => {
-    if (offered.equals(hostKey.blob)) return true;
-    check.refusal = `the host's key (${fingerprint(offered)}) is not the pinned one (${fingerprint(hostKey.blob)}): the host was reinstalled, or another machine answers at its address`;
-    return false;
-  };
-  return { ...config, hostVerifier };
 }
 
 /** RSA keys sign with newer hashes under other names than the key's own. */
 function signatureAlgorithms(type: string): ServerHostKeyAlgorithm[] {
   const names = type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"] : [type];
   return names as ServerHostKeyAlgorithm[];
-}
-
-/** The key's text, checked for usability, because the library's own error comes too late to be distinguished. */
-function usablePrivateKey(endpoint: Endpoint): string | undefined {
-  if (endpoint.privateKey === undefined) return undefined;
-  const parsed = ssh2.utils.parseKey(endpoint.privateKey, endpoint.privateKeyPassword);
-  if (!(parsed instanceof Error)) return endpoint.privateKey;
-  throw new DialError("settings", `${endpointName(endpoint)}: privateKey can't be used: ${parsed.message}`);
 }
 
 function fingerprint(blob: Buffer): string {

@@ -1,6 +1,5 @@
 import { serveProvider } from "../lib/provider.ts";
 import { copyToRemote } from "./copy-to-remote.ts";
-import { localCommand, localRun } from "./local-command.ts";
 import { ConnectionPool } from "./pool.ts";
 import { remoteCommand } from "./remote-command.ts";
 
@@ -10,10 +9,6 @@ serveProvider({
   name: "command",
   version: "1.2.1",
   config: {},
-  resources: [remoteCommand(pool), copyToRemote(pool), localCommand],
-  functions: [localRun],
-  refused: {
-    "command:remote:CopyFile": "it is deprecated; use command:remote:CopyToRemote",
-  },
+  resources: [remoteCommand(pool), copyToRemote(pool)],
   close: async () => pool.close(),
 });

@@ -1,28 +1,35 @@
 import { randomBytes } from "node:crypto";
-import type { Operation, ResourceHandler } from "../lib/handlers.ts";
-import type { PropertyMap } from "../lib/values.ts";
+import type { Computed, Operation, ResourceHandler } from "../lib/handlers.ts";
+import type { PropertyMap, Value } from "../lib/values.ts";
 import { connectionField, endpointName, toConnection } from "./connection.ts";
 import { DialError } from "./dial.ts";
-import {
-  environmentOf,
-  lineLog,
-  outputShape,
-  previousOutputs,
-  runShape,
-  scriptShape,
-  text,
-  updateScript,
-} from "./inputs.ts";
-import { commandFailure } from "./output.ts";
+import { commandFailure, type StreamName } from "./output.ts";
 import type { ConnectionPool } from "./pool.ts";
 import { runRemote } from "./session.ts";
 
-/** `command:remote:Command`: scripts on a host, over SSH. */
+/** Inputs that may pass secrets to a command, which may repeat them in its output. */
+const secretCarriers = ["create", "update", "delete", "stdin"] as const;
+
+const output: Computed = { type: "string", required: true, secretWith: secretCarriers };
+
+/**
+ * `command:remote:Command`: scripts on a host, over SSH. Without the official plugin's `environment`, and never with the last output in the
+ * environment: a server refuses most variables, and scripts get what they need from `stdin`.
+ */
 export function remoteCommand(pool: ConnectionPool): ResourceHandler {
   return {
     token: "command:remote:Command",
-    inputs: { connection: connectionField, ...scriptShape, ...runShape },
-    computed: outputShape,
+    inputs: {
+      connection: connectionField,
+      create: { type: "string" },
+      update: { type: "string" },
+      delete: { type: "string" },
+      triggers: { type: { list: "any" }, replaceOnChange: true },
+      stdin: { type: "string" },
+      logging: { type: { oneOf: ["stdout", "stderr", "stdoutAndStderr", "none"] } },
+      addPreviousOutputInEnv: { type: "boolean", rule: notAdded },
+    },
+    computed: { stdout: output, stderr: output },
     // A program may leave out an update that repeats the create, or begin to. Nothing has to run for that.
     ignored: (olds, news) => {
       const script = updateScript(news);
@@ -45,6 +52,32 @@ export function remoteCommand(pool: ConnectionPool): ResourceHandler {
   };
 }
 
+function notAdded(value: Value): string | undefined {
+  return value === false ? undefined : "is not supported: set it to false, or use the official plugin";
+}
+
+function text(values: PropertyMap, name: string): string | undefined {
+  const value = values[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** The script for an update: its own, or that of the create. */
+function updateScript(inputs: PropertyMap): string | undefined {
+  return text(inputs, "update") ?? text(inputs, "create");
+}
+
+/**
+ * Logs a command's output lines to the engine as progress, as the input `logging` says. A command that gets secrets is not logged by default,
+ * because a program may repeat them in forms that no mask recognises.
+ */
+function lineLog(inputs: PropertyMap, operation: Operation): (stream: StreamName, line: string) => void {
+  const hasSecrets = secretCarriers.some((name) => operation.secrets.has(name));
+  const logging = text(inputs, "logging") ?? (hasSecrets ? "none" : "stdoutAndStderr");
+  return (stream, line) => {
+    if (logging.toLowerCase().includes(stream)) operation.log("info", line, { status: true });
+  };
+}
+
 /** Ids have no meaning here; they only have to be new. */
 export function newId(name: string): string {
   return `${name}${randomBytes(4).toString("hex")}`;
@@ -64,21 +97,7 @@ async function run(
   const outputs = { ...kept, stdout: state.stdout ?? "", stderr: state.stderr ?? "" };
   if (script === undefined) return outputs;
   const connection = toConnection(inputs.connection);
-  const variables = [
-    ...environmentOf(inputs).map(([name, value]) => ({ name, value, required: true })),
-    ...previousOutputs(inputs, state).map(([name, value]) => ({ name, value, required: false })),
-  ];
-  const command = {
-    text: script,
-    stdin: text(inputs, "stdin") ?? "",
-    variables,
-    onLine: lineLog(inputs, operation),
-    onRefused: (name: string) =>
-      operation.log(
-        "warning",
-        `${endpointName(connection)}: the SSH server does not accept ${name}; add it to AcceptEnv, or set addPreviousOutputInEnv to false`,
-      ),
-  };
+  const command = { text: script, stdin: text(inputs, "stdin") ?? "", onLine: lineLog(inputs, operation) };
   const result = await runRemote(pool, connection, command, operation);
   if (result.exitCode !== 0) throw commandFailure(endpointName(connection), what, result);
   return { ...outputs, stdout: result.stdout, stderr: result.stderr };

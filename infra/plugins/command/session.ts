@@ -2,7 +2,6 @@ import type { ClientChannel, SFTPWrapper } from "ssh2";
 import type { Operation } from "../lib/handlers.ts";
 import { abortable } from "./abortable.ts";
 import { type Connection, endpointName } from "./connection.ts";
-import { execWithEnvironment, type Variable, VariableRefused } from "./environment.ts";
 import { Capture, type Result, type StreamName } from "./output.ts";
 import type { ConnectionPool, Entered } from "./pool.ts";
 
@@ -12,10 +11,7 @@ const endGraceMs = 2000;
 export interface Command {
   readonly text: string;
   readonly stdin: string;
-  readonly variables: readonly Variable[];
   onLine(stream: StreamName, line: string): void;
-  /** Called for an optional variable that the server refused. */
-  onRefused(variable: string): void;
 }
 
 /** Runs one command on a host, by the user's login shell. Rejects only if it could not run to its end. */
@@ -33,9 +29,11 @@ export function runRemote(
         return {};
       },
     };
-    return execWithEnvironment(client, command.text, command.variables, options, (channel, refused) => {
-      refused.forEach(command.onRefused);
-      return follow(channel, command, operation.signal);
+    return new Promise((resolve, reject) => {
+      // `follow` listens before this returns: the exit code of a command that ends at once is in the same packet as the confirmation of its start.
+      client.exec(command.text, options, (error, channel) =>
+        error ? reject(error) : resolve(follow(channel, command, operation.signal)),
+      );
     });
   });
 }
@@ -87,7 +85,6 @@ async function inSession<Outcome>(
       });
     } catch (error) {
       if (operation.signal.aborted) throw operation.signal.reason;
-      if (error instanceof VariableRefused) throw new Error(`${endpointName(connection)}: ${error.message}`);
       if (!open && isRefusal(error) && entered.sessions.shrinkBelowTaken()) continue;
       if (!open && entered.lost() && redials++ === 0) continue;
       const lost = entered.lost() ? "the connection broke: " : "";

@@ -5,9 +5,8 @@ import messages from "@pulumi/pulumi/proto/language_pb.js";
 import pluginMessages from "@pulumi/pulumi/proto/plugin_pb.js";
 import emptyMessages from "google-protobuf/google/protobuf/empty_pb.js";
 import { engineArgument } from "../lib/engine.ts";
-import { implement, type StreamCall, serve } from "../lib/grpc.ts";
+import { implement, serve } from "../lib/grpc.ts";
 import { endWithParent } from "../lib/lifetime.ts";
-import { installDependencies, listDependencies } from "./dependencies.ts";
 import { Programs, planStart } from "./program.ts";
 
 /** The release of SDK and engine whose protocol this host implements. */
@@ -26,14 +25,6 @@ const unary = {
   // Providers are found when their first resource is registered, because every SDK then names its plugin and version.
   getRequiredPlugins: () => new messages.GetRequiredPluginsResponse(),
   getRequiredPackages: () => new messages.GetRequiredPackagesResponse(),
-  getProgramDependencies: (request: rpc.GetProgramDependenciesRequest) => {
-    const directory = request.getInfo()?.getProgramDirectory() || request.getPwd();
-    const response = new messages.GetProgramDependenciesResponse();
-    for (const { name, version: installed } of listDependencies(directory)) {
-      response.addDependencies(new messages.DependencyInfo().setName(name).setVersion(installed));
-    }
-    return response;
-  },
   run: async (request: rpc.RunRequest) => {
     const { error, bail } = await programs.run(planStart(request, engineAddress));
     return new messages.RunResponse().setError(error).setBail(bail);
@@ -44,14 +35,6 @@ const unary = {
   },
 };
 
-const streams = {
-  installDependencies: (call: StreamCall<rpc.InstallDependenciesRequest, rpc.InstallDependenciesResponse>) =>
-    installDependencies(call.request.getInfo()?.getProgramDirectory() || call.request.getDirectory(), {
-      stdout: (chunk) => call.write(new messages.InstallDependenciesResponse().setStdout(chunk)),
-      stderr: (chunk) => call.write(new messages.InstallDependenciesResponse().setStderr(chunk)),
-    }),
-};
-
 const service = services.LanguageRuntimeService as grpc.ServiceDefinition;
 endWithParent(async () => programs.cancel());
-void serve(service, implement(service, "language-nodejs", { unary, streams }));
+void serve(service, implement(service, "language-nodejs", unary));

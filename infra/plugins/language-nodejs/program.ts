@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { RunRequest } from "@pulumi/pulumi/proto/language_pb.js";
 import { fromStruct } from "../lib/structs.ts";
-import { parseOptions } from "./options.ts";
+import { nodeArgsOf } from "./options.ts";
 
 /** The SDK's runner exits with this code if it has already reported the error. */
 const exitCodeReported = 32;
@@ -36,7 +36,6 @@ function findRunner(programDirectory: string): string {
 export function planStart(request: RunRequest, engineAddress: string): Start {
   const info = request.getInfo();
   const directory = info?.getProgramDirectory() || request.getPwd();
-  const { nodeArgs } = parseOptions(fromStruct(info?.getOptions()));
   const flags: [string, string][] = [
     ["monitor", request.getMonitorAddress()],
     ["engine", engineAddress],
@@ -47,7 +46,7 @@ export function planStart(request: RunRequest, engineAddress: string): Start {
     ["parallel", String(request.getParallel())],
   ];
   const args = [
-    ...nodeArgs,
+    ...nodeArgsOf(fromStruct(info?.getOptions())),
     findRunner(directory),
     ...flags.filter(([, value]) => value !== "").flatMap(([name, value]) => [`--${name}`, value]),
     ...(request.getDryrun() ? ["--dry-run"] : []),

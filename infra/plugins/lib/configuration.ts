@@ -5,24 +5,23 @@ import type { ProviderDefinition } from "./handlers.ts";
 import { checkResponse, diffResponse } from "./responses.ts";
 import { checkShape, type Shape } from "./shape.ts";
 import { fromStruct } from "./structs.ts";
-import { containsUnknown, isSecret, type PropertyMap, revealMap, secret, unknown, type Value } from "./values.ts";
+import { containsUnknown, type PropertyMap, revealMap, secret, unknown } from "./values.ts";
 
-/** The methods for the provider's own configuration. */
+/** The methods for the provider's own configuration, which is strings. */
 export function configurationMethods(definition: ProviderDefinition) {
   return {
     checkConfig: (request: rpc.CheckRequest) => {
       const given = fromStruct(request.getNews());
-      const { failures } = checkShape(definition.config, parseConfig(definition.config, given));
+      const { failures } = checkShape(definition.config, given);
       return checkResponse(markSecrets(definition.config, given), failures);
     },
     diffConfig: (request: rpc.DiffRequest) => {
-      const olds = parseConfig(definition.config, fromStruct(request.getOldInputs() ?? request.getOlds()));
-      const news = parseConfig(definition.config, fromStruct(request.getNews()));
+      const olds = fromStruct(request.getOldInputs() ?? request.getOlds());
+      const news = fromStruct(request.getNews());
       return diffResponse(compareInputs(definition.config, olds, news), false);
     },
     configure: async (request: rpc.ConfigureRequest) => {
-      const given = parseConfig(definition.config, fromStruct(request.getArgs()));
-      const { values, failures } = checkShape(definition.config, given);
+      const { values, failures } = checkShape(definition.config, fromStruct(request.getArgs()));
       if (failures.length > 0) {
         throw new Error(failures.map(({ path, reason }) => `${definition.name}: ${path}: ${reason}`).join("\n"));
       }
@@ -41,20 +40,4 @@ function markSecrets(shape: Shape, given: PropertyMap): PropertyMap {
       shape[name]?.secret && value !== unknown ? secret(value) : value,
     ]),
   );
-}
-
-/** Configuration arrives as strings: values of other types are JSON text. */
-function parseConfig(shape: Shape, given: PropertyMap): PropertyMap {
-  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, parseOne(shape, name, value)]));
-}
-
-function parseOne(shape: Shape, name: string, value: Value): Value {
-  if (isSecret(value)) return secret(parseOne(shape, name, value.value ?? null));
-  const type = shape[name]?.type;
-  if (typeof value !== "string" || value === unknown || type === undefined || type === "string") return value;
-  try {
-    return JSON.parse(value) as Value;
-  } catch {
-    return value;
-  }
 }

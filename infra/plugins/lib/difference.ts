@@ -1,5 +1,5 @@
 import { isInternal, join, type Shape } from "./shape.ts";
-import { isArchive, isAsset, isList, isMap, isSecret, type PropertyMap, same, unknown, type Value } from "./values.ts";
+import { isAsset, isList, isMap, isSecret, type PropertyMap, same, unknown, type Value } from "./values.ts";
 
 /** A changed input: its property path, the kind of change, and whether it replaces the resource. */
 export interface Change {
@@ -46,5 +46,5 @@ function compareValues(path: string, old: Value | undefined, next: Value | undef
 }
 
 function isPlainMap(value: Value): value is PropertyMap {
-  return isMap(value) && !isAsset(value) && !isArchive(value);
+  return isMap(value) && !isAsset(value);
 }

@@ -20,12 +20,10 @@ export class StatusError extends Error {
 }
 
 type Unary = (request: never) => Promise<unknown> | unknown;
-export type StreamCall<Request, Response> = grpc.ServerWritableStream<Request, Response>;
 
+/** By the method's name in the service definition, e.g. `getPluginInfo`. */
 export interface Methods {
-  /** By the method's name in the service definition, e.g. `getPluginInfo`. */
-  readonly unary: { readonly [method: string]: Unary };
-  readonly streams?: { readonly [method: string]: (call: StreamCall<never, never>) => Promise<void> };
+  readonly [method: string]: Unary;
 }
 
 /**
@@ -35,14 +33,10 @@ export interface Methods {
 export function implement(service: grpc.ServiceDefinition, plugin: string, methods: Methods) {
   const implementation: { [method: string]: grpc.UntypedHandleCall } = {};
   for (const [method, { path }] of Object.entries(service)) {
-    const unary = methods.unary[method];
-    const stream = methods.streams?.[method];
     const missing = () => {
       throw new StatusError(grpc.status.UNIMPLEMENTED, `${plugin}: ${path.slice(1)} is not implemented by this plugin`);
     };
-    implementation[method] = service[method]?.responseStream
-      ? streamHandler(stream ?? missing)
-      : unaryHandler(unary ?? missing);
+    implementation[method] = unaryHandler(methods[method] ?? missing);
   }
   return implementation;
 }
@@ -56,18 +50,6 @@ function unaryHandler(handle: Unary): grpc.handleUnaryCall<unknown, unknown> {
         (error: unknown) => callback(asStatus(error)),
       );
   };
-}
-
-function streamHandler(handle: (call: StreamCall<never, never>) => Promise<void> | void): grpc.UntypedHandleCall {
-  const serveStream: grpc.handleServerStreamingCall<never, never> = (call) => {
-    Promise.resolve()
-      .then(() => handle(call))
-      .then(
-        () => call.end(),
-        (error: unknown) => call.emit("error", asStatus(error)),
-      );
-  };
-  return serveStream as grpc.UntypedHandleCall;
 }
 
 function asStatus(error: unknown): { code: grpc.status; details: string } {

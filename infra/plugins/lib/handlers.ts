@@ -1,18 +1,14 @@
 import type { Severity } from "./engine.ts";
-import type { Mask } from "./masking.ts";
 import type { Failure, Field, Shape } from "./shape.ts";
 import type { PropertyMap } from "./values.ts";
 
 /** Context of a handler's call. */
 export interface Operation {
-  readonly urn: string;
   readonly name: string;
-  /** Aborts at the engine's Cancel or at the resource's custom timeout. */
+  /** Aborts at the engine's Cancel. */
   readonly signal: AbortSignal;
   /** Names of the top-level properties that contain a secret at any depth. */
   readonly secrets: ReadonlySet<string>;
-  /** Masks the content of those secrets. */
-  readonly mask: Mask;
   /** Sends a line to the engine, masked. `status`: shown as progress only. */
   log(severity: Severity, message: string, options?: { status?: boolean }): void;
 }
@@ -21,20 +17,6 @@ export interface Operation {
 export interface Computed extends Field {
   /** The output becomes secret if one of these inputs contains a secret, because it may reveal it. */
   readonly secretWith?: readonly string[];
-  /** Updates don't change it, so their previews show the old value. */
-  readonly stable?: boolean;
-}
-
-/** What a Check knows in addition to the inputs. */
-export interface Completion {
-  /** The resource's name in the program. */
-  readonly name: string;
-  /** Inputs of the last run; empty for a new resource and for a replacement. */
-  readonly olds: PropertyMap;
-  /** The same in a preview and in the run that follows it; empty if the engine sends none. */
-  readonly randomSeed: Uint8Array;
-  /** The stack's autonaming settings; undefined if there are none. */
-  readonly autonaming: { readonly name: string; readonly mode: "propose" | "enforce" | "disable" } | undefined;
 }
 
 /**
@@ -49,7 +31,7 @@ export interface ResourceHandler {
   /** Rules across inputs, applied if each input is valid. Values may be unknown or secret. */
   check?(inputs: PropertyMap): readonly Failure[];
   /** Completes or normalises inputs after all checks. Values may be unknown or secret. */
-  complete?(inputs: PropertyMap, completion: Completion): PropertyMap;
+  complete?(inputs: PropertyMap): PropertyMap;
   create(inputs: PropertyMap, operation: Operation): Promise<{ readonly id: string; readonly outputs: PropertyMap }>;
   /** Without it every change replaces the resource. `state` has the outputs of the last create or update. */
   update?(id: string, state: PropertyMap, inputs: PropertyMap, operation: Operation): Promise<PropertyMap>;
@@ -64,15 +46,8 @@ export interface ResourceHandler {
   ): Promise<{ readonly id: string; readonly outputs: PropertyMap; readonly inputs: PropertyMap } | undefined>;
   /** Names of inputs whose change, between these two, changes nothing. Values may be unknown or secret. */
   ignored?(olds: PropertyMap, news: PropertyMap): readonly string[];
-  /** The new resource has the old one's name, so the old one must be deleted first. */
-  readonly deleteBeforeReplace?: boolean | ((olds: PropertyMap, news: PropertyMap) => boolean);
-}
-
-export interface FunctionHandler {
-  readonly token: string;
-  readonly inputs: Shape;
-  readonly computed: { readonly [name: string]: Computed };
-  invoke(inputs: PropertyMap, operation: Operation): Promise<PropertyMap>;
+  /** Whether the new resource has the old one's name, so that the old one must be deleted first. */
+  deleteBeforeReplace?(olds: PropertyMap, news: PropertyMap): boolean;
 }
 
 export interface ProviderDefinition {
@@ -86,9 +61,6 @@ export interface ProviderDefinition {
   readonly resources: readonly ResourceHandler[];
   /** The engine reads each resource before a run compares it with the program, even without a refresh. */
   readonly readBeforeRuns?: boolean;
-  readonly functions?: readonly FunctionHandler[];
-  /** Types of the official schema that are not supported here, with a remedy. */
-  readonly refused?: { readonly [token: string]: string };
   /** Closes connections; called when the engine shuts the plugin down. */
   close?(): Promise<void>;
 }

@@ -46,13 +46,9 @@ function mayReveal(field: Computed | undefined, secrets: ReadonlySet<string>): b
 }
 
 /** Outputs in a preview: the new inputs, and unknown for outputs that only the real run provides. */
-export function previewOutputs(declared: Declared, inputs: PropertyMap, state: PropertyMap | undefined): PropertyMap {
-  const outputs: { [name: string]: Value } = { ...inputs };
-  for (const [name, field] of Object.entries(declared.computed)) {
-    if (name in inputs) continue;
-    outputs[name] = (field.stable ? state?.[name] : undefined) ?? unknown;
-  }
-  return outputs;
+export function previewOutputs(declared: Declared, inputs: PropertyMap): PropertyMap {
+  const computed = Object.keys(declared.computed).map((name) => [name, unknown]);
+  return { ...Object.fromEntries(computed), ...inputs };
 }
 
 /**

@@ -9,8 +9,6 @@ export interface Subject {
   readonly urn: string;
   readonly declared: Declared;
   readonly values: readonly PropertyMap[];
-  /** The resource's custom timeout in seconds, 0 for none. */
-  readonly timeoutSeconds?: number;
 }
 
 /** Runs handlers, and aborts them all at the engine's Cancel. */
@@ -32,22 +30,17 @@ export class Operations {
     this.#cancelled.signal.throwIfAborted();
     const fields = { ...subject.declared.computed, ...subject.declared.inputs };
     const mask = maskFor(subject.values.flatMap((values) => textsToMask(fields, values)));
-    const signals = [this.#cancelled.signal];
-    if (subject.timeoutSeconds) signals.push(AbortSignal.timeout(subject.timeoutSeconds * 1000));
     const operation: Operation = {
-      urn: subject.urn,
       name: subject.urn.split("::").slice(3).join("::"),
-      signal: AbortSignal.any(signals),
+      // Its own: Node takes many listeners of one signal for a leak.
+      signal: AbortSignal.any([this.#cancelled.signal]),
       secrets: new Set(subject.values.flatMap((values) => [...secretNames(values)])),
-      mask,
       log: (severity, message, options) =>
         this.#log.write({ severity, message: mask(message), urn: subject.urn, ...options }),
     };
     try {
       return await work(operation);
     } catch (error) {
-      const timedOut = error instanceof Error && error.name === "TimeoutError";
-      if (timedOut) throw new Error(`did not finish within its custom timeout of ${subject.timeoutSeconds} s`);
       throw new Error(mask(error instanceof Error ? error.message : String(error)));
     } finally {
       await this.#log.flush();

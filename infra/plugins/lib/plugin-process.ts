@@ -31,11 +31,6 @@ export interface PluginProcess {
   stop(): Promise<void>;
 }
 
-export interface StartOptions {
-  readonly env?: NodeJS.ProcessEnv;
-  readonly cwd?: string;
-}
-
 /** The bundle of each main.ts, made once per process. */
 const bundles = new Map<string, Promise<Buffer>>();
 
@@ -51,7 +46,7 @@ async function bundleOf(entry: string): Promise<Buffer> {
 }
 
 /** Bundles and starts the plugin of this main.ts, with a fake engine log. */
-export async function startPlugin(entry: string, options: StartOptions = {}): Promise<PluginProcess> {
+export async function startPlugin(entry: string): Promise<PluginProcess> {
   const folder = await mkdtemp(join(tmpdir(), "warren-plugin-"));
   const bundle = join(folder, `${basename(dirname(entry))}.cjs`);
   const made = bundles.get(entry) ?? bundleOf(entry);
@@ -61,8 +56,6 @@ export async function startPlugin(entry: string, options: StartOptions = {}): Pr
   const startedAt = performance.now();
   const child = spawn(process.execPath, [bundle, "-v=1", engine.address], {
     stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, ...options.env },
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   const port = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout as NodeJS.ReadableStream).once("line", resolve);
@@ -102,7 +95,7 @@ async function startEngine() {
   };
   const server = new grpc.Server(channelOptions);
   const service = engineServices.EngineService as grpc.ServiceDefinition;
-  server.addService(service, implement(service, "engine", { unary: { log } }));
+  server.addService(service, implement(service, "engine", { log }));
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),

@@ -4,7 +4,7 @@ import type * as rpc from "@pulumi/pulumi/proto/provider_pb.js";
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import emptyMessages from "google-protobuf/google/protobuf/empty_pb.js";
 import { channelOptions } from "./grpc.ts";
-import { type PluginProcess, type StartOptions, startPlugin } from "./plugin-process.ts";
+import { type PluginProcess, startPlugin } from "./plugin-process.ts";
 import type { Failure } from "./shape.ts";
 import { fromStruct, toStruct } from "./structs.ts";
 import type { PropertyMap } from "./values.ts";
@@ -22,7 +22,6 @@ export interface ProviderProcess {
   readonly plugin: PluginProcess;
   /** The generated client, for calls that the other members do not cover. */
   readonly client: InstanceType<typeof services.ResourceProviderClient>;
-  schema(): Promise<PropertyMap>;
   check(type: string, news: PropertyMap): Promise<{ inputs: PropertyMap; failures: Failure[] }>;
   diff(type: string, oldInputs: PropertyMap, news: PropertyMap, state?: PropertyMap): Promise<DiffResult>;
   create(type: string, inputs: PropertyMap, options?: CreateOptions): Promise<{ id: string; outputs: PropertyMap }>;
@@ -34,23 +33,19 @@ export interface ProviderProcess {
     inputs?: PropertyMap,
   ): Promise<{ id: string; outputs: PropertyMap; inputs: PropertyMap }>;
   delete(type: string, id: string, state: PropertyMap, oldInputs?: PropertyMap): Promise<void>;
-  invoke(token: string, args: PropertyMap): Promise<{ outputs: PropertyMap; failures: Failure[] }>;
+  /** Always refused. */
+  invoke(token: string): Promise<void>;
   cancel(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface CreateOptions {
   readonly preview?: boolean;
-  readonly timeoutSeconds?: number;
 }
 
 /** Starts a provider and configures it. */
-export async function startProvider(
-  entry: string,
-  config: PropertyMap = {},
-  options: StartOptions = {},
-): Promise<ProviderProcess> {
-  const plugin = await startPlugin(entry, options);
+export async function startProvider(entry: string, config: PropertyMap = {}): Promise<ProviderProcess> {
+  const plugin = await startPlugin(entry);
   const client = new services.ResourceProviderClient(plugin.address, grpc.credentials.createInsecure(), channelOptions);
   const configuration = new messages.ConfigureRequest().setAcceptsecrets(true).setArgs(toStruct(config));
   try {
@@ -63,10 +58,6 @@ export async function startProvider(
   return {
     plugin,
     client,
-    schema: async () => {
-      const request = new messages.GetSchemaRequest();
-      return JSON.parse((await answer<rpc.GetSchemaResponse>((done) => client.getSchema(request, done))).getSchema());
-    },
     check: async (type, news) => {
       const request = named(new messages.CheckRequest(), type).setNews(toStruct(news));
       const response = await answer<rpc.CheckResponse>((done) => client.check(request, done));
@@ -77,9 +68,9 @@ export async function startProvider(
       request.setOldInputs(toStruct(oldInputs)).setNews(toStruct(news));
       return toDiffResult(await answer<rpc.DiffResponse>((done) => client.diff(request, done)));
     },
-    create: async (type, inputs, { preview = false, timeoutSeconds = 0 } = {}) => {
+    create: async (type, inputs, { preview = false } = {}) => {
       const request = named(new messages.CreateRequest(), type).setProperties(toStruct(inputs));
-      request.setPreview(preview).setTimeout(timeoutSeconds);
+      request.setPreview(preview);
       const response = await answer<rpc.CreateResponse>((done) => client.create(request, done));
       return { id: response.getId(), outputs: fromStruct(response.getProperties()) };
     },
@@ -104,10 +95,8 @@ export async function startProvider(
       request.setOldInputs(toStruct(oldInputs));
       await answer((done) => client.delete(request, done));
     },
-    invoke: async (token, args) => {
-      const request = new messages.InvokeRequest().setTok(token).setArgs(toStruct(args));
-      const response = await answer<rpc.InvokeResponse>((done) => client.invoke(request, done));
-      return { outputs: fromStruct(response.getReturn()), failures: response.getFailuresList().map(toFailure) };
+    invoke: async (token) => {
+      await answer((done) => client.invoke(new messages.InvokeRequest().setTok(token), done));
     },
     cancel: async () => {
       await answer((done) => client.cancel(new emptyMessages.Empty(), done));

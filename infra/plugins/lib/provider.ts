@@ -11,7 +11,6 @@ import type { ProviderDefinition } from "./handlers.ts";
 import { endWithParent } from "./lifetime.ts";
 import { Operations } from "./operations.ts";
 import { resourceMethods } from "./resources.ts";
-import { packageSchema } from "./schema.ts";
 
 /** Serves a provider to the engine that started this process, until the engine shuts it down or exits. */
 export async function serveProvider(definition: ProviderDefinition): Promise<void> {
@@ -21,11 +20,9 @@ export async function serveProvider(definition: ProviderDefinition): Promise<voi
   if (engineAddress !== "") log.connect(engineAddress);
 
   const implementation = implement(services.ResourceProviderService as grpc.ServiceDefinition, definition.name, {
-    unary: {
-      ...lifeMethods(definition, log, operations),
-      ...configurationMethods(definition),
-      ...resourceMethods(definition, operations),
-    },
+    ...lifeMethods(definition, log, operations),
+    ...configurationMethods(definition),
+    ...resourceMethods(definition, operations),
   });
   // Before the port is printed, because the engine may shut the plugin down as soon as it knows it.
   endWithParent(async () => {
@@ -47,7 +44,6 @@ function lifeMethods(definition: ProviderDefinition, log: EngineLog, operations:
       return new emptyMessages.Empty();
     },
     getPluginInfo: () => new pluginMessages.PluginInfo().setVersion(definition.version),
-    getSchema: () => new messages.GetSchemaResponse().setSchema(JSON.stringify(packageSchema(definition))),
     cancel: () => {
       operations.cancel();
       return new emptyMessages.Empty();

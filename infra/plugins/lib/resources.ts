@@ -4,7 +4,7 @@ import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import emptyMessages from "google-protobuf/google/protobuf/empty_pb.js";
 import { compareInputs } from "./difference.ts";
 import { StatusError } from "./grpc.ts";
-import type { Completion, ProviderDefinition, ResourceHandler } from "./handlers.ts";
+import type { ProviderDefinition, ResourceHandler } from "./handlers.ts";
 import { markOutputs, previewOutputs } from "./marks.ts";
 import type { Operations } from "./operations.ts";
 import { checkResponse, diffResponse } from "./responses.ts";
@@ -12,7 +12,7 @@ import { checkShape } from "./shape.ts";
 import { fromStruct, toStruct } from "./structs.ts";
 import { revealMap } from "./values.ts";
 
-/** The methods for resources and functions. */
+/** The methods for resources. No plugin has functions. */
 export function resourceMethods(definition: ProviderDefinition, operations: Operations) {
   const find = (request: Typed) => findResource(definition, request);
   const readAgain = definition.readBeforeRuns ?? false;
@@ -32,14 +32,13 @@ export function resourceMethods(definition: ProviderDefinition, operations: Oper
         urn: request.getUrn(),
         declared: handler,
         values: [state],
-        timeoutSeconds: request.getTimeout(),
       };
       await operations.run(subject, async (operation) =>
         handler.delete?.(request.getId(), revealMap(state), operation),
       );
       return new emptyMessages.Empty();
     },
-    invoke: (request: rpc.InvokeRequest) => invoke(definition, request, operations),
+    invoke: (request: rpc.InvokeRequest) => refuse(definition, request.getTok()),
   };
 }
 
@@ -52,11 +51,12 @@ function findResource(definition: ProviderDefinition, request: Typed): ResourceH
   // The type is in the request, or, if the engine omits it, after the last `$` of the URN's type part.
   const token = request.getType() || (request.getUrn().split("::")[2]?.split("$").at(-1) ?? "");
   const handler = definition.resources.find((resource) => resource.token === token);
-  return handler ?? refuse(definition, token, definition.resources);
+  return handler ?? refuse(definition, token);
 }
 
-function refuse(definition: ProviderDefinition, token: string, known: readonly { readonly token: string }[]): never {
-  const reason = definition.refused?.[token] ?? `this plugin supports ${known.map((each) => each.token).join(", ")}`;
+function refuse({ resources }: ProviderDefinition, token: string): never {
+  const known = resources.map((each) => each.token).join(", ");
+  const reason = `warren's plugin has only ${known}; use the official plugin`;
   throw new StatusError(grpc.status.NOT_FOUND, `${token}: not supported: ${reason}`);
 }
 
@@ -64,20 +64,7 @@ function check(handler: ResourceHandler, request: rpc.CheckRequest) {
   const { values, failures } = checkShape(handler.inputs, fromStruct(request.getNews()));
   const wrong = failures.length > 0 ? failures : (handler.check?.(values) ?? []);
   if (wrong.length > 0 || handler.complete === undefined) return checkResponse(values, wrong);
-  return checkResponse(handler.complete(values, completion(request)), []);
-}
-
-const autonamingModes = ["propose", "enforce", "disable"] as const;
-
-function completion(request: rpc.CheckRequest): Completion {
-  const autonaming = request.getAutonaming();
-  const mode = autonamingModes[autonaming?.getMode() ?? 0];
-  return {
-    name: request.getName() || request.getUrn().split("::").slice(3).join("::"),
-    olds: fromStruct(request.getOlds()),
-    randomSeed: request.getRandomseed_asU8(),
-    autonaming: autonaming && mode ? { name: autonaming.getProposedName(), mode } : undefined,
-  };
+  return checkResponse(handler.complete(values), []);
 }
 
 function diff(handler: ResourceHandler, request: rpc.DiffRequest) {
@@ -87,15 +74,14 @@ function diff(handler: ResourceHandler, request: rpc.DiffRequest) {
   const changes = compareInputs(handler.inputs, olds, news)
     .filter((change) => !ignored.has(change.path) && !ignored.has(change.path.split(/[.[]/)[0] ?? ""))
     .map((change) => ({ ...change, replace: change.replace || handler.update === undefined }));
-  const rule = handler.deleteBeforeReplace ?? false;
-  return diffResponse(changes, typeof rule === "function" ? rule(olds, news) : rule);
+  return diffResponse(changes, handler.deleteBeforeReplace?.(olds, news) ?? false);
 }
 
 async function create(handler: ResourceHandler, request: rpc.CreateRequest, operations: Operations) {
   const inputs = fromStruct(request.getProperties());
   const response = new messages.CreateResponse();
-  if (request.getPreview()) return response.setProperties(toStruct(previewOutputs(handler, inputs, undefined)));
-  const subject = { urn: request.getUrn(), declared: handler, values: [inputs], timeoutSeconds: request.getTimeout() };
+  if (request.getPreview()) return response.setProperties(toStruct(previewOutputs(handler, inputs)));
+  const subject = { urn: request.getUrn(), declared: handler, values: [inputs] };
   const made = await operations.run(subject, (operation) => handler.create(revealMap(inputs), operation));
   return response.setId(made.id).setProperties(toStruct(markOutputs(handler, inputs, made.outputs)));
 }
@@ -104,14 +90,13 @@ async function update(handler: ResourceHandler, request: rpc.UpdateRequest, oper
   const state = fromStruct(request.getOlds());
   const inputs = fromStruct(request.getNews());
   const response = new messages.UpdateResponse();
-  if (request.getPreview()) return response.setProperties(toStruct(previewOutputs(handler, inputs, state)));
+  if (request.getPreview()) return response.setProperties(toStruct(previewOutputs(handler, inputs)));
   const change = handler.update?.bind(handler);
   if (change === undefined) throw new Error(`${handler.token} is never updated in place`);
   const subject = {
     urn: request.getUrn(),
     declared: handler,
     values: [state, inputs],
-    timeoutSeconds: request.getTimeout(),
   };
   const outputs = await operations.run(subject, (operation) =>
     change(request.getId(), revealMap(state), revealMap(inputs), operation),
@@ -134,7 +119,6 @@ async function read(handler: ResourceHandler, request: rpc.ReadRequest, operatio
     urn: request.getUrn(),
     declared: handler,
     values: [state, inputs],
-    timeoutSeconds: request.getTimeout(),
   };
   const found = await operations.run(subject, (operation) =>
     readActual(request.getId(), revealMap(state), revealMap(inputs), operation),
@@ -146,24 +130,4 @@ async function read(handler: ResourceHandler, request: rpc.ReadRequest, operatio
     .setId(found.id)
     .setProperties(toStruct(markOutputs(handler, marks, found.outputs)))
     .setInputs(toStruct(markOutputs(handler, marks, found.inputs)));
-}
-
-async function invoke(definition: ProviderDefinition, request: rpc.InvokeRequest, operations: Operations) {
-  const token = request.getTok();
-  const functions = definition.functions ?? [];
-  const handler = functions.find((each) => each.token === token) ?? refuse(definition, token, functions);
-  const { values, failures } = checkShape(handler.inputs, fromStruct(request.getArgs()));
-  const response = new messages.InvokeResponse();
-  if (failures.length > 0) return failed(response, failures);
-  const outputs = await operations.run({ urn: "", declared: handler, values: [values] }, (operation) =>
-    handler.invoke(revealMap(values), operation),
-  );
-  return response.setReturn(toStruct(markOutputs(handler, values, outputs)));
-}
-
-function failed(response: rpc.InvokeResponse, failures: readonly { path: string; reason: string }[]) {
-  for (const { path, reason } of failures) {
-    response.addFailures(new messages.CheckFailure().setProperty(path).setReason(reason));
-  }
-  return response;
 }

@@ -1,15 +1,5 @@
 import type { Value } from "./values.ts";
-import {
-  containsUnknown,
-  isArchive,
-  isAsset,
-  isList,
-  isMap,
-  isSecret,
-  type PropertyMap,
-  secret,
-  unknown,
-} from "./values.ts";
+import { containsUnknown, isAsset, isList, isMap, isSecret, type PropertyMap, secret, unknown } from "./values.ts";
 
 /** The type of one property, as in package schemas. `oneOf` is a string with a fixed set of values. */
 export type FieldType =
@@ -19,8 +9,6 @@ export type FieldType =
   | "boolean"
   | "any"
   | "asset"
-  | "archive"
-  | "asset or archive"
   | { readonly list: FieldType }
   | { readonly map: FieldType }
   | { readonly object: Shape }
@@ -120,7 +108,7 @@ function checkComposite(type: Exclude<FieldType, string>, value: Value, path: st
     const items = value.map((item, index) => checkValue(type.list, item, `${path}[${index}]`));
     return { value: items.map((item) => item.value), failures: items.flatMap((item) => item.failures) };
   }
-  if (!isMap(value) || isAsset(value) || isArchive(value)) return mismatch(type, value, path);
+  if (!isMap(value) || isAsset(value)) return mismatch(type, value, path);
   if ("object" in type) {
     const { values, failures } = checkShape(type.object, value, path);
     return { value: values, failures };
@@ -140,10 +128,6 @@ function matches(type: Extract<FieldType, string>, value: Value): boolean {
       return Number.isInteger(value);
     case "asset":
       return isAsset(value);
-    case "archive":
-      return isArchive(value);
-    case "asset or archive":
-      return isAsset(value) || isArchive(value);
     default:
       return typeof value === type;
   }
@@ -164,7 +148,6 @@ function kindOf(value: Value): string {
   if (value === null) return "nothing";
   if (isList(value)) return "a list";
   if (isAsset(value)) return "an asset";
-  if (isArchive(value)) return "an archive";
   if (isMap(value)) return "a map";
   if (typeof value === "number" && !Number.isInteger(value)) return "a fraction";
   return typeof value === "string" ? "another string" : `a ${typeof value}`;

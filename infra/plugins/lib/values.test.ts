@@ -10,7 +10,6 @@ import {
   same,
   secret,
   secretTexts,
-  textAsset,
   unknown,
   type Value,
 } from "./values.ts";
@@ -58,6 +57,6 @@ it("finds unknown values and the texts of secrets at any depth", () => {
 it("assets are compared by the hash of their content if known, else by their fields", () => {
   expect(same({ ...pathAsset("/a"), hash: "1" }, { ...pathAsset("/b"), hash: "1" })).toBe(true);
   expect(same({ ...pathAsset("/a"), hash: "1" }, { ...pathAsset("/a"), hash: "2" })).toBe(false);
-  expect(same(textAsset("x"), textAsset("y"))).toBe(false);
+  expect(same(pathAsset("/x"), pathAsset("/y"))).toBe(false);
   expect(same({ hash: "1", a: 1 }, { hash: "1", a: 2 })).toBe(false);
 });

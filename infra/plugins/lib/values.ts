@@ -1,5 +1,5 @@
 /**
- * Property values of the engine's protocol: JSON in which marked objects represent secrets, assets and archives, and a marked string represents a
+ * Property values of the engine's protocol: JSON in which marked objects represent secrets and assets, and a marked string represents a
  * value that is not known yet. The marks are part of the published protocol (sdk/go/common/resource in pulumi/pulumi).
  */
 export type Value = null | boolean | number | string | readonly Value[] | PropertyMap;
@@ -10,7 +10,6 @@ export interface PropertyMap {
 const signatureKey = "4dabf18193072939515e22adb298388d";
 const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 const assetSignature = "c44067f5952c0a294b673a41bacd8c17";
-const archiveSignature = "0def7320c3a5731c473e5ecbe6d01bc7";
 
 /** Represents a value that is known only after an update. */
 export const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -36,45 +35,19 @@ export function secret(value: Value): Value {
   return isSecret(value) ? value : { [signatureKey]: secretSignature, value };
 }
 
-/** An asset's fields on the wire; exactly one of path, text and uri is set. `hash` is the sha256 of its content. */
+/** The used fields of an asset; one of another kind has no path. `hash` is the sha256 of its content. */
 export interface Asset {
   readonly hash?: string;
   readonly path?: string;
-  readonly text?: string;
-  readonly uri?: string;
-}
-
-/** An archive's fields on the wire; exactly one of path, uri and assets is set. */
-export interface Archive {
-  readonly hash?: string;
-  readonly path?: string;
-  readonly uri?: string;
-  readonly assets?: PropertyMap;
 }
 
 export function isAsset(value: Value | undefined): value is PropertyMap & Asset {
   return hasSignature(value, assetSignature);
 }
 
-export function isArchive(value: Value | undefined): value is PropertyMap & Archive {
-  return hasSignature(value, archiveSignature);
-}
-
-/** A path asset, as an output: the engine fills in its hash. */
+/** A path asset, for tests. */
 export function pathAsset(path: string): PropertyMap {
   return { [signatureKey]: assetSignature, path };
-}
-
-export function textAsset(text: string): PropertyMap {
-  return { [signatureKey]: assetSignature, text };
-}
-
-export function assetArchive(assets: PropertyMap): PropertyMap {
-  return { [signatureKey]: archiveSignature, assets };
-}
-
-export function pathArchive(path: string): PropertyMap {
-  return { [signatureKey]: archiveSignature, path };
 }
 
 /** The value without secret marks, at every depth. */
@@ -112,7 +85,7 @@ export function secretTexts(value: Value, inSecret = false): string[] {
   return inSecret && typeof value === "string" ? [value] : [];
 }
 
-/** Deep equality that ignores secret marks. Assets and archives are equal if their contents are. */
+/** Deep equality that ignores secret marks. Assets are equal if their contents are. */
 export function same(left: Value | undefined, right: Value | undefined): boolean {
   if (isSecret(left)) return same(left.value ?? null, right);
   if (isSecret(right)) return same(left, right.value ?? null);
@@ -121,14 +94,9 @@ export function same(left: Value | undefined, right: Value | undefined): boolean
     return left.length === right.length && left.every((item, index) => same(item, right[index]));
   }
   if (!isMap(left) || !isMap(right)) return false;
-  if (sameKind(left, right) && typeof left.hash === "string" && typeof right.hash === "string") {
+  if (isAsset(left) && isAsset(right) && left.hash !== undefined && right.hash !== undefined) {
     return left.hash === right.hash;
   }
   const names = new Set([...Object.keys(left), ...Object.keys(right)]);
   return [...names].every((name) => same(left[name], right[name]));
-}
-
-/** True for two assets, or two archives. */
-function sameKind(left: Value | undefined, right: Value | undefined): boolean {
-  return (isAsset(left) && isAsset(right)) || (isArchive(left) && isArchive(right));
 }

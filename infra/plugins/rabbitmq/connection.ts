@@ -2,28 +2,15 @@ import { readFileSync } from "node:fs";
 import type { Shape } from "../lib/shape.ts";
 import type { PropertyMap } from "../lib/values.ts";
 import { ManagementApi } from "./management-api.ts";
+import { text } from "./naming.ts";
 
-/** The official provider's configuration. Nothing is required, because everything may come from the environment. */
+/** The part of the official provider's configuration that warren's program sets, and a proxy. */
 export const configShape: Shape = {
-  endpoint: { type: "string", rule: httpUrl },
-  username: { type: "string" },
-  password: { type: "string", secret: true },
-  insecure: { type: "boolean" },
+  endpoint: { type: "string", required: true, rule: httpUrl },
+  username: { type: "string", required: true },
+  password: { type: "string", required: true, secret: true },
   cacertFile: { type: "string" },
-  clientcertFile: { type: "string" },
-  clientkeyFile: { type: "string" },
   proxy: { type: "string", rule: httpUrl },
-};
-
-const environmentNames: { readonly [name: string]: string } = {
-  endpoint: "RABBITMQ_ENDPOINT",
-  username: "RABBITMQ_USERNAME",
-  password: "RABBITMQ_PASSWORD",
-  insecure: "RABBITMQ_INSECURE",
-  cacertFile: "RABBITMQ_CACERT",
-  clientcertFile: "RABBITMQ_CLIENTCERT",
-  clientkeyFile: "RABBITMQ_CLIENTKEY",
-  proxy: "RABBITMQ_PROXY",
 };
 
 /** The connection of this provider process: configured once, opened by the first resource that uses it. */
@@ -32,24 +19,15 @@ export class Connection {
   #make: (() => ManagementApi) | undefined;
 
   open(config: PropertyMap): void {
-    const setting = (name: string): string | undefined => {
-      const value = config[name] ?? process.env[environmentNames[name] ?? ""];
-      return value === undefined || value === "" ? undefined : String(value);
-    };
-    const required = (name: string): string => setting(name) ?? missing(name);
-    const login = { endpoints: [required("endpoint")], username: required("username"), password: required("password") };
-    const file = (name: string) => readPem(name, setting(name));
+    const [endpoint = "", username = "", password = ""] = ["endpoint", "username", "password"].map((name) =>
+      text(config, name),
+    );
     this.close();
     // A checkout that has not run the stack's program yet has no file of the CA: the engine reads the state's resources before the program writes it.
     this.#make = () => {
-      const [ca, cert, key] = [file("cacertFile"), file("clientcertFile"), file("clientkeyFile")];
-      return new ManagementApi({
-        ...login,
-        insecure: /^(1|t|true)$/i.test(setting("insecure") ?? ""),
-        ca,
-        clientCertificate: cert === undefined || key === undefined ? undefined : { cert, key },
-        proxy: setting("proxy"),
-      });
+      const ca = typeof config.cacertFile === "string" ? readPem(config.cacertFile) : undefined;
+      const proxy = typeof config.proxy === "string" ? config.proxy : undefined;
+      return new ManagementApi({ endpoints: [endpoint], username, password, ca, proxy });
     };
   }
 
@@ -68,21 +46,13 @@ export class Connection {
   }
 }
 
-function missing(name: string): never {
-  const flag = name === "password" ? "--secret " : "";
-  throw new Error(
-    `rabbitmq: ${name} is not set: \`pulumi config set ${flag}rabbitmq:${name} …\`, or ${environmentNames[name]} in the environment`,
-  );
-}
-
-function readPem(name: string, path: string | undefined): string | undefined {
-  if (path === undefined) return undefined;
+function readPem(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = code === "ENOENT" ? `${path} isn't there yet; if this stack's program writes it, run again` : message;
-    throw new Error(`rabbitmq: ${name}: ${why}`);
+    throw new Error(`rabbitmq: cacertFile: ${why}`);
   }
 }
 

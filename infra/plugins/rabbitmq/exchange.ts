@@ -2,17 +2,7 @@ import type { ResourceHandler } from "../lib/handlers.ts";
 import type { Shape } from "../lib/shape.ts";
 import type { PropertyMap } from "../lib/values.ts";
 import type { Connection } from "./connection.ts";
-import {
-  completeName,
-  fromId,
-  idInVhost,
-  internalsOf,
-  map,
-  quoted,
-  takesTheSameName,
-  text,
-  withoutInternals,
-} from "./naming.ts";
+import { fromId, idInVhost, internalsOf, map, quoted, takesTheSameName, text, withoutInternals } from "./naming.ts";
 
 const settings: Shape = {
   type: { type: "string", required: true },
@@ -26,12 +16,11 @@ export function exchange(connection: Connection): ResourceHandler {
   return {
     token: "rabbitmq:index/exchange:Exchange",
     inputs: {
-      name: { type: "string", replaceOnChange: true },
+      name: { type: "string", required: true, replaceOnChange: true },
       vhost: { type: "string", default: "/", replaceOnChange: true },
       settings: { type: { object: settings }, required: true, replaceOnChange: true },
     },
     computed: {},
-    complete: completeName,
     deleteBeforeReplace: takesTheSameName,
     async create(inputs, { signal }) {
       const [name, vhost] = [text(inputs, "name"), text(inputs, "vhost")];

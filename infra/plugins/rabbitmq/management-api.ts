@@ -11,15 +11,13 @@ import {
 import type { Value } from "../lib/values.ts";
 import { ApiError, unreachable } from "./api-error.ts";
 
-/** Address, login and TLS settings of the management API. Certificates and keys are PEM texts, not paths. */
+/** Address, login and CA certificates, as PEM text, of the management API. */
 export interface ApiOptions {
   /** Base URLs of one cluster's members: the first one that answers is used. */
   readonly endpoints: readonly string[];
   readonly username: string;
   readonly password: string;
-  readonly insecure?: boolean;
   readonly ca?: string | undefined;
-  readonly clientCertificate?: ManagementOptions["clientCertificate"];
   /** URL of an HTTP proxy; default: the environment's HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
   readonly proxy?: string | undefined;
   readonly retryTimeoutMs?: number;

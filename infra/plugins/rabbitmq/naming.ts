@@ -1,37 +1,8 @@
-import { createHash, randomBytes } from "node:crypto";
-import type { Completion } from "../lib/handlers.ts";
 import { isMap, type PropertyMap, same, type Value } from "../lib/values.ts";
 
-const nameLengthMax = 255;
-const suffixLength = 7;
-
-/**
- * A name for an object that the program left unnamed: its resource name and seven random hex digits, the same in every run of one resource. Such
- * names are listed in `__defaults`, as in the official provider.
- */
-export function completeName(inputs: PropertyMap, completion: Completion): PropertyMap {
-  if (inputs.name !== undefined) return inputs;
-  const old = completion.olds.name;
-  const name = old !== undefined && hasDefaultName(completion.olds) ? old : newName(completion);
-  return { ...inputs, name, __defaults: ["name"] };
-}
-
-function newName({ name, randomSeed, autonaming }: Completion): string {
-  if (autonaming?.mode === "disable") throw new Error("name: is required, because the stack's autonaming is disabled");
-  if (autonaming !== undefined) return autonaming.name;
-  const seed = randomSeed.length > 0 ? randomSeed : randomBytes(32);
-  const suffix = createHash("sha256").update(seed).digest("hex").slice(0, suffixLength);
-  return `${name.slice(0, nameLengthMax - suffixLength - 1)}-${suffix}`;
-}
-
-function hasDefaultName(inputs: PropertyMap): boolean {
-  const defaults = inputs.__defaults;
-  return Array.isArray(defaults) && defaults.includes("name");
-}
-
-/** Two objects can't have the same name, so the old one must be deleted first, unless the new one gets a generated name. */
+/** Two objects can't have the same name, so the old one must be deleted first. */
 export function takesTheSameName(olds: PropertyMap, news: PropertyMap): boolean {
-  return !hasDefaultName(news) && same(olds.name, news.name) && same(olds.vhost, news.vhost);
+  return same(olds.name, news.name) && same(olds.vhost, news.vhost);
 }
 
 /** The inputs that the engine and the official provider use internally, for the inputs that a Read returns. */

@@ -3,7 +3,7 @@ import type { Shape } from "../lib/shape.ts";
 import type { PropertyMap } from "../lib/values.ts";
 import { readDefinition, sentDefinition } from "./arguments.ts";
 import type { Connection } from "./connection.ts";
-import { completeName, fromId, idInVhost, internalsOf, map, quoted, text, withoutInternals } from "./naming.ts";
+import { fromId, idInVhost, internalsOf, map, quoted, text, withoutInternals } from "./naming.ts";
 
 const settings: Shape = {
   pattern: { type: "string", required: true },
@@ -35,12 +35,11 @@ function policyLike(connection: Connection, token: string, collection: string, k
   return {
     token,
     inputs: {
-      name: { type: "string", replaceOnChange: true },
+      name: { type: "string", required: true, replaceOnChange: true },
       vhost: { type: "string", required: true, replaceOnChange: true },
       policy: { type: { object: settings }, required: true },
     },
     computed: {},
-    complete: completeName,
     async create(inputs, { signal }) {
       const outputs = await put(inputs, signal);
       return { id: idInVhost(text(inputs, "name"), text(inputs, "vhost")), outputs };

@@ -10,17 +10,7 @@ import {
   whenKnown,
 } from "./arguments.ts";
 import type { Connection } from "./connection.ts";
-import {
-  completeName,
-  fromId,
-  idInVhost,
-  internalsOf,
-  map,
-  quoted,
-  takesTheSameName,
-  text,
-  withoutInternals,
-} from "./naming.ts";
+import { fromId, idInVhost, internalsOf, map, quoted, takesTheSameName, text, withoutInternals } from "./naming.ts";
 
 const settings: Shape = {
   durable: { type: "boolean", default: false },
@@ -34,16 +24,16 @@ export function queue(connection: Connection): ResourceHandler {
   return {
     token: "rabbitmq:index/queue:Queue",
     inputs: {
-      name: { type: "string", replaceOnChange: true },
+      name: { type: "string", required: true, replaceOnChange: true },
       vhost: { type: "string", default: "/", replaceOnChange: true },
       settings: { type: { object: settings }, required: true, replaceOnChange: true },
     },
     computed: {},
     check: (inputs) => eitherArguments(map(reveal(inputs.settings ?? null)), "settings."),
-    complete(inputs, completion) {
-      const completed = whenKnown(inputs.settings, (value) => completeArguments(map(value)));
-      return completeName({ ...inputs, settings: completed ?? null }, completion);
-    },
+    complete: (inputs) => ({
+      ...inputs,
+      settings: whenKnown(inputs.settings, (value) => completeArguments(map(value))) ?? null,
+    }),
     deleteBeforeReplace: takesTheSameName,
     async create(inputs, { signal }) {
       const [name, vhost] = [text(inputs, "name"), text(inputs, "vhost")];

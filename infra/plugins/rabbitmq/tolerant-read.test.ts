@@ -20,11 +20,9 @@ async function readTwice(
 ): Promise<Result> {
   const logged: string[] = [];
   const operation: Operation = {
-    urn: "",
     name: "",
     signal: new AbortController().signal,
     secrets: new Set(),
-    mask: (text) => text,
     log: (_, message) => logged.push(message),
   };
   const resource: ResourceHandler = {

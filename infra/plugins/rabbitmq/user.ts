@@ -1,7 +1,7 @@
 import type { ResourceHandler } from "../lib/handlers.ts";
 import { isList, type PropertyMap, type Value } from "../lib/values.ts";
 import type { Connection } from "./connection.ts";
-import { completeName, internalsOf, map, quoted, text, withoutInternals } from "./naming.ts";
+import { internalsOf, map, quoted, text, withoutInternals } from "./naming.ts";
 import { isKnownAlgorithm, matchesHash } from "./password-hash.ts";
 
 /** A user of the broker's own database. An empty password means none: the broker stores no hash, and another backend such as LDAP checks it. Id: its name. */
@@ -16,12 +16,11 @@ export function user(connection: Connection): ResourceHandler {
   return {
     token: "rabbitmq:index/user:User",
     inputs: {
-      name: { type: "string", replaceOnChange: true },
+      name: { type: "string", required: true, replaceOnChange: true },
       password: { type: "string", required: true, secret: true },
       tags: { type: { list: "string" } },
     },
     computed: {},
-    complete: completeName,
     async create(inputs, { signal }) {
       const name = text(inputs, "name");
       const found = await connection.api.get(["users", name], { subject: quoted("user", name), signal });

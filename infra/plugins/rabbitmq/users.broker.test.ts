@@ -4,7 +4,6 @@ import { sharedBroker } from "../../../tests/rigs/shared-broker.ts";
 import { isSecret, reveal, secret } from "../lib/values.ts";
 import { type Conformance, inClear, startConformance } from "./conformance.ts";
 
-const vhost = "rabbitmq:index/vHost:VHost";
 const user = "rabbitmq:index/user:User";
 const permissions = "rabbitmq:index/permissions:Permissions";
 const topicPermissions = "rabbitmq:index/topicPermissions:TopicPermissions";
@@ -18,28 +17,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await rabbit?.stop();
-});
-
-describe("VHost", () => {
-  it("is created, read, imported by its name, and deleted, whatever characters its name has", async () => {
-    const name = "radar/1 %2F@é";
-    const made = await rabbit.make(vhost, { name });
-    expect(made).toMatchObject({ id: name, outputs: { name } });
-    expect((await rabbit.ask("GET", `vhosts/${encodeURIComponent(name)}`)).status).toBe(200);
-    expect(await rabbit.provider.read(vhost, name)).toEqual({ id: name, outputs: { name }, inputs: { name } });
-
-    await rabbit.provider.delete(vhost, name, made.outputs);
-    expect((await rabbit.ask("GET", `vhosts/${encodeURIComponent(name)}`)).status).toBe(404);
-    expect((await rabbit.provider.read(vhost, name, made.outputs, made.inputs)).id).toBe("");
-    await rabbit.provider.delete(vhost, name, made.outputs);
-  });
-
-  it("is replaced when its name changes", async () => {
-    expect(await rabbit.provider.diff(vhost, { name: "a" }, { name: "b" })).toMatchObject({
-      replaces: ["name"],
-      deleteBeforeReplace: false,
-    });
-  });
 });
 
 describe("User", () => {
@@ -141,14 +118,9 @@ describe("User", () => {
     expect((await rabbit.provider.read(user, "found")).id).toBe("");
   });
 
-  it("without a name is named after the resource and a seed", async () => {
-    const { inputs } = await rabbit.provider.check(user, { password });
-    expect(inputs.name).toMatch(/^one-[0-9a-f]{7}$/);
-  });
-
-  it("reports an unknown input and a missing password together", async () => {
-    const { failures } = await rabbit.provider.check(user, { name: "x", tagz: ["a"] });
-    expect(failures.map(({ path }) => path).sort()).toEqual(["password", "tagz"]);
+  it("reports an unknown input, a missing name and a missing password together", async () => {
+    const { failures } = await rabbit.provider.check(user, { tagz: ["a"] });
+    expect(failures.map(({ path }) => path).sort()).toEqual(["name", "password", "tagz"]);
   });
 });
 

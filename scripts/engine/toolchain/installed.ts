@@ -3,8 +3,8 @@ import { access, constants, readFile, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { writeFileAtomic } from "../../lib/files.ts";
-import { cacheFolder, checkout, ownFolder } from "../places.ts";
+import { cacheFolder, writeFileAtomic } from "../../lib/files.ts";
+import { checkout, ownFolder } from "../places.ts";
 import { parseVersion, satisfies, type Version } from "./versions.ts";
 
 const run = promisify(execFile);

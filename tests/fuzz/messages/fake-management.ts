@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Cleanup } from "../../rigs/cleanup.ts";
-import { startLocalServer } from "../local-server.ts";
+import { startLocalServer } from "../../rigs/local-server.ts";
 
 /** A queue in this management API. */
 export interface FakeQueue {
@@ -57,8 +57,9 @@ export class FakeManagement {
   }
 
   async start(cleanup: Cleanup): Promise<void> {
-    const { origin } = await startLocalServer(cleanup, (request, response) => this.#answer(request, response));
-    this.url = origin;
+    const server = await startLocalServer((request, response) => this.#answer(request, response));
+    cleanup.add(() => server.close());
+    this.url = new URL(server.baseUrl).origin;
   }
 
   #answer({ method = "", url = "" }: IncomingMessage, response: ServerResponse): void {

@@ -1,19 +1,21 @@
 import type { ServerResponse } from "node:http";
 import type { Cleanup } from "../../rigs/cleanup.ts";
-import { startLocalServer } from "../local-server.ts";
+import { startLocalServer } from "../../rigs/local-server.ts";
 
 /** A product's size in the name of its folder. */
 const sizeInPath = /\/s([1-9][0-9]?)\//;
 
 /** Serves every product whose folder contains its size. Answers like a broken server if the folder is a key of `oddAnswers`. */
-export function startProductServer(cleanup: Cleanup): Promise<URL> {
-  return startLocalServer(cleanup, ({ url = "" }, response) => {
+export async function startProductServer(cleanup: Cleanup): Promise<URL> {
+  const server = await startLocalServer(({ url = "" }, response) => {
     const size = sizeInPath.exec(url)?.[1];
     const odd = Object.entries(oddAnswers).find(([name]) => url.includes(`/${name}/`));
     if (odd) odd[1](response);
     else if (size === undefined) response.writeHead(404).end("no such product");
     else response.end(Buffer.alloc(Number(size), 120));
   });
+  cleanup.add(() => server.close());
+  return new URL(server.baseUrl);
 }
 
 /** Answers of broken servers, by folder. */

@@ -22,8 +22,9 @@ const model = fixtureModel();
 const [cluster] = model.clusters;
 if (!cluster) throw new TypeError("the fixture has no cluster");
 const sound = new Map([[cluster.name, healthyCluster(cluster)]]);
-const recorded = path.join(checkout, "scripts/inspect/verify/recorded/parted.json");
-const evidence = JSON.parse(readFileSync(recorded, "utf8")) as Evidence;
+const recorded = (file: string) =>
+  JSON.parse(readFileSync(path.join(checkout, `scripts/inspect/verify/recorded/${file}.json`), "utf8"));
+const evidence: Evidence = { ...recorded("parted"), chain: recorded("chain") };
 const ok = 200;
 
 /** One kind of answer: a sample and its reader. Sections are `== NAME`, so that they are the same in every run. */

@@ -235,9 +235,7 @@ export class Place {
 
   /** Resolves when the input queue has no ready and no unacknowledged announcements. */
   async settled(): Promise<void> {
-    const lookup = `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${this.inputQueue}">>))`;
-    const count = `begin ${lookup}, [{messages, N}] = rabbit_amqqueue:info(Q, [messages]), N end`;
-    await expect.poll(() => this.#rig.broker.evaluate(count), { timeout: 100_000 }).toBe("{ok,0}");
+    await expect.poll(() => this.#rig.broker.messagesIn(this.inputQueue), { timeout: 100_000 }).toBe(0);
   }
 
   async close(): Promise<void> {
