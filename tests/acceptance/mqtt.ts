@@ -6,6 +6,7 @@ import { eventTopic } from "../../agents/lib/wis-rules.ts";
 import { mqttPortOf } from "../../infra/config/brokers.ts";
 import { publicServers } from "../../infra/model/public-servers.ts";
 import { readOperatorCa } from "../../scripts/engine/operator-ca.ts";
+import type { Verification } from "../../scripts/inspect/verify/judge.ts";
 import { hostRoot } from "../../scripts/lab/ssh.ts";
 import { part } from "./one-lab.ts";
 import { lab, on, stackConfig, until, warren } from "./subject.ts";
@@ -59,7 +60,8 @@ export function servedOverMqtt(): void {
       try {
         await on(host, "rabbitmq-plugins disable rabbitmq_mqtt");
         const { output } = await warren(["verify", "-s", lab, "--json"]);
-        expect(JSON.parse(output.slice(output.indexOf("{"))).firstBroken).toMatchObject({ host, id: "mqtt-is-served" });
+        const { steps } = JSON.parse(output.slice(output.indexOf("{"))) as Verification;
+        expect(steps).toContainEqual(expect.objectContaining({ host, id: "mqtt-is-served", verdict: "broken" }));
         const firing =
           "amtool --alertmanager.url=http://127.0.0.1:9093 alert query alertname=MqttUnserved | grep -c MqttUnserved";
         await until(
