@@ -1,6 +1,7 @@
 import { chaos } from "./chaos.ts";
 import { closed } from "./closed.ts";
 import { hostileClient } from "./hostile-client.ts";
+import { installation } from "./installation.ts";
 import { ldap } from "./ldap.ts";
 import { memberIsReplaced } from "./member-replace.ts";
 import { membership } from "./membership.ts";
@@ -12,12 +13,16 @@ import { publicRoad } from "./public-road.ts";
 import { drills, rollingRestart } from "./rolling.ts";
 import { rotation } from "./rotation.ts";
 import { useSubject } from "./subject.ts";
+import { products } from "./traffic.ts";
 
-// The slow tests that acceptance4.lab.test.ts leaves out, on the same stack.
+// The newer generation: Debian 13, three members of RabbitMQ 4.0, quorum queues, only TLS. Tests that don't depend on the generation
+// run once, in acceptance.lab.test.ts.
 useSubject("long4", "lab4");
 oneLab();
 
 provisioning({ upAgain: true });
+installation();
+products();
 publicRoad();
 servedOverMqtt();
 ldap({ all: true });

@@ -44,3 +44,11 @@ export function withHosts(text: string, hosts: readonly string[]): string {
   removePublicRoad(stack);
   return stack.toString();
 }
+
+/** The text of a lab's stack with these hosts on Debian 13, and these brokers of RabbitMQ 4.0 on it. */
+export function withNewer(text: string, hosts: readonly string[], brokers: readonly string[]): string {
+  const stack = parseDocument(text);
+  for (const host of hosts) stack.setIn(["config", "warren:hosts", host, "release"], "trixie");
+  for (const broker of brokers) stack.setIn(["config", "warren:brokers", broker, "series"], "4.0");
+  return stack.toString();
+}
