@@ -175,7 +175,7 @@ test("a disk that does not answer is reported as such, and writing resumes once 
   await journal.syncedOrFault();
   expect(journal.fault).toMatch(/the disk has not answered for \d+ s; 1 KiB wait in memory/);
   const reader = spawn("cat", [pipe], { stdio: "ignore" });
-  await expect.poll(() => journal.fault, { timeout: 10_000 }).toContain("can't be written: ESPIPE");
+  await expect.poll(() => journal.fault).toContain("can't be written: ESPIPE");
   await rm(pipe);
   await synced;
   expect(journal.fault).toBeUndefined();
@@ -205,7 +205,7 @@ test("beyond its limit the journal accepts nothing more and confirms nothing mor
   await rm(obstacle, { recursive: true });
   // What was accepted before is on disk; what was refused is never confirmed, even once the disk works again.
   await before;
-  await expect.poll(() => journal.restartReason, { timeout: 10_000 }).toBeDefined();
+  await expect.poll(() => journal.restartReason).toBeDefined();
   const winner = await Promise.race([
     after.then(() => "after"),
     new Promise((resolve) => setImmediate(resolve, "none")),
