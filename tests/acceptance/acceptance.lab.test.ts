@@ -34,7 +34,7 @@ publicRoad();
 verifyNamesFaults({ all: false });
 brokerConfig();
 virtualIp();
-rollingRestart({ perSecond: fewPerSecond, hosts: ["pds-3", "bunny1"] });
+rollingRestart({ perSecond: fewPerSecond, hosts: ["pds-3", "bunny2"] });
 killed();
 drift();
 hostileFolders();

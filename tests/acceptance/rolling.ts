@@ -43,7 +43,7 @@ export function rollingRestart({ perSecond, hosts }: Rolling = {}): void {
       expect(turns.map(({ outcome }) => outcome)).toEqual(turns.map(() => "restarted"));
       const { announcements, brokers } = await stackConfig();
       // The host that had the virtual IP comes last.
-      expect(turns.at(-1)?.host).toBe(brokers[announcements.broker]?.members[0]);
+      if (!hosts) expect(turns.at(-1)?.host).toBe(brokers[announcements.broker]?.members[0]);
       note(
         `rolling restart of ${turns.length} hosts`,
         `${Math.round(turns.reduce((sum, { seconds }) => sum + seconds, 0))} s`,
