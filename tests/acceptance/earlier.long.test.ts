@@ -8,7 +8,8 @@ import { noteSeconds } from "./figures.ts";
 import { expectAllOnce, fewPerSecond, whileFlowing } from "./flowing.ts";
 import { oneLab } from "./one-lab.ts";
 import { withHosts } from "./stack-file.ts";
-import { expectNothingToChange, lab, until, useSubject, warren } from "./subject.ts";
+import { expectNothingToChange, lab, stackConfig, until, useSubject, warren } from "./subject.ts";
+import { startTrickle } from "./verify-acts.ts";
 
 // Warren itself is upgraded: version 0.1.0 makes the lab from bare hosts, then this checkout's `up` runs on them while products flow, as an
 // operator's does after `git pull`. Proves nothing about stacks with a public data server or a monitor.
@@ -51,10 +52,17 @@ it("`up` of this version loses no product and repeats none", { timeout: upWithin
 
 it("leaves healthy hosts, with nothing to change", { timeout: 300_000 }, async () => {
   await expectNothingToChange();
+  const trickle = await startTrickle(await stackConfig());
   let output = "";
-  await until("verify finds no broken link", healthyWithinMs, async () => {
-    const verified = await warren(["verify", "-s", lab]);
-    output = verified.output;
-    return verified.exitCode === 0;
-  }).catch((error: Error) => expect.unreachable(`${error.message}: ${output}`));
+  try {
+    await until("verify finds no broken link", healthyWithinMs, async () => {
+      const verified = await warren(["verify", "-s", lab]);
+      output = verified.output;
+      return verified.exitCode === 0;
+    });
+  } catch (error) {
+    expect.unreachable(`${(error as Error).message}: ${output}`);
+  } finally {
+    await trickle.stop();
+  }
 });
