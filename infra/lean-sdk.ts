@@ -3,9 +3,10 @@ import { registerHooks } from "node:module";
 
 /**
  * Modules that the SDK loads and this program never uses: the automation API; npm's own library, which finds the packages of functions that are sent to
- * the cloud; and source maps. Node only blanks out the types of this program, so positions are those of the source.
+ * the cloud; the TypeScript compiler, which reads such functions; and source maps. Node only blanks out the types of this program, so positions are
+ * those of the source.
  */
-const unused = new Set(["./automation", "@npmcli/arborist", "source-map-support/register"]);
+const unused = new Set(["./automation", "@npmcli/arborist", "source-map-support/register", "typescript"]);
 const empty = "warren:empty";
 
 registerHooks({

@@ -327,6 +327,18 @@ async function withoutRejections<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+it("a later run waits for turns without dependencies that the state would have to get", async () => {
+  const asked = new Map(model.hosts.map(({ name }) => [name, new Map()]));
+  const again = planSteps(model, asked, kept, config.secrets.erlangCookie, "T2");
+  expect(again.filter(({ turn }) => turn).length).toBeGreaterThan(20);
+  const dependencies = (registered: Registered[]) =>
+    Object.fromEntries(registered.map((one) => [`${one.type} ${one.name}`, one.dependencies.toSorted()]));
+  const later = (await declared(kept, undefined, again)).all;
+  expect(dependencies(later)).toEqual(dependencies(all));
+  const at = (name: string) => later.findIndex((one) => one.name === name);
+  expect(at("pds-1 warren-puller.service")).toBeLessThan(at("pds-2 /opt/warren/agents/puller.mjs copy"));
+});
+
 describe("what is recorded for a run without a host or a cluster", () => {
   it("is each host's steps in the order in which they depend on each other", () => {
     for (const { name } of model.hosts) {

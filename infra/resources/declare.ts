@@ -47,7 +47,7 @@ export function declareModel(
   // Steps that this one depends on are declared first, whatever the order of hosts in the config.
   const declare = (step: PlannedStep) => {
     if (declared.has(step.name)) return;
-    for (const name of step.step.after) {
+    for (const name of [...step.step.after, ...(step.turn?.after ?? [])]) {
       const other = byName.get(stepName(step.host, name)) ?? byName.get(name);
       if (other && isAfterBroker(other) === isAfterBroker(step)) declare(other);
     }
@@ -108,7 +108,7 @@ function identityOf(resource: pulumi.Resource): readonly [string, string] {
   return [__pulumiType, __name];
 }
 
-const isAfterBroker = ({ step }: PlannedStep): boolean => step.afterBroker !== false;
+const isAfterBroker = ({ step, turn }: PlannedStep): boolean => Boolean(step.afterBroker || turn?.afterBroker);
 
 /**
  * The engine's providers run in the program's working folder. A path relative to it is the same in every checkout; an absolute one would be a

@@ -6,6 +6,7 @@ import { and, asRoot, type Command, noted, render } from "../commands/command.ts
 import { digestWord } from "../commands/units.ts";
 import type { HostModel } from "../model/types.ts";
 import { type PlannedStep, stepName, stepNotes } from "./plan.ts";
+import type { Step } from "./step.ts";
 
 export interface HostArgs {
   readonly model: HostModel;
@@ -33,35 +34,32 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
   const user = args.model.connection.user;
   const script = (body: Command, notes: readonly string[] = []) =>
     render(asRoot(user, step.timeoutSeconds, noted(notes, body))).replaceAll(digestWord, kept.digest);
-  const dependsOn = step.after.flatMap((other) => {
-    const resource = args.declared.get(stepName(planned.host, other)) ?? args.declared.get(other);
-    return resource ? [resource] : [];
-  });
-  if (step.afterBroker) dependsOn.push(...(args.brokerObjects.get(step.afterBroker) ?? []));
+  const before = predecessors(step, planned.host, args);
+  const turn = planned.turn && made(predecessors(planned.turn, planned.host, args));
+  const inTurn = (resources: readonly pulumi.Resource[]) => turn?.then(() => [...resources]) ?? [...resources];
   const update = script(kept.repair ? repairOf(planned) : step.renew, stepNotes(planned));
   // Most steps are created as they are renewed. Their one script is in the state once, because the engine writes the state twice for each step.
   const isRenewedAsCreated = script(step.create, stepNotes(planned)) === update;
   // An existing thing is never created again: only `update` changes.
   const options: pulumi.CustomResourceOptions = {
     parent: host,
-    dependsOn,
     ...(isRenewedAsCreated ? {} : { ignoreChanges: ["create"] }),
     ...(planned.alias === undefined ? {} : { aliases: [{ name: planned.alias }] }),
   };
-  if (step.copy) {
-    dependsOn.push(
-      new command.remote.CopyToRemote(
-        copyName(planned.name),
-        {
-          connection: args.connection,
-          source: fileAsset(resolve(args.checkout, step.copy.source), step.copy.sha256),
-          remotePath: step.copy.remotePath,
-          triggers: [kept.digest, kept.repair],
-        },
-        { parent: host, dependsOn: [...dependsOn] },
-      ),
-    );
-  }
+  const copies = step.copy
+    ? [
+        new command.remote.CopyToRemote(
+          copyName(planned.name),
+          {
+            connection: args.connection,
+            source: fileAsset(resolve(args.checkout, step.copy.source), step.copy.sha256),
+            remotePath: step.copy.remotePath,
+            triggers: [kept.digest, kept.repair],
+          },
+          { parent: host, dependsOn: inTurn(before) },
+        ),
+      ]
+    : [];
   return new command.remote.Command(
     planned.name,
     {
@@ -72,9 +70,25 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
       logging: command.remote.Logging.None,
       addPreviousOutputInEnv: false,
     },
-    options,
+    { ...options, dependsOn: inTurn([...before, ...copies]) },
   );
 }
+
+/** The resources that come before a step, or whose turn does. */
+function predecessors(
+  { after, afterBroker }: Pick<Step, "after" | "afterBroker">,
+  host: string,
+  { declared, brokerObjects }: HostArgs,
+): pulumi.Resource[] {
+  return [
+    ...after.flatMap((other) => declared.get(stepName(host, other)) ?? declared.get(other) ?? []),
+    ...((afterBroker && brokerObjects.get(afterBroker)) || []),
+  ];
+}
+
+/** Resolves when the engine has made all; rejects when one fails. */
+const made = (resources: readonly pulumi.Resource[]): Promise<unknown> =>
+  Promise.all(resources.map(({ urn }) => (urn as unknown as { promise(): Promise<unknown> }).promise()));
 
 /**
  * A file with its digest, as the SDK would send it to the engine. The SDK's own assets have no digest, so the engine would read the file again for

@@ -50,7 +50,7 @@ describe("planSteps", () => {
     const turnsOf = (drifts: HostDrifts) =>
       planSteps(model, drifts, {}, key, "T1")
         .filter(({ name }) => name.endsWith(" warren-puller.service"))
-        .map(({ step }) => step.after.filter((other) => other.endsWith(" warren-puller.service")));
+        .map(({ turn }) => turn?.after ?? []);
     const others = new Map([...bare].filter(([host]) => host !== "pds-2"));
     const [one, three, four] = ["pds-1", "pds-3", "pds-4"].map((host) => [`${host} warren-puller.service`]);
     expect(turnsOf(bare)).toEqual([[], one, ["pds-2 warren-puller.service"], three, four]);
@@ -61,10 +61,8 @@ describe("planSteps", () => {
     const again = planSteps(model, bare, keep(first), key, "T2");
     for (const thing of ["/etc/warren/puller.json", "/opt/warren/agents/puller.mjs"]) {
       const found = again.find(({ name }) => name === `pds-2 ${thing}`);
-      expect(found?.step.after, thing).toContain("pds-1 warren-puller.service");
-      expect(first.find(({ name }) => name === `pds-2 ${thing}`)?.step.after).not.toContain(
-        "pds-1 warren-puller.service",
-      );
+      expect(found?.turn?.after, thing).toContain("pds-1 warren-puller.service");
+      expect(first.find(({ name }) => name === `pds-2 ${thing}`)).not.toHaveProperty("turn");
     }
   });
 

@@ -27,6 +27,11 @@ export interface PlannedStep {
   readonly name: string;
   /** Its name in the last run. */
   readonly alias?: string;
+  /**
+   * What it waits for in this run beside what it depends on. The state has none of it: a dependency that an existing step gets would be written
+   * with the whole state, for each step, and `destroy` would take hosts one after the other.
+   */
+  readonly turn?: Pick<Step, "after" | "afterBroker">;
   readonly kept: Kept;
   /** How the host differs; empty if it doesn't, or if only the config has changed. */
   readonly drift: readonly string[];
@@ -83,10 +88,8 @@ export function planSteps(
     const asked = [...(step.afterAsked ?? []), ...(turn?.afterAsked ?? [])].filter((name) =>
       drifts.has(name.slice(0, name.indexOf(" "))),
     );
-    const turns = [...(turn?.after ?? []), ...asked];
-    if (turns.length === 0) return one;
-    const afterBroker = turn?.afterBroker ?? step.afterBroker;
-    return { ...one, step: { ...step, after: [...step.after, ...turns], afterBroker } };
+    const after = [...(turn?.after ?? []), ...asked];
+    return after.length === 0 ? one : { ...one, turn: { after, afterBroker: turn?.afterBroker ?? false } };
   }
 
   /** A renamed cluster is still the same one, so its members must not leave it. */
