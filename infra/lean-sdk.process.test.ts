@@ -15,4 +15,6 @@ it("the SDK loads without the parts that are left out", () => {
   const script =
     'const { automation, Resource } = require("@pulumi/pulumi"); console.log(Object.keys(automation.default), Resource.callsites)';
   expect(printed(script)).toBe("[] [Function: callsites]\n");
+  const compilers = 'Object.keys(require.cache).filter((file) => file.endsWith("/typescript.js"))';
+  expect(printed(`require("@pulumi/pulumi"); console.log(${compilers})`)).toBe("[]\n");
 });
