@@ -40,6 +40,8 @@ const seconds = {
   // Two for each core: tests wait for processes that they start. On two cores 88 s, with one for each 110 s.
   maxWorkers: 2 * availableParallelism(),
 };
+/** Tests of a complete system that share one lab. */
+const systemTests = "tests/acceptance/*.lab.test.ts";
 const minutes = { testTimeout: 300_000, hookTimeout: 900_000, fileParallelism: false };
 
 // Five kinds of tests, told apart by their names: x.test.ts takes at most a second or two; x.process.test.ts starts sshd, bundles and
@@ -78,8 +80,20 @@ export default defineConfig({
         test: {
           name: "lab",
           include: ["**/*.lab.test.ts"],
-          exclude,
+          exclude: [...exclude, systemTests],
           ...minutes,
+          // They wait for most of their time, each for its own hosts.
+          fileParallelism: true,
+          maxWorkers: 3,
+        },
+      },
+      {
+        test: {
+          name: "lab: system",
+          include: [systemTests],
+          ...minutes,
+          // Alone, after the others: it has bounds for how long things take.
+          sequence: { groupOrder: 1 },
         },
       },
       { test: { name: "long", include: ["**/*.long.test.ts"], exclude, ...minutes } },

@@ -141,7 +141,7 @@ function describeFailure(file: string, name = "", message = "no reason given"): 
 }
 
 /**
- * Runs one project of vitest.config.ts. `show` prints its live report; without it, the report of a failed run becomes a note.
+ * Runs one suite, which is one or more projects of vitest.config.ts. `show` prints its live report; without it, the report of a failed run becomes a note.
  * `pattern`: only tests whose name, with their groups' names, matches. `files`: only files whose path contains this.
  */
 export async function runVitest(
@@ -154,7 +154,9 @@ export async function runVitest(
   try {
     const file = path.join(folder, "report.json");
     const program = path.join(checkout, "node_modules/vitest/vitest.mjs");
-    const args = ["run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+    // A suite may have several projects: `lab` and `lab: system`.
+    const projects = [project, `${project}: *`].flatMap((name) => ["--project", name]);
+    const args = ["run", ...projects, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
     if (files !== undefined) args.push(files);
     if (pattern) args.push(`--testNamePattern=${pattern.source}`);
     const { exitCode, output } = await runTool([process.execPath, program, ...args], { show });
