@@ -4,7 +4,7 @@ import { runClients } from "./client-run.ts";
 import { runSource } from "./source-run.ts";
 import { Stage } from "./stage.ts";
 
-// The real sr3 from PyPI. `sr3.long.test.ts` runs its other programs and formats, with more files.
+// The real sr3 from PyPI, which seldom changes. `sr3.long.test.ts` runs its other programs and formats, with more files.
 
 const count = 27;
 
