@@ -15,8 +15,10 @@ const startTimeoutMs = 60_000;
  * them, with pauses of up to 5 s.
  */
 export const consumerSettings = (prefetch: number): readonly string[] => [
-  ...["subtopic #", "durable True", "auto_delete False", "expire 1h"],
+  ...["durable True", "auto_delete False", "expire 1h"],
   ...["amqp_consumer True", "batch 1", "sleep 0", `prefetch ${prefetch}`],
+  // Last: a subscription has the settings above its `subtopic`.
+  "subtopic #",
 ];
 
 /** `product.Product`: `winnow` compares products' names, as the dispatcher does; by default it compares contents. */
