@@ -7,6 +7,12 @@ import { benchTable, rounded } from "./report.ts";
 export const chainAgents = ["announcer", "dispatcher", "puller"] as const;
 export type ChainAgent = (typeof chainAgents)[number];
 
+/** A chain's processes, by host: warren's agents, or sr3's programs in their place. */
+export type ChainAgents = ReadonlyMap<
+  string,
+  { readonly pid: number | undefined; readonly spec: { readonly agent: string } }
+>;
+
 type ByKind = Readonly<Record<ChainAgent | "broker", number>>;
 
 /** What one load cost. */

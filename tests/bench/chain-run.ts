@@ -7,7 +7,7 @@ import { type FlowResult, flowUrps, runFlow } from "../flow/run.ts";
 import { type BrokerMessages, messagesOf } from "../rigs/broker-messages.ts";
 import { installPython } from "../sr3/installation.ts";
 import type { ChainLoad } from "./chain-plan.ts";
-import { type ChainAgent, type ChainResult, chainAgents, type Measured } from "./chain-report.ts";
+import { type ChainAgent, type ChainAgents, type ChainResult, chainAgents, type Measured } from "./chain-report.ts";
 import { runSr3Chain } from "./chain-sr3.ts";
 import { type BenchSteps, cleanly } from "./cleanly.ts";
 import { cpuSeconds, residentBytes } from "./usage.ts";
@@ -107,12 +107,6 @@ async function measure(
     delivered: each(({ messages }) => messages.delivered) - tappedPerProduct,
   };
 }
-
-/** By host. */
-export type ChainAgents = ReadonlyMap<
-  string,
-  { readonly pid: number | undefined; readonly spec: { readonly agent: string } }
->;
 
 async function sample(agents: ChainAgents, broker: LocalBroker): Promise<Sample> {
   const pids = (kind: string) =>

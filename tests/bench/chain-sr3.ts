@@ -15,7 +15,7 @@ import { Cleanup } from "../rigs/cleanup.ts";
 import { serveProducts } from "../rigs/product-server.ts";
 import type { PythonInstallation } from "../sr3/installation.ts";
 import { consumerSettings, productNamePlugin, Sr3, type Sr3Process } from "../sr3/program.ts";
-import type { ChainAgents } from "./chain-run.ts";
+import type { ChainAgents } from "./chain-report.ts";
 
 export interface Sr3ChainOptions extends Pick<FlowOptions, "plan" | "samples" | "signal" | "stream"> {
   readonly broker: LocalBroker;
