@@ -24,7 +24,7 @@ const testsUpwards = [
   ["tests/faults", []],
   ["tests/flow", ["rigs"]],
   ["tests/sr3", ["rigs"]],
-  ["tests/bench", ["rigs", "flow"]],
+  ["tests/bench", ["rigs", "flow", "sr3"]],
   ["tests/fuzz", ["rigs", "bench"]],
   ["tests/chaos", []],
   ["tests/acceptance", ["rigs", "chaos", "faults"]],

@@ -1,18 +1,21 @@
 import { UserError } from "../../agents/lib/errors.ts";
-import { isGood } from "../../scripts/traffic/accounting.ts";
 import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { firstObservationOf } from "../../scripts/traffic/names.ts";
 import { planProducts } from "../../scripts/traffic/plan.ts";
 import { loadSamples, type Samples } from "../../scripts/traffic/samples.ts";
-import { flowUrps, runFlow } from "../flow/run.ts";
+import { type FlowResult, flowUrps, runFlow } from "../flow/run.ts";
 import { type BrokerMessages, messagesOf } from "../rigs/broker-messages.ts";
+import { installPython } from "../sr3/installation.ts";
 import type { ChainLoad } from "./chain-plan.ts";
-import { type ChainAgent, type ChainResult, chainAgents, type Measured } from "./chain-report.ts";
+import { type ChainAgent, type ChainAgents, type ChainResult, chainAgents, type Measured } from "./chain-report.ts";
+import { runSr3Chain } from "./chain-sr3.ts";
 import { type BenchSteps, cleanly } from "./cleanly.ts";
 import { cpuSeconds, residentBytes } from "./usage.ts";
 
 export interface ChainBenchOptions extends BenchSteps {
   readonly plan: readonly ChainLoad[];
+  /** Measure sr3's programs as well, after each load of warren's. */
+  readonly besideSr3?: boolean;
 }
 
 /** Messages that the tap of a flow gets of each product: two announcements, and what is dispatched. */
@@ -21,9 +24,10 @@ const tappedPerProduct = flowUrps.length + 1;
 const stream = { write: () => {} };
 
 /** Measures one load after the other, each with agents that were just started, on one broker. Everything is removed afterwards. */
-export function runChainBench({ plan, signal, onStep }: ChainBenchOptions): Promise<ChainResult> {
+export function runChainBench({ plan, besideSr3, signal, onStep }: ChainBenchOptions): Promise<ChainResult> {
   return cleanly(signal, async (cleanup) => {
     const samples = await loadSamples();
+    const installation = besideSr3 ? await installPython("sr3") : undefined;
     onStep("starting a broker");
     const broker = await startLocalBroker({ onProgress: onStep });
     cleanup.add(() => broker.stop());
@@ -33,7 +37,21 @@ export function runChainBench({ plan, signal, onStep }: ChainBenchOptions): Prom
     for (const load of plan) {
       signal.throwIfAborted();
       onStep(`${load.name}: ${load.products} products`);
-      measured.push(await measure(load, broker, samples, signal));
+      const ours = await measure(load, broker, samples, (options) =>
+        runFlow({ ...options, broker: broker.url, keep: false, signal, stream }),
+      );
+      if (ours.faults > 0)
+        throw new UserError(`chain, ${load.name}`, `${ours.faults} products were lost, repeated or wrong`, ours.remedy);
+      if (!installation) {
+        measured.push(ours);
+        continue;
+      }
+      signal.throwIfAborted();
+      onStep(`${load.name}: ${load.products} products by sr3`);
+      const sr3 = await measure(load, broker, samples, (options) =>
+        runSr3Chain({ ...options, broker, installation, signal, stream }),
+      );
+      measured.push({ ...ours, sr3 });
     }
     return { brokerVersion: broker.version, measured };
   });
@@ -45,14 +63,24 @@ interface Sample {
   readonly messages: BrokerMessages;
 }
 
-async function measure(load: ChainLoad, broker: LocalBroker, samples: Samples, signal: AbortSignal): Promise<Measured> {
+/** What a run of a chain needs, warren's or sr3's. */
+type ChainRun = Pick<Parameters<typeof runFlow>[0], "plan" | "samples"> &
+  Record<"onReady" | "onArrived", (stage: { readonly agents: ChainAgents }) => Promise<void>>;
+
+async function measure(
+  load: ChainLoad,
+  broker: LocalBroker,
+  samples: Samples,
+  run: (options: ChainRun) => Promise<FlowResult>,
+): Promise<Measured & { readonly remedy: string }> {
   const { products: count, ratePerSecond } = load;
   const firstObservation = firstObservationOf(new Date());
   const plan = planProducts({ urps: [...flowUrps], count, ratePerSecond, seed: 1, firstObservation }, samples);
   let before: Sample | undefined;
   let after: Sample | undefined;
-  const { account, outcome, directory } = await runFlow({
-    ...{ plan, samples, broker: broker.url, keep: false, signal, stream },
+  const { account, outcome, directory } = await run({
+    plan,
+    samples,
     onReady: async ({ agents }) => {
       before = await sample(agents, broker);
     },
@@ -60,20 +88,17 @@ async function measure(load: ChainLoad, broker: LocalBroker, samples: Samples, s
       after = await sample(agents, broker);
     },
   });
-  signal.throwIfAborted();
-  if (!isGood(account) || outcome !== "complete" || !before || !after)
-    throw new UserError(
-      `chain, ${load.name}`,
-      `${account.lost} products were lost, ${account.repeated} repeated, ${account.wrongSize + account.wrongContent} wrong`,
-      `the logs are in ${directory}`,
-    );
+  if (outcome === "aborted" || !before || !after) throw new UserError(`chain, ${load.name}`, "was stopped");
   const [first, last] = [before, after];
   const each = (of: (sample: Sample) => number): number => (of(last) - of(first)) / count;
   const kinds = [...chainAgents, "broker"] as const;
   const record = (of: (kind: (typeof kinds)[number]) => number) =>
     Object.fromEntries(kinds.map((kind) => [kind, of(kind)])) as Measured["cpuMs"];
+  const { lost, repeated, wrongSize, wrongContent } = account;
   return {
     load,
+    faults: lost + repeated + wrongSize + wrongContent,
+    remedy: directory ? `the logs are in ${directory}` : "",
     productsPerSecond: count / (account.seconds.products ?? Number.NaN),
     latencyMs: account.latencyMs,
     cpuMs: record((kind) => 1000 * each(({ cpu }) => cpu[kind])),
@@ -83,9 +108,7 @@ async function measure(load: ChainLoad, broker: LocalBroker, samples: Samples, s
   };
 }
 
-type Agents = ReadonlyMap<string, { readonly pid: number | undefined; readonly spec: { readonly agent: string } }>;
-
-async function sample(agents: Agents, broker: LocalBroker): Promise<Sample> {
+async function sample(agents: ChainAgents, broker: LocalBroker): Promise<Sample> {
   const pids = (kind: string) =>
     [...agents.values()].flatMap(({ pid, spec }) => (spec.agent === kind && pid ? [pid] : []));
   const sums = (of: (pid: number) => number): Sample["cpu"] => {

@@ -7,6 +7,8 @@ export interface PullPlan {
   readonly warmUpFiles: number;
   readonly slowFiles: number;
   readonly slowMs: number;
+  /** Prefetches of the pullers, each measured by itself. */
+  readonly prefetches: readonly number[];
 }
 
 export const fullPullPlan: PullPlan = {
@@ -16,10 +18,11 @@ export const fullPullPlan: PullPlan = {
   warmUpFiles: 10_000,
   slowFiles: 1000,
   slowMs: 50,
+  prefetches: [1],
 };
 
 /** Only to test the bench: its figures mean little. */
 export const quickPullPlan: PullPlan = { ...fullPullPlan, files: 100, rounds: 1, warmUpFiles: 20, slowFiles: 40 };
 
-/** As required: five pullers with a prefetch of 1, so five connections. */
+/** As required: five pullers, so five connections. */
 export const pullersCount = 5;

@@ -31,14 +31,14 @@ export class PullProducts {
   /**
    * Announcement of a file as a product of this run. Names are unique to a run, because a puller recognises a product by its name.
    */
-  announcementOf(run: string, product: number, baseUrl: string): WireMessage {
+  announcementOf(run: string, product: number, baseUrl: string, format: "v00" | "v03" = "v00"): WireMessage {
     const announcement = {
       key: keyOf(run, product),
       sizeBytes: this.#content.length,
       baseUrl,
       relPath: `${folder}/${this.#nameOf(product)}`,
     };
-    const message = codecs.v00.format(announcement);
+    const message = codecs[format].format({ ...announcement, pubTimeMs: Date.now() });
     if (!message.ok) throw new Error(message.reason);
     return message.value;
   }

@@ -11,18 +11,24 @@ const busyMachineMs = 300_000;
 const folders = ownTemporaryFolder();
 
 test(
-  "curl and pullers fetch all files from both servers, and every figure is present",
+  "curl, pullers and sr3 fetch all files with each prefetch, and every figure is present",
   async () => {
     const steps: string[] = [];
-    const plan = { ...quickPullPlan, rounds: 2 };
+    const plan = { ...quickPullPlan, rounds: 2, prefetches: [1, 4] };
     const signal = new AbortController().signal;
-    const result = await runPullBench({ plan, signal, onStep: (text) => void steps.push(text) });
-    const { server, ...figures } = summarisePull(result);
+    const onStep = (text: string) => void steps.push(text);
+    const { byPrefetch, server, ...slow } = summarisePull(
+      await runPullBench({ plan, besideSr3: true, signal, onStep }),
+    );
     expect(server).toMatch(/^(nginx|Node) /);
-    for (const figure of Object.values(figures)) expect(figure).toBeGreaterThan(0);
-    expect(figures.slowFilesPerSecond).toBeLessThanOrEqual(figures.slowAllowedPerSecond);
-    expect([result.byCurl.length, result.byPullers.length]).toEqual([2, 2]);
-    expect(steps.filter((step) => step.startsWith("round "))).toHaveLength(4);
+    for (const figure of Object.values(slow)) expect(figure).toBeGreaterThan(0);
+    expect(slow.slowFilesPerSecond).toBeLessThanOrEqual(slow.slowAllowedPerSecond);
+    for (const prefetch of ["1", "4"]) {
+      const { bare, sr3, ...figures } = byPrefetch[prefetch] ?? {};
+      for (const figure of [bare?.filesPerSecond, ...Object.values(sr3 ?? {}), ...Object.values(figures)])
+        expect(figure).toBeGreaterThan(0);
+    }
+    expect(steps.filter((step) => step.includes(", round "))).toHaveLength(16);
     expect(folders()).toEqual([]);
   },
   busyMachineMs,

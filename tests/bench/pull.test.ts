@@ -15,25 +15,39 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const pulling = (filesPerSecond: number) => ({ filesPerSecond, pullerMicroseconds: 900.4, brokerMicroseconds: 400 });
+const pulling = (filesPerSecond: number) => ({
+  ...{ filesPerSecond, pullerMicroseconds: 900.4, brokerMicroseconds: 400, residentBytes: 640 * 2 ** 20 },
+});
 
 const result: PullResult = {
   plan: { ...quickPullPlan, files: 2000 },
   pullers: 5,
   versions: { broker: "3.10.8", server: "nginx 1.22.1", curl: "7.88.1" },
-  byCurl: [1000, 3000, 2000],
-  byPullers: [pulling(900), pulling(700), pulling(800)],
+  byPrefetch: [
+    {
+      prefetch: 1,
+      byCurl: [1000, 3000, 2000],
+      byPullers: [pulling(900), pulling(700), pulling(800)],
+      byBare: [pulling(5000)],
+      bySr3: [pulling(500)],
+    },
+  ],
   slowWaitedMs: 50.04,
   slowByCurl: 98.76,
   slowByPullers: pulling(95.04),
 };
 
 test("the ratio is that of the medians", () => {
+  const figures = { pullerMicroseconds: 900, brokerMicroseconds: 400, residentMiB: 640 };
   expect(summarisePull(result)).toEqual({
     server: "nginx 1.22.1",
-    filesPerSecond: 800,
-    curlPerSecond: 2000,
-    ratio: 0.4,
+    byPrefetch: {
+      "1": {
+        ...{ ...figures, filesPerSecond: 800, curlPerSecond: 2000, ratio: 0.4 },
+        bare: { ...figures, filesPerSecond: 5000 },
+        sr3: { ...figures, filesPerSecond: 500 },
+      },
+    },
     slowFilesPerSecond: 95,
     slowAllowedPerSecond: 100,
     slowCurlPerSecond: 98.8,
@@ -43,10 +57,13 @@ test("the ratio is that of the medians", () => {
 
 test("the table has every figure with its unit", () => {
   const lines = formatPullBench(result).split("\n");
-  expect(lines.find((line) => line.startsWith("  5 pullers"))).toMatch(/ 800 +900 µs +400 µs +900, 700, 800$/);
-  expect(lines.find((line) => line.startsWith("  curl "))).toMatch(/ 2000 +1000, 3000, 2000$/);
+  const row = (start: string) => lines.find((line) => line.startsWith(`  ${start}`));
+  expect(row("5 pullers")).toMatch(/ 800 +900 µs +400 µs +640 MiB +900, 700, 800$/);
+  expect(row("5 sr3 subscribe, prefetch 1")).toMatch(/ 500 +1\.60 +900 µs +400 µs +640 MiB +500$/);
+  expect(row("5 bare consumers")).toMatch(/ 5000 +0\.16 +400 µs +5000$/);
+  expect(row("curl ")).toMatch(/ 2000 +0\.40 +1000, 3000, 2000$/);
   expect(lines.at(-2)).toContain(
-    "after 50 ms (measured: 50.0): 95.0 files/s of the 100 possible at one request per file; curl 98.8",
+    "after 50 ms (measured: 50.0): 95.0 files/s of the 100 possible at prefetch 1; curl 98.8",
   );
 });
 

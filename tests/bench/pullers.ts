@@ -1,8 +1,10 @@
+import { once } from "node:events";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ConsumeMessage } from "amqplib";
+import type { Channel, ConsumeMessage } from "amqplib";
 import type { z } from "zod";
+import type { WireMessage } from "../../agents/lib/announcement.ts";
 import type { BrokerSession } from "../../agents/lib/broker-session.ts";
 import { notifyTopicDefault, pulledTopicDefault } from "../../agents/lib/dispatch-topics.ts";
 import { UserError } from "../../agents/lib/errors.ts";
@@ -13,7 +15,7 @@ import type { Cleanup } from "../rigs/cleanup.ts";
 import { keyOf, topicTail } from "./pairs.ts";
 import type { BenchPlace } from "./place.ts";
 import type { PullProducts } from "./pull-products.ts";
-import { cpuSeconds } from "./usage.ts";
+import { cpuSeconds, residentBytes } from "./usage.ts";
 
 const exchange = configSchema.shape.exchange.parse(undefined);
 const stalledAfterMs = 120_000;
@@ -24,6 +26,59 @@ export interface Pulling {
   /** Microseconds of CPU time for each file: of all pullers together, and of the broker. */
   readonly pullerMicroseconds: number;
   readonly brokerMicroseconds: number;
+  /** Of all pullers together, at the end. */
+  readonly residentBytes: number;
+}
+
+/** The clock, and the processor time of processes, from its creation on. */
+export class Usage {
+  readonly #processes: readonly { readonly pid: number | undefined }[];
+  readonly #broker: { readonly pid: number | undefined };
+  readonly #beganMs = performance.now();
+  readonly #pullersBefore: number;
+  readonly #brokerBefore: number;
+
+  constructor(
+    processes: readonly { readonly pid: number | undefined }[],
+    broker: { readonly pid: number | undefined },
+  ) {
+    this.#processes = processes;
+    this.#broker = broker;
+    this.#pullersBefore = this.#sum(processes, cpuSeconds);
+    this.#brokerBefore = this.#sum([broker], cpuSeconds);
+  }
+
+  of(count: number, endedMs: number): Pulling {
+    const each = (seconds: number): number => (seconds / count) * 1e6;
+    return {
+      filesPerSecond: (count * 1000) / (endedMs - this.#beganMs),
+      pullerMicroseconds: each(this.#sum(this.#processes, cpuSeconds) - this.#pullersBefore),
+      brokerMicroseconds: each(this.#sum([this.#broker], cpuSeconds) - this.#brokerBefore),
+      residentBytes: this.#sum(this.#processes, residentBytes),
+    };
+  }
+
+  #sum(processes: readonly { readonly pid: number | undefined }[], of: (pid: number) => number): number {
+    return processes.reduce((sum, { pid }) => sum + (pid === undefined ? 0 : of(pid)), 0);
+  }
+}
+
+/** Publishes persistent messages to an exchange, as fast as the broker takes them. */
+export async function announceAll(
+  channel: Channel,
+  exchange: string,
+  routingKey: string,
+  messages: readonly WireMessage[],
+): Promise<void> {
+  for (const { body, headers, contentType } of messages) {
+    if (!channel.publish(exchange, routingKey, body, { headers, contentType, persistent: true }))
+      await once(channel, "drain");
+  }
+}
+
+export interface PullersOptions {
+  readonly count: number;
+  readonly prefetch: number;
 }
 
 /** Pullers that share one queue, each with a folder. As in production, they keep running. */
@@ -38,7 +93,7 @@ export class Pullers {
   #strange = 0;
   #done = Promise.withResolvers<void>();
 
-  private constructor(place: BenchPlace, count: number, signal: AbortSignal) {
+  private constructor(place: BenchPlace, { count, prefetch }: PullersOptions, signal: AbortSignal) {
     this.#place = place;
     this.#signal = signal;
     const names = Array.from({ length: count }, (_, index) => `pds-${index + 1}`);
@@ -49,6 +104,7 @@ export class Pullers {
         broker: place.brokerSettings,
         metrics: { port: 0 },
         receiverQueueDirectory,
+        prefetch,
       };
       return new AgentProcess({ name, agent: "puller", config }, place.directory);
     });
@@ -56,13 +112,19 @@ export class Pullers {
     this.#session = place.open("bench-announcing", topologyOf(configSchema.parse(this.#agents[0]?.spec.config)));
   }
 
-  static async start(place: BenchPlace, count: number, signal: AbortSignal, cleanup: Cleanup): Promise<Pullers> {
-    const pullers = new Pullers(place, count, signal);
-    for (const folder of pullers.#folders) await mkdir(folder);
+  static async start(
+    place: BenchPlace,
+    options: PullersOptions,
+    signal: AbortSignal,
+    cleanup: Cleanup,
+  ): Promise<Pullers> {
+    const pullers = new Pullers(place, options, signal);
+    for (const folder of pullers.#folders) await mkdir(folder, { recursive: true });
     for (const agent of pullers.#agents) cleanup.add(() => agent.stop());
     await pullers.#session.ready(signal);
     await Promise.all(pullers.#agents.map((agent) => agent.start()));
-    await pullers.#hear();
+    const queue = await pullers.#hear();
+    cleanup.add(() => place.admin.deleteQueue(queue));
     return pullers;
   }
 
@@ -78,28 +140,22 @@ export class Pullers {
     this.#strange = 0;
     const messages = Array.from({ length: count }, (_, product) => products.announcementOf(run, product, baseUrl));
     const timestampSeconds = Math.floor(Date.now() / 1000);
-    const usedBefore = this.#used();
-    const beganMs = performance.now();
+    const usage = new Usage(this.#agents, this.#place.broker);
     for (const { body, headers, contentType } of messages) {
       if (!this.#session.isWritable) await this.#session.writable();
       const options = { headers: headers ?? {}, contentType: contentType ?? "text/plain", timestampSeconds };
       this.#session.send(exchange, `${notifyTopicDefault}.${topicTail}`, body, options, () => {});
     }
     await this.#complete();
-    const seconds = (performance.now() - beganMs) / 1000;
-    const used = this.#used();
+    const pulling = usage.of(count, performance.now());
     if (this.#strange > 0) throw new UserError("pullers", `${this.#strange} products were placed again`);
     await products.check("pullers", count, this.#folders);
     for (const folder of this.#folders) await emptyFolder(folder);
-    return {
-      filesPerSecond: count / seconds,
-      pullerMicroseconds: ((used.pullers - usedBefore.pullers) / count) * 1e6,
-      brokerMicroseconds: ((used.broker - usedBefore.broker) / count) * 1e6,
-    };
+    return pulling;
   }
 
   /** Consumes the receipts, as the dispatchers do. */
-  async #hear(): Promise<void> {
+  async #hear(): Promise<string> {
     const { admin } = this.#place;
     const { queue } = await admin.assertQueue("", { exclusive: true, durable: false });
     await admin.bindQueue(queue, exchange, pulledTopicDefault);
@@ -109,6 +165,7 @@ export class Pullers {
       if (this.#awaited.size === 0) this.#done.resolve();
     };
     await admin.consume(queue, onReceipt, { noAck: true });
+    return queue;
   }
 
   async #complete(): Promise<void> {
@@ -123,12 +180,6 @@ export class Pullers {
       await Promise.race([this.#done.promise, waiting, ...failed]).finally(() => late.abort());
       await waiting.catch(() => {});
     }
-  }
-
-  #used(): { readonly pullers: number; readonly broker: number } {
-    const pullers = this.#agents.reduce((sum, { pid }) => sum + (pid === undefined ? 0 : cpuSeconds(pid)), 0);
-    const { pid } = this.#place.broker;
-    return { pullers, broker: pid === undefined ? 0 : cpuSeconds(pid) };
   }
 }
 

@@ -10,6 +10,28 @@ export type Sr3Component = "watch" | "post" | "subscribe" | "winnow";
 
 const startTimeoutMs = 60_000;
 
+/**
+ * The fastest settings of a program that reads from a queue: messages are pushed to it, each is handled at once. By default it asks for
+ * them, with pauses of up to 5 s.
+ */
+export const consumerSettings = (prefetch: number): readonly string[] => [
+  ...["durable True", "auto_delete False", "expire 1h"],
+  ...["amqp_consumer True", "batch 1", "sleep 0", `prefetch ${prefetch}`],
+  // Last: a subscription has the settings above its `subtopic`.
+  "subtopic #",
+];
+
+/** `product.Product`: `winnow` compares products' names, as the dispatcher does; by default it compares contents. */
+export const productNamePlugin = `from sarracenia.flowcb import FlowCB
+
+class Product(FlowCB):
+    def after_accept(self, worklist):
+        for m in worklist.incoming:
+            name = m["relPath"].split("/")[-1].split("::")[0]
+            m["nodupe_override"] = {"key": name, "path": name}
+            m["_deleteOnPost"] |= set(["nodupe_override"])
+`;
+
 /** Configs, state and processes of sr3 in a folder of their own, as of one user on one host. */
 export class Sr3 {
   readonly #installation: PythonInstallation;
@@ -20,7 +42,7 @@ export class Sr3 {
   constructor(installation: PythonInstallation, folder: string, brokerUrl: string) {
     this.#installation = installation;
     this.#folder = folder;
-    mkdirSync(path.join(folder, "sr3"), { recursive: true });
+    mkdirSync(path.join(folder, "sr3/plugins"), { recursive: true });
     writeFileSync(path.join(folder, "sr3/credentials.conf"), `${brokerUrl}\n`, { mode: 0o600 });
   }
 
@@ -84,6 +106,10 @@ export class Sr3Process {
         this.log += text;
       });
     }
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
   }
 
   /** Resolves when the log has it. @throws Error with the log's end, if it does not come */
