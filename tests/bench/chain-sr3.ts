@@ -25,7 +25,7 @@ export interface Sr3ChainOptions extends Pick<FlowOptions, "plan" | "samples" | 
 }
 
 const topics = { input: "v03.input", notify: "v03.notify" };
-/** Seconds between two looks of `watch` at the kernel's events, which double while nothing happens. */
+/** Seconds between two times that `watch` reads the kernel's events, which double while nothing happens. */
 const watchSleep = 0.01;
 
 /**
