@@ -47,8 +47,8 @@ export function defineRest(command: Command): void {
 const sr3HelpText = `\`--beside sr3\` sends each load through metpx-sr3 3.3.1 as well, on the same broker, right after: two \`watch\` as announcers,
 a \`winnow\` that compares product names as dispatcher, five \`subscribe\` that share a queue. They have their fastest settings:
 messages are pushed to them (amqp_consumer), each is handled at once (batch 1, sleep 0), no checksums, prefetch 1;
-\`watch\` looks every 10 ms, less often after a silence. sr3 syncs files, but not their folders. Its files are all renamed into place, because \`watch\` announces unfinished ones. pip downloads sr3 from PyPI the
-first time, with pinned hashes.`;
+\`watch\` checks every 10 ms, less often after a silence. sr3 syncs files, but not their folders. Its files are all renamed
+into place, because \`watch\` announces unfinished ones. pip downloads sr3 from PyPI the first time, with pinned hashes.`;
 
 const restHelpText = `
 Starts what \`./warren bench chain\` starts, and sends a product every two seconds. So it measures the memory and processor
