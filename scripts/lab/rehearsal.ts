@@ -4,6 +4,7 @@ import { stringify } from "yaml";
 import { UserError } from "../../agents/lib/errors.ts";
 import { changeDeep, isRecord, type Values, withBase } from "../../infra/config/base.ts";
 import { withPlaceholders } from "../../infra/config/placeholders.ts";
+import { newSshKey } from "../../infra/hosts/new-key.ts";
 import { readStackText } from "../engine/stack-text.ts";
 
 /** What the lab's stack file keeps from the file that it replaces: secrets, so that a second run changes nothing. */
@@ -213,12 +214,11 @@ function withSecrets(values: Values, former: Values): Values {
   };
   const secrets = { ...generated, ...withoutKeys(kept, ["passwords", "directory"]) };
   if (needed.deliveryKey === undefined) return { ...values, secrets };
-  const key = typeof kept.deliveryKey === "string" ? kept.deliveryKey : newKey();
+  const key = typeof kept.deliveryKey === "string" ? kept.deliveryKey : newSshKey().private;
   return { ...(withPublicKey(values, publicHalf(key)) as Values), secrets: { ...secrets, deliveryKey: key } };
 }
 
 const newSecret = (): string => randomBytes(16).toString("hex");
-const newKey = (): string => ssh2.utils.generateKeyPairSync("ed25519").private;
 
 /** As `warren:secrets.deliveryKey`'s other half is written in a stack: type and key, no comment. */
 function publicHalf(key: string): string {

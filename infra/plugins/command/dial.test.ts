@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import ssh2 from "ssh2";
 import { afterEach, expect, it } from "vitest";
+import { newSshKey } from "../../hosts/new-key.ts";
 import { DialError, dial } from "./dial.ts";
 
 const servers: ReturnType<typeof createServer>[] = [];
@@ -17,7 +17,7 @@ async function listening(onConnection: (socket: Socket) => void): Promise<number
   return (server.address() as AddressInfo).port;
 }
 
-const key = ssh2.utils.generateKeyPairSync("ed25519");
+const key = newSshKey();
 const login = { user: "root", privateKey: key.private, hostKey: key.public };
 
 const attempted = (port: number) =>

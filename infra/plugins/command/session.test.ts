@@ -3,10 +3,11 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import ssh2 from "ssh2";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { newSshKey } from "../../hosts/new-key.ts";
 import { type ProviderProcess, startProvider } from "../lib/provider-client.ts";
 import { secret } from "../lib/values.ts";
 
-const key = ssh2.utils.generateKeyPairSync("ed25519");
+const key = newSshKey();
 
 /** A server that sends "started", "exit code 3" and "closed" in one packet, as sshd does on a fast machine. */
 const server = new ssh2.Server({ hostKeys: [key.private] }, (client) => {

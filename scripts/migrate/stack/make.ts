@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import ssh2 from "ssh2";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { missingSecrets } from "../../../infra/config/placeholders.ts";
+import { newSshKey } from "../../../infra/hosts/new-key.ts";
 import { ensureStack, readPulumi } from "../../engine/engine.ts";
 import { checkout } from "../../engine/places.ts";
 import { hasState, newConfigFile } from "../../engine/stack.ts";
@@ -80,7 +80,7 @@ export async function makeStack({ stack, text, keyFile, progress, signal }: Make
   };
   try {
     if (newKey) {
-      const key = ssh2.utils.generateKeyPairSync("ed25519", { comment: `warren ${stack}` });
+      const key = newSshKey(`warren ${stack}`);
       await write(keyFile, key.private, ownerOnly);
       await write(`${keyFile}.pub`, `${key.public}\n`);
     }
