@@ -23,11 +23,11 @@ export interface CoreOptions {
   /** And after this time in any case: well below the broker's consumer timeout (30 minutes). */
   readonly doubtMaxMs: number;
   /**
-   * Limit of unconfirmed deliveries; beyond it the oldest is published again. Above `publishingMax`, below the prefetch minus the
+   * Limit of unconfirmed deliveries; beyond it the oldest product that was announced again is published again. Below the prefetch minus the
    * requests' share.
    */
   readonly doubtsMax: number;
-  /** Limit of first publishes in flight: so many can be left unconfirmed to a successor. About half of the prefetch. */
+  /** Limit of first publishes in flight: about half of the prefetch. */
   readonly publishingMax: number;
   /** After the address is lost: publishes not settled within this time are dropped with the connection. */
   readonly giveUpMs: number;

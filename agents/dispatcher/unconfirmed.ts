@@ -25,8 +25,6 @@ export class UnconfirmedDeliveries {
   readonly #redelivered = new Map<string, Held>();
   /** Announced again. After a broker restart there are many, and they are no reason to publish a redelivered one early. */
   readonly #announcedAgain = new Map<string, Held>();
-  /** Deliveries held as redelivered ones. */
-  #redeliveries = 0;
   /** All held deliveries: an announcer that keeps repeating itself must not fill the input. */
   #deliveries = 0;
   /** First arrival of the youngest product that was pulled. */
@@ -48,11 +46,9 @@ export class UnconfirmedDeliveries {
    * same message twice, and its first delivery no longer counts.
    */
   hold(key: string, arrival: Arrival): void {
-    const redelivered = this.#redelivered.get(key);
-    const held = redelivered ?? this.#announcedAgain.get(key);
+    const held = this.#redelivered.get(key) ?? this.#announcedAgain.get(key);
     if (held) held.push(arrival);
     else (arrival.delivery.marks.again ? this.#announcedAgain : this.#redelivered).set(key, [arrival]);
-    if (redelivered || !(held || arrival.delivery.marks.again)) this.#redeliveries++;
     this.#deliveries++;
     if (!held) this.#step.push({ type: "doubt", key });
   }
@@ -83,11 +79,14 @@ export class UnconfirmedDeliveries {
     return this.#remove(key, "again");
   }
 
-  /** Key of a product to publish again at `atMs`, because its time is over or because too many are held. */
+  /**
+   * Key of a product to publish again at `atMs`, because its time is over or because too many are held. However many a killed dispatcher left,
+   * redelivered ones wait for their time: they are no more than the prefetch, and each receipt makes room.
+   */
   due(atMs: number): string | undefined {
     const { doubtsMax } = this.#step.options;
     return (
-      this.#dueOf(this.#redelivered, this.#redeliveries > doubtsMax, atMs) ??
+      this.#dueOf(this.#redelivered, false, atMs) ??
       this.#dueOf(this.#announcedAgain, this.#deliveries > doubtsMax, atMs)
     );
   }
@@ -95,7 +94,6 @@ export class UnconfirmedDeliveries {
   forgetDeliveries(): void {
     this.#redelivered.clear();
     this.#announcedAgain.clear();
-    this.#redeliveries = 0;
     this.#deliveries = 0;
   }
 
@@ -119,10 +117,8 @@ export class UnconfirmedDeliveries {
   }
 
   #remove(key: string, how: "receipt" | "again"): Held | undefined {
-    const redelivered = this.#redelivered.get(key);
-    const held = redelivered ?? this.#announcedAgain.get(key);
+    const held = this.#redelivered.get(key) ?? this.#announcedAgain.get(key);
     if (!held) return undefined;
-    this.#redeliveries -= redelivered?.length ?? 0;
     this.#deliveries -= held.length;
     this.#redelivered.delete(key);
     this.#announcedAgain.delete(key);
