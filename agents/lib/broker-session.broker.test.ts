@@ -327,6 +327,17 @@ test("what is written in one turn is sent to the broker in one piece", async () 
   await connection.close();
 });
 
+test("a channel of its own ends when the connection is lost before the broker has answered its close", {
+  timeout: 20_000,
+}, async () => {
+  const session = open(topologyFor("cut"));
+  await session.ready();
+  // The connection is cut once the close is sent.
+  await session.withChannel(async () => session.disconnect("test"));
+  await session.ready();
+  expect(await session.withChannel((channel) => channel.checkQueue("cut"))).toMatchObject({ queue: "cut" });
+});
+
 test("a dead letter keeps body, key and headers, and gets the reason", async () => {
   const session = open(topologyFor("poison"));
   await session.ready();

@@ -11,15 +11,17 @@ export async function onOwnChannel<T>(model: ChannelModel, use: (channel: Channe
   try {
     return await use(channel);
   } finally {
-    await closeQuietly(channel);
+    await closeChannel(channel);
   }
 }
 
-/** If the broker has already closed it, amqplib throws; that is the goal anyway. */
-async function closeQuietly(channel: Channel): Promise<void> {
-  try {
-    await channel.close();
-  } catch {}
+/**
+ * Resolves when it is closed, by whomever. amqplib's promise rejects if the broker has closed it already, and never settles if the connection is
+ * lost before the broker answers; its event comes then too.
+ */
+export async function closeChannel(channel: Channel): Promise<void> {
+  const closed = new Promise<void>((resolve) => channel.once("close", () => resolve()));
+  await Promise.race([channel.close().catch(() => {}), closed]);
 }
 
 /** AMQP's reply code in an error of a channel. */

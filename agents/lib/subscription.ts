@@ -1,6 +1,7 @@
 import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from "amqplib";
 import { ChannelAcks } from "./channel-acks.ts";
 import { type Headers, type Marks, type ReceivedHeaders, readHeaders, readTimestamp } from "./headers.ts";
+import { closeChannel } from "./own-channel.ts";
 
 /** One message from a queue, from any publisher. Everything but the body may be sent on as it is. */
 export interface Message {
@@ -200,7 +201,7 @@ class Line {
     }
     this.acks.flush();
     if (this.acks.isGone) return;
-    this.#closing ??= this.#channel.close().catch(() => {});
+    this.#closing ??= closeChannel(this.#channel);
     await this.#closing;
   }
 }
