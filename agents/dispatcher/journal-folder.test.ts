@@ -174,7 +174,8 @@ test("a disk that does not answer is reported as such, and writing resumes once 
   const synced = journal.synced();
   await journal.syncedOrFault();
   expect(journal.fault).toMatch(/the disk has not answered for \d+ s; 1 KiB wait in memory/);
-  const reader = spawn("cat", [pipe], { stdio: "ignore" });
+  // It opens the pipe for writing too, so that it stays when the journal closes its end.
+  const reader = spawn("sh", ["-c", 'exec cat 0<> "$1"', "sh", pipe], { stdio: "ignore" });
   await expect.poll(() => journal.fault).toContain("can't be written: ESPIPE");
   await rm(pipe);
   await synced;
