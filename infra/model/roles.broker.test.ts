@@ -225,7 +225,7 @@ describe("an agent with the config and the user that stack lab gives it", () => 
     await agent.logged({ event: logEvents.brokerConnected });
     // There are further connections, such as the one for dead letters.
     await expect.poll(async () => (await agent.health()).connected, { timeout: 30_000, interval: 100 }).toBe(true);
-    const refused = agent.lines.filter((line) => /ACCESS_REFUSED|403/.test(JSON.stringify(line)));
+    const refused = agent.lines.filter((line) => /ACCESS_REFUSED|\b403 \(/.test(JSON.stringify(line)));
     expect(refused).toEqual([]);
   });
 });

@@ -6,8 +6,11 @@ import { runChainBench } from "./chain-run.ts";
 // The times of such a small run mean nothing. This tests that everything is measured, and the messages of a product, which no speed changes.
 
 const busyMachineMs = 300_000;
-/** Takeover markers, pullers that greet each other, and receipts under way at the end; for each of forty products. */
-const besides = 1;
+/**
+ * Takeover markers, pullers that greet each other and ask, and receipts under way at the end; for each of forty products, so it is much on a slow
+ * machine. messages-a-product.broker.test.ts counts exactly.
+ */
+const besides = 3;
 
 test(
   "each agent and the broker are measured; a product costs three messages to the broker, four from it, and a receipt at most each way, besides the tap's",
@@ -19,12 +22,13 @@ test(
     });
     const [burst] = result.measured;
     if (!burst) throw new Error("nothing was measured");
-    expect(Math.abs(burst.received - 3.5)).toBeLessThan(0.5 + besides);
-    expect(Math.abs(burst.delivered - 4.5)).toBeLessThan(0.5 + besides);
+    const counted = `${burst.received} to the broker, ${burst.delivered} from it`;
+    expect(Math.abs(burst.received - 3.5), counted).toBeLessThan(0.5 + besides);
+    expect(Math.abs(burst.delivered - 4.5), counted).toBeLessThan(0.5 + besides);
     for (const value of [...Object.values(burst.cpuMs), ...Object.values(burst.residentBytes)])
       expect(value).toBeGreaterThan(0);
     expect(summariseChain(result)).toMatchObject({ burst: { products: 40 } });
-    expect(formatChainBench(result)).toMatch(/messages to the broker +[345]\.\d\d\n/);
+    expect(formatChainBench(result)).toMatch(/messages to the broker +[3-7]\.\d\d\n/);
   },
   busyMachineMs,
 );
