@@ -12,7 +12,7 @@ import { resultTable, runVitest, type SuiteResult } from "./suite.ts";
 /** In the order in which they run: fast ones first. */
 const suiteNames = ["check", "process", "broker", "lab", "long"] as const;
 type SuiteName = (typeof suiteNames)[number];
-/** The suites that a change must pass: about 35 minutes on two cores. */
+/** The suites that a change must pass: about 25 minutes on two cores. */
 const everyday: readonly SuiteName[] = suiteNames.filter((name) => name !== "long");
 
 /** Programs that tests of processes and brokers start. The local broker and the lab install their own requirements. */
