@@ -8,7 +8,7 @@ import { ChannelAcks } from "./channel-acks.ts";
 import type { BrokerConfig } from "./config.ts";
 import type { Log } from "./log.ts";
 import { type LogEvent, logEvents } from "./log-events.ts";
-import { onOwnChannel } from "./own-channel.ts";
+import { closeChannel, onOwnChannel } from "./own-channel.ts";
 import { Publisher, type PublishOptions, type PublishOutcome } from "./publisher.ts";
 import { renewQueues } from "./renew-queues.ts";
 import { sendSignsOfLife } from "./sign-of-life.ts";
@@ -223,7 +223,7 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     this.#state = "closed";
     // Channels first: the connection's close would overtake acks that are still in their buffers.
     const channels = [...this.#subscriptions, ...this.#ending].map((subscription) => subscription.close());
-    const publishing = this.#publishing?.channel.close().catch(() => {});
+    const publishing = this.#publishing && closeChannel(this.#publishing.channel);
     await Promise.race([Promise.all([...channels, publishing]), sleep(closeTimeoutMs, undefined, { ref: false })]);
     await Promise.race([this.#recovering?.close(), sleep(closeTimeoutMs, undefined, { ref: false })]);
     this.#publisher.detach();

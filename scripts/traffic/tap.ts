@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ChannelModel, type ConsumeMessage, connect, type RecoveringChannelModel } from "amqplib";
 import { fileNameOf } from "../../agents/lib/announcement.ts";
-import { codecs } from "../../agents/lib/codecs.ts";
+import { codecs, type WireFormat } from "../../agents/lib/codecs.ts";
 
 /** What has passed the exchange so far. Keys are file names with their reception stamp, as in the announcements. */
 export interface TapCounts {
@@ -24,6 +24,8 @@ export interface TapOptions {
   readonly name: string;
   /** Names for URL origins in the counts, e.g. `urp-1`; by default the host name. */
   readonly hosts?: ReadonlyMap<string, string>;
+  /** By default the agents'. */
+  readonly messages?: TappedMessages;
   /** Gets a line of text if the broker can't be used at the start. */
   say(line: string): void;
 }
@@ -33,8 +35,14 @@ export interface Tap extends EventEmitter<{ announced: [file: string]; dispatche
   close(): Promise<void>;
 }
 
-const inputPattern = "v00.urp.input.#";
-const notifyPattern = "v00.urp.notify.#";
+/** Format of the messages, and their topics without what varies. */
+export interface TappedMessages {
+  readonly format: WireFormat;
+  readonly input: string;
+  readonly notify: string;
+}
+
+const agentsMessages: TappedMessages = { format: "v00", input: "v00.urp.input", notify: "v00.urp.notify" };
 const reconnectDelayMs = 100;
 const reconnectDelayMaxMs = 1000;
 const heartbeatSeconds = 5;
@@ -49,12 +57,13 @@ const firstConnectionMs = 5000;
 export async function openTap(options: TapOptions): Promise<Tap> {
   const counts = { announced: new Map<string, string[]>(), dispatched: new Map<string, string[]>(), tapGaps: 0 };
   const events = new EventEmitter<{ announced: [string]; dispatched: [string] }>();
+  const { format, input, notify } = options.messages ?? agentsMessages;
   const count = (message: ConsumeMessage | null): void => {
     if (message === null) return;
-    const parsed = codecs.v00.parse({ body: message.content, headers: message.properties.headers ?? {} });
+    const parsed = codecs[format].parse({ body: message.content, headers: message.properties.headers ?? {} });
     // Not an announcement: the agents dead-letter it, and it does not belong to any product.
     if (!parsed.ok) return;
-    const kind = message.fields.routingKey.startsWith("v00.urp.input.") ? "announced" : "dispatched";
+    const kind = message.fields.routingKey.startsWith(`${input}.`) ? "announced" : "dispatched";
     const file = fileNameOf(parsed.value);
     const host = hostOf(parsed.value.baseUrl, options.hosts);
     const earlier = counts[kind].get(file);
@@ -65,8 +74,8 @@ export async function openTap(options: TapOptions): Promise<Tap> {
   const setup = async (model: ChannelModel): Promise<void> => {
     const channel = await model.createChannel();
     const { queue } = await channel.assertQueue("", { exclusive: true, durable: false });
-    await channel.bindQueue(queue, options.exchange, inputPattern);
-    await channel.bindQueue(queue, options.exchange, notifyPattern);
+    await channel.bindQueue(queue, options.exchange, `${input}.#`);
+    await channel.bindQueue(queue, options.exchange, `${notify}.#`);
     await channel.consume(queue, count, { noAck: true, exclusive: true });
   };
   const connection = await connectForEver(options, setup, () => counts.tapGaps++);

@@ -59,9 +59,7 @@ it("leaves healthy hosts, with nothing to change", { timeout: 300_000 }, async (
       const verified = await warren(["verify", "-s", lab]);
       output = verified.output;
       return verified.exitCode === 0;
-    });
-  } catch (error) {
-    expect.unreachable(`${(error as Error).message}: ${output}`);
+    }).catch((error: Error) => expect.unreachable(`${error.message}: ${output}`));
   } finally {
     await trickle.stop();
   }

@@ -1,20 +1,23 @@
-import { EventEmitter } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type ConsumeMessage, connect } from "amqplib";
-import { fileNameOf } from "../../agents/lib/announcement.ts";
-import { codecs } from "../../agents/lib/codecs.ts";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import type { ProductPlan } from "../../scripts/traffic/plan.ts";
 import { runProducts } from "../../scripts/traffic/run.ts";
-import type { Tap } from "../../scripts/traffic/tap.ts";
+import { openTap } from "../../scripts/traffic/tap.ts";
 import { type FlowOptions, type FlowResult, flowPds, flowUrps } from "../flow/run.ts";
 import { preparePlace, uniquePlace } from "../rigs/broker-place.ts";
 import { Cleanup } from "../rigs/cleanup.ts";
 import { serveProducts } from "../rigs/product-server.ts";
 import type { PythonInstallation } from "../sr3/installation.ts";
-import { consumerSettings, productNamePlugin, Sr3, type Sr3Process } from "../sr3/program.ts";
+import {
+  consumerSettings,
+  productNamePlugin,
+  receiverSettings,
+  Sr3,
+  type Sr3Process,
+  sr3AddressOf,
+} from "../sr3/program.ts";
 import type { ChainAgents } from "./chain-report.ts";
 
 export interface Sr3ChainOptions extends Pick<FlowOptions, "plan" | "samples" | "signal" | "stream"> {
@@ -43,11 +46,11 @@ export async function runSr3Chain(options: Sr3ChainOptions): Promise<FlowResult>
     cleanup.add(await preparePlace(place));
     const servers = await Promise.all(flowUrps.map((name) => serveProducts(join(directory, name))));
     for (const server of servers) cleanup.add(() => server.close());
-    const tap = await tapSr3(
-      broker.url,
-      place.exchange,
-      new Map(flowUrps.map((name, index) => [new URL(servers[index]?.baseUrl ?? "").origin, name])),
-    );
+    const tap = await openTap({
+      ...{ broker: broker.url, exchange: place.exchange, name: "sr3-tap", messages: { format: "v03", ...topics } },
+      hosts: new Map(flowUrps.map((name, index) => [new URL(servers[index]?.baseUrl ?? "").origin, name])),
+      say: (line) => stream.write(`${line}\n`),
+    });
     cleanup.add(() => tap.close());
     const roots = Object.fromEntries(flowUrps.map((name) => [name, join(directory, name, "db")]));
     // `watch` misses a file that comes into a new folder at once.
@@ -58,24 +61,16 @@ export async function runSr3Chain(options: Sr3ChainOptions): Promise<FlowResult>
 
     const sr3 = new Sr3(installation, directory, broker.url);
     cleanup.add(() => sr3.killAll());
-    const sr3Broker = `amqp://${broker.adminUser}@127.0.0.1:${broker.amqpPort}/`;
-    const input = (queue: string, topicPrefix: string, prefetch: number) => [
-      `broker ${sr3Broker}`,
-      `exchange ${place.exchange}`,
-      `topicPrefix ${topicPrefix}`,
-      `queueName ${queue}`,
-      ...consumerSettings(prefetch),
-    ];
+    const sr3Broker = sr3AddressOf(broker);
+    const input = (queue: string, topicPrefix: string, prefetch: number) =>
+      consumerSettings({ broker: sr3Broker, exchange: place.exchange, queue, topicPrefix, prefetch });
     const post = (topicPrefix: string) => [
       `post_broker ${sr3Broker}`,
       `post_exchange ${place.exchange}`,
       `post_topicPrefix ${topicPrefix}`,
     ];
     for (const { pds, directory } of folders)
-      sr3.configure("subscribe", pds, [
-        ...input(place.pullQueue, topics.notify, 1),
-        ...[`directory ${directory}`, "mirror False", "inflight .tmp", "timeCopy False", "permCopy False"],
-      ]);
+      sr3.configure("subscribe", pds, [...input(place.pullQueue, topics.notify, 1), ...receiverSettings(directory)]);
     writeFileSync(join(directory, "sr3/plugins/product.py"), productNamePlugin);
     sr3.configure("winnow", "products", [
       ...input(place.inputQueue, topics.input, 25),
@@ -118,26 +113,4 @@ function renamedIntoPlace(plan: ProductPlan): ProductPlan {
     copies: copies.map((copy) => ({ ...copy, renamed: true })),
   }));
   return { ...plan, products };
-}
-
-/** What `openTap` is for warren's messages. */
-async function tapSr3(url: string, exchange: string, hosts: ReadonlyMap<string, string>): Promise<Tap> {
-  const counts = { announced: new Map<string, string[]>(), dispatched: new Map<string, string[]>(), tapGaps: 0 };
-  const events = new EventEmitter<{ announced: [string]; dispatched: [string] }>();
-  const count = (message: ConsumeMessage | null): void => {
-    if (message === null) return;
-    const parsed = codecs.v03.parse({ body: message.content, headers: message.properties.headers ?? {} });
-    if (!parsed.ok) return;
-    const kind = message.fields.routingKey.startsWith(`${topics.input}.`) ? "announced" : "dispatched";
-    const file = fileNameOf(parsed.value);
-    const host = hosts.get(new URL(parsed.value.baseUrl).origin) ?? parsed.value.baseUrl;
-    counts[kind].set(file, [...(counts[kind].get(file) ?? []), host]);
-    events.emit(kind, file);
-  };
-  const connection = await connect(url);
-  const channel = await connection.createChannel();
-  const { queue } = await channel.assertQueue("", { exclusive: true, durable: false });
-  await channel.bindQueue(queue, exchange, "#");
-  await channel.consume(queue, count, { noAck: true, exclusive: true });
-  return Object.assign(events, { counts, close: () => connection.close() });
 }

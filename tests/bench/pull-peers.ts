@@ -6,7 +6,7 @@ import { poll } from "../../scripts/lib/poll.ts";
 import { listNames, type ReceiverFolder, watchFolders } from "../../scripts/traffic/receivers.ts";
 import type { Cleanup } from "../rigs/cleanup.ts";
 import type { PythonInstallation } from "../sr3/installation.ts";
-import { consumerSettings, Sr3, type Sr3Process } from "../sr3/program.ts";
+import { consumerSettings, receiverSettings, Sr3, type Sr3Process, sr3AddressOf } from "../sr3/program.ts";
 import type { BenchPlace } from "./place.ts";
 import type { PullProducts } from "./pull-products.ts";
 import { announceAll, emptyFolder, type Pulling, Usage } from "./pullers.ts";
@@ -45,14 +45,14 @@ export class Sr3Pullers {
     const directory = join(place.directory, exchange);
     const sr3 = new Sr3(installation, directory, place.broker.url);
     cleanup.add(() => sr3.killAll());
+    const broker = sr3AddressOf(place.broker);
     const names = Array.from({ length: count }, (_, index) => `pds-${index + 1}`);
     const folders = names.map((pds) => ({ pds, directory: join(directory, pds) }));
     for (const folder of folders) {
       await mkdir(folder.directory);
       sr3.configure("subscribe", folder.pds, [
-        `broker amqp://${place.broker.adminUser}@127.0.0.1:${place.broker.amqpPort}/`,
-        ...[`exchange ${exchange}`, "topicPrefix v03", `queueName ${exchange}`, ...consumerSettings(prefetch)],
-        ...[`directory ${folder.directory}`, "mirror False", "inflight .tmp", "timeCopy False", "permCopy False"],
+        ...consumerSettings({ broker, exchange, topicPrefix: "v03", queue: exchange, prefetch }),
+        ...receiverSettings(folder.directory),
       ]);
     }
     const running = names.map((name) => sr3.start("subscribe", name));

@@ -42,19 +42,18 @@ export function definePull(command: Command): void {
 const helpText = `
 Starts its own broker, its own web server (nginx, installed or unpacked from its package; otherwise Node's) and five
 puller processes that share one queue. curl, with five connections, and the pullers fetch files of 40 kB from the same
-server alternately. Five bare consumers only ack the announcements: no puller can be faster. curl leaves writes to the kernel. The pullers get an announcement of each file,
-sync the file and its folder, publish a receipt, and then ack. After each round all files are compared with the served
-ones. Then the same with a server that answers 50 ms after each request and measures its own delay: with one request per
-file, five pullers can get at most 100 files per second from it.
+server alternately. Five bare consumers only ack the announcements: no puller can be faster. curl leaves writes to the
+kernel. The pullers get an announcement of each file, sync the file and its folder, publish a receipt, and then ack.
+After each round all files are compared with the served ones. Then the same with a server that answers 50 ms after each
+request and measures its own delay: with one request per file, five pullers can get at most 100 files per second from it.
 
-\`--prefetch 1,4,16\` measures all with each prefetch. \`--beside sr3\` measures five \`subscribe\` of metpx-sr3 3.3.1 in each round
-as well, with their fastest settings: messages are pushed to them (amqp_consumer), each is handled at once (batch 1, sleep
-0), \`inflight .tmp\`, no checksums. They sync files, but not their folders, and send no receipts. pip downloads sr3 from
-PyPI the first time, with pinned hashes.
+\`--prefetch 1,4,16\` measures all with each prefetch. \`--beside sr3\` measures five \`subscribe\` of metpx-sr3 3.3.1 in each
+round as well, with their fastest settings: messages are pushed to them (amqp_consumer), each is handled at once (batch 1,
+sleep 0), \`inflight .tmp\`, no checksums. They sync files, but not their folders, and send no receipts. pip downloads sr3
+from PyPI the first time, with pinned hashes.
 
 All files are on the disk of TMPDIR. TMPDIR=/dev/shm measures without a disk. Don't use the machine meanwhile: broker,
-server, pullers and bench share its processors. Needs no root; takes about
-two minutes for each prefetch.
+server, pullers and bench share its processors. Needs no root; takes about two minutes for each prefetch.
 
 Exit code: 0 each file arrived complete and once, 1 otherwise or an error, 2 wrong options, 130 Ctrl-C.
 

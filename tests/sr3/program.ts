@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { poll } from "../../scripts/lib/poll.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import type { PythonInstallation } from "./installation.ts";
 
 /** sr3's programs that tests run: sources, a client, and a filter between exchanges. */
@@ -10,15 +11,34 @@ export type Sr3Component = "watch" | "post" | "subscribe" | "winnow";
 
 const startTimeoutMs = 60_000;
 
+/** As sr3's configs have it: with the user, without the password. */
+export const sr3AddressOf = ({ adminUser, amqpPort }: Pick<LocalBroker, "adminUser" | "amqpPort">): string =>
+  `amqp://${adminUser}@127.0.0.1:${amqpPort}/`;
+
+interface Input {
+  /** `sr3AddressOf` it. */
+  readonly broker: string;
+  readonly exchange: string;
+  readonly topicPrefix: string;
+  readonly queue: string;
+  readonly prefetch: number;
+}
+
 /**
  * The fastest settings of a program that reads from a queue: messages are pushed to it, each is handled at once. By default it asks for
  * them, with pauses of up to 5 s.
  */
-export const consumerSettings = (prefetch: number): readonly string[] => [
+export const consumerSettings = ({ broker, exchange, topicPrefix, queue, prefetch }: Input): readonly string[] => [
+  ...[`broker ${broker}`, `exchange ${exchange}`, `topicPrefix ${topicPrefix}`, `queueName ${queue}`],
   ...["durable True", "auto_delete False", "expire 1h"],
   ...["amqp_consumer True", "batch 1", "sleep 0", `prefetch ${prefetch}`],
   // Last: a subscription has the settings above its `subtopic`.
   "subtopic #",
+];
+
+/** Of a `subscribe` that places files in one folder, without owner, mode and time of the served one. */
+export const receiverSettings = (directory: string): readonly string[] => [
+  ...[`directory ${directory}`, "mirror False", "inflight .tmp", "timeCopy False", "permCopy False"],
 ];
 
 /** `product.Product`: `winnow` compares products' names, as the dispatcher does; by default it compares contents. */

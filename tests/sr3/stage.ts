@@ -9,7 +9,7 @@ import { Cleanup } from "../rigs/cleanup.ts";
 import { type ProductServer, serveProducts } from "../rigs/product-server.ts";
 import { TestedAgent } from "../rigs/tested-agent.ts";
 import { installPython } from "./installation.ts";
-import { Sr3 } from "./program.ts";
+import { Sr3, sr3AddressOf } from "./program.ts";
 
 const arrivalTimeoutMs = 150_000;
 
@@ -18,7 +18,6 @@ export class Stage {
   readonly folder = mkdtempSync(path.join(tmpdir(), "warren-sr3-"));
   readonly tree: string = path.join(this.folder, "tree");
   readonly brokerUrl: string;
-  /** With the user, without the password. */
   readonly sr3Broker: string;
   sr3!: Sr3;
   server!: ProductServer;
@@ -30,7 +29,7 @@ export class Stage {
   private constructor(broker: LocalBroker) {
     this.#broker = broker;
     this.brokerUrl = broker.url;
-    this.sr3Broker = `amqp://${broker.adminUser}@127.0.0.1:${broker.amqpPort}/`;
+    this.sr3Broker = sr3AddressOf(broker);
   }
 
   static async open(broker: LocalBroker): Promise<Stage> {

@@ -1,4 +1,5 @@
-import type { ChannelModel, ConfirmChannel } from "amqplib";
+import type { ChannelModel } from "amqplib";
+import { closeChannel } from "../../../agents/lib/own-channel.ts";
 import { Publisher, type PublishOptions } from "../../../agents/lib/publisher.ts";
 
 /** A `PublishOutcome`, or the reason why the broker closed the channel because of this message. */
@@ -66,18 +67,12 @@ export class IsolatingPublisher {
       const outcome = await publisher.publish(...message);
       const reason = why();
       if (outcome === "lost") return reason === undefined ? "lost" : { why: reason };
-      await closeQuietly(channel);
+      // A failed close does not matter: the message is confirmed.
+      await closeChannel(channel);
       return outcome;
     } catch {
       // The connection is closed and opens no channel.
       return "lost";
     }
   }
-}
-
-/** A failed close does not matter: the message is confirmed. */
-async function closeQuietly(channel: ConfirmChannel): Promise<void> {
-  try {
-    await channel.close();
-  } catch {}
 }
