@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
 import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { firstObservationOf } from "../../scripts/traffic/names.ts";
@@ -82,6 +83,7 @@ async function measure(
     plan,
     samples,
     onReady: async ({ agents }) => {
+      await untilCalm(broker);
       before = await sample(agents, broker);
     },
     onArrived: async ({ agents }) => {
@@ -106,6 +108,16 @@ async function measure(
     received: each(({ messages }) => messages.received),
     delivered: each(({ messages }) => messages.delivered) - tappedPerProduct,
   };
+}
+
+/** Until agents that have just started have greeted each other: nothing is delivered any more. After half a minute, whatever is delivered. */
+async function untilCalm(broker: LocalBroker): Promise<void> {
+  let before = -1;
+  for (const end = Date.now() + 30_000; Date.now() < end; await delay(1000)) {
+    const { delivered } = await messagesOf(broker);
+    if (delivered === before) return;
+    before = delivered;
+  }
 }
 
 async function sample(agents: ChainAgents, broker: LocalBroker): Promise<Sample> {

@@ -6,11 +6,8 @@ import { runChainBench } from "./chain-run.ts";
 // The times of such a small run mean nothing. This tests that everything is measured, and the messages of a product, which no speed changes.
 
 const busyMachineMs = 300_000;
-/**
- * Takeover markers, pullers that greet each other and ask, and receipts under way at the end; for each of forty products, so it is much on a slow
- * machine. messages-a-product.broker.test.ts counts exactly.
- */
-const besides = 3;
+/** Receipts under way at the end, and the tap's last ones, for each of forty products. messages-a-product.broker.test.ts counts exactly. */
+const besides = 1;
 
 test(
   "each agent and the broker are measured; a product costs three messages to the broker, four from it, and a receipt at most each way, besides the tap's",
@@ -28,7 +25,7 @@ test(
     for (const value of [...Object.values(burst.cpuMs), ...Object.values(burst.residentBytes)])
       expect(value).toBeGreaterThan(0);
     expect(summariseChain(result)).toMatchObject({ burst: { products: 40 } });
-    expect(formatChainBench(result)).toMatch(/messages to the broker +[3-7]\.\d\d\n/);
+    expect(formatChainBench(result)).toMatch(/messages to the broker +[3-5]\.\d\d\n/);
   },
   busyMachineMs,
 );
