@@ -2,7 +2,7 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../agents/lib/errors.ts";
 import { ancestors, startedTicks } from "./process-stat.ts";
 

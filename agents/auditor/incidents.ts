@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Incident } from "../lib/audit-history.ts";
 import { printableLine } from "../lib/foreign.ts";
 

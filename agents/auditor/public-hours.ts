@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type PublicHour, publicBoundsSeconds } from "../lib/audit-history.ts";
 
 /** Units of senders: those that deliver files to public data servers, and those that announce what was delivered. */

@@ -1,5 +1,5 @@
 import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
-import { z } from "zod";
+import * as z from "zod";
 import type { Product, ProductState } from "./product.ts";
 
 /** A file of another version is set aside, and the auditor begins again. */

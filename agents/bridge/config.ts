@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { allowedHost } from "../lib/allowed-hosts.ts";
 import { brokerConfig, commonConfig, exchangeName, queueName } from "../lib/config.ts";
 import { topicPrefix } from "../lib/dispatch-topics.ts";

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { hostname } from "node:os";
-import { z } from "zod";
+import * as z from "zod";
 import { commonConfig, exchangeName, queueName } from "../lib/config.ts";
 import {
   alternateTopicDefault,

@@ -1,7 +1,7 @@
 import { access, constants, mkdir } from "node:fs/promises";
 import { join, parse, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { z } from "zod";
+import type * as z from "zod";
 import { type CommonConfig, loadConfig, printSchema } from "./config.ts";
 import { ConfigError, type ConfigIssue, UserError } from "./errors.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A server, in the form that URLs are compared with. */
 interface AllowedHost {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { FileFacts } from "./scan.ts";
 import type { Arrival } from "./tree-watch.ts";
 

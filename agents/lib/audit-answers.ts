@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { productKey } from "./announcement.ts";
 
 /** Version of the answers. A later one may add keys; a change of meaning changes it. */

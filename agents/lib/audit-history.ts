@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Version of the answer. It changes if the meaning of a key does; a new key does not change it. */
 export const auditHistoryVersion = 1;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Announcement, Codec, ReceivedMessage, WireMessage } from "./announcement.ts";
 import {
   bodyBytesMax,

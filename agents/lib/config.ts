@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { dirname, resolve } from "node:path";
 import stripJsonComments from "strip-json-comments";
-import { z } from "zod";
+import * as z from "zod";
 import { readAtMost } from "./bounded-file.ts";
 import type { ConfigIssue } from "./errors.ts";
 import { ConfigError } from "./errors.ts";

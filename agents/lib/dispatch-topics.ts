@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { routingKeyBytesMax } from "./topics.ts";
 
 /** A longer prefix would leave no room for tails: a topic has at most 255 bytes. */

@@ -1,4 +1,6 @@
-import { Agent, type Dispatcher, errors } from "undici";
+import type { Dispatcher } from "undici";
+import errors from "undici/lib/core/errors.js";
+import Agent from "undici/lib/dispatcher/agent.js";
 
 /** Why an attempt failed, as named in the metrics. */
 export type FaultCause = "not-found" | "refused" | "server" | "network" | "timeout" | "size" | "too-large";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A regular expression that is matched against a file's name from its start, like `re.match` in the old configs. */
 const pattern = z.string().min(1).max(2000).refine(isPattern, "expected a regular expression");

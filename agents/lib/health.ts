@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { BrokerSessionState } from "./broker-session.ts";
 
 /** Keys of a version keep their names and types. A later version may add keys, so a reader of version 1 can read it too. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ConfigIssue } from "./errors.ts";
 
 /** Version of the lines. It changes if the meaning of a line does; a new event or key does not change it. */

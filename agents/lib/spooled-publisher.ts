@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { aborted } from "./aborted.ts";
 import { backoffMs } from "./backoff.ts";
 import type { BrokerSession } from "./broker-session.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { bad, good, type Result } from "./result.ts";
 
 /** WNM 1.3, 1.8 and 1.13: RFC 3339, in UTC. */

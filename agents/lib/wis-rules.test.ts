@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { applyWisRules, wisRules } from "./wis-rules.ts";
 
 const rules = z.strictObject(wisRules).parse({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Announcement } from "./announcement.ts";
 import { bad, good, type Result } from "./result.ts";
 import { routingKeyBytesMax } from "./topics.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { printableLine } from "../lib/foreign.ts";
 import type { AlertView, Mark, SilenceView } from "./view.ts";
 

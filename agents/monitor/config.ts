@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { brokerConfig, commonConfig, exchangeName } from "../lib/config.ts";
 import { centreId } from "../lib/wis-rules.ts";
 

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../lib/errors.ts";
 import { nameUuid } from "../lib/uuid.ts";
 

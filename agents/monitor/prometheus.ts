@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Answered, type AskLimits, askJson } from "../lib/ask-json.ts";
 import type { FlowMap } from "./config.ts";
 import { chartQueries, type Figures, promqlOf, type Query, queriesOf, type Sample, seldomQueries } from "./queries.ts";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { writeAtomicSync } from "../lib/atomic-file.ts";
 
 const schema = z.array(z.string().min(1));

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { controlCharacter } from "../lib/foreign.ts";
 import { bad, good, type Result } from "../lib/result.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { jsonLines, readLineLog } from "../lib/file-lines.ts";
 import { LineLog } from "../lib/line-log.ts";
 import type { Log } from "../lib/log.ts";

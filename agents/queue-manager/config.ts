@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { regularExpression } from "../lib/arrivals.ts";
 import { commonConfig } from "../lib/config.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** One queue, as the management API describes it. */
 export interface QueueFacts {

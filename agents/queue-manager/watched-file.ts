@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { writeAtomic } from "../lib/atomic-file.ts";
 import { UserError } from "../lib/errors.ts";
 import { keyOf, type Watched } from "./decide.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { commonConfig, exchangeName, queueName } from "../lib/config.ts";
 import { fileRule } from "../lib/file-rules.ts";
 import { nameTemplateFault } from "./message-name.ts";

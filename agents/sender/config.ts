@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { commonConfig, exchangeName } from "../lib/config.ts";
 import { topicPrefix } from "../lib/dispatch-topics.ts";
 import { capturesOf, type FileRule, fileRule } from "../lib/file-rules.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { fileRule } from "../lib/file-rules.ts";
 import { templateFault } from "./template.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { checkBaseUrl } from "../lib/announcement.ts";
 import { regularExpression } from "../lib/arrivals.ts";
 import type { WireFormat } from "../lib/codecs.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { readSections, readUnitStates, type UnitState } from "../commands/sections.ts";
 import type { Adoptable } from "../config/adopted.ts";
 import { type Definitions, definitionsSchema } from "./objects.ts";

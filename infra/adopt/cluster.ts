@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { brokerSchema } from "../config/brokers.ts";
 import type { AdoptOptions, AskedHost } from "./asked.ts";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Term } from "../../templates/erlang-terms.ts";
 import { ldapSchema } from "../config/ldap.ts";
 import type { LdapQuery } from "../config/ldap-query.ts";

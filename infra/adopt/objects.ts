@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { exchangeTypes, policySchema, queueSchema, type userSchema } from "../config/brokers.ts";
 import { checkPassword, type GivenPasswords } from "./passwords.ts";
 import { staysUnmanaged, type Unexpressed } from "./unexpressed.ts";

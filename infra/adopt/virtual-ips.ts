@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { virtualIpsSchema } from "../config/virtual-ips.ts";
 import { parseKeepalived, type Statement } from "./keepalived-text.ts";
 import { nameFrom } from "./names.ts";

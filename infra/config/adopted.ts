@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Services that `./warren adopt` takes over unchanged: Debian's package of that name, its unit and its files. */
 export const adoptable = ["rabbitmq-server", "keepalived"] as const;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { configSchema as announcerSchema } from "../../agents/announcer/config.ts";
 import { configSchema as dispatcherSchema } from "../../agents/dispatcher/config.ts";
 import { logConfig } from "../../agents/lib/config.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** No user and password: the file is readable by everybody on the host. */
 const urlSchema = z

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import type { stackSchema } from "./schema.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { addressSchema, nameSchema, portSchema } from "./hosts.ts";
 import { ldapSchema } from "./ldap.ts";
 import { outsidersSchema } from "./outsiders.ts";

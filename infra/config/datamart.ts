@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { logConfig } from "../../agents/lib/config.ts";
 import { checkTimes, queueClass, configSchema as queueManagerAgent } from "../../agents/queue-manager/config.ts";
 import { configSchema as watcherSchema } from "../../agents/watcher/config.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { amqpConfig, checkExchangeKey } from "../../agents/sender/config.ts";
 import { checkTemplates, deliveryKeys, deliveryRule, ftpServer } from "../../agents/sender/delivery-config.ts";
 import { byName } from "./by-name.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const types = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];
 

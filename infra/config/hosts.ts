@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { adoptedSchema } from "./adopted.ts";
 import { aptSchema } from "./apt.ts";
 import { hostKeySchema } from "./host-key.ts";

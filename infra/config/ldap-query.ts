@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Text, or the value of an attribute of an entry. `${username}`, `${user_dn}`, `${vhost}`, `${resource}`, `${name}` are replaced by the broker. */
 export type LdapOperand = string | { readonly attribute: string; readonly of: string };

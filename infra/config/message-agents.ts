@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { configSchema as bridgeSchema, checkEcho } from "../../agents/bridge/config.ts";
 import { logConfig } from "../../agents/lib/config.ts";
 import { configSchema as receiverSchema } from "../../agents/receiver/config.ts";

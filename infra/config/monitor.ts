@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { eventsSchema as published } from "../../agents/monitor/config.ts";
 import { personSchema } from "./directory.ts";
 import { nameSchema, portSchema } from "./hosts.ts";

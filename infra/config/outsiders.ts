@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { amqpConfig } from "../../agents/sender/config.ts";
 
 /** Bytes of the largest message of an agent: a file of a sender. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { announcementsSchema } from "./announcements.ts";
 import { aptSchema } from "./apt.ts";
 import { brokersSchema } from "./brokers.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** The certificate authority of the stack's servers. Without files, warren creates one and keeps it, encrypted, in the stack's state. */
 export const tlsSchema = z.strictObject({

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { agentSchemas } from "../../tests/rigs/agent-schemas.ts";
 import { announcementsSchema } from "../config/announcements.ts";
 import { parseStackConfig } from "../config/index.ts";

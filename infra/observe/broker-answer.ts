@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A member in an answer of the management API. */
 const nodeSchema = z.object({

@@ -48,6 +48,19 @@ export async function buildArtifacts(checkout: string): Promise<ArtifactSources>
   return { node, ...(Object.fromEntries(agents) as Omit<ArtifactSources, "node">) };
 }
 
+/**
+ * Builds one agent's bundle, unless it is there and current.
+ *
+ * @param checkout folder of the project
+ * @returns its file
+ * @throws UserError if the agent can't be bundled
+ */
+export async function buildBundle(name: (typeof placedAgents)[number], checkout: string): Promise<string> {
+  const folder = join(checkout, ".warren", "artifacts");
+  mkdirSync(folder, { recursive: true });
+  return join(checkout, (await bundle(name, agentSource(name), checkout, folder)).source);
+}
+
 interface Built {
   readonly key: string;
   readonly artifact: ArtifactSource;

@@ -1,6 +1,6 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
-import type { z } from "zod";
+import type * as z from "zod";
 import { UserError } from "../../agents/lib/errors.ts";
 import { writeFileAtomic } from "../lib/files.ts";
 import { checkout } from "./places.ts";

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../../agents/lib/errors.ts";
 import { hostsSchema } from "../../infra/config/hosts.ts";
 import { isLabStack, type LabStack, labStacks } from "../engine/lab-stacks.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { formatColumns } from "../../scripts/lib/table.ts";
 import type { LabFault } from "../faults/fault.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { hostsWith } from "../../infra/config/hosts.ts";
 import { prometheusPort } from "../../infra/model/monitored.ts";
 import { openHosts } from "../../scripts/engine/hosts.ts";

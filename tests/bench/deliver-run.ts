@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { z } from "zod";
+import type * as z from "zod";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { configSchema } from "../../agents/sender/config.ts";
 import { poll } from "../../scripts/lib/poll.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Channel, connect } from "amqplib";
 import { pino } from "pino";
-import type { z } from "zod";
+import type * as z from "zod";
 import { type BrokerSession, openBrokerSession } from "../../agents/lib/broker-session.ts";
 import { brokerConfig, type QueueType } from "../../agents/lib/config.ts";
 import type { Topology } from "../../agents/lib/topology.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Channel } from "amqplib";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { configSchema } from "../../agents/dispatcher/config.ts";
 import type { BrokerSession } from "../../agents/lib/broker-session.ts";
 import type { QueueType } from "../../agents/lib/config.ts";
@@ -8,6 +8,7 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { announcementsSchema } from "../../infra/config/announcements.ts";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { AgentProcess } from "../rigs/agent-process.ts";
+import { asOnHosts } from "../rigs/agent-specs.ts";
 import type { Cleanup } from "../rigs/cleanup.ts";
 import { openBenchPlace } from "./place.ts";
 
@@ -93,7 +94,7 @@ async function startDispatcher(
     prefetch: dispatcherPrefetch,
   };
   const nodeOptions = inspected ? ["--inspect=127.0.0.1:0"] : [];
-  const agent = new AgentProcess({ name, agent: "dispatcher", config, nodeOptions }, directory);
+  const agent = new AgentProcess(await asOnHosts({ name, agent: "dispatcher", config, nodeOptions }), directory);
   cleanup.add(() => agent.stop());
   await prepare?.(agent.stateDirectory);
   await agent.start();

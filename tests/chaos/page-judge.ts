@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Answered } from "../../agents/lib/ask-json.ts";
 import { deadLetterQueue } from "../../agents/lib/topology.ts";
 import { nodeIds } from "../../agents/monitor/map-shape.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Answered } from "../../agents/lib/ask-json.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import { pagePort } from "../../infra/model/monitor-page.ts";

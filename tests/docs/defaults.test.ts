@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 import { expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { commonConfig } from "../../agents/lib/config.ts";
 import { stackSchema } from "../../infra/config/schema.ts";
 import { agentSchemas } from "../rigs/agent-schemas.ts";

@@ -15,6 +15,8 @@ export interface AgentSpec {
   readonly name: string;
   readonly agent: "announcer" | "dispatcher" | "puller" | "watcher";
   readonly config: object;
+  /** Its bundle, if it runs from that (`asOnHosts`) and not from the sources. */
+  readonly bundle?: string;
   /** Options of Node, e.g. `--inspect`. */
   readonly nodeOptions?: readonly string[];
 }
@@ -129,7 +131,7 @@ export class AgentProcess {
   }
 
   get #program(): string {
-    return fileURLToPath(new URL(`../../agents/${this.spec.agent}/main.ts`, import.meta.url));
+    return this.spec.bundle ?? fileURLToPath(new URL(`../../agents/${this.spec.agent}/main.ts`, import.meta.url));
   }
 
   get #environment(): NodeJS.ProcessEnv {

@@ -1,7 +1,9 @@
-import type { z } from "zod";
+import { fileURLToPath } from "node:url";
+import type * as z from "zod";
 import type { configSchema as announcerSchema } from "../../agents/announcer/config.ts";
 import type { configSchema as dispatcherSchema } from "../../agents/dispatcher/config.ts";
 import type { configSchema as pullerSchema } from "../../agents/puller/config.ts";
+import { buildBundle } from "../../infra/resources/artifacts.ts";
 import type { AgentSpec } from "./agent-process.ts";
 import type { BrokerPlace } from "./broker-place.ts";
 import { parseBrokerUrl } from "./broker-place.ts";
@@ -67,3 +69,11 @@ export function agentSpecs({ place, passwordFile, urps, pds }: SpecOptions): Age
   });
   return [...announcers, { name: "bunny", agent: "dispatcher", config: dispatcher }, ...pullers];
 }
+
+const checkout = fileURLToPath(new URL("../..", import.meta.url));
+
+/** To measure it: from its bundle, as on hosts. From the sources an agent needs a third more memory. */
+export const asOnHosts = async <S extends AgentSpec>(spec: S): Promise<S> => ({
+  ...spec,
+  bundle: await buildBundle(spec.agent, checkout),
+});

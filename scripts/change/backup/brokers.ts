@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { NoMemberAnswers } from "../../../agents/lib/management.ts";
 import type { ClusterModel } from "../../../infra/model/types.ts";
 import { askMembers, managementUrl } from "../../../infra/observe/management.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ledgerHostOf } from "../../../infra/model/agent-queues.ts";
 import type { ClusterModel } from "../../../infra/model/types.ts";
 

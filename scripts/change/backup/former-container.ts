@@ -2,7 +2,7 @@ import { createDecipheriv, createHash, createHmac, type ScryptOptions, scrypt } 
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../../../agents/lib/errors.ts";
 import type { Entries } from "./container.ts";
 import { fingerprintKeyName, manifestName, manifestSchema, partFile } from "./manifest.ts";

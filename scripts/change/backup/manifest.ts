@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 
 /** `definitions` of a cluster, `journal` of a dispatcher's host (a tar archive of its folder), the engine's `state` as `pulumi stack export` prints it. */
 export const partKinds = ["state", "definitions", "journal"] as const;

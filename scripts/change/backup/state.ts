@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../../../agents/lib/errors.ts";
 
 const resourceSchema = z.looseObject({ type: z.string(), outputs: z.record(z.string(), z.unknown()).optional() });

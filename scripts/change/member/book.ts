@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { hostKeySchema } from "../../../infra/config/host-key.ts";
 import { addressSchema } from "../../../infra/config/hosts.ts";

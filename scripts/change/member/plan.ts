@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { SeriesTraits } from "../../../infra/config/series.ts";
 import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import { fingerprintOf } from "../../../infra/model/host-key.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { run } from "../../../infra/commands/command.ts";
 import { actionOn, type HostAction } from "../../../infra/hosts/act.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../../../agents/lib/errors.ts";
 import type { RunRecord } from "../../engine/run-record.ts";
 import type { HostStep } from "../restart/plan.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";
 import { askMembers } from "../../../infra/observe/management.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type RunRecord, runSteps, type StepResult, Stopped } from "../../engine/run-record.ts";
 
 /** One step of a rotation. It can be repeated: a run that was killed continues with it. */

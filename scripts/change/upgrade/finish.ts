@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { ledgerQueueAt } from "../../../agents/lib/dispatch-topics.ts";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { run } from "../../../infra/commands/command.ts";

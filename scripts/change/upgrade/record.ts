@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../../../agents/lib/errors.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { seriesNames } from "../../../infra/config/series.ts";

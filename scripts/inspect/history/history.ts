@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { formatColumns } from "../../lib/table.ts";
 
 /** One run of the engine on a stack. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { quote } from "../../../infra/commands/command.ts";
 import { section } from "../../../infra/commands/sections.ts";
 import { parseJson } from "../../lib/json.ts";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { type ProductsAnswer, productsAnswer } from "../../../agents/lib/audit-answers.ts";
 import { type AuditHistory, auditHistory } from "../../../agents/lib/audit-history.ts";
 import { UserError } from "../../../agents/lib/errors.ts";

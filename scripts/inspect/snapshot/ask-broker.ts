@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { NoMemberAnswers, oneAfterAnother } from "../../../agents/lib/management.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";

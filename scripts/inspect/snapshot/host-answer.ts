@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { healthSchema } from "../../../agents/lib/health.ts";
 import { readSections } from "../../../infra/commands/sections.ts";
 import { parseJson } from "../../lib/json.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { printableBytes, printableLine } from "../../../agents/lib/foreign.ts";
 import type { HeadEvidence } from "./evidence.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { printableLine } from "../../../agents/lib/foreign.ts";
 import { quote } from "../../../infra/commands/command.ts";
 import { readSections, section } from "../../../infra/commands/sections.ts";

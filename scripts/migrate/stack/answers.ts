@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { describeIssue } from "../../../agents/lib/config.ts";
 import { ConfigError, type ConfigIssue } from "../../../agents/lib/errors.ts";
 import { addressSchema, fullNameSchema, nameSchema, releases, sshSchema } from "../../../infra/config/hosts.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
-import type { z } from "zod";
+import type * as z from "zod";
 import { describeIssue } from "../../../agents/lib/config.ts";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { releases } from "../../../infra/config/hosts.ts";

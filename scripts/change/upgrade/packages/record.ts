@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { HostStep } from "../../restart/plan.ts";
 import { type RestartRecord, restartRecord, type StepState, stepState } from "../../restart/progress.ts";
 import type { PackageStep } from "./facts.ts";

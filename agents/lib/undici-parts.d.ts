@@ -1,0 +1,11 @@
+// Parts of undici by themselves: the whole of it would add 700 kB of code to each program that fetches something, which it keeps in memory.
+declare module "undici/lib/dispatcher/agent.js" {
+  import { Agent } from "undici";
+
+  export default Agent;
+}
+declare module "undici/lib/core/errors.js" {
+  import { errors } from "undici";
+
+  export default errors;
+}
