@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { defineChain, defineRest } from "./bench/chain-verb.ts";
 import { defineDeliver } from "./bench/deliver-verb.ts";
 import { defineDispatch } from "./bench/dispatch-verb.ts";
+import { defineFigures } from "./bench/figures-verb.ts";
 import { definePreview } from "./bench/preview-verb.ts";
 import { definePull } from "./bench/pull-verb.ts";
 import { defineWatch } from "./bench/watch-verb.ts";
@@ -15,4 +16,5 @@ export function define(command: Command): void {
   defineDeliver(command);
   definePreview(command);
   defineRest(command);
+  defineFigures(command);
 }
