@@ -263,6 +263,7 @@ export interface AgentServiceValues {
   readonly user: string;
   /** Name of its bundle. */
   readonly program: string;
+  readonly environment: Readonly<Record<string, string>>;
   /** Its secret files, by name. */
   readonly credentials: readonly { readonly name: string; readonly file: string }[];
   /** Units of the same host to start after, separated by spaces; may be empty. */

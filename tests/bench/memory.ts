@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { request } from "undici";
 import { Journal } from "../../agents/dispatcher/journal.ts";
+import { ledgerQueueAt } from "../../agents/lib/dispatch-topics.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import { collectGarbage, heldBytes } from "./inspector.ts";
 import { load, untilSettled } from "./move.ts";
@@ -127,6 +129,8 @@ async function measureStarted(
 }
 
 async function startWith(stage: Stage, name: string, names: number) {
+  // What earlier dispatchers published would be names too.
+  await stage.admin.purgeQueue(ledgerQueueAt(hostname()));
   let preparedMs = 0;
   const dispatcher = await stage.startDispatcher(name, {
     inspected: true,

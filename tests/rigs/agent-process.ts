@@ -17,6 +17,7 @@ export interface AgentSpec {
   readonly config: object;
   /** Its bundle, if it runs from that (`asOnHosts`) and not from the sources. */
   readonly bundle?: string;
+  readonly environment?: Readonly<Record<string, string>>;
   /** Options of Node, e.g. `--inspect`. */
   readonly nodeOptions?: readonly string[];
 }
@@ -137,7 +138,13 @@ export class AgentProcess {
   get #environment(): NodeJS.ProcessEnv {
     const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
     // Without the compile cache, half of an agent's start is compilation, and a run has ten agents.
-    return { PATH, HOME, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), STATE_DIRECTORY: this.stateDirectory };
+    return {
+      PATH,
+      HOME,
+      ...this.spec.environment,
+      ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }),
+      STATE_DIRECTORY: this.stateDirectory,
+    };
   }
 
   #spawn(): void {
