@@ -39,7 +39,7 @@ export function runChainBench({ plan, besideSr3, signal, onStep }: ChainBenchOpt
       signal.throwIfAborted();
       onStep(`${load.name}: ${load.products} products`);
       const ours = await measure(load, broker, samples, (options) =>
-        runFlow({ ...options, broker: broker.url, keep: false, bundled: true, signal, stream }),
+        runFlow({ ...options, broker: broker.url, keep: false, signal, stream }),
       );
       if (ours.faults > 0)
         throw new UserError(`chain, ${load.name}`, `${ours.faults} products were lost, repeated or wrong`, ours.remedy);

@@ -10,8 +10,7 @@ import { notifyTopicDefault, pulledTopicDefault } from "../../agents/lib/dispatc
 import { UserError } from "../../agents/lib/errors.ts";
 import { configSchema } from "../../agents/puller/config.ts";
 import { topologyOf } from "../../agents/puller/topology.ts";
-import { AgentProcess, type AgentSpec } from "../rigs/agent-process.ts";
-import { asOnHosts } from "../rigs/agent-specs.ts";
+import { AgentProcess } from "../rigs/agent-process.ts";
 import type { Cleanup } from "../rigs/cleanup.ts";
 import { keyOf, topicTail } from "./pairs.ts";
 import type { BenchPlace } from "./place.ts";
@@ -77,17 +76,6 @@ export async function announceAll(
   }
 }
 
-type PullerSpec = AgentSpec & { readonly config: z.input<typeof configSchema> };
-
-function pullerSpecs(place: BenchPlace, { count, prefetch }: PullersOptions): PullerSpec[] {
-  return Array.from({ length: count }, (_, index) => {
-    const name = `pds-${index + 1}`;
-    const receiverQueueDirectory = join(place.directory, `rxq-${name}`);
-    const config = { broker: place.brokerSettings, metrics: { port: 0 }, receiverQueueDirectory, prefetch };
-    return { name, agent: "puller", config };
-  });
-}
-
 export interface PullersOptions {
   readonly count: number;
   readonly prefetch: number;
@@ -105,11 +93,21 @@ export class Pullers {
   #strange = 0;
   #done = Promise.withResolvers<void>();
 
-  private constructor(place: BenchPlace, specs: readonly PullerSpec[], signal: AbortSignal) {
+  private constructor(place: BenchPlace, { count, prefetch }: PullersOptions, signal: AbortSignal) {
     this.#place = place;
     this.#signal = signal;
-    this.#folders = specs.map(({ config }) => config.receiverQueueDirectory);
-    this.#agents = specs.map((spec) => new AgentProcess(spec, place.directory));
+    const names = Array.from({ length: count }, (_, index) => `pds-${index + 1}`);
+    this.#folders = names.map((name) => join(place.directory, `rxq-${name}`));
+    this.#agents = names.map((name, index) => {
+      const receiverQueueDirectory = this.#folders[index] ?? "";
+      const config: z.input<typeof configSchema> = {
+        broker: place.brokerSettings,
+        metrics: { port: 0 },
+        receiverQueueDirectory,
+        prefetch,
+      };
+      return new AgentProcess({ name, agent: "puller", config }, place.directory);
+    });
     // Pullers declare this queue themselves.
     this.#session = place.open("bench-announcing", topologyOf(configSchema.parse(this.#agents[0]?.spec.config)));
   }
@@ -120,8 +118,7 @@ export class Pullers {
     signal: AbortSignal,
     cleanup: Cleanup,
   ): Promise<Pullers> {
-    const specs = pullerSpecs(place, options);
-    const pullers = new Pullers(place, await Promise.all(specs.map(asOnHosts)), signal);
+    const pullers = new Pullers(place, options, signal);
     for (const folder of pullers.#folders) await mkdir(folder, { recursive: true });
     for (const agent of pullers.#agents) cleanup.add(() => agent.stop());
     await pullers.#session.ready(signal);

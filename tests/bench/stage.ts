@@ -8,7 +8,6 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { announcementsSchema } from "../../infra/config/announcements.ts";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { AgentProcess } from "../rigs/agent-process.ts";
-import { asOnHosts } from "../rigs/agent-specs.ts";
 import type { Cleanup } from "../rigs/cleanup.ts";
 import { openBenchPlace } from "./place.ts";
 
@@ -94,7 +93,7 @@ async function startDispatcher(
     prefetch: dispatcherPrefetch,
   };
   const nodeOptions = inspected ? ["--inspect=127.0.0.1:0"] : [];
-  const agent = new AgentProcess(await asOnHosts({ name, agent: "dispatcher", config, nodeOptions }), directory);
+  const agent = new AgentProcess({ name, agent: "dispatcher", config, nodeOptions }, directory);
   cleanup.add(() => agent.stop());
   await prepare?.(agent.stateDirectory);
   await agent.start();

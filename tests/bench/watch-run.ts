@@ -12,7 +12,6 @@ import { aborted } from "../../agents/lib/aborted.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { configSchema } from "../../agents/watcher/config.ts";
 import { AgentProcess } from "../rigs/agent-process.ts";
-import { asOnHosts } from "../rigs/agent-specs.ts";
 import type { Cleanup } from "../rigs/cleanup.ts";
 import { type BenchSteps, cleanly } from "./cleanly.ts";
 import { type BenchPlace, openBenchPlace } from "./place.ts";
@@ -86,7 +85,14 @@ async function startWatcher(place: BenchPlace, rootDirectory: string, cleanup: C
     baseUrl: "http://dd1.weather.gc.ca/",
     formats: ["v02"],
   };
-  const watcher = new AgentProcess(await asOnHosts({ name: "dd", agent: "watcher", config }), place.directory);
+  const watcher = new AgentProcess(
+    {
+      name: "dd",
+      agent: "watcher",
+      config,
+    },
+    place.directory,
+  );
   cleanup.add(() => watcher.stop());
   await watcher.start();
   return watcher;

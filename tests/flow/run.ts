@@ -11,7 +11,7 @@ import { type RunResult, runProducts } from "../../scripts/traffic/run.ts";
 import type { Samples } from "../../scripts/traffic/samples.ts";
 import { openTap, type Tap } from "../../scripts/traffic/tap.ts";
 import { AgentFailure, AgentProcess } from "../rigs/agent-process.ts";
-import { agentSpecs, asOnHosts } from "../rigs/agent-specs.ts";
+import { agentSpecs } from "../rigs/agent-specs.ts";
 import { parseBrokerUrl, preparePlace, uniquePlace } from "../rigs/broker-place.ts";
 import { Cleanup } from "../rigs/cleanup.ts";
 import { type ProductServer, serveProducts } from "../rigs/product-server.ts";
@@ -28,8 +28,6 @@ export interface FlowOptions {
   readonly broker?: string;
   /** Keep the folder with configs, logs, trees and receiver folders. It is also kept after a failed run. */
   readonly keep: boolean;
-  /** Run agents from their bundles, as hosts do: for measurements. */
-  readonly bundled?: boolean;
   /** Serve the live page while products flow. */
   readonly page?: boolean;
   readonly signal: AbortSignal;
@@ -133,8 +131,7 @@ async function setStage(
   const passwordFile = join(directory, "broker-password");
   await writeFile(passwordFile, parseBrokerUrl(url).password, { mode: 0o600 });
 
-  const fromSources = agentSpecs({ place, passwordFile, urps, pds });
-  const specs = options.bundled ? await Promise.all(fromSources.map(asOnHosts)) : fromSources;
+  const specs = agentSpecs({ place, passwordFile, urps, pds });
   const agents = new Map(specs.map((spec) => [spec.name, new AgentProcess(spec, join(directory, "agents"))]));
   const stopAgents = async (): Promise<void> => {
     await Promise.all([...agents.values()].map((agent) => agent.stop()));

@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { UserError } from "../../agents/lib/errors.ts";
 import { logEvents } from "../../agents/lib/log-events.ts";
+import { agentEnvironment } from "../../infra/model/agent-part.ts";
+import { buildBundle } from "../../infra/resources/artifacts.ts";
 
 /** An agent to run as this user's process. */
 export interface AgentSpec {
@@ -15,9 +17,6 @@ export interface AgentSpec {
   readonly name: string;
   readonly agent: "announcer" | "dispatcher" | "puller" | "watcher";
   readonly config: object;
-  /** Its bundle, if it runs from that (`asOnHosts`) and not from the sources. */
-  readonly bundle?: string;
-  readonly environment?: Readonly<Record<string, string>>;
   /** Options of Node, e.g. `--inspect`. */
   readonly nodeOptions?: readonly string[];
 }
@@ -33,12 +32,23 @@ const lastLinesMax = 5;
 /** With setpriv (util-linux) the kernel sends an agent a SIGTERM when this process dies, in any way. */
 const setpriv = "/usr/bin/setpriv";
 
+const checkout = fileURLToPath(new URL("../..", import.meta.url));
+/** By agent; once in a process, because agents are started often. */
+const bundles = new Map<AgentSpec["agent"], Promise<string>>();
+
+function bundleOf(agent: AgentSpec["agent"]): Promise<string> {
+  const bundle = bundles.get(agent) ?? buildBundle(agent, checkout);
+  bundles.set(agent, bundle);
+  return bundle;
+}
+
 /** An agent can't be kept running. Its log must stay, because the message names it. */
 export class AgentFailure extends UserError {}
 
 /**
- * Runs an agent as systemd would: config and state in its own folder, log in a file, restart a second after it died. It has its own process
- * group, so that Ctrl-C doesn't reach it: this process stops it in order.
+ * Runs an agent as systemd would: config and state in its own folder, log in a file, restart a second after it died. It is the bundle that hosts
+ * run, with its unit's environment; from the sources each start would take twice as long. It has its own process group, so that Ctrl-C doesn't
+ * reach it: this process stops it in order.
  */
 export class AgentProcess {
   readonly spec: AgentSpec;
@@ -50,6 +60,7 @@ export class AgentProcess {
   #ready = Promise.withResolvers<void>();
   #isReady = false;
   #metricsPort: number | undefined;
+  #program = "";
   #child: ChildProcess | undefined;
   #closed: Promise<unknown> = Promise.resolve();
   #restart: NodeJS.Timeout | undefined;
@@ -83,6 +94,7 @@ export class AgentProcess {
 
   /** Resolves when the agent logs that it is ready. */
   async start(): Promise<void> {
+    this.#program = await bundleOf(this.spec.agent);
     await mkdir(this.stateDirectory, { recursive: true });
     await writeFile(this.#configFile, `${JSON.stringify(this.spec.config, null, 2)}\n`);
     this.#spawn();
@@ -131,20 +143,11 @@ export class AgentProcess {
     return join(this.#directory, `${this.spec.agent}.json`);
   }
 
-  get #program(): string {
-    return this.spec.bundle ?? fileURLToPath(new URL(`../../agents/${this.spec.agent}/main.ts`, import.meta.url));
-  }
-
   get #environment(): NodeJS.ProcessEnv {
     const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+    const own = { ...agentEnvironment(this.spec.agent), STATE_DIRECTORY: this.stateDirectory };
     // Without the compile cache, half of an agent's start is compilation, and a run has ten agents.
-    return {
-      PATH,
-      HOME,
-      ...this.spec.environment,
-      ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }),
-      STATE_DIRECTORY: this.stateDirectory,
-    };
+    return { PATH, HOME, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), ...own };
   }
 
   #spawn(): void {

@@ -1,10 +1,7 @@
-import { fileURLToPath } from "node:url";
 import type * as z from "zod";
 import type { configSchema as announcerSchema } from "../../agents/announcer/config.ts";
 import type { configSchema as dispatcherSchema } from "../../agents/dispatcher/config.ts";
 import type { configSchema as pullerSchema } from "../../agents/puller/config.ts";
-import { agentEnvironment } from "../../infra/model/agent-part.ts";
-import { buildBundle } from "../../infra/resources/artifacts.ts";
 import type { AgentSpec } from "./agent-process.ts";
 import type { BrokerPlace } from "./broker-place.ts";
 import { parseBrokerUrl } from "./broker-place.ts";
@@ -70,12 +67,3 @@ export function agentSpecs({ place, passwordFile, urps, pds }: SpecOptions): Age
   });
   return [...announcers, { name: "bunny", agent: "dispatcher", config: dispatcher }, ...pullers];
 }
-
-const checkout = fileURLToPath(new URL("../..", import.meta.url));
-
-/** To measure it: its bundle with the environment of its unit. From the sources an agent needs a third more memory. */
-export const asOnHosts = async <S extends AgentSpec>(spec: S): Promise<S> => ({
-  ...spec,
-  bundle: await buildBundle(spec.agent, checkout),
-  environment: agentEnvironment(spec.agent),
-});

@@ -6,4 +6,4 @@ import { onOneBroker, perAgent, testRuns } from "../tests.ts";
 // Effects of a message after hours are not tested.
 
 const subjects = onOneBroker(messageRunners);
-testRuns(subjects, fixedSeeds, perAgent(300, subjects));
+testRuns(subjects, fixedSeeds, perAgent(150, subjects));
