@@ -250,7 +250,8 @@ test("mosquitto_sub, mqtt.js and pywis-pubsub have each product once, over a res
   const below = "wis2/ca-eccc-msc/data/core/weather/surface-based-observations/weather-radar";
   expect(filesBelow(pywis.folder).toSorted()).toEqual(names.map((name) => `${below}/${name}`).toSorted());
   expect(withOtherContent(path.join(pywis.folder, below), names, (name) => name)).toEqual([]);
-  expect(pywis.count(/Data verification passed/g)).toBe(5 * fifth);
+  // It says so after the file is there.
+  await expect.poll(() => pywis.count(/Data verification passed/g)).toBe(5 * fifth);
   expect(pywis.count(/Cannot validate message|Data verification failed|Duplicate detected/g)).toBe(0);
 });
 
