@@ -50,11 +50,13 @@ export const stateFolderOf = (agent: string): string => `${serviceAccount.home}/
 
 /**
  * What keeps an agent small, measured with pullers (`bench pull`): malloc keeps for each thread what that one has freed, 15 MiB of a
- * puller's 125, and V8 lets new objects fill three times 16 MiB before it collects them, 6 MiB. A dispatcher that is kept small dispatches
- * a tenth less (`bench dispatch`).
+ * puller's 125, and V8 lets new objects fill three times 16 MiB before it collects them, 6 MiB. Kept small, a
+ * dispatcher dispatches a tenth less (`bench dispatch`), and a watcher announces a fifth less (`bench watch`).
  */
 export const agentEnvironment = (program: (typeof placedAgents)[number]): Readonly<Record<string, string>> =>
-  program === "dispatcher" ? {} : { MALLOC_ARENA_MAX: "1", NODE_OPTIONS: "--max-semi-space-size=2" };
+  program === "dispatcher" || program === "watcher"
+    ? {}
+    : { MALLOC_ARENA_MAX: "1", NODE_OPTIONS: "--max-semi-space-size=2" };
 
 /** The runtime of a host's agents, and the path of each program. The unit templates contain the same paths. */
 export const nodeProgram = "/opt/warren/node/bin/node";
