@@ -1,4 +1,4 @@
-// Parts of undici by themselves: the whole of it would add 700 kB of code to each program that fetches something, which it keeps in memory.
+// Parts of undici by themselves: all of it would add 700 kB of code to each program that fetches something, which keeps it in memory.
 declare module "undici/lib/dispatcher/agent.js" {
   import { Agent } from "undici";
 

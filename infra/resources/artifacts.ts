@@ -38,8 +38,7 @@ const gzipLevel = 6;
  * @throws UserError if the agents can't be bundled, or this machine has no Linux build of Node
  */
 export async function buildArtifacts(checkout: string): Promise<ArtifactSources> {
-  const folder = join(checkout, ".warren", "artifacts");
-  mkdirSync(folder, { recursive: true });
+  const folder = folderIn(checkout);
   const [node, ...agents] = await Promise.all([
     nodeArtifact(checkout, folder),
     ...placedAgents.map(async (name) => [name, await bundle(name, agentSource(name), checkout, folder)] as const),
@@ -56,9 +55,14 @@ export async function buildArtifacts(checkout: string): Promise<ArtifactSources>
  * @throws UserError if the agent can't be bundled
  */
 export async function buildBundle(name: (typeof placedAgents)[number], checkout: string): Promise<string> {
+  const folder = folderIn(checkout);
+  return join(checkout, (await bundle(name, agentSource(name), checkout, folder)).source);
+}
+
+function folderIn(checkout: string): string {
   const folder = join(checkout, ".warren", "artifacts");
   mkdirSync(folder, { recursive: true });
-  return join(checkout, (await bundle(name, agentSource(name), checkout, folder)).source);
+  return folder;
 }
 
 interface Built {

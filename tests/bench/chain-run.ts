@@ -1,5 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
+import { poll } from "../../scripts/lib/poll.ts";
 import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { firstObservationOf } from "../../scripts/traffic/names.ts";
 import { planProducts } from "../../scripts/traffic/plan.ts";
@@ -34,11 +34,12 @@ export function runChainBench({ plan, besideSr3, signal, onStep }: ChainBenchOpt
     cleanup.add(() => broker.stop());
     // RabbitMQ's default; the local broker has less.
     await broker.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.4)");
+    const scene = { broker, samples, signal };
     const measured: Measured[] = [];
     for (const load of plan) {
       signal.throwIfAborted();
       onStep(`${load.name}: ${load.products} products`);
-      const ours = await measure(load, broker, samples, (options) =>
+      const ours = await measure(load, scene, (options) =>
         runFlow({ ...options, broker: broker.url, keep: false, signal, stream }),
       );
       if (ours.faults > 0)
@@ -49,7 +50,7 @@ export function runChainBench({ plan, besideSr3, signal, onStep }: ChainBenchOpt
       }
       signal.throwIfAborted();
       onStep(`${load.name}: ${load.products} products by sr3`);
-      const sr3 = await measure(load, broker, samples, (options) =>
+      const sr3 = await measure(load, scene, (options) =>
         runSr3Chain({ ...options, broker, installation, signal, stream }),
       );
       measured.push({ ...ours, sr3 });
@@ -68,12 +69,18 @@ interface Sample {
 type ChainRun = Pick<Parameters<typeof runFlow>[0], "plan" | "samples"> &
   Record<"onReady" | "onArrived", (stage: { readonly agents: ChainAgents }) => Promise<void>>;
 
+interface Scene {
+  readonly broker: LocalBroker;
+  readonly samples: Samples;
+  readonly signal: AbortSignal;
+}
+
 async function measure(
   load: ChainLoad,
-  broker: LocalBroker,
-  samples: Samples,
+  scene: Scene,
   run: (options: ChainRun) => Promise<FlowResult>,
 ): Promise<Measured & { readonly remedy: string }> {
+  const { broker, samples } = scene;
   const { products: count, ratePerSecond } = load;
   const firstObservation = firstObservationOf(new Date());
   const plan = planProducts({ urps: [...flowUrps], count, ratePerSecond, seed: 1, firstObservation }, samples);
@@ -83,7 +90,7 @@ async function measure(
     plan,
     samples,
     onReady: async ({ agents }) => {
-      await untilCalm(broker);
+      await untilCalm(scene);
       before = await sample(agents, broker);
     },
     onArrived: async ({ agents }) => {
@@ -111,13 +118,15 @@ async function measure(
 }
 
 /** Until agents that have just started have greeted each other: nothing is delivered any more. After half a minute, whatever is delivered. */
-async function untilCalm(broker: LocalBroker): Promise<void> {
+async function untilCalm({ broker, signal }: Scene): Promise<void> {
   let before = -1;
-  for (const end = Date.now() + 30_000; Date.now() < end; await delay(1000)) {
+  const isCalm = async () => {
     const { delivered } = await messagesOf(broker);
-    if (delivered === before) return;
+    const isSame = delivered === before;
     before = delivered;
-  }
+    return isSame;
+  };
+  await poll(isCalm, { everyMs: 1000, withinMs: 30_000, signal });
 }
 
 async function sample(agents: ChainAgents, broker: LocalBroker): Promise<Sample> {

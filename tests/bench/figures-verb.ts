@@ -17,43 +17,55 @@ interface Flags {
 
 const warren = fileURLToPath(new URL("../../warren", import.meta.url));
 const page = "docs/figures.md";
-/** In memory, no program waits for a disk. */
-const inMemory = "TMPDIR=/dev/shm ";
-/** What a reader types to measure again. Each has its section of the page, in this order. */
-const commands: readonly string[] = [
-  "./warren bench dispatch",
-  "./warren bench chain --beside sr3",
-  `${inMemory}./warren bench chain --beside sr3`,
-  "./warren bench rest --beside sr3",
-  "./warren bench pull --prefetch 1,4,16 --beside sr3",
-  `${inMemory}./warren bench pull --prefetch 1,4,16 --beside sr3`,
-  "./warren bench watch",
-  `${inMemory}./warren bench deliver`,
+interface Bench {
+  readonly name: string;
+  readonly options?: readonly string[];
+  /** Without a disk, for which programs would wait. */
+  readonly inMemory?: true;
+}
+
+const besideSr3 = ["--beside", "sr3"];
+const pullOptions = ["--prefetch", "1,4,16", ...besideSr3];
+/** Each has its section of the page, in this order. */
+const benches: readonly Bench[] = [
+  { name: "dispatch" },
+  { name: "chain", options: besideSr3 },
+  { name: "chain", options: besideSr3, inMemory: true },
+  { name: "rest", options: besideSr3 },
+  { name: "pull", options: pullOptions },
+  { name: "pull", options: pullOptions, inMemory: true },
+  { name: "watch" },
+  { name: "deliver", inMemory: true },
 ];
-const benchOf = (command: string): string => /bench (\w+)/.exec(command)?.[1] ?? "";
-const benches = [...new Set(commands.map(benchOf))];
+const names = [...new Set(benches.map(({ name }) => name))];
+
+const memory = "/dev/shm";
+const wordsOf = ({ name, options = [] }: Bench): readonly string[] => ["bench", name, ...options];
+/** What a reader types to measure again. */
+const commandOf = (bench: Bench): string =>
+  [...(bench.inMemory ? [`TMPDIR=${memory}`] : []), "./warren", ...wordsOf(bench)].join(" ");
 
 /** `./warren bench figures`. */
 export function defineFigures(command: Command): void {
   command
     .command("figures")
     .summary(`run the benches and write their tables into ${page}`)
-    .option("--only <BENCH,BENCH…>", `only these (${benches.join(", ")}); the other tables stay`, namesOfBenches)
+    .option("--only <BENCH,BENCH…>", `only these (${names.join(", ")}); the other tables stay`, namesOfBenches)
     .option("--into <FILE>", "the page", page)
     .option("--quick", "small runs, only to test the command; their figures mean little")
     .addHelpText("after", helpText)
-    .action(({ only = benches, quick = false, into }: Flags) => {
-      const chosen = commands.filter((one) => only.includes(benchOf(one)));
+    .action(({ only = names, quick = false, into }: Flags) => {
+      const chosen = benches.filter(({ name }) => only.includes(name));
       const run = (steps: BenchSteps) => measureInto(into, chosen, quick, steps);
       return runVerb({}, run, (seconds) => `${formatSeconds(seconds)}\n${into} is written\n`, Object.fromEntries);
     });
 }
 
 function namesOfBenches(text: string): readonly string[] {
-  const names = text.split(",");
-  const unknown = names.find((name) => !benches.includes(name));
-  if (unknown !== undefined) throw new InvalidArgumentError(`${unknown} is not one of ${benches.join(", ")}.`);
-  return names;
+  const chosen = text.split(",");
+  const unknown = chosen.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new InvalidArgumentError(`${unknown} is not one of ${names.join(", ")}.`);
+  return chosen;
 }
 
 const formatSeconds = (seconds: ReadonlyMap<string, number>): string =>
@@ -62,17 +74,18 @@ const formatSeconds = (seconds: ReadonlyMap<string, number>): string =>
 /** Runs one command after the other. The page is written after each, so that what was measured stays if a later one fails. */
 async function measureInto(
   into: string,
-  chosen: readonly string[],
+  chosen: readonly Bench[],
   quick: boolean,
   { signal, onStep }: BenchSteps,
 ): Promise<ReadonlyMap<string, number>> {
   const seconds = new Map<string, number>();
   // Before the benches: they take half an hour.
   await readPage(into);
-  for (const command of chosen) {
+  for (const bench of chosen) {
+    const command = commandOf(bench);
     onStep(`\n${seconds.size + 1} of ${chosen.length}: ${command}`);
     const began = performance.now();
-    const table = await tableOf(command, quick, signal);
+    const table = await tableOf(bench, quick, signal);
     seconds.set(command, (performance.now() - began) / 1000);
     const old = await readPage(into);
     await writeAtomic(into, withSection(old, command, table, whereAndWhen(new Date())), { mode: 0o644 });
@@ -80,13 +93,12 @@ async function measureInto(
   return seconds;
 }
 
-async function tableOf(command: string, quick: boolean, signal: AbortSignal): Promise<string> {
-  const words = command.slice(command.indexOf("bench")).split(" ");
-  const env = command.startsWith(inMemory) ? { TMPDIR: "/dev/shm" } : {};
+async function tableOf(bench: Bench, quick: boolean, signal: AbortSignal): Promise<string> {
+  const env = bench.inMemory ? { TMPDIR: memory } : {};
   const options = { env, cancelSignal: signal, stderr: "inherit", reject: false, forceKillAfterDelay: false } as const;
-  const { exitCode, stdout } = await execa(warren, [...words, ...(quick ? ["--quick"] : [])], options);
+  const { exitCode, stdout } = await execa(warren, [...wordsOf(bench), ...(quick ? ["--quick"] : [])], options);
   signal.throwIfAborted();
-  if (exitCode !== 0) throw new UserError(command, `failed with exit code ${exitCode}`, "run it alone");
+  if (exitCode !== 0) throw new UserError(commandOf(bench), `failed with exit code ${exitCode}`, "run it alone");
   return stdout.trim();
 }
 
@@ -123,12 +135,12 @@ export function withSection(text: string, command: string, table: string, where:
       .map((section) => [/`(.*)`/.exec(section)?.[1] ?? "", section.trim()] as const),
   );
   sections.set(command, [`### \`${command}\``, where, ["```text", table, "```"].join("\n")].join("\n\n"));
-  const all = commands.flatMap((one) => sections.get(one) ?? []);
+  const all = benches.flatMap((bench) => sections.get(commandOf(bench)) ?? []);
   return text.replace(marked, () => `\n${all.join("\n\n")}\n\n`);
 }
 
 const helpText = `
-Runs ${commands.length} benches, one after the other, and puts their tables into ${page}, each with the day and the machine.
+Runs ${benches.length} benches, one after the other, and puts their tables into ${page}, each with the day and the machine.
 What is on the page besides stays: figures of labs, which no bench measures.
 
 Don't use the machine meanwhile. Needs root for one of them (deliver); takes about half an hour.
