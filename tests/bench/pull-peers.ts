@@ -9,7 +9,7 @@ import type { PythonInstallation } from "../sr3/installation.ts";
 import { consumerSettings, receiverSettings, Sr3, type Sr3Process, sr3AddressOf } from "../sr3/program.ts";
 import type { BenchPlace } from "./place.ts";
 import type { PullProducts } from "./pull-products.ts";
-import { announceAll, emptyFolder, type Pulling, Usage } from "./pullers.ts";
+import { announceAll, type Pulling, setAside, Usage } from "./pullers.ts";
 
 const stalledAfterMs = 120_000;
 const listEveryMs = 1000;
@@ -94,7 +94,7 @@ export class Sr3Pullers {
       return pulling;
     } finally {
       unwatch();
-      for (const { directory } of this.#folders) await emptyFolder(directory);
+      for (const { directory } of this.#folders) await setAside(directory);
     }
   }
 }

@@ -12,7 +12,7 @@ import { BareConsumers, Sr3Pullers } from "./pull-peers.ts";
 import { type PullPlan, pullersCount } from "./pull-plan.ts";
 import { PullProducts } from "./pull-products.ts";
 import type { PrefetchResult, PullResult } from "./pull-report.ts";
-import { emptyFolder, Pullers, type Pulling } from "./pullers.ts";
+import { Pullers, type Pulling, setAside } from "./pullers.ts";
 import { startNodeServer } from "./web-server.ts";
 
 const run = promisify(execFile);
@@ -95,7 +95,7 @@ async function curlOnce(files: number, { baseUrl }: WebServer, { place, products
   const limits = { files, connections: pullersCount, signal };
   const filesPerSecond = await downloadByCurl(config, join(place.directory, "curl.conf"), limits);
   await products.check("curl", files, [folder]);
-  await emptyFolder(folder);
+  await setAside(folder);
   return filesPerSecond;
 }
 

@@ -43,7 +43,7 @@ const helpText = `
 Starts its own broker, its own web server (nginx, installed or unpacked from its package; otherwise Node's) and five
 puller processes that share one queue. curl, with five connections, and the pullers fetch files of 40 kB from the same
 server alternately. Five bare consumers only ack the announcements: no puller can be faster. curl leaves writes to the
-kernel. The pullers get an announcement of each file, sync the file and its folder, publish a receipt, and then ack.
+kernel. The pullers get an announcement of each file, sync the file and its folder, ack, and send receipts, as to a dispatcher.
 After each round all files are compared with the served ones. Then the same with a server that answers 50 ms after each
 request and measures its own delay: with one request per file, five pullers can get at most 100 files per second from it.
 

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Channel, ConsumeMessage } from "amqplib";
@@ -8,6 +8,8 @@ import type { WireMessage } from "../../agents/lib/announcement.ts";
 import type { BrokerSession } from "../../agents/lib/broker-session.ts";
 import { notifyTopicDefault, pulledTopicDefault } from "../../agents/lib/dispatch-topics.ts";
 import { UserError } from "../../agents/lib/errors.ts";
+import { markHeaders, readHeaders } from "../../agents/lib/headers.ts";
+import { receiptsIn } from "../../agents/lib/receipts.ts";
 import { configSchema } from "../../agents/puller/config.ts";
 import { topologyOf } from "../../agents/puller/topology.ts";
 import { AgentProcess } from "../rigs/agent-process.ts";
@@ -91,6 +93,8 @@ export class Pullers {
   /** Products of the run without a receipt, by key. */
   readonly #awaited = new Set<string>();
   #strange = 0;
+  /** Of the last product, as its receipt says; milliseconds since 1970. */
+  #placedMs = 0;
   #done = Promise.withResolvers<void>();
 
   private constructor(place: BenchPlace, { count, prefetch }: PullersOptions, signal: AbortSignal) {
@@ -129,8 +133,8 @@ export class Pullers {
   }
 
   /**
-   * Announces the first `count` products of a server at once, and waits until each is placed. The clock runs from the first announcement to
-   * the last receipt. Folders are empty again afterwards.
+   * Announces the first `count` products of a server at once, as a dispatcher does, and waits until each has a receipt. The clock runs from the
+   * first announcement until the last product was placed. Folders are empty again afterwards.
    *
    * @throws UserError unless each was placed once and complete
    */
@@ -138,19 +142,21 @@ export class Pullers {
     for (let product = 0; product < count; product++) this.#awaited.add(keyOf(run, product));
     this.#done = Promise.withResolvers();
     this.#strange = 0;
+    this.#placedMs = 0;
     const messages = Array.from({ length: count }, (_, product) => products.announcementOf(run, product, baseUrl));
     const timestampSeconds = Math.floor(Date.now() / 1000);
     const usage = new Usage(this.#agents, this.#place.broker);
     for (const { body, headers, contentType } of messages) {
       if (!this.#session.isWritable) await this.#session.writable();
-      const options = { headers: headers ?? {}, contentType: contentType ?? "text/plain", timestampSeconds };
+      const marked = { ...headers, ...markHeaders({ joined: true }) };
+      const options = { headers: marked, contentType: contentType ?? "text/plain", timestampSeconds };
       this.#session.send(exchange, `${notifyTopicDefault}.${topicTail}`, body, options, () => {});
     }
     await this.#complete();
-    const pulling = usage.of(count, performance.now());
+    const pulling = usage.of(count, this.#placedMs - performance.timeOrigin);
     if (this.#strange > 0) throw new UserError("pullers", `${this.#strange} products were placed again`);
     await products.check("pullers", count, this.#folders);
-    for (const folder of this.#folders) await emptyFolder(folder);
+    for (const folder of this.#folders) await setAside(folder);
     return pulling;
   }
 
@@ -161,7 +167,12 @@ export class Pullers {
     await admin.bindQueue(queue, exchange, pulledTopicDefault);
     const onReceipt = (message: ConsumeMessage | null): void => {
       if (!message) return;
-      if (!this.#awaited.delete(message.content.toString("latin1"))) this.#strange += 1;
+      const { marks } = readHeaders(message.properties.headers);
+      const whole = { body: message.content, marks, messageId: undefined, timestampSeconds: undefined };
+      for (const { body, marks } of receiptsIn(whole)) {
+        if (!this.#awaited.delete(body.toString("latin1")) || marks.placedMs === undefined) this.#strange += 1;
+        this.#placedMs = Math.max(this.#placedMs, marks.placedMs ?? 0);
+      }
       if (this.#awaited.size === 0) this.#done.resolve();
     };
     await admin.consume(queue, onReceipt, { noAck: true });
@@ -183,6 +194,14 @@ export class Pullers {
   }
 }
 
-export async function emptyFolder(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) await rm(join(folder, name));
+/**
+ * Empties a folder without removing a file: truncates each and moves it beside the folder. On ext4 without a journal, a new file looks for
+ * its inode past all that were deleted in the last minutes: after some thousand, that took a fifth of a puller's time.
+ */
+export async function setAside(folder: string): Promise<void> {
+  const aside = await mkdtemp(`${folder}-before-`);
+  for (const name of await readdir(folder)) {
+    await truncate(join(folder, name));
+    await rename(join(folder, name), join(aside, name));
+  }
 }
