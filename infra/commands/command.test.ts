@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { always, and, asRoot, noted, or, quote, render, run } from "./command.ts";
@@ -94,14 +94,14 @@ describe("installFile, as root", () => {
 
   const digestOf = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
   const program = (packed: Buffer, installed: string) => ({
-    ...{ path: join(home, "opt/node"), owner: "root", group: "root", mode: "0755", name: "node", source: "x/node.gz" },
+    ...{ path: join(home, "opt/node"), owner: "root", group: "root", mode: "0755", name: "node", source: "x/node.zst" },
     ...{ sha256: digestOf(packed), installedSha256: digestOf(installed) },
   });
   const install = (one: Program) => execFileSync("sh", ["-c", render(installFile(one))], { cwd: home, stdio: "pipe" });
 
   it("unpacks the copy in the login's home, and removes it", () => {
-    const one = program(gzipSync("runtime"), "runtime");
-    writeFileSync(join(home, stagedAt(one)), gzipSync("runtime"));
+    const one = program(zstdCompressSync("runtime"), "runtime");
+    writeFileSync(join(home, stagedAt(one)), zstdCompressSync("runtime"));
     install(one);
     expect(readFileSync(one.path, "utf8")).toBe("runtime");
     expect(readdirSync(home)).toEqual(["opt"]);
@@ -118,10 +118,10 @@ describe("installFile, as root", () => {
     ["a copy with another digest", (one: Program) => ({ ...one, sha256: digestOf("another") })],
     ["what unpacks to something else", (one: Program) => ({ ...one, installedSha256: digestOf("another") })],
   ])("does not install %s", (_, changed) => {
-    const one = changed(program(gzipSync("runtime"), "runtime"));
+    const one = changed(program(zstdCompressSync("runtime"), "runtime"));
     mkdirSync(join(home, "opt"));
     writeFileSync(one.path, "former");
-    writeFileSync(join(home, stagedAt(one)), gzipSync("runtime"));
+    writeFileSync(join(home, stagedAt(one)), zstdCompressSync("runtime"));
     expect(() => install(one)).toThrow();
     expect(readFileSync(one.path, "utf8")).toBe("former");
     expect(readdirSync(join(home, "opt"))).toEqual(["node"]);

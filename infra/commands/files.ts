@@ -42,7 +42,7 @@ export function writeFile(place: FilePlace, placing: Placing = {}): Command {
 /** A program for a host, and the file of the checkout that it comes from. */
 export interface Program extends FilePlace {
   readonly name: string;
-  /** Its name ends in `.gz` if it is decompressed on the host. */
+  /** Its name ends in `.zst` if it is decompressed on the host. */
   readonly source: string;
   /** Digest of the source file. */
   readonly sha256: string;
@@ -55,7 +55,7 @@ export interface Program extends FilePlace {
  * this name first, and change the copy after its digest was compared.
  */
 export const stagedAt = ({ name, sha256, source }: Pick<Program, "name" | "sha256" | "source">): string =>
-  `.warren-${name}-${sha256.slice(0, 16)}${isCompressed(source) ? ".gz" : ""}`;
+  `.warren-${name}-${sha256.slice(0, 16)}${isCompressed(source) ? ".zst" : ""}`;
 
 /**
  * An empty file beside a large program, made after the program's digest was compared. While the program's ctime, which nobody can set, isn't
@@ -67,10 +67,13 @@ export const stagedAt = ({ name, sha256, source }: Pick<Program, "name" | "sha25
 export const checkedMark = ({ path, source }: Pick<Program, "path" | "source">): string | undefined =>
   isCompressed(source) ? `${path}.checked` : undefined;
 
-const isCompressed = (source: string): boolean => source.endsWith(".gz");
+const isCompressed = (source: string): boolean => source.endsWith(".zst");
+
+/** Of apt, which is on every host: unpacks by the name's ending. Debian installs no zstd by itself. */
+const unpacker = ["/usr/lib/apt/apt-helper", "cat-file"];
 
 /**
- * As `writeFile`, from the copy on the host, decompressed if its name ends in `.gz`. The digests of the copy and of the unpacked file are compared. If
+ * As `writeFile`, from the copy on the host, decompressed if its name ends in `.zst`. The digests of the copy and of the unpacked file are compared. If
  * there is no copy, an installed file with the right digest is enough: a changed connection to the host is no reason to copy the file again. Only for
  * root's folders.
  */
@@ -78,7 +81,7 @@ export function installFile(program: Program): Command {
   const { path, owner, group, mode, sha256, installedSha256 } = program;
   const staged = stagedAt(program);
   const temp = temporary(path);
-  const unpack = isCompressed(program.source) ? run("gzip", "-dc", staged) : run("cat", staged);
+  const unpack = isCompressed(program.source) ? run(...unpacker, staged) : run("cat", staged);
   const fill = and(to(temp, unpack), checkSum(temp, installedSha256));
   const mark = checkedMark(program);
   const install = or(

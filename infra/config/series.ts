@@ -18,6 +18,8 @@ export interface SeriesTraits {
   readonly mqtt5: boolean;
   /** Whether the SASL mechanism ANONYMOUS is on by default. */
   readonly anonymousMechanism: boolean;
+  /** Whether a stop takes five seconds longer with the management plugin (measured on 3.10.8 and 4.0.5): its event handler calls who waits for it. */
+  readonly stopsLate: boolean;
   /** Number of members from which replication tolerates the loss of one. */
   readonly membersMin: number;
 }
@@ -33,6 +35,7 @@ const later = {
   deliveryLimit: 20,
   mqtt5: true,
   anonymousMechanism: true,
+  stopsLate: false,
   membersMin: 3,
 } as const;
 
@@ -47,6 +50,7 @@ export const rabbitmqSeries = {
     configuration: "terms",
     mqtt5: false,
     anonymousMechanism: false,
+    stopsLate: true,
     membersMin: 2,
   },
   "4.0": {
@@ -59,6 +63,7 @@ export const rabbitmqSeries = {
     deliveryLimit: 20,
     mqtt5: true,
     anonymousMechanism: true,
+    stopsLate: false,
     membersMin: 3,
   },
   "4.1": { ...later, packageVersion: "4.1.*" },

@@ -1,4 +1,6 @@
 import { renderVrrpBroker, renderVrrpTmpfiles } from "../../templates/render.ts";
+import type { BrokerConfig } from "../config/brokers.ts";
+import { traitsOf } from "../config/series.ts";
 import { rootFile } from "./files.ts";
 import { brokerUnit } from "./names.ts";
 import type { FileModel } from "./types.ts";
@@ -8,12 +10,18 @@ import { scriptAccount, stateFiles, stateFolders } from "./vrrp-state.ts";
  * Files that inform keepalived at once when a broker exits, for whatever reason. They precede the packages, so they also cover a broker's first
  * start.
  */
-export function brokerEndFiles(): FileModel[] {
+export function brokerEndFiles(broker: BrokerConfig): FileModel[] {
   return [
     rootFile(
       "/etc/tmpfiles.d/warren-vrrp.conf",
       renderVrrpTmpfiles({ directories: stateFolders, fifo: stateFiles.fifo, user: scriptAccount.name }),
     ),
-    rootFile(`/etc/systemd/system/${brokerUnit}.d/warren-vrrp.conf`, renderVrrpBroker(stateFiles)),
+    rootFile(
+      `/etc/systemd/system/${brokerUnit}.d/warren-vrrp.conf`,
+      renderVrrpBroker({ downFile: stateFiles.downFile, stopsLate: stopsLate(broker) }),
+    ),
   ];
 }
+
+/** See `SeriesTraits`. */
+export const stopsLate = ({ series }: BrokerConfig): boolean => traitsOf(series).stopsLate;

@@ -110,3 +110,12 @@ test("guest with `permissions: all` and without a tag uses the broker from its o
   const asked = await fetch(`${broker.managementUrl}/api/overview`, { headers: basic(guest, password) });
   expect(asked.status).toBe(401);
 });
+
+test("stops in less than the five seconds that the management plugin would add, after what its unit does first", async () => {
+  const dropIn = contentOf(hostOf("wxo-b1"), "/etc/systemd/system/rabbitmq-server.service.d/warren.conf");
+  const expression = /^ExecStop=-.* eval "(.+)\."$/m.exec(dropIn)?.[1] ?? "";
+  expect(await broker.evaluate(expression)).toBe("{ok,ok}");
+  const began = performance.now();
+  await broker.shutdown();
+  expect(performance.now() - began).toBeLessThan(5000);
+});

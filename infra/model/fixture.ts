@@ -75,7 +75,7 @@ const artifact = (name: string, letter: string) => ({
 });
 
 export const fixtureArtifacts: ArtifactSources = {
-  node: { ...artifact("node.gz", "0"), bytes: 120_000_000 },
+  node: { ...artifact("node.zst", "0"), bytes: 120_000_000 },
   announcer: artifact("announcer.mjs", "a"),
   auditor: artifact("auditor.mjs", "6"),
   bridge: artifact("bridge.mjs", "7"),

@@ -32,7 +32,7 @@ export function keepalivedPart({ config, host }: PartContext): HostPart {
     { order: "after-packages", validate: configTest },
   );
   const watch = vrrpWatch(instances);
-  const ends = brokerEndFiles();
+  const ends = brokerEndFiles(broker);
   return {
     accounts: [scriptAccount],
     directories: stateFolders,

@@ -390,6 +390,19 @@ describe("the agents' configs", () => {
 });
 
 describe("a broker host", () => {
+  it("of 3.10 stops without the management plugin's pause, whether it holds the address or not", () => {
+    const stops = (name: string, config = fixtureConfig()) =>
+      host(name, config)
+        .files.filter(({ path }) => path.includes("/rabbitmq-server.service.d/"))
+        .flatMap(({ content }) => content.match(/^ExecStop=\S.*$/gm) ?? []);
+    const away = expect.stringContaining("/down");
+    const pause = expect.stringContaining("delete_handler");
+    const stop = "ExecStop=/usr/sbin/rabbitmqctl stop";
+    expect(stops("bunny1")).toEqual([away, pause, stop]);
+    expect(stops("wxo-b1")).toEqual([pause, stop]);
+    expect(stops("bunny1", fixtureConfig("lab4"))).toEqual([away, stop]);
+  });
+
   it("has its administrator's password as RabbitMQ hashes it: base64(salt4 || sha256(salt4 || password))", () => {
     const { users } = JSON.parse(contentOf(host("bunny1"), "/etc/rabbitmq/warren-definitions.json"));
     expect(users).toHaveLength(1);

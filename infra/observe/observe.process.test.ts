@@ -129,7 +129,7 @@ describe("observe", () => {
     const program = join(checkout, "a folder", "it's a program");
     const { files: _, ...model } = hostModel("one");
     const place = { path: program, name: "node", owner: "root", group: "root", mode: "0755", bytes: 7 };
-    const artifact = { ...place, source: "node.gz", sha256: "", installedSha256: "" };
+    const artifact = { ...place, source: "node.zst", sha256: "", installedSha256: "" };
     const digest = async () => {
       const one = (await observed({ ...model, files: [], artifacts: [artifact] })).get("one");
       if (!one || "unreachable" in one) throw new Error(`not observed: ${one?.unreachable}`);

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { gunzipSync } from "node:zlib";
+import { zstdDecompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { UserError } from "../../agents/lib/errors.ts";
 import { placedAgents } from "../model/types.ts";
@@ -70,7 +70,7 @@ describe("buildArtifacts", () => {
     const compressed = readFileSync(join(checkout, made.node.source));
     expect(made.node.sha256).toBe(sha256(compressed));
     expect(made.node).toMatchObject({ installedSha256: sha256("the runtime"), bytes: "the runtime".length });
-    expect(gunzipSync(compressed).toString()).toBe("the runtime");
+    expect(zstdDecompressSync(compressed).toString()).toBe("the runtime");
   });
 
   it.each(agents)("builds a bundle of the %s that starts in any folder, without libraries", async (name) => {
@@ -113,11 +113,11 @@ describe("buildArtifacts", () => {
   it("rebuilds lost or damaged artifacts", async () => {
     const first = await buildArtifacts(checkout);
     writeFileSync(fileOf("announcer.mjs"), "half of it");
-    rmSync(fileOf("node.gz"));
+    rmSync(fileOf("node.zst"));
     writeFileSync(fileOf("dispatcher.json"), "{");
     expect(await buildArtifacts(checkout)).toEqual(first);
     expect(sha256(readFileSync(fileOf("announcer.mjs")))).toBe(first.announcer.sha256);
-    expect(sha256(readFileSync(fileOf("node.gz")))).toBe(first.node.sha256);
+    expect(sha256(readFileSync(fileOf("node.zst")))).toBe(first.node.sha256);
   });
 
   it("may run in two processes at once: both get the same complete artifacts", async () => {
@@ -133,7 +133,7 @@ describe("buildArtifacts", () => {
     // No temporary file is left.
     expect(readdirSync(fileOf(".")).toSorted()).toEqual(
       [
-        "node.gz",
+        "node.zst",
         "node.json",
         ...[...agents, "subscriber"].flatMap((name) => [`${name}.json`, `${name}.mjs`]),
       ].toSorted(),

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, globSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { constants, zstdCompressSync } from "node:zlib";
 import { type BuildOptions, build } from "esbuild";
 import { writeAtomicSync } from "../../agents/lib/atomic-file.ts";
 import { UserError } from "../../agents/lib/errors.ts";
@@ -27,8 +27,11 @@ const bundleOptions = {
   logLevel: "silent",
 } as const satisfies BuildOptions;
 
-/** Compression of the runtime: level 6 takes 4 s once; higher levels take much longer and save two percent. */
-const gzipLevel = 6;
+/**
+ * Compression of the runtime: 37 MB by level 9, in 3 s, once; level 12 takes twice as long and saves two percent. A host unpacks it in a quarter of
+ * the time that gzip's 46 MB take.
+ */
+const compression = { [constants.ZSTD_c_compressionLevel]: 9, [constants.ZSTD_c_windowLog]: 24 };
 
 /**
  * Builds the files that hosts get as copies: the pinned Node and one bundle per agent. They are kept in `.warren/artifacts` until their sources
@@ -100,7 +103,7 @@ function readBuilt(record: string): Built | undefined {
  */
 function isComplete(checkout: string, { source, sha256: digest }: ArtifactSource): boolean {
   const file = join(checkout, source);
-  return existsSync(file) && (source.endsWith(".gz") || sha256(readFileSync(file)) === digest);
+  return existsSync(file) && (source.endsWith(".zst") || sha256(readFileSync(file)) === digest);
 }
 
 async function nodeArtifact(checkout: string, folder: string): Promise<ArtifactSource> {
@@ -115,10 +118,10 @@ async function nodeArtifact(checkout: string, folder: string): Promise<ArtifactS
   const { size, mtimeMs } = statSync(binary);
   return cached("node", `${size} ${mtimeMs}`, folder, async () => {
     const content = readFileSync(binary);
-    const compressed = gzipSync(content, { level: gzipLevel });
-    replace(join(folder, "node.gz"), compressed);
+    const compressed = zstdCompressSync(content, { params: compression });
+    replace(join(folder, "node.zst"), compressed);
     return {
-      source: ".warren/artifacts/node.gz",
+      source: ".warren/artifacts/node.zst",
       sha256: sha256(compressed),
       installedSha256: sha256(content),
       bytes: content.length,

@@ -108,7 +108,7 @@ describe("every step of the model", () => {
   it("copies programs to where no stranger can write: the login's home", () => {
     const copies = planned.flatMap(({ name, step }) => (step.copy ? [named(`${name} copy`)] : []));
     expect(copies.length).toBeGreaterThan(0);
-    for (const { inputs } of copies) expect(inputs.remotePath).toMatch(/^\.warren-[\w-]+(\.gz)?$/);
+    for (const { inputs } of copies) expect(inputs.remotePath).toMatch(/^\.warren-[\w-]+(\.zst)?$/);
   });
 
   it("writes nothing to the engine's log, and doesn't pass its output to the next run", () => {
