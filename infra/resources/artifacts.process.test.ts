@@ -120,6 +120,16 @@ describe("buildArtifacts", () => {
     expect(sha256(readFileSync(fileOf("node.zst")))).toBe(first.node.sha256);
   });
 
+  it("compresses the runtime again if an earlier version did it otherwise", async () => {
+    const first = await buildArtifacts(checkout);
+    const { size, mtimeMs } = statSync(join(checkout, "node_modules", runtime, "node"));
+    writeFileSync(fileOf("node.gz"), "");
+    const artifact = { ...first.node, source: ".warren/artifacts/node.gz" };
+    writeFileSync(fileOf("node.json"), JSON.stringify({ key: `${size} ${mtimeMs}`, artifact }));
+    expect(await buildArtifacts(checkout)).toEqual(first);
+    rmSync(fileOf("node.gz"));
+  });
+
   it("may run in two processes at once: both get the same complete artifacts", async () => {
     rmSync(fileOf("."), { recursive: true, force: true });
     const module = JSON.stringify(join(import.meta.dirname, "artifacts.ts"));

@@ -116,7 +116,7 @@ async function nodeArtifact(checkout: string, folder: string): Promise<ArtifactS
     );
   }
   const { size, mtimeMs } = statSync(binary);
-  return cached("node", `${size} ${mtimeMs}`, folder, async () => {
+  return cached("node", `zstd ${JSON.stringify(compression)} ${size} ${mtimeMs}`, folder, async () => {
     const content = readFileSync(binary);
     const compressed = zstdCompressSync(content, { params: compression });
     replace(join(folder, "node.zst"), compressed);
