@@ -215,13 +215,15 @@ export const renderNftablesDropIn = template<{ rules: string }>("nftables-servic
 export const renderFirewallService = template<{ rules: string }>("warren-firewall.service");
 
 /** Drop-in of the broker's unit. */
-export const renderBrokerDropIn = template<{ firewall: boolean; stopsLate: boolean }>("rabbitmq-server.conf");
+export const renderBrokerDropIn = template<{ firewall: boolean; beforeStop: string | undefined }>(
+  "rabbitmq-server.conf",
+);
 
 /** The AMQP handshake check that keepalived runs. */
 export const renderAmqpCheck = template<Record<string, never>>("amqp-check");
 
 /** Drop-in of the broker's unit that signals its stop to keepalived. */
-export const renderVrrpBroker = template<{ downFile: string; stopsLate: boolean }>("vrrp-broker.conf");
+export const renderVrrpBroker = template<{ downFile: string; beforeStop: string | undefined }>("vrrp-broker.conf");
 
 /** The script that lets a host step aside from its virtual IPs. */
 export const renderStandBack = template<{ folder: string }>("stand-back");

@@ -1,5 +1,5 @@
 import { always, and, as, type Command, not, or, run, to } from "./command.ts";
-import { awaitNode, rabbitmqctl } from "./rabbitmq.ts";
+import { awaitNode, beforeStop, rabbitmqctl } from "./rabbitmq.ts";
 
 // Conditions that shell can't express are Erlang expressions. A failed match gives an exit code other than 0.
 
@@ -80,12 +80,15 @@ function join(other: string): Command {
     "lists:sum([M || V <- rabbit_vhost:list_names(), [{messages, M}] <- rabbit_amqqueue:info_all(V, [messages])])";
   return and(
     holds(`true = ${members} =:= [node()], true = ${messages} =:= 0`),
-    quiet("stop_app"),
+    stopApp,
     quiet("reset"),
     or(quiet("join_cluster", nodeOf(other)), and(quiet("start_app"), run("false"))),
     quiet("start_app"),
   );
 }
+
+/** As `rabbitmqctl stop_app`. */
+const stopApp = holds(`${beforeStop}, rabbit:stop()`);
 
 const quiet = (...words: readonly string[]): Command => to("/dev/null", cli(...words));
 
@@ -124,7 +127,7 @@ export function leaveCluster({ host, others, quorum }: Membership): Command {
   const alone = holds(`true = ${members} =:= [node()]`);
   const leave = and(
     ...(quorum ? [or(holds("rabbit_quorum_queue:shrink_all(node())"), run("true"))] : []),
-    quiet("stop_app"),
+    stopApp,
     // By force if the others have already removed it.
     or(quiet("reset"), quiet("force_reset")),
   );

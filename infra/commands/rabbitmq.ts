@@ -19,6 +19,12 @@ export function rabbitmqctl(...words: readonly string[]): Command {
   );
 }
 
+/**
+ * Erlang that a node of RabbitMQ 3.10 evaluates before it stops. Otherwise the management plugin's event handler, as it ends, calls the process that
+ * waits for its end, and the stop takes five seconds longer. Harmless in later series.
+ */
+export const beforeStop = "gen_event:delete_handler(rabbit_event, rabbit_mgmt_db_handler, stop)";
+
 /** Waits until the local node has started. */
 export function awaitNode(timeoutSeconds: number): Command {
   return to("/dev/null", rabbitmqctl("await_startup", "--timeout", String(timeoutSeconds)));

@@ -18,7 +18,7 @@ export interface SeriesTraits {
   readonly mqtt5: boolean;
   /** Whether the SASL mechanism ANONYMOUS is on by default. */
   readonly anonymousMechanism: boolean;
-  /** Whether a stop takes five seconds longer with the management plugin (measured on 3.10.8 and 4.0.5): its event handler calls who waits for it. */
+  /** Whether a stop takes five seconds longer with the management plugin: 3.10.8 does, 4.0.5 does not (measured). */
   readonly stopsLate: boolean;
   /** Number of members from which replication tolerates the loss of one. */
   readonly membersMin: number;

@@ -1,4 +1,5 @@
 import { renderVrrpBroker, renderVrrpTmpfiles } from "../../templates/render.ts";
+import { beforeStop } from "../commands/rabbitmq.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import { traitsOf } from "../config/series.ts";
 import { rootFile } from "./files.ts";
@@ -18,10 +19,11 @@ export function brokerEndFiles(broker: BrokerConfig): FileModel[] {
     ),
     rootFile(
       `/etc/systemd/system/${brokerUnit}.d/warren-vrrp.conf`,
-      renderVrrpBroker({ downFile: stateFiles.downFile, stopsLate: stopsLate(broker) }),
+      renderVrrpBroker({ downFile: stateFiles.downFile, beforeStop: beforeStopOf(broker) }),
     ),
   ];
 }
 
-/** See `SeriesTraits`. */
-export const stopsLate = ({ series }: BrokerConfig): boolean => traitsOf(series).stopsLate;
+/** What the node evaluates before its unit stops it. */
+export const beforeStopOf = ({ series }: BrokerConfig): string | undefined =>
+  traitsOf(series).stopsLate ? beforeStop : undefined;

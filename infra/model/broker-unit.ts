@@ -1,6 +1,6 @@
 import { renderBrokerDropIn } from "../../templates/render.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
-import { stopsLate } from "./broker-end.ts";
+import { beforeStopOf } from "./broker-end.ts";
 import { rootFile } from "./files.ts";
 import { brokerUnit } from "./names.ts";
 import type { FileModel } from "./types.ts";
@@ -13,5 +13,5 @@ import type { FileModel } from "./types.ts";
 export const brokerDropIn = (broker: BrokerConfig, holdsAddress: boolean): FileModel =>
   rootFile(
     `/etc/systemd/system/${brokerUnit}.d/warren.conf`,
-    renderBrokerDropIn({ firewall: broker.firewall, stopsLate: stopsLate(broker) && !holdsAddress }),
+    renderBrokerDropIn({ firewall: broker.firewall, beforeStop: holdsAddress ? undefined : beforeStopOf(broker) }),
   );

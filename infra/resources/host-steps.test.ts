@@ -156,7 +156,7 @@ describe("memberSteps", () => {
     const quorum = memberSteps({ ...cluster, series: "4.0" })[1]?.step;
     expect(render(quorum?.create ?? { kind: "run", argv: [] })).toContain("rabbit_quorum_queue:grow");
     expect(render(quorum?.remove ?? { kind: "run", argv: [] })).toMatch(
-      /shrink_all.*stop_app.*reset.*forget_cluster_node/,
+      /shrink_all.*rabbit:stop.*reset.*forget_cluster_node/,
     );
     expect(render(of("a", "b")[1]?.step.create ?? { kind: "run", argv: [] })).not.toContain("quorum");
   });
