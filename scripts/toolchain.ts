@@ -67,7 +67,7 @@ function table(toolchain: Toolchain): string {
 }
 
 /** What plain pulumi can't know by itself, including what the launcher has set for us but not for the user's shell. */
-const exported = /^(PATH|NODE_COMPILE_CACHE|GOGC|WARREN_LOCKS|PULUMI_\w+)$/;
+const exported = /^(PATH|NODE_COMPILE_CACHE|GOGC|GOMEMLIMIT|WARREN_LOCKS|PULUMI_\w+)$/;
 
 export function exportLines(environment: Readonly<Record<string, string>>): string {
   const entries = Object.entries(environment).filter(([name]) => exported.test(name));

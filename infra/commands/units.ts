@@ -138,7 +138,7 @@ function enableUnit(unit: string): Command {
 /** Stops a unit for good. systemd remembers a unit that did not stop cleanly as failed, also after its file is gone: it is made to forget it. */
 export function stopUnit(unit: string): Command {
   return always(
-    run("systemctl", "disable", "--now", "--quiet", unit),
+    run("systemctl", "--no-reload", "disable", "--now", "--quiet", unit),
     or(not(run("systemctl", "--quiet", "is-failed", unit)), run("systemctl", "reset-failed", unit)),
     run("rm", "-f", digestFile(unit)),
   );

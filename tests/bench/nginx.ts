@@ -9,6 +9,7 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { poll } from "../../scripts/lib/poll.ts";
 import { freePort } from "../../scripts/traffic/free-port.ts";
 import type { Cleanup } from "../rigs/cleanup.ts";
+import { endingWithParent } from "../rigs/with-parent.ts";
 
 const run = promisify(execFile);
 
@@ -22,8 +23,6 @@ export interface WebServer {
 }
 
 const installed = "/usr/sbin/nginx";
-/** With setpriv (util-linux) the kernel sends it a SIGTERM when this process dies, in any way. */
-const setpriv = "/usr/bin/setpriv";
 const readyWithinMs = 15_000;
 const probeMs = 20;
 
@@ -40,7 +39,7 @@ export async function startNginx(root: string, directory: string, cleanup: Clean
   const configFile = join(prefix, "nginx.conf");
   await writeFile(configFile, configuration(root, prefix, port));
   const argv = [program, "-p", prefix, "-c", configFile, "-e", join(prefix, "error.log")];
-  const [command = "", ...args] = existsSync(setpriv) ? [setpriv, "--pdeathsig", "TERM", "--", ...argv] : argv;
+  const [command, ...args] = endingWithParent(argv);
   const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"] });
   let output = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (output += text));

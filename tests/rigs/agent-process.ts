@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { createWriteStream, existsSync } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { logEvents } from "../../agents/lib/log-events.ts";
 import { agentEnvironment } from "../../infra/model/agent-part.ts";
 import { buildBundle } from "../../infra/resources/artifacts.ts";
+import { endingWithParent } from "./with-parent.ts";
 
 /** An agent to run as this user's process. */
 export interface AgentSpec {
@@ -29,8 +30,6 @@ const readyTimeoutMs = 60_000;
 const stopTimeoutMs = 5000;
 /** Lines of standard error in a message: enough for an error with its remedy. */
 const lastLinesMax = 5;
-/** With setpriv (util-linux) the kernel sends an agent a SIGTERM when this process dies, in any way. */
-const setpriv = "/usr/bin/setpriv";
 
 const checkout = fileURLToPath(new URL("../..", import.meta.url));
 /** By agent; once in a process, because agents are started often. */
@@ -153,7 +152,7 @@ export class AgentProcess {
   #spawn(): void {
     if (this.#stopping) return;
     const argv = [process.execPath, ...(this.spec.nodeOptions ?? []), this.#program, "--config", this.#configFile];
-    const [command = "", ...args] = existsSync(setpriv) ? [setpriv, "--pdeathsig", "TERM", "--", ...argv] : argv;
+    const [command, ...args] = endingWithParent(argv);
     const child = spawn(command, args, {
       env: this.#environment,
       detached: true,

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { poll } from "../../scripts/lib/poll.ts";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { endingWithParent } from "../rigs/with-parent.ts";
 import type { PythonInstallation } from "./installation.ts";
 
 /** sr3's programs that tests run: sources, a client, and a filter between exchanges. */
@@ -92,7 +93,8 @@ export class Sr3 {
   #run(args: readonly string[]): Sr3Process {
     const { python, modules } = this.#installation;
     // -S: without the machine's own modules, of which some (boto3) have sr3 load parts that need further ones.
-    const child = spawn(python, ["-S", ...args], {
+    const [command, ...argv] = endingWithParent([python, "-S", ...args]);
+    const child = spawn(command, argv, {
       cwd: this.#folder,
       env: {
         PATH: process.env.PATH,
