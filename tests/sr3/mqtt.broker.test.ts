@@ -207,7 +207,7 @@ async function startWatcher(): Promise<TestedAgent> {
 }
 
 /** Of the products. `docs/wis2.md` has a run with 100. */
-const fifth = Number(process.env.WARREN_MQTT_FIFTH ?? 40);
+const fifth = Number(process.env.WARREN_MQTT_FIFTH ?? 20);
 
 test("mosquitto_sub, mqtt.js and pywis-pubsub have each product once, over a restart of the broker", async () => {
   const names = fileNames("w", 5 * fifth);
