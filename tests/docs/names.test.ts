@@ -35,7 +35,7 @@ const model = fixtureModel(fixtureConfig());
 const { announcements } = fixtureConfig();
 /** Without the benches' tables, whose figures may look like ports. */
 const all = [...pages, "docs/message-path.svg"]
-  .map((page) => textOf(page).replace(/^<!-- tables of [^]*?^<!-- end of the tables -->$/m, ""))
+  .map((page) => textOf(page).replace(/^<!-- tables of [\s\S]*?^<!-- end of the tables -->$/m, ""))
   .join("\n");
 
 const matches = (expression: RegExp): string[] => [
