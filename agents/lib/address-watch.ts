@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter } from "node:events";
-import { existsSync } from "node:fs";
 import { isIP, SocketAddress } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { Log } from "./log.ts";
 import { logEvents } from "./log-events.ts";
+import { endingWithParent } from "./with-parent.ts";
 
 /**
  * The kernel's event arrives at once. The list is also checked this often: if `ip` is missing or its events stop, a change is
@@ -12,8 +12,6 @@ import { logEvents } from "./log-events.ts";
  */
 const pollMs = 250;
 const restartMs = 5000;
-/** With setpriv (util-linux), the kernel kills the monitor with SIGKILL when this process is gone, for whatever reason. */
-const setpriv = "/usr/bin/setpriv";
 
 interface AddressEvents {
   held: [];
@@ -76,8 +74,7 @@ export class AddressWatch extends EventEmitter<AddressEvents> {
   }
 
   #startMonitor(): void {
-    const argv = ["ip", "monitor", "address", "link"];
-    const [command = "", ...args] = existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", "--", ...argv] : argv;
+    const [command, ...args] = endingWithParent(["ip", "monitor", "address", "link"], "KILL");
     const monitor = spawn(command, args, { stdio: ["ignore", "pipe", "ignore"] });
     this.#monitor = monitor;
     monitor.stdout.on("data", () => this.#check());

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { UserError } from "./errors.ts";
 import { type InotifyRecord, RecordReader, recordFormat } from "./inotify-records.ts";
+import { endingWithParent } from "./with-parent.ts";
 
 /** `moved_from` only to notice folders that are moved away; `create` for new folders and for files linked into place. */
 const watchedEvents = "close_write,moved_to,moved_from,create";
@@ -12,9 +12,8 @@ const watchedEvents = "close_write,moved_to,moved_from,create";
  */
 function withOurDeath(command: readonly string[]): readonly string[] {
   const inUnit = process.env.NOTIFY_SOCKET !== undefined;
-  return inUnit || !existsSync(setpriv) ? command : [setpriv, "--pdeathsig", "TERM", "--", ...command];
+  return inUnit ? command : endingWithParent(command);
 }
-const setpriv = "/usr/bin/setpriv";
 
 export interface InotifyProcess {
   readonly pid: number;

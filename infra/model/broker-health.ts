@@ -3,6 +3,7 @@ import { queueTypeOf } from "./agent-queues.ts";
 import { rootFile } from "./files.ts";
 import { brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
+import { mayHoldAddress } from "./virtual-ips.ts";
 import { healthFolder } from "./vrrp-state.ts";
 
 /** The program itself, because Debian's wrapper passes its arguments through a shell. */
@@ -12,8 +13,7 @@ const control = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /** Checks every half minute what a handshake doesn't show, on hosts that can hold a virtual IP: alarms, and virtual hosts that are down. */
 export function brokerHealthPart({ config, host }: PartContext): HostPart {
   const broker = Object.values(config.brokers).find((one) => one.members.includes(host));
-  const mayHold = Object.values(config.virtualIps).some((vip) => vip.priorities[host] !== undefined);
-  if (!broker || !mayHold) return {};
+  if (!broker || !mayHoldAddress(config, host)) return {};
   const hasQuorum = queueTypeOf(broker) === "quorum";
   const files = [
     rootFile(

@@ -8,10 +8,10 @@ import type { FileModel } from "./types.ts";
 /**
  * A drop-in for the broker's unit: sandbox, limits, restarts and dependencies. Written before the package is installed.
  *
- * @param holdsAddress the drop-in of `brokerEndFiles` says how the broker stops
+ * @param mayHoldAddress the drop-in of `brokerEndFiles` says how the broker stops
  */
-export const brokerDropIn = (broker: BrokerConfig, holdsAddress: boolean): FileModel =>
+export const brokerDropIn = (broker: BrokerConfig, mayHoldAddress: boolean): FileModel =>
   rootFile(
     `/etc/systemd/system/${brokerUnit}.d/warren.conf`,
-    renderBrokerDropIn({ firewall: broker.firewall, beforeStop: holdsAddress ? undefined : beforeStopOf(broker) }),
+    renderBrokerDropIn({ firewall: broker.firewall, beforeStop: mayHoldAddress ? undefined : beforeStopOf(broker) }),
   );

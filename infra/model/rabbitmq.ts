@@ -14,7 +14,7 @@ import { brokerMetricsPort } from "./monitored.ts";
 import { isMonitored } from "./monitored-hosts.ts";
 import { brokerPackage, brokerUnit, pluginsFile } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
-import { holdsAddress } from "./virtual-ips.ts";
+import { mayHoldAddress } from "./virtual-ips.ts";
 
 /** Debian's package would create this account. It is created before, because the cookie must exist at the first start. */
 const account = { name: "rabbitmq", home: "/var/lib/rabbitmq" };
@@ -54,7 +54,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
       mode: "0600",
       secret: true,
     }),
-    brokerDropIn(broker, holdsAddress(config, host)),
+    brokerDropIn(broker, mayHoldAddress(config, host)),
   ];
   return {
     accounts: [account],

@@ -2,7 +2,7 @@ import type { StackConfig } from "../config/index.ts";
 import type { VirtualIpModel } from "./types.ts";
 
 /** Whether this host can hold a virtual IP. */
-export const holdsAddress = (config: StackConfig, host: string): boolean =>
+export const mayHoldAddress = (config: StackConfig, host: string): boolean =>
   Object.values(config.virtualIps).some(({ priorities }) => priorities[host] !== undefined);
 
 /** The virtual IPs of a stack, with the hosts that can hold them. */

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { request } from "undici";
 import { UserError } from "../../agents/lib/errors.ts";
+import { endingWithParent } from "../../agents/lib/with-parent.ts";
 import { poll } from "../../scripts/lib/poll.ts";
 import { freePort } from "../../scripts/traffic/free-port.ts";
 import type { Cleanup } from "../rigs/cleanup.ts";
-import { endingWithParent } from "../rigs/with-parent.ts";
 
 const run = promisify(execFile);
 

@@ -145,11 +145,11 @@ export class Pullers {
     this.#placedMs = 0;
     const messages = Array.from({ length: count }, (_, product) => products.announcementOf(run, product, baseUrl));
     const timestampSeconds = Math.floor(Date.now() / 1000);
+    const marks = markHeaders({ joined: true });
     const usage = new Usage(this.#agents, this.#place.broker);
     for (const { body, headers, contentType } of messages) {
       if (!this.#session.isWritable) await this.#session.writable();
-      const marked = { ...headers, ...markHeaders({ joined: true }) };
-      const options = { headers: marked, contentType: contentType ?? "text/plain", timestampSeconds };
+      const options = { headers: { ...headers, ...marks }, contentType: contentType ?? "text/plain", timestampSeconds };
       this.#session.send(exchange, `${notifyTopicDefault}.${topicTail}`, body, options, () => {});
     }
     await this.#complete();
@@ -167,9 +167,9 @@ export class Pullers {
     await admin.bindQueue(queue, exchange, pulledTopicDefault);
     const onReceipt = (message: ConsumeMessage | null): void => {
       if (!message) return;
-      const { marks } = readHeaders(message.properties.headers);
-      const whole = { body: message.content, marks, messageId: undefined, timestampSeconds: undefined };
-      for (const { body, marks } of receiptsIn(whole)) {
+      const common = readHeaders(message.properties.headers).marks;
+      const received = { body: message.content, marks: common, messageId: undefined, timestampSeconds: undefined };
+      for (const { body, marks } of receiptsIn(received)) {
         if (!this.#awaited.delete(body.toString("latin1")) || marks.placedMs === undefined) this.#strange += 1;
         this.#placedMs = Math.max(this.#placedMs, marks.placedMs ?? 0);
       }

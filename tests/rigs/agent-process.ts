@@ -8,9 +8,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { UserError } from "../../agents/lib/errors.ts";
 import { logEvents } from "../../agents/lib/log-events.ts";
+import { endingWithParent } from "../../agents/lib/with-parent.ts";
 import { agentEnvironment } from "../../infra/model/agent-part.ts";
 import { buildBundle } from "../../infra/resources/artifacts.ts";
-import { endingWithParent } from "./with-parent.ts";
 
 /** An agent to run as this user's process. */
 export interface AgentSpec {

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { endingWithParent } from "../../agents/lib/with-parent.ts";
 import { poll } from "../../scripts/lib/poll.ts";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
-import { endingWithParent } from "../rigs/with-parent.ts";
 import type { PythonInstallation } from "./installation.ts";
 
 /** sr3's programs that tests run: sources, a client, and a filter between exchanges. */
