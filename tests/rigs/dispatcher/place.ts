@@ -8,7 +8,6 @@ import { topologyOf } from "../../../agents/dispatcher/topology.ts";
 import { type BrokerSession, openBrokerSession } from "../../../agents/lib/broker-session.ts";
 import { brokerConfig } from "../../../agents/lib/config.ts";
 import { type Consumer, consume } from "../../../agents/lib/consumer.ts";
-import type { PublishOptions } from "../../../agents/lib/publisher.ts";
 import type { Message } from "../../../agents/lib/subscription.ts";
 import { deadLetterQueue } from "../../../agents/lib/topology.ts";
 import { type Load, startLoad } from "./load.ts";
@@ -118,8 +117,7 @@ export class Place {
     }
     if (this.#sendsReceipts) {
       const time = timestampSeconds === undefined ? {} : { timestampSeconds };
-      // When the place closes, nobody needs the receipts that are under way.
-      this.#publish("v00.urp.pulled", Buffer.from(key), { mandatory: false, ...time }).catch(() => {});
+      void this.#session.publish(`cmc.${this.name}`, "v00.urp.pulled", Buffer.from(key), { mandatory: false, ...time });
     }
     this.#progress.resolve();
     this.#progress = Promise.withResolvers();
@@ -138,15 +136,11 @@ export class Place {
     return process;
   }
 
-  announce(body: Buffer, routingKey = `v00.urp.input.${topic}`, headers: Record<string, unknown> = {}): Promise<void> {
-    return this.#publish(routingKey, body, { headers });
-  }
-
-  /** As announcers and pullers do: repeats until the broker confirms. Without its receipt a product would go out again. */
-  async #publish(routingKey: string, body: Buffer, options: PublishOptions): Promise<void> {
+  /** Announces as the announcer does: repeats until the broker confirms. */
+  async announce(body: Buffer, routingKey = `v00.urp.input.${topic}`, headers: Record<string, unknown> = {}) {
     for (;;) {
       await this.#session.ready();
-      if ((await this.#session.publish(`cmc.${this.name}`, routingKey, body, options)) === "confirmed") return;
+      if ((await this.#session.publish(`cmc.${this.name}`, routingKey, body, { headers })) === "confirmed") return;
     }
   }
 
