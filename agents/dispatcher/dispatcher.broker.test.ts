@@ -51,7 +51,7 @@ describe("one dispatcher", () => {
     const keys = await load.stop();
     await place.allOut(keys);
     await place.endWell(last);
-    expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
+    expect([place.pulled.size, place.repeated], place.repeats).toEqual([keys.length, 0]);
     console.info(`one dispatcher killed 6 times over ${keys.length} products: 0 lost, 0 repeated`);
   });
 
@@ -196,7 +196,7 @@ describe("two dispatchers, each with its ledger and its folder", () => {
     const keys = await load.stop();
     await place.allOut(keys);
     await Promise.all([waiting.end(), place.endWell(working)]);
-    expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
+    expect([place.pulled.size, place.repeated], place.repeats).toEqual([keys.length, 0]);
     console.info(`two dispatchers, the active one killed 4 times over ${keys.length} products: 0 lost, 0 repeated`);
   });
 
@@ -213,7 +213,7 @@ describe("two dispatchers, each with its ledger and its folder", () => {
     await place.settled();
     for (const dispatcher of both) expect(await dispatcher.end()).toEqual([0, null]);
     expect(await place.count(place.inputQueue)).toBe(0);
-    expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
+    expect([place.pulled.size, place.repeated], place.repeats).toEqual([keys.length, 0]);
     console.info(`two dispatchers, both killed 3 times over ${keys.length} products: 0 lost, 0 repeated`);
   });
 

@@ -186,6 +186,17 @@ export class Place {
     return [...this.pulled.values()].filter(({ messageIds }) => messageIds.size > 1).length;
   }
 
+  /** For a failed test: the messages of the first repeated products, with their marks and times. */
+  get repeats(): string {
+    const repeated = [...this.pulled].filter(([, { messageIds }]) => messageIds.size > 1).slice(0, 3);
+    const lines = repeated.flatMap(([key, { deliveries }]) =>
+      deliveries.map(({ messageId, timestampSeconds, redelivered, marks }) =>
+        JSON.stringify({ key, messageId, timestampSeconds, redelivered, marks }),
+      ),
+    );
+    return lines.join("\n");
+  }
+
   /** Those of them whose later messages weren't marked as unconfirmed. */
   get repeatedUnmarked(): number {
     return [...this.pulled.values()].filter(
