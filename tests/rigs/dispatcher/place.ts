@@ -183,18 +183,7 @@ export class Place {
 
   /** Products with two different messages. */
   get repeated(): number {
-    return [...this.pulled.values()].filter(({ messageIds }) => messageIds.size > 1).length;
-  }
-
-  /** For a failed test: the messages of the first repeated products, with their marks and times. */
-  get repeats(): string {
-    const repeated = [...this.pulled].filter(([, { messageIds }]) => messageIds.size > 1).slice(0, 3);
-    const lines = repeated.flatMap(([key, { deliveries }]) =>
-      deliveries.map(({ messageId, timestampSeconds, redelivered, marks }) =>
-        JSON.stringify({ key, messageId, timestampSeconds, redelivered, marks }),
-      ),
-    );
-    return lines.join("\n");
+    return this.#repeatedProducts().length;
   }
 
   /** Those of them whose later messages weren't marked as unconfirmed. */
@@ -202,6 +191,21 @@ export class Place {
     return [...this.pulled.values()].filter(
       ({ deliveries }) => deliveries.filter(({ marks }) => marks.doubt === undefined).length > 1,
     ).length;
+  }
+
+  /** For a failed test: the messages of the first repeated products, with their marks and times. */
+  get repeats(): string {
+    const some = this.#repeatedProducts().slice(0, 3);
+    const lines = some.flatMap(([key, { deliveries }]) =>
+      deliveries.map(({ messageId, timestampSeconds, redelivered, marks }) =>
+        JSON.stringify({ key, messageId, timestampSeconds, redelivered, marks }),
+      ),
+    );
+    return lines.join("\n");
+  }
+
+  #repeatedProducts(): [key: string, Pulled][] {
+    return [...this.pulled].filter(([, { messageIds }]) => messageIds.size > 1);
   }
 
   /** The dispatcher started last, which may not be ready yet. */
