@@ -33,7 +33,9 @@ let running: Partial<Record<Host, ChildProcess>> = {};
 let states: Record<Host, { readonly state: string; readonly atMs: number }[]>;
 let logged: string[];
 
-const inside = (host: Host, ...argv: string[]) => execa("ip", ["netns", "exec", spaces[host], ...argv]);
+/** Only the network is another one: `ip netns exec` would also mount /sys anew. */
+const netOf = (host: Host) => `--net=/run/netns/${spaces[host]}`;
+const inside = (host: Host, ...argv: string[]) => execa("nsenter", [netOf(host), ...argv]);
 
 beforeEach(async () => {
   running = {};
@@ -86,8 +88,9 @@ async function start(host: Host, text: string): Promise<void> {
   const { command, env } = await findProgram(keepalived);
   const pids = ["--pid", join(folder, `${host}.pid`), "--vrrp_pid", join(folder, `${host}-vrrp.pid`)];
   const argv = [command, "--dont-fork", "--log-console", "--vrrp", "--use-file", file, ...pids];
-  const child = spawn("ip", ["netns", "exec", spaces[host], ...argv], { env: { ...process.env, ...env } });
+  const child = spawn("nsenter", [netOf(host), ...argv], { env: { ...process.env, ...env } });
   running[host] = child;
+  child.once("exit", (code, signal) => logged.push(`${host}: ended (${signal ?? code})`));
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (line) => {
       logged.push(`${host}: ${line}`);
@@ -118,7 +121,12 @@ async function holders(): Promise<Host[]> {
 async function settled(expected: Partial<Record<Host, string>>): Promise<void> {
   const hosts = Object.keys(expected) as Host[];
   const now = () => Object.fromEntries(hosts.map((host) => [host, stateOf(host)]));
-  await expect.poll(now, { timeout: 60_000, message: logged.join("\n") }).toEqual(expected);
+  await expect
+    .poll(now, { timeout: 60_000 })
+    .toEqual(expected)
+    .catch((error: Error) => {
+      throw new Error(`${error.message}; logged:\n${logged.join("\n")}`);
+    });
   await expect.poll(holders, { timeout: 10_000 }).toEqual(hosts.filter((host) => expected[host] === "MASTER"));
 }
 

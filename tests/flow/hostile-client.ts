@@ -13,8 +13,9 @@ const queuesWanted = 10_000;
 const declaringChannels = 16;
 const ended = Date.now() + Number(seconds) * 1000;
 const counts = {
+  declaringChannels,
   ...{ connections: 0, connectionsRefused: 0, queues: 0, queuesRefused: 0, published: 0, unacknowledged: 0 },
-  ...{ largeRefused: 0, wildcardsRefused: 0 },
+  ...{ largeRefused: 0, wildcardsRefused: 0, otherRefused: 0 },
   /** What ended a part of its work early. */
   endedBy: [] as string[],
 };
@@ -70,8 +71,9 @@ async function declareQueues(connection: ChannelModel, isEnough: () => boolean):
       await channel.consume(queue, () => {
         counts.unacknowledged += 1;
       });
-    } catch {
-      counts.queuesRefused += 1;
+    } catch (error) {
+      if (/queue limit .* is reached/.test(String(error))) counts.queuesRefused += 1;
+      else counts.otherRefused += 1;
       channel = await channelOf(connection);
     }
   }

@@ -187,7 +187,8 @@ test("a client that opens connections, declares queues and sends without end del
   process.stdout.write(`hostile: ${JSON.stringify(counts)} closed to received ms: ${JSON.stringify(figures)}\n`);
 
   expect(counts.connections).toBeGreaterThan(0);
-  expect(counts.queues).toBeLessThan(limits.queuesMax);
+  // While other queues end, each of its channels may declare one more than there is room for.
+  expect(counts.queues).toBeLessThan(limits.queuesMax + (counts.declaringChannels ?? 0));
   expect(counts.queuesRefused, JSON.stringify(counts)).toBeGreaterThan(0);
   expect(counts.unacknowledged).toBeGreaterThan(0);
   expect(counts.largeRefused).toBe(1);
