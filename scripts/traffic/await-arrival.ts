@@ -43,17 +43,28 @@ export async function awaitArrival(options: AwaitOptions): Promise<Outcome> {
   const { plan, tap, signal } = options;
   const urpOf = new Map(plan.products.flatMap(({ copies }) => copies.map(({ file, urp }) => [file, urp])));
   const productOf = new Map(plan.products.flatMap(({ name, copies }) => copies.map(({ file }) => [file, name])));
+  const announced = new Map(plan.urps.map((urp) => [urp, new Set<string>()]));
+  const dispatched = new Set<string>();
   const pulled = new Set<string>();
   let movedMs = performance.now();
   let writing = true;
   const progress = (): Progress => ({
-    announced: plan.urps.map((urp) => count(tap.counts.announced.keys(), (file) => urpOf.get(file) === urp)),
-    dispatched: new Set([...tap.counts.dispatched.keys()].flatMap((file) => productOf.get(file) ?? [])).size,
+    announced: [...announced.values()].map(({ size }) => size),
+    dispatched: dispatched.size,
     pulled: pulled.size,
     count: plan.products.length,
   });
   const moved = (): void => {
     movedMs = performance.now();
+  };
+  const onAnnounced = (file: string): void => {
+    moved();
+    announced.get(urpOf.get(file) ?? "")?.add(file);
+  };
+  const onDispatched = (file: string): void => {
+    moved();
+    const product = productOf.get(file);
+    if (product !== undefined) dispatched.add(product);
   };
   const arrived = (file: string): void => {
     const product = productOf.get(file);
@@ -63,7 +74,7 @@ export async function awaitArrival(options: AwaitOptions): Promise<Outcome> {
   };
   const isComplete = (): boolean => {
     if (writing || pulled.size < plan.products.length) return false;
-    const announcedAll = count(tap.counts.announced.keys(), (file) => urpOf.has(file)) === urpOf.size;
+    const announcedAll = progress().announced.reduce((sum, count) => sum + count, 0) === urpOf.size;
     return performance.now() - movedMs >= (announcedAll && tap.counts.tapGaps === 0 ? quietMs : quietAfterGapMs);
   };
   const list = async (): Promise<void> => {
@@ -71,7 +82,9 @@ export async function awaitArrival(options: AwaitOptions): Promise<Outcome> {
     for (const { file } of names) if (!pulled.has(productOf.get(file) ?? "")) arrived(file);
   };
 
-  tap.on("announced", moved).on("dispatched", moved);
+  for (const file of tap.counts.announced.keys()) onAnnounced(file);
+  for (const file of tap.counts.dispatched.keys()) onDispatched(file);
+  tap.on("announced", onAnnounced).on("dispatched", onDispatched);
   const unwatch = watchFolders(options.folders, (_pds, file) => arrived(file));
   void options.written
     .catch(() => {})
@@ -93,12 +106,6 @@ export async function awaitArrival(options: AwaitOptions): Promise<Outcome> {
     }
   } finally {
     unwatch();
-    tap.off("announced", moved).off("dispatched", moved);
+    tap.off("announced", onAnnounced).off("dispatched", onDispatched);
   }
-}
-
-function count(files: Iterable<string>, wanted: (file: string) => boolean): number {
-  let found = 0;
-  for (const file of files) if (wanted(file)) found++;
-  return found;
 }
