@@ -21,9 +21,9 @@ export function chaosLines(stream: ProgressStream): ChaosLines {
       stream.write(live ? `${eraseLine}${text}\n${latest}` : `${text}\n`);
     },
     show(evidence, doing) {
+      if (!live && performance.now() - shownMs < plainEveryMs) return;
       const text = describeProgress(evidence, doing);
       if (text === latest) return;
-      if (!live && performance.now() - shownMs < plainEveryMs) return;
       latest = text;
       shownMs = performance.now();
       stream.write(live ? `${eraseLine}${text}` : `${text}\n`);
