@@ -45,7 +45,7 @@ export function define(command: Command): void {
       wholeNumber(0, seedMost),
     )
     .option("--rate <per second>", "products per second, each on both radar servers", wholeNumber(1, 500), 50)
-    .option("--faults <names>", "only these faults, comma-separated", readFaults)
+    .option("--faults <names>", "only these faults, comma-separated; none: with --hours, only count", readFaults)
     .option("--rounds <number>", "number of faults to inject (default: each once)", wholeNumber(1, 100_000))
     .option("--hours <number>", "run for this many hours", positive)
     .option("--take-over", `measure takeover times: ${takeOverRounds} rounds of each fault with a time limit`)
@@ -66,6 +66,7 @@ Examples:
   ./warren chaos -s lab4                            every fault once
   ./warren chaos --faults partition,link-cut --rounds 20
   ./warren chaos --hours 8 --json chaos.json
+  ./warren chaos --faults none --hours 1            an hour without faults, e.g. to see that nothing grows
   ./warren chaos -s lab4 --take-over                four faults, ten times each
   ./warren chaos -s lab4 --page                     every fault once, and what the live page shows of it`,
     )
@@ -78,6 +79,8 @@ async function chaos(flags: Flags): Promise<void> {
     return;
   }
   if (flags.json !== undefined) await checkAccountFile(flags.json);
+  if (flags.faults?.length === 0 && flags.hours === undefined)
+    throw new UserError("--faults none", "needs a length", "say how long: --hours 1");
   const seed = flags.seed ?? Math.floor(Math.random() * seedMost);
   const lab = flags.name ?? flags.stack ?? defaultLabName;
   const lines = chaosLines(process.stderr);
@@ -96,9 +99,8 @@ async function chaos(flags: Flags): Promise<void> {
         const rounds =
           flags.rounds ??
           (flags.hours ? Number.POSITIVE_INFINITY : faults.length * (flags.takeOver ? takeOverRounds : 1));
-        say(
-          `seed ${seed}: ${Number.isFinite(rounds) ? `${rounds} rounds` : `${flags.hours} hours`} of ${faults.map(({ name }) => name).join(", ")}`,
-        );
+        const length = Number.isFinite(rounds) ? `${rounds} rounds` : `${flags.hours} hours`;
+        say(`seed ${seed}: ${length} of ${faults.map(({ name }) => name).join(", ") || "no faults"}`);
         const run = (page?: PageWatch) =>
           runChaos({
             ...{ scene, faults, seed, rounds, signal, page, say },
@@ -135,6 +137,7 @@ export function chosenFaults(
   flags: Pick<Flags, "faults" | "takeOver">,
   scene: Scene,
 ): { faults: Fault[]; notDone: NotDone } {
+  if (flags.faults?.length === 0) return { faults: [], notDone: {} };
   const wanted = flags.faults ?? allFaults.filter((fault) => !flags.takeOver || fault.takeOverWithinMs !== undefined);
   const reasons = wanted.map((fault) => [fault, fault.unfit?.(scene)] as const);
   const faults = reasons.flatMap(([fault, reason]) => (reason === undefined ? [fault] : []));
@@ -146,6 +149,7 @@ export function chosenFaults(
 }
 
 function readFaults(text: string): Fault[] {
+  if (text === "none") return [];
   return text.split(",").map((name) => {
     const fault = allFaults.find((one) => one.name === name);
     if (fault) return fault;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { backoffMs } from "../lib/backoff.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import { markHeaders } from "../lib/headers.ts";
-import type { SpooledMessage } from "../lib/spooled-publisher.ts";
+import { decodeMessage, encodeMessage, type SpooledMessage } from "../lib/spooled-publisher.ts";
 import type { Config } from "./config.ts";
 
 export interface ReannouncerOptions {
@@ -21,7 +21,8 @@ export interface ReannouncerEvents {
 }
 
 interface Kept {
-  readonly message: SpooledMessage;
+  /** As text: with the settings of a stack, up to 50,000 are kept. */
+  readonly text: string;
   readonly confirmedAtMs: number;
 }
 
@@ -67,7 +68,7 @@ export class Reannouncer {
 
   /** The broker has confirmed this one. */
   confirmed(message: SpooledMessage): void {
-    this.#kept.add({ message, confirmedAtMs: this.#options.nowMs() });
+    this.#kept.add({ text: encodeMessage(message), confirmedAtMs: this.#options.nowMs() });
     this.#forget();
   }
 
@@ -92,19 +93,19 @@ export class Reannouncer {
     this.#activeLanes = 0;
     const { signal } = this.#run;
     // All lanes consume one list. A lost connection stops them; the next one starts with the full list again.
-    const messages = [...this.#kept].map(({ message }) => message).values();
+    const texts = [...this.#kept].map(({ text }) => text).values();
     for (let lane = 0; lane < lanes; lane += 1) {
       this.#activeLanes += 1;
-      void this.#sendAll(messages, signal).finally(() => {
+      void this.#sendAll(texts, signal).finally(() => {
         // An aborted run starts again from scratch: until then nothing is dropped.
         if (!signal.aborted) this.#activeLanes -= 1;
       });
     }
   }
 
-  async #sendAll(messages: IterableIterator<SpooledMessage>, signal: AbortSignal): Promise<void> {
-    for (const message of messages) {
-      await this.#send(message, signal);
+  async #sendAll(texts: IterableIterator<string>, signal: AbortSignal): Promise<void> {
+    for (const text of texts) {
+      await this.#send(decodeMessage(text), signal);
       if (signal.aborted) return;
     }
   }

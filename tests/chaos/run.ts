@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
 import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
+import { pause } from "../../scripts/lib/poll.ts";
 import { type Account, account, type ChaosResult, type RoundRecord } from "./account.ts";
 import { auditedSince, readAudited } from "./audited.ts";
 import { countProducts } from "./count.ts";
@@ -39,6 +40,7 @@ export interface ChaosOptions {
 const readyWithinMs = 120_000;
 const removedAtOnce = 100;
 const progressEveryMs = 500;
+const clearEveryMs = 10_000;
 /** Products without findings are retired after this time: longer than any delay. */
 const keepMs = 600_000;
 
@@ -98,6 +100,15 @@ async function makeRounds(options: ChaosOptions, evidence: Evidence, callbacks: 
   const { seed, faults, signal, page, say, durationMs } = options;
   const endMs = Date.now() + durationMs;
   const rounds: RoundRecord[] = [];
+  if (faults.length === 0) {
+    callbacks.show("no faults");
+    while (Date.now() < endMs && !signal.aborted) {
+      await pause(Math.min(clearEveryMs, endMs - Date.now()), signal);
+      evidence.forgetNotifies(Date.now());
+      await callbacks.clear();
+    }
+    return rounds;
+  }
   const givenUp = new Set<string>();
   for (const planned of planRounds(seed, faults)) {
     if (signal.aborted || planned.number > options.rounds || Date.now() >= endMs) break;
