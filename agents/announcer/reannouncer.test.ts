@@ -130,3 +130,14 @@ test("the time counts back from the loss, however long the outage, and whatever 
   session.reconnect();
   expect(counts, "published again, and expired by now").toEqual([1, 1]);
 });
+
+test("however often the connection is lost, what has expired and was published again is forgotten", async () => {
+  const { reannouncer, session, clock, counts, confirm } = arrange();
+  for (let count = 0; count < 30; count += 1) confirm(String(count));
+  session.reconnect();
+  clock.nowMs = 1500;
+  await session.answer("confirmed");
+  session.reconnect();
+  expect(counts).toEqual([30, 25]);
+  expect(reannouncer.kept).toBe(25);
+});

@@ -24,6 +24,8 @@ interface Kept {
   /** As text: with the settings of a stack, up to 50,000 are kept. */
   readonly text: string;
   readonly confirmedAtMs: number;
+  /** The connection was lost since, and this is not published again yet. */
+  isOwed: boolean;
 }
 
 /** A few at a time: some hundred a second, so that new announcements don't wait behind them in the input queue. */
@@ -43,22 +45,16 @@ export class Reannouncer {
   /** Oldest first. */
   readonly #kept = new Set<Kept>();
   #run = new AbortController();
-  #wasLost = false;
-  /** Lanes that are still publishing. */
-  #activeLanes = 0;
 
   constructor(options: ReannouncerOptions) {
     this.#options = options;
     options.session.on("lost", () => {
       // `keepMs` counts back from the loss, however long the outage lasts.
       this.#forget();
-      this.#wasLost = true;
+      for (const kept of this.#kept) kept.isOwed = true;
       this.#run.abort();
     });
-    options.session.on("ready", () => {
-      if (this.#wasLost) this.#begin();
-      this.#wasLost = false;
-    });
+    options.session.on("ready", () => this.#begin());
   }
 
   /** Announcements that a reconnection would publish again. */
@@ -68,7 +64,7 @@ export class Reannouncer {
 
   /** The broker has confirmed this one. */
   confirmed(message: SpooledMessage): void {
-    this.#kept.add({ text: encodeMessage(message), confirmedAtMs: this.#options.nowMs() });
+    this.#kept.add({ text: encodeMessage(message), confirmedAtMs: this.#options.nowMs(), isOwed: false });
     this.#forget();
   }
 
@@ -78,35 +74,30 @@ export class Reannouncer {
 
   #forget(): void {
     const { keepMs, max, nowMs } = this.#options;
-    // Nothing expires while there is no connection, or while it is being published again.
-    const sinceMs = this.#wasLost || this.#activeLanes > 0 ? 0 : nowMs() - keepMs;
+    const sinceMs = nowMs() - keepMs;
     for (const kept of this.#kept) {
-      if (this.#kept.size <= max && kept.confirmedAtMs >= sinceMs) return;
+      if (this.#kept.size <= max && (kept.isOwed || kept.confirmedAtMs >= sinceMs)) return;
       this.#kept.delete(kept);
     }
   }
 
   #begin(): void {
-    if (this.#kept.size === 0) return;
-    this.#options.events.reannouncing(this.#kept.size);
+    const owed = [...this.#kept].filter(({ isOwed }) => isOwed);
+    if (owed.length === 0) return;
+    this.#options.events.reannouncing(owed.length);
     this.#run = new AbortController();
-    this.#activeLanes = 0;
     const { signal } = this.#run;
-    // All lanes consume one list. A lost connection stops them; the next one starts with the full list again.
-    const texts = [...this.#kept].map(({ text }) => text).values();
-    for (let lane = 0; lane < lanes; lane += 1) {
-      this.#activeLanes += 1;
-      void this.#sendAll(texts, signal).finally(() => {
-        // An aborted run starts again from scratch: until then nothing is dropped.
-        if (!signal.aborted) this.#activeLanes -= 1;
-      });
-    }
+    // All lanes consume one list, oldest first. A lost connection stops them.
+    const list = owed.values();
+    for (let lane = 0; lane < lanes; lane += 1) void this.#sendAll(list, signal);
   }
 
-  async #sendAll(texts: IterableIterator<string>, signal: AbortSignal): Promise<void> {
-    for (const text of texts) {
-      await this.#send(decodeMessage(text), signal);
+  async #sendAll(list: IterableIterator<Kept>, signal: AbortSignal): Promise<void> {
+    for (const kept of list) {
+      await this.#send(decodeMessage(kept.text), signal);
       if (signal.aborted) return;
+      kept.isOwed = false;
+      this.#forget();
     }
   }
 
