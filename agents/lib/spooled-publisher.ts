@@ -38,7 +38,7 @@ const spooledMessage = z.strictObject({
   contentType: z.string().optional(),
 });
 
-/** The message as text. Whoever keeps many keeps them like this: as an object with its buffer each takes three times the memory. */
+/** The message as text, which takes a third of the memory of an object with its buffer. */
 export const encodeMessage = ({ body, ...rest }: SpooledMessage): string =>
   JSON.stringify({ ...rest, body: body.toString("base64") });
 

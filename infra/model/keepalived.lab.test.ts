@@ -33,7 +33,7 @@ let running: Partial<Record<Host, ChildProcess>> = {};
 let states: Record<Host, { readonly state: string; readonly atMs: number }[]>;
 let logged: string[];
 
-/** Only the network is another one: `ip netns exec` would also mount /sys anew. */
+/** Only the network is another one: `ip netns exec` would also mount /sys again. */
 const netOf = (host: Host) => `--net=/run/netns/${spaces[host]}`;
 const inside = (host: Host, ...argv: string[]) => execa("nsenter", [netOf(host), ...argv]);
 
