@@ -10,7 +10,7 @@ export const configSchema = commonConfig.extend({
   topicPrefix: topicPrefix.default(inputTopicDefault).describe("first words of the routing key"),
   announcedTopic: topicPrefix
     .optional()
-    .describe("topic of a copy of each announcement for auditors, once the broker has it; default: none is sent"),
+    .describe("topic of copies of announcements for auditors, once the broker has them; default: none is sent"),
   topicFileName: z
     .boolean()
     .default(false)

@@ -13,6 +13,7 @@ import { TreeJournal } from "../lib/tree-journal.ts";
 import { TreeWatch } from "../lib/tree-watch.ts";
 import { Announcer } from "./announcer.ts";
 import { type Config, configSchema } from "./config.ts";
+import { openCopies } from "./copies.ts";
 import { exportAnnounced } from "./product.ts";
 import { openReannouncer } from "./reannouncer.ts";
 import { openTelemetry } from "./telemetry.ts";
@@ -37,7 +38,9 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   const reannouncer = openReannouncer(config, session, telemetry);
   const { exchange, announcedTopic: topic } = config;
   const copies =
-    topic === undefined ? undefined : new SideNotices({ session, exchange, topic, onOutcome: telemetry.copied });
+    topic === undefined
+      ? undefined
+      : openCopies(new SideNotices({ session, exchange, topic, onOutcome: telemetry.copied }));
   const publisher = openSpooledPublisher({
     session,
     spool,
@@ -45,8 +48,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     onConfirmed(message, waitedMs) {
       telemetry.confirmed(waitedMs);
       reannouncer?.confirmed(message);
-      const { body, headers = {}, contentType = "text/plain" } = message;
-      copies?.send({ body, headers, contentType });
+      copies?.add(message);
     },
     onFailed: (_, outcome) => telemetry.refused(outcome),
   });

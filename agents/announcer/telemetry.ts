@@ -1,6 +1,7 @@
 import { UserError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
+import type { Notice, NoticeOutcome } from "../lib/side-notices.ts";
 import type { AnnouncerEvents } from "./announcer.ts";
 import type { ReannouncerEvents } from "./reannouncer.ts";
 
@@ -15,8 +16,8 @@ export interface Telemetry extends AnnouncerEvents, ReannouncerEvents {
   confirmed(waitedMs: number): void;
   /** The broker did not confirm it; it will be sent again. */
   refused(outcome: string): void;
-  /** A copy for auditors. */
-  copied(outcome: string): void;
+  /** Copies for auditors. */
+  copied(outcome: NoticeOutcome, notice: Notice): void;
   readonly announcedCount: number;
   readonly rejections: readonly Rejection[];
   /** Why the tree is not watched; undefined while it is. */
@@ -88,8 +89,8 @@ export function openTelemetry(
     refused(outcome) {
       refused.inc({ outcome });
     },
-    copied(outcome) {
-      copies.inc({ outcome });
+    copied(outcome, { count }) {
+      copies.inc({ outcome }, count);
     },
     rejected(path, reason) {
       rejected.inc();

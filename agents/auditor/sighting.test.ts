@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { formatCopies } from "../lib/announced-copies.ts";
 import { formatReceipts } from "../lib/receipts.ts";
 import { keyOf } from "./fixture.ts";
 import { type AuditMessage, readSightings } from "./sighting.ts";
@@ -41,6 +42,18 @@ describe("a message", () => {
     expect(readSightings(message("v00.urp.pulled", { body: joined, marks }), topics)).toEqual([
       { kind: "placed", key, closedMs: 5, placing: { kind: "placed", id: "7@pds-1", host: "pds-1", placedMs: 7 } },
       { kind: "placed", key: keyOf("q"), closedMs: undefined, placing: { kind: "before", host: "pds-1" } },
+    ]);
+  });
+
+  test("says of several products that they were announced, if their copies are joined; lines that say nothing are left out", () => {
+    const copies = [
+      { body, closedMs: 5 },
+      { body: Buffer.from("no announcement"), closedMs: 6 },
+      { body: Buffer.from(`${keyOf("q")} 8 http://urp-2/ db/q`), closedMs: undefined },
+    ];
+    expect(readSightings(message("v00.urp.announced", { body: formatCopies(copies) }), topics)).toEqual([
+      { kind: "announced", key, path: "db/p", source: "urp-1", closedMs: 5 },
+      { kind: "announced", key: keyOf("q"), path: "db/q", source: "urp-2", closedMs: undefined },
     ]);
   });
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { type AnnouncedCopy, copiesIn } from "../lib/announced-copies.ts";
 import { cutToBytes } from "../lib/cut-to-bytes.ts";
 import { type AuditSources, topicTail } from "../lib/dispatch-topics.ts";
 import { readV00 } from "../lib/read-v00.ts";
@@ -65,10 +66,13 @@ const reasonBytesMax = 255;
 const keyText = /^[0-9a-f]{32}$/;
 const keyBytes = 32;
 
-/** @returns none for a message that says nothing, such as another program's under one of the topics; several for receipts of several products */
+/** @returns none for a message that says nothing, such as another program's under one of the topics; several for one about several products */
 export function readSightings(message: AuditMessage, topics: AuditSources): readonly Sighting[] {
-  if (message.exchange !== deadLetterExchange && message.routingKey === topics.pulledTopic)
-    return receiptsIn(message).flatMap((one) => placedOf(one, message.routingKey) ?? []);
+  const { exchange, routingKey, body, marks } = message;
+  if (exchange !== deadLetterExchange && routingKey === topics.pulledTopic)
+    return receiptsIn(message).flatMap((one) => placedOf(one, routingKey) ?? []);
+  if (exchange !== deadLetterExchange && routingKey === topics.announcedTopic)
+    return (copiesIn(body) ?? [{ body, closedMs: marks.closedMs }]).flatMap((one) => announcedOf(one) ?? []);
   const sighting = readSighting(message, topics);
   return sighting ? [sighting] : [];
 }
@@ -78,13 +82,18 @@ function readSighting(message: AuditMessage, topics: AuditSources): Sighting | u
   if (exchange === deadLetterExchange) return deadLetterOf(message);
   const read = readV00(body);
   if (!read.ok) return undefined;
-  const { key, source } = read.value;
+  const { key } = read.value;
   const path = pathOf(body);
-  if (routingKey === topics.announcedTopic)
-    return { kind: "announced", key, path, source: cutToBytes(source, pathBytesMax), closedMs: marks.closedMs };
   if (topicTail(topics.notifyTopic, routingKey) !== undefined)
     return { kind: "dispatched", key, path, id: messageIdOf(message), inDoubt: marks.doubt ?? false };
   return topicTail(topics.twinTopic, routingKey) === undefined ? undefined : { kind: "twin", key, path };
+}
+
+function announcedOf({ body, closedMs }: AnnouncedCopy): Sighting | undefined {
+  const read = readV00(body);
+  if (!read.ok) return undefined;
+  const { key, source } = read.value;
+  return { kind: "announced", key, path: pathOf(body), source: cutToBytes(source, pathBytesMax), closedMs };
 }
 
 function placedOf({ body, marks, messageId }: ReceiptMessage, routingKey: string): Sighting | undefined {

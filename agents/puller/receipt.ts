@@ -1,11 +1,10 @@
 import { type Marks, markHeaders } from "../lib/headers.ts";
+import { JoinedNotices } from "../lib/joined-notices.ts";
 import { formatReceipts, type Receipt, receiptsMax } from "../lib/receipts.ts";
 import type { Notice, SideNotices } from "../lib/side-notices.ts";
 import type { PlacedBefore } from "./placed-journal.ts";
 
-/** At ten products a second, three receipts are one message. Dispatchers and auditors wait for seconds before they miss one. */
-const joinMs = 250;
-/** A killed process held back `joinMs`, and what it had placed before its connection for receipts was open: seconds on a busy machine. */
+/** A killed process held back a quarter of a second, and what it had placed before its connection for receipts was open: seconds on a busy machine. */
 const repeatMs = 5000;
 
 export interface ReceiptsOptions {
@@ -17,31 +16,28 @@ export interface ReceiptsOptions {
 
 /**
  * Reports to dispatchers and auditors that products are in a receiver queue folder. If a report is lost, dispatchers wait longer, and may publish
- * the product again. Receipts that may be joined wait for each other, up to `joinMs`. What waits when the process is killed, the next one repeats.
+ * the product again. Receipts that may be joined wait for each other. What waits when the process is killed, the next one repeats.
  */
 export class Receipts {
   readonly #options: ReceiptsOptions;
-  #joined: Receipt[] = [];
-  #flushes: NodeJS.Timeout | undefined;
+  readonly #joined: JoinedNotices<Receipt>;
 
   constructor(options: ReceiptsOptions) {
+    const { notices, host, joinMs } = options;
     this.#options = options;
+    this.#joined = new JoinedNotices({ notices, max: receiptsMax, joinMs, compose: (all) => noticeOf(all, host) });
   }
 
   /** Messages that the broker does not have yet. */
   get pending(): number {
-    return this.#options.notices.pending + (this.#joined.length > 0 ? 1 : 0);
+    return this.#joined.pending;
   }
 
   /** `mayJoin`: all dispatchers and auditors read joined receipts. */
   send(receipt: Receipt, mayJoin: boolean): void {
-    if (!mayJoin) {
-      this.#options.notices.send(receiptNotice(receipt, this.#options.host));
-      return;
-    }
-    this.#joined.push(receipt);
-    if (this.#joined.length >= receiptsMax) this.#flush();
-    else this.#flushes ??= setTimeout(() => this.#flush(), this.#options.joinMs ?? joinMs);
+    const { notices, host } = this.#options;
+    if (mayJoin) this.#joined.add(receipt);
+    else notices.send(receiptNotice(receipt, host));
   }
 
   /** Reports once more what the process before placed last: a kill may have ended it before its last receipts were sent. */
@@ -55,25 +51,15 @@ export class Receipts {
   }
 
   /** Resolves once the broker has all of them, it can't be reached, or `deadline` aborts. */
-  async drained(deadline: AbortSignal): Promise<void> {
-    this.#flush();
-    await this.#options.notices.drained(deadline);
-  }
-
-  #flush(): void {
-    clearTimeout(this.#flushes);
-    this.#flushes = undefined;
-    const joined = this.#joined;
-    this.#joined = [];
-    const [only] = joined;
-    if (!only) return;
-    const { notices, host } = this.#options;
-    notices.send(joined.length === 1 ? receiptNotice(only, host) : joinedNotice(joined, host));
+  drained(deadline: AbortSignal): Promise<void> {
+    return this.#joined.drained(deadline);
   }
 }
 
-function joinedNotice(receipts: readonly Receipt[], host: string): Notice {
+/** One alone needs no other format. */
+function noticeOf(receipts: readonly [Receipt, ...Receipt[]], host: string): Notice {
   const count = receipts.length;
+  if (count === 1) return receiptNotice(receipts[0], host);
   return { body: formatReceipts(receipts), contentType: "text/plain", headers: markHeaders({ host }), count };
 }
 

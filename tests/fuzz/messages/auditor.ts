@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { copiesMax, formatCopies } from "../../../agents/lib/announced-copies.ts";
 import {
   announcedTopicDefault,
   auditQueueAt,
@@ -28,6 +29,15 @@ const otherTopics = changes(
   (draft, topic) => (topic === pulledTopicDefault ? receipt(draft) : { ...draft, routingKey: Buffer.from(topic) }),
 );
 
+const joined = changes(
+  fc.constantFrom(0, 1, 2, copiesMax + 1),
+  (count) => `joined ${count} times`,
+  (draft, count) => {
+    const closedMs = 5;
+    return { ...draft, body: formatCopies(Array.from({ length: count }, () => ({ body: draft.body, closedMs }))) };
+  },
+);
+
 /** The auditor: it must count right after forged sightings and receipts, and acknowledge them all. */
 export const auditorRunner = messageRunner(
   "auditor",
@@ -38,7 +48,7 @@ export const auditorRunner = messageRunner(
     config: { broker: rig.brokerSettings, exchange, hostName, overdueSeconds: 3600, commitMs: 20 },
     exchange,
     queue: auditQueueAt(hostName),
-    mutations: mutationsOf([80, otherTopics]),
+    mutations: mutationsOf([80, otherTopics], [40, joined]),
     partsOf: (index) => productParts(index, "http://urp-1.invalid/"),
     compose: (parts, index) => ({ ...announcement("v00", parts, announcedTopicDefault, index), ...bare }),
     expected: () => ({ outs: [], mayVanish: true }),
