@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { aborted } from "../lib/aborted.ts";
+import { orAborted } from "../lib/aborted.ts";
 import { type AddressWatch, watchAddress } from "../lib/address-watch.ts";
 import type { AgentContext, RunningAgent } from "../lib/agent-main.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
@@ -112,7 +112,7 @@ export class Dispatcher implements RunningAgent {
     this.#watch?.stop();
     this.#queueWatches.stop();
     this.#events.submit({ type: "stop" });
-    await Promise.race([this.#events.hasFailed ? this.#effects.settled() : this.#drained(), aborted(deadline)]);
+    await orAborted(this.#events.hasFailed ? this.#effects.settled() : this.#drained(), deadline);
     for (const timer of this.#timers) clearInterval(timer);
     this.#ledger.pause();
     await this.#session.close();

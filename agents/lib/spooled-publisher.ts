@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
-import { aborted } from "./aborted.ts";
+import { orAborted } from "./aborted.ts";
 import { backoffMs } from "./backoff.ts";
 import type { BrokerSession } from "./broker-session.ts";
 import type { Log } from "./log.ts";
@@ -68,7 +68,6 @@ interface Underway {
 export class SpooledPublisher {
   readonly #options: SpooledPublisherOptions;
   readonly #stopped = new AbortController();
-  readonly #whenStopped = aborted(this.#stopped.signal);
   /** Sequences not taken from the spool yet, in order. */
   #queue: number[] = [];
   /** The first of them, by sequence, in memory. */
@@ -158,8 +157,8 @@ export class SpooledPublisher {
     const { signal } = this.#stopped;
     while (!signal.aborted && session.state !== "closed" && !this.#hasRoom) {
       if (session.state === "connecting") await session.ready(signal).catch(() => {});
-      else if (!session.isWritable) await Promise.race([session.writable(), this.#whenStopped]);
-      else await Promise.race([this.#oneSettled(), this.#whenStopped]);
+      else if (!session.isWritable) await orAborted(session.writable(), signal);
+      else await orAborted(this.#oneSettled(), signal);
     }
   }
 

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { aborted } from "../lib/aborted.ts";
+import { orAborted } from "../lib/aborted.ts";
 import type { Inquiry, PeerMessage, Standing } from "./peer-message.ts";
 import { type PeerAnswer, Peers } from "./peers.ts";
 
@@ -57,7 +57,7 @@ export class Node {
         if (start === this.#starts && this.speaks) this.#world.publish(message);
       },
       standingOf: async (_, answerNow) => {
-        if (this.#inHand && !answerNow.aborted) await Promise.race([this.#inHand, aborted(answerNow)]);
+        if (this.#inHand) await orAborted(this.#inHand, answerNow);
         return this.standing;
       },
       onSilent: (others) => void this.silent.push([...others]),

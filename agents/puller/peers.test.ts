@@ -1,7 +1,7 @@
+import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
-import { aborted } from "../lib/aborted.ts";
 import { formatPeerMessage, type PeerMessage, parsePeerMessage } from "./peer-message.ts";
 import { Peers } from "./peers.ts";
 import { about, type Node, World } from "./peers-fixture.ts";
@@ -188,7 +188,7 @@ test("a puller that has it, owes an answer and comes to ask itself answers first
     ...{ self: "p0", nonce: "n", waitMs: longMs, known: [], send: (message) => void said.push(message) },
     ...{ onSilent: () => {}, onKnown: () => {} },
     standingOf: async (_, answerNow) => {
-      await aborted(answerNow);
+      if (!answerNow.aborted) await once(answerNow, "abort");
       return "nothing";
     },
   });

@@ -1,4 +1,4 @@
-import { aborted } from "../lib/aborted.ts";
+import { orAborted } from "../lib/aborted.ts";
 import { checkFileName } from "../lib/receiver-queue.ts";
 import type { Provenance } from "./alternates.ts";
 import type { Config } from "./config.ts";
@@ -82,7 +82,7 @@ export class Repeats {
   async answer(about: Inquiry, answerNow: AbortSignal): Promise<Standing> {
     if (!checkFileName(about.fileName).ok) return "nothing";
     const inProgress = this.#inProgress.get(about.key);
-    if (inProgress && !answerNow.aborted) await Promise.race([inProgress, aborted(answerNow)]);
+    if (inProgress) await orAborted(inProgress, answerNow);
     return this.here(about).catch(() => "nothing");
   }
 }

@@ -1,4 +1,4 @@
-import { aborted } from "../lib/aborted.ts";
+import { orAborted } from "../lib/aborted.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import type { WireFormat } from "../lib/codecs.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
@@ -65,7 +65,7 @@ export class AmqpDestination implements Destination {
       // Handed to the connection one after the other, so that the broker gets them in this order.
       const { outcome } = await this.#begin(outgoing, reading);
       works.push(outcome.then((settled) => report(outgoing, settled)));
-      if (!session.isWritable) await Promise.race([session.writable(), aborted(signal)]);
+      if (!session.isWritable) await orAborted(session.writable(), signal);
     }
     await Promise.all(works);
   }

@@ -1,6 +1,5 @@
 import { lstatSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { aborted } from "../lib/aborted.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { FileRules } from "../lib/file-rules.ts";
 import type { QueueConfig } from "./config.ts";
@@ -64,6 +63,7 @@ export class Sender {
   /** Ends the run after the current batch. */
   stop(): void {
     this.#stopping.abort();
+    this.#hint.resolve();
   }
 
   /** Runs until `stop`. Rejects only for bugs. */
@@ -247,10 +247,9 @@ export class Sender {
 
   /** Ends early if a file may have come, or at `stop`. */
   async #pause(pauseMs: number): Promise<void> {
-    const { signal } = this.#stopping;
     const over = new AbortController();
     const pause = delay(pauseMs, undefined, { signal: over.signal }).catch(() => {});
-    await Promise.race([pause, this.#hint.promise, aborted(signal)]);
+    await Promise.race([pause, this.#hint.promise]);
     over.abort();
   }
 

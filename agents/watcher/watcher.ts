@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { aborted } from "../lib/aborted.ts";
+import { orAborted } from "../lib/aborted.ts";
 import { isComplete, wantedPaths } from "../lib/arrivals.ts";
 import { type FileFacts, isSame } from "../lib/scan.ts";
 import { inspectOrLog } from "../lib/tree.ts";
@@ -92,7 +92,7 @@ export class Watcher {
     const settled = new Promise<void>((resolve) => {
       this.#onSettled = resolve;
     });
-    if (this.#inFlight.size > 0) await Promise.race([settled, aborted(deadline)]);
+    if (this.#inFlight.size > 0) await orAborted(settled, deadline);
     await this.#polls.idle();
   }
 

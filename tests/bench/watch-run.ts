@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { ConsumeMessage } from "amqplib";
 import { request } from "undici";
 import type * as z from "zod";
-import { aborted } from "../../agents/lib/aborted.ts";
+import { orAborted } from "../../agents/lib/aborted.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { configSchema } from "../../agents/watcher/config.ts";
 import { AgentProcess } from "../rigs/agent-process.ts";
@@ -123,9 +123,8 @@ async function writeTree(tree: Tree, seconds: number, scene: Scene): Promise<Wri
     await exited;
   });
   const lines = createInterface({ input: writer.stdout })[Symbol.asyncIterator]();
-  const broken = aborted(signal);
   const next = async (): Promise<string> => {
-    const line = await Promise.race([lines.next(), broken]);
+    const line = await orAborted(lines.next(), signal);
     signal.throwIfAborted();
     if (!line || line.done) throw new UserError("bench", "the writer exited early");
     return line.value;
