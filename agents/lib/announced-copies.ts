@@ -9,7 +9,7 @@ export interface AnnouncedCopy {
 /** Copies in one message at most: announcements have some 200 bytes. */
 export const copiesMax = 50;
 const firstLine = "announced 2";
-const lineText = /^(-|[1-9]\d{0,14}) (.+)$/;
+const lineText = /^(-|[1-9]\d{0,14}) (.+)$/s;
 const linesBytesMax = firstLine.length + copiesMax * 4096;
 
 /** The body of a message with several copies: a line with the format and its version, then a line for each, with when it was closed (`-`: unknown). */
