@@ -137,14 +137,13 @@ export function chosenFaults(
   flags: Pick<Flags, "faults" | "takeOver">,
   scene: Scene,
 ): { faults: Fault[]; notDone: NotDone } {
-  if (flags.faults?.length === 0) return { faults: [], notDone: {} };
   const wanted = flags.faults ?? allFaults.filter((fault) => !flags.takeOver || fault.takeOverWithinMs !== undefined);
   const reasons = wanted.map((fault) => [fault, fault.unfit?.(scene)] as const);
   const faults = reasons.flatMap(([fault, reason]) => (reason === undefined ? [fault] : []));
   const notDone = Object.fromEntries(
     reasons.flatMap(([{ name }, reason]) => (reason === undefined ? [] : [[name, reason]])),
   );
-  if (faults.length > 0) return { faults, notDone };
+  if (faults.length > 0 || wanted.length === 0) return { faults, notDone };
   throw new UserError("--faults", `this lab allows none of them: ${Object.values(notDone).join("; ")}`);
 }
 

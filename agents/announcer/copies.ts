@@ -5,10 +5,8 @@ import type { Notice, SideNotices } from "../lib/side-notices.ts";
 import type { SpooledMessage } from "../lib/spooled-publisher.ts";
 
 /** Copies of announcements that the broker has confirmed, for auditors. */
-export type Copies = JoinedNotices<SpooledMessage>;
-
-export const openCopies = (notices: Pick<SideNotices, "send" | "pending" | "drained">): Copies =>
-  new JoinedNotices({ notices, max: copiesMax, compose: noticeOf });
+export const openCopies = (notices: Pick<SideNotices, "send" | "pending" | "drained">) =>
+  new JoinedNotices<SpooledMessage>({ notices, max: copiesMax, compose: noticeOf });
 
 /** One alone is sent as it was announced. */
 function noticeOf(messages: readonly [SpooledMessage, ...SpooledMessage[]]): Notice {

@@ -69,17 +69,16 @@ const keyBytes = 32;
 /** @returns none for a message that says nothing, such as another program's under one of the topics; several for one about several products */
 export function readSightings(message: AuditMessage, topics: AuditSources): readonly Sighting[] {
   const { exchange, routingKey, body, marks } = message;
-  if (exchange !== deadLetterExchange && routingKey === topics.pulledTopic)
-    return receiptsIn(message).flatMap((one) => placedOf(one, routingKey) ?? []);
-  if (exchange !== deadLetterExchange && routingKey === topics.announcedTopic)
+  if (exchange === deadLetterExchange) return [deadLetterOf(message)];
+  if (routingKey === topics.pulledTopic) return receiptsIn(message).flatMap((one) => placedOf(one, routingKey) ?? []);
+  if (routingKey === topics.announcedTopic)
     return (copiesIn(body) ?? [{ body, closedMs: marks.closedMs }]).flatMap((one) => announcedOf(one) ?? []);
   const sighting = readSighting(message, topics);
   return sighting ? [sighting] : [];
 }
 
 function readSighting(message: AuditMessage, topics: AuditSources): Sighting | undefined {
-  const { exchange, routingKey, body, marks } = message;
-  if (exchange === deadLetterExchange) return deadLetterOf(message);
+  const { routingKey, body, marks } = message;
   const read = readV00(body);
   if (!read.ok) return undefined;
   const { key } = read.value;

@@ -3,12 +3,13 @@
  * as long as the process slower and larger with each.
  */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  if (signal.aborted) return undefined;
   const { promise, resolve } = Promise.withResolvers<undefined>();
   const onAbort = () => resolve(undefined);
+  if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort);
   try {
-    return await Promise.race([work, promise]);
+    // Also for a signal that has aborted: work that fails later must not end the process as an unhandled rejection.
+    return await Promise.race([promise, work]);
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

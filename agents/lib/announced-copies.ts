@@ -1,3 +1,5 @@
+import { joinLines, linesIn } from "./joined-lines.ts";
+
 /** An announcement that the broker has, for auditors. */
 export interface AnnouncedCopy {
   /** Its v00 body. */
@@ -8,25 +10,18 @@ export interface AnnouncedCopy {
 
 /** Copies in one message at most: announcements have some 200 bytes. */
 export const copiesMax = 50;
-const firstLine = "announced 2";
+const format = { firstLine: "announced 2", max: copiesMax, lineBytesMax: 4096 };
 const lineText = /^(-|[1-9]\d{0,14}) (.+)$/s;
-const linesBytesMax = firstLine.length + copiesMax * 4096;
 
 /** The body of a message with several copies: a line with the format and its version, then a line for each, with when it was closed (`-`: unknown). */
 export function formatCopies(copies: readonly AnnouncedCopy[]): Buffer {
   const lines = copies.map(({ body, closedMs }) => `${closedMs ?? "-"} ${body.toString().trimEnd()}`);
-  return Buffer.from([firstLine, ...lines].join("\n"));
+  return joinLines(format, lines);
 }
 
 /** The copies in a message; undefined if it is in another format: one announcement as it was sent. Lines that are none are left out. */
 export function copiesIn(body: Buffer): readonly AnnouncedCopy[] | undefined {
-  if (body.length > linesBytesMax || !body.subarray(0, firstLine.length).equals(Buffer.from(firstLine)))
-    return undefined;
-  const lines = body
-    .toString()
-    .split("\n")
-    .slice(1, copiesMax + 1);
-  return lines.flatMap((line) => {
+  return linesIn(format, body)?.flatMap((line) => {
     const [, closed, text] = lineText.exec(line) ?? [];
     if (text === undefined) return [];
     return [{ body: Buffer.from(text), closedMs: closed === "-" ? undefined : Number(closed) }];

@@ -1,4 +1,5 @@
 import type { Marks } from "./headers.ts";
+import { joinLines, linesIn } from "./joined-lines.ts";
 import type { Message } from "./subscription.ts";
 
 /** A puller's report of one product. */
@@ -17,9 +18,8 @@ export type ReceiptMessage = Pick<Message, "body" | "marks" | "messageId" | "tim
 
 /** Receipts in one message at most: their lines have up to 78 bytes. */
 export const receiptsMax = 50;
-const firstLine = "receipts 2";
+const format = { firstLine: "receipts 2", max: receiptsMax, lineBytesMax: 80 };
 const lineText = /^([0-9a-f]{32}) (-|\d{1,12}) (-|[1-9]\d{0,14}) (-|[1-9]\d{0,14})$/;
-const linesBytesMax = firstLine.length + receiptsMax * 80;
 
 /**
  * The body of a message with several receipts: a line with the format and its version, then a line for each, with key, first arrival, and when the
@@ -29,7 +29,7 @@ export function formatReceipts(receipts: readonly Receipt[]): Buffer {
   const lines = receipts.map(({ key, timestampSeconds, placedMs, closedMs }) =>
     [key, ...[timestampSeconds, placedMs, closedMs].map((time) => time ?? "-")].join(" "),
   );
-  return Buffer.from([firstLine, ...lines].join("\n"));
+  return joinLines(format, lines);
 }
 
 /**
@@ -38,12 +38,8 @@ export function formatReceipts(receipts: readonly Receipt[]): Buffer {
  */
 export function receiptsIn(message: ReceiptMessage): readonly ReceiptMessage[] {
   const { body, marks, messageId } = message;
-  if (body.length > linesBytesMax || !body.subarray(0, firstLine.length).equals(Buffer.from(firstLine)))
-    return [message];
-  const lines = body
-    .toString("latin1")
-    .split("\n")
-    .slice(1, receiptsMax + 1);
+  const lines = linesIn(format, body);
+  if (!lines) return [message];
   return lines.flatMap((line) => {
     const [, key, first, placed, closed] = lineText.exec(line) ?? [];
     if (key === undefined) return [];

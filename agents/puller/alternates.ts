@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { orAborted } from "../lib/aborted.ts";
 import { headerBytesMax } from "../lib/announcement.ts";
 import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
@@ -99,18 +100,12 @@ export class Alternates {
       signal.throwIfAborted();
       await session.ready(signal);
       const publishing = session.publish(exchange, request.routingKey, announced.body, request.options);
-      const outcome = await unlessAborted(signal, publishing);
+      // A confirm may take long, for example during a broker alarm. An aborted caller does not wait for it.
+      const outcome = await orAborted(publishing, signal);
+      if (outcome === undefined) throw signal.reason;
       if (outcome === "confirmed") return good(undefined);
       if (outcome === "returned") return bad(`no queue accepts requests under ${request.routingKey}`);
       await delay(backoffMs(retry, attempt), undefined, { signal });
     }
   }
-}
-
-/** A confirm may take long, for example during a broker alarm. An aborted caller does not wait for it. */
-function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  return Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener("abort", onAbort));
 }
