@@ -1,6 +1,6 @@
 import path from "node:path";
 import { UserError } from "../agents/lib/errors.ts";
-import { installMissing, type Requirement } from "../scripts/lib/packages.ts";
+import { inotifywait, installMissing, type Requirement } from "../scripts/lib/packages.ts";
 import { resultTable, runTool, runVitest, type SuiteResult } from "./suite.ts";
 
 /** One step of `npm run check`. Each counts as one test, except the unit tests, which are counted singly. */
@@ -12,7 +12,7 @@ interface Step {
 
 /** Real programs that unit tests start, because a stand-in would prove nothing. */
 const requirements: readonly Requirement[] = [
-  { program: "inotifywait", package: "inotify-tools" },
+  inotifywait,
   { program: "openssl", package: "openssl" },
   { program: "perl", package: "perl-base" },
   { program: "ssh", package: "openssh-client" },

@@ -42,6 +42,7 @@ the agents announce, dispatch and pull them, and each is counted. Needs no root;
 live page of the flow is at the address that it prints.
 
 Without --broker, RabbitMQ starts in a temporary folder (from Debian's packages, unpacked into your cache).
+Announcers need the package inotify-tools: if it is missing, root gets it by apt-get, and others an error.
 With --broker, the run uses its own exchange and queues, named cmc.flow-…, and deletes them at the end. The user needs
 configure, write and read permissions on ^cmc\\. in the vhost. Nothing else on the broker changes, except that
 announcements that no puller can fetch are dead-lettered to cmc.urp.dead.

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../agents/lib/errors.ts";
 import { isLabStack } from "../scripts/engine/lab-stacks.ts";
 import { lastSpec, needRecord } from "../scripts/lab/registry.ts";
-import { installMissing, type Requirement } from "../scripts/lib/packages.ts";
+import { inotifywait, installMissing, type Requirement } from "../scripts/lib/packages.ts";
 import { runCheck } from "./check.ts";
 import { notShown, shownLater } from "./docs/shown.ts";
 import { proofs } from "./docs/source-trace.ts";
@@ -20,7 +20,7 @@ const brokerRequirements: readonly Requirement[] = [
   { program: "age", package: "age" },
   { program: "chromium", package: "chromium" },
   { program: "gpg", package: "gpg" },
-  { program: "inotifywait", package: "inotify-tools" },
+  inotifywait,
   { program: "openssl", package: "openssl" },
   { program: "pip3", package: "python3-pip" },
   { program: "sftp", package: "openssh-client" },

@@ -12,6 +12,9 @@ export interface Requirement {
   readonly package: string;
 }
 
+/** Announcers and watchers start it to detect files. */
+export const inotifywait: Requirement = { program: "inotifywait", package: "inotify-tools" };
+
 /** Folders of administrators' programs, which are not on every user's PATH. */
 const usualFolders = ["/usr/sbin", "/sbin"];
 

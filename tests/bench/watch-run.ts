@@ -11,6 +11,7 @@ import type * as z from "zod";
 import { orAborted } from "../../agents/lib/aborted.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { configSchema } from "../../agents/watcher/config.ts";
+import { inotifywait, installMissing } from "../../scripts/lib/packages.ts";
 import { AgentProcess } from "../rigs/agent-process.ts";
 import type { Cleanup } from "../rigs/cleanup.ts";
 import { type BenchSteps, cleanly } from "./cleanly.ts";
@@ -36,6 +37,7 @@ const stalledAfterMs = 60_000;
  */
 export function runWatchBench({ plan, signal, onStep }: WatchBenchOptions): Promise<WatchResult> {
   return cleanly(signal, async (cleanup) => {
+    await installMissing([inotifywait], onStep);
     const place = await openBenchPlace({ queueType: "classic", onStep }, cleanup);
     await place.admin.assertExchange(exchange, "topic");
     const count = await listen(place);
