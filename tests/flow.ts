@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { wantsColor } from "../scripts/lib/color.ts";
 import { wholeNumber } from "../scripts/lib/options.ts";
+import { inotifywait, installMissing } from "../scripts/lib/packages.ts";
 import { isGood } from "../scripts/traffic/accounting.ts";
 import { firstObservationOf } from "../scripts/traffic/names.ts";
 import { planOwnFiles } from "../scripts/traffic/own-files.ts";
@@ -55,7 +56,9 @@ Examples:
   ./warren flow --broker amqp://feeder:secret@bunny-op/ --product storm.png`;
 
 async function flow(flags: Flags): Promise<void> {
+  const onStep = (text: string): void => void process.stderr.write(`${text}\n`);
   if (flags.json !== undefined) await checkAccountFile(flags.json);
+  await installMissing([inotifywait], onStep);
   const samples = await loadSamples();
   const plan = await planFor(flags, samples);
   const interrupt = new AbortController();
@@ -71,7 +74,7 @@ async function flow(flags: Flags): Promise<void> {
       page: true,
       signal: interrupt.signal,
       stream: process.stderr,
-      onStep: (text) => process.stderr.write(`${text}\n`),
+      onStep,
     });
     const color = wantsColor(process.stdout);
     process.stdout.write(`\n${formatReport({ ...result, count: plan.products.length, color })}`);

@@ -1,4 +1,5 @@
 import { UserError } from "../../agents/lib/errors.ts";
+import { inotifywait, installMissing } from "../../scripts/lib/packages.ts";
 import { poll } from "../../scripts/lib/poll.ts";
 import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { firstObservationOf } from "../../scripts/traffic/names.ts";
@@ -27,6 +28,7 @@ const stream = { write: () => {} };
 /** Measures one load after the other, each with agents that were just started, on one broker. Everything is removed afterwards. */
 export function runChainBench({ plan, besideSr3, signal, onStep }: ChainBenchOptions): Promise<ChainResult> {
   return cleanly(signal, async (cleanup) => {
+    await installMissing([inotifywait], onStep);
     const samples = await loadSamples();
     const installation = besideSr3 ? await installPython("sr3") : undefined;
     onStep("starting a broker");

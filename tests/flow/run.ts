@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { inotifywait, installMissing } from "../../scripts/lib/packages.ts";
 import { isGood } from "../../scripts/traffic/accounting.ts";
 import type { Progress } from "../../scripts/traffic/await-arrival.ts";
 import { startLocalBroker } from "../../scripts/traffic/local-broker.ts";
@@ -52,7 +51,6 @@ export interface FlowResult extends RunResult {
  * servers, the run's objects on the broker and its folder (but see `keep`) are removed.
  */
 export async function runFlow(options: FlowOptions): Promise<FlowResult> {
-  await installMissing([inotifywait], options.onStep ?? (() => {}));
   const cleanup = new Cleanup();
   const clock = phaseClock();
   let keepDirectory = options.keep;
